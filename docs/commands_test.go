@@ -58,8 +58,10 @@ func unroll(script string) (lines []string) {
 
 // split divides a command as a shell does, up to quotes within quotes.
 func split(command string) (words []string) {
-	for _, match := range regexp.MustCompile(`'([^']*)'|"((?:[^"\\]|\\.)*)"|(\S+)`).FindAllStringSubmatch(command, -1) {
-		words = append(words, match[1]+match[2]+match[3])
+	const piece = `'([^']*)'|"((?:[^"\\]|\\.)*)"|([^\s'"]+)`
+	pieces := regexp.MustCompile(piece)
+	for _, word := range regexp.MustCompile(`(?:`+piece+`)+`).FindAllString(command, -1) {
+		words = append(words, pieces.ReplaceAllString(word, "$1$2$3"))
 	}
 	return words
 }

@@ -29,9 +29,11 @@ func TestCheckDetectsChanges(t *testing.T) {
 		}
 	}
 	write("schema/a.graphql", "type Query { a: ID }\n")
+	const hand = "kind: Job\n"
+	write("out.yaml", hand)
 	f := file{path: "out.yaml", maps: []configMap{{name: "a", namespace: "n", app: "a", patterns: []string{"schema/*.graphql"}}}}
 	if err := f.bring(dir, true); err == nil {
-		t.Error("a missing file counts as current")
+		t.Error("a file without ConfigMaps counts as current")
 	}
 	if err := f.bring(dir, false); err != nil {
 		t.Fatal(err)
@@ -42,6 +44,13 @@ func TestCheckDetectsChanges(t *testing.T) {
 	write("schema/a.graphql", "type Query { b: ID }\n")
 	if err := f.bring(dir, true); err == nil || !strings.Contains(err.Error(), "go generate") {
 		t.Errorf("changed source: got error %v", err)
+	}
+	if err := f.bring(dir, false); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "out.yaml"))
+	if err != nil || !strings.HasPrefix(string(text), hand+generated) || strings.Count(string(text), "kind: ConfigMap") != 1 || !strings.Contains(string(text), "b: ID") {
+		t.Errorf("generated twice, the file is %s, %v", text, err)
 	}
 	f.maps[0].patterns = []string{"nothing/*"}
 	if err := f.bring(dir, false); err == nil {

@@ -1,5 +1,5 @@
-// Command configmaps writes ConfigMaps that hold files of this repository, so
-// that each file has one source. Run it with `go generate
+// Command configmaps writes ConfigMaps that hold files of this repository to the
+// end of the manifests that mount them, so that each file has one source. Run it with `go generate
 // ./manifests/configmaps`. With -check, it reports the ConfigMaps that are out
 // of date.
 package main
@@ -36,14 +36,15 @@ func run(root string, check bool) error {
 // bring writes the file if it is out of date, or with check reports that it
 // is.
 func (f file) bring(root string, check bool) error {
-	want, err := f.render(root)
-	if err != nil {
-		return fmt.Errorf("making %s: %w", f.path, err)
-	}
 	path := filepath.Join(root, f.path)
 	got, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return err
+	}
+	before, _, _ := bytes.Cut(got, []byte(generated))
+	want, err := f.render(root, before)
+	if err != nil {
+		return fmt.Errorf("making %s: %w", f.path, err)
 	}
 	if bytes.Equal(got, want) {
 		return nil

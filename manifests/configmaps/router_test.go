@@ -28,7 +28,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if o.Kind == "ConfigMap" {
+		if o.Kind == "ConfigMap" && o.Metadata.Name == "api-gateway" {
 			if err := os.WriteFile(path, []byte(o.Data["router.yaml"]), 0o600); err != nil {
 				t.Fatal(err)
 			}

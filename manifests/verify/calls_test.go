@@ -174,9 +174,9 @@ func TestConfiguredCallsAreAllowed(t *testing.T) {
 	}
 	for name, wrong := range map[string]fault{
 		"service of the environment":  {file: "04", old: "http://user-service:8080", new: "http://order-service:8080", said: "product-service-0 calls order-service:8080: no policy lets"},
-		"database of the Secret":      {file: "06", old: "@order-postgres:5432", new: "@user-postgres:5432", said: "order-service-0 calls user-postgres:5432: no policy lets"},
+		"database of the Secret":      {file: "01-s", old: "@order-postgres:5432", new: "@user-postgres:5432", said: "order-service-0 calls user-postgres:5432: no policy lets"},
 		"payment provider":            {file: "06-o", old: "http://payment-provider:8080", new: "http://payment-provider:80", said: "order-service-0 calls payment-provider:80: the Service payment-provider has no port 80"},
-		"database of payments":        {file: "06-p", old: "@payment-postgres:5432", new: "@order-postgres:5432", said: "payment-provider-0 calls order-postgres:5432: no policy lets"},
+		"database of payments":        {file: "01-s", old: "@payment-postgres:5432", new: "@order-postgres:5432", said: "payment-provider-0 calls order-postgres:5432: no policy lets"},
 		"service of the supergraph":   {file: "08", old: "http://order-service:8080", new: "http://orders-service:8080", said: "there is no Service orders-service in ecommerce"},
 		"Redis of the configuration":  {file: "08", old: "redis://redis-service:6379", new: "redis://redis:6379", said: "there is no Service redis in ecommerce"},
 		"port of the collector":       {file: "03", old: "otel-collector.istio-system:4318", new: "otel-collector.istio-system:4319", said: "the Service otel-collector has no port 4319"},

@@ -13,11 +13,13 @@
 //	programs.go            subcommands, probes, payment
 //	databases.go           databases, images, hosts and TLS of the mesh
 //	timeouts.go            the order of timeouts
+//	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
 //	injection.go           Pods as Istio's webhook changes them
 //	apiserver_test.go      a Kubernetes API server accepts every manifest
+//	kubectl_test.go        docs/operations.md, as far as an API server can follow it
 //	istio_test.go, envoy_test.go, rbac_test.go
 //	                       Istio's analyzers, routes and authorization
 //	pools_test.go          two Envoys with many open streams

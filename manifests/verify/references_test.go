@@ -48,7 +48,7 @@ func TestReferencesResolve(t *testing.T) {
 	for name, wrong := range map[string]fault{
 		"account":    {file: "06", old: "serviceAccountName: order-service", new: "serviceAccountName: orders", said: "there is no ServiceAccount orders"},
 		"secret key": {file: "03", old: "key: DATABASE_URL", new: "key: DATABASE", said: "there is no key DATABASE in a Secret user-database"},
-		"pay secret": {file: "06-o", old: "  PAYMENT_API_KEY:", new: "  API_KEY:", said: "there is no key PAYMENT_API_KEY in a Secret payment-provider"},
+		"pay secret": {file: "01-s", old: "  PAYMENT_API_KEY:", new: "  API_KEY:", said: "there is no key PAYMENT_API_KEY in a Secret payment-provider"},
 		"config map": {file: "08", old: "configMap: {name: api-gateway-graph}", new: "configMap: {name: graph}", said: "there is no ConfigMap graph"},
 		"port":       {file: "05", old: "targetPort: http,", new: "targetPort: grpc,", said: "no pod has its target port grpc"},
 		"selector":   {file: "07", old: "selector: {app: notification-service}", new: "selector: {app: notifications}", said: "Service notification-service: no pod has its target port http"},

@@ -35,7 +35,7 @@ func (d Documents) CheckPrograms() (err error) {
 			err = errors.Join(err, missing)
 			continue
 		}
-		err = errors.Join(err, inContext(name, d.checkScale(&deployment), checkEnd(&deployment), checkLocks(&deployment), checkTelemetry(&deployment), checkStart(&deployment)))
+		err = errors.Join(err, inContext(name, d.checkScale(&deployment), checkEnd(&deployment), checkLocks(&deployment), checkTelemetry(&deployment), checkStart(&deployment), checkMemory(&deployment)))
 	}
 	return errors.Join(err, d.checkDatabases(), d.checkPayment())
 }

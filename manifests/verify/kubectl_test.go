@@ -1,0 +1,202 @@
+package verify
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A shell runs the commands of docs/operations.md in a copy of the files that they
+// use, with kubectl for the API server and kustomize.
+type shell struct{ dir, programs, kubeconfig string }
+
+func newShell(t *testing.T, kubeconfig string) shell {
+	t.Helper()
+	s := shell{dir: t.TempDir(), programs: t.TempDir(), kubeconfig: kubeconfig}
+	for _, name := range []string{"kubectl", "kustomize"} {
+		if err := os.Symlink(kubernetes(t, name), filepath.Join(s.programs, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(s.dir, "manifests"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(paths, filepath.Join(dir, "Kustomization")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, "manifests", filepath.Base(path)), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// run runs a script up to its first failing command, and returns its output.
+func (s shell) run(t *testing.T, script string) (string, error) {
+	command := exec.CommandContext(t.Context(), "sh", "-e", "-c", script)
+	command.Dir = s.dir
+	command.Env = append(os.Environ(), "PATH="+s.programs+":"+os.Getenv("PATH"), "KUBECONFIG="+s.kubeconfig, "HOME="+s.dir)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func (s shell) must(t *testing.T, script string) string {
+	t.Helper()
+	out, err := s.run(t, script)
+	if err != nil {
+		t.Fatalf("%s\n%v\n%s", script, err, out)
+	}
+	return out
+}
+
+// onlyCluster are commands that need nodes, or programs other than kubectl.
+var onlyCluster = regexp.MustCompile(`(?m)^( *)(?:.*kubectl -n \S+ (?:exec|rollout status|port-forward|logs) .*|istioctl .*|make .*)$`)
+
+// commandsOf returns the commands of a section of docs/operations.md that need only an
+// API server.
+func commandsOf(t *testing.T, heading string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(guide, "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("docs/operations.md has no %s", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n#")
+	var script strings.Builder
+	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(section, -1) {
+		script.WriteString(onlyCluster.ReplaceAllString(block[1], "$1:"))
+	}
+	text := regexp.MustCompile(`(?m)^( *)(kubectl -n \S+ rollout restart .*)$`).ReplaceAllString(script.String(), "$1$2 || $2 || $2") // kubectl refuses two within a second
+	return text
+}
+
+// checkKubectl does what docs/operations.md says: it applies the files to an empty
+// cluster, changes the secrets, updates, and installs the store with secrets of its own.
+func checkKubectl(t *testing.T, kubeconfig string) {
+	s := newShell(t, kubeconfig)
+	all := read(t)
+	const apply = "kubectl apply -k manifests"
+	for _, step := range []struct {
+		script, each string // contained in each line of the output
+		objects      int
+	}{
+		{script: "kubectl apply -f manifests", each: " created", objects: len(all)},
+		{script: "kubectl apply --dry-run=server -f manifests", each: " (server dry run)", objects: len(all)},
+		{script: apply, each: "/", objects: len(updated(all))},
+	} {
+		lines := strings.Split(strings.TrimSpace(s.must(t, step.script)), "\n")
+		if len(lines) != step.objects {
+			t.Errorf("%s: got %d objects, want %d", step.script, len(lines), step.objects)
+		}
+		for _, line := range lines {
+			if !strings.Contains(line, step.each) {
+				t.Errorf("%s: got line %q", step.script, line)
+			}
+		}
+	}
+	generations := s.must(t, `kubectl get deployments,statefulsets,jobs,services,poddisruptionbudgets --all-namespaces -o `+
+		`jsonpath='{range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{"\n"}{end}'`)
+	if !strings.Contains(generations, "Deployment/api-gateway 1\n") {
+		t.Fatalf("kubectl get: %s", generations)
+	}
+	for line := range strings.Lines(generations) {
+		if generation := strings.Fields(line); len(generation) > 1 && generation[1] != "1" {
+			t.Errorf("applying %s again changed it", generation[0])
+		}
+	}
+	checkUnknownField(t, s)
+	t.Run("secrets", func(t *testing.T) { checkSecrets(t, s) })
+	s.must(t, "cd manifests; rm 01-namespace-rbac.yaml; kubectl delete -f .; kubectl -n istio-system delete secret souk-tls")
+	t.Run("deploy", func(t *testing.T) { checkDeploy(t, newShell(t, kubeconfig)) })
+}
+
+// updated are the objects that an update applies: no Secrets and no load test.
+func updated(all Documents) Documents {
+	return slices.DeleteFunc(slices.Clone(all), func(d Document) bool {
+		return d.GetKind() == "Secret" || strings.HasPrefix(d.File, "12-")
+	})
+}
+
+func checkUnknownField(t *testing.T, s shell) {
+	t.Helper()
+	out, err := s.run(t, `sed 's/revisionHistoryLimit: 5/revisionHistory: 5/' manifests/03-user-service.yaml | kubectl apply --dry-run=server -f -`)
+	if err == nil || !strings.Contains(out, `unknown field "spec.revisionHistory"`) {
+		t.Errorf("kubectl accepts an unknown field: %v\n%s", err, out)
+	}
+}
+
+// secretData are the values of all Secrets.
+const secretData = `kubectl get secrets --all-namespaces -o jsonpath='{range .items[*]}{.metadata.name} {.data}{"\n"}{end}'`
+
+// Updates keep what the rotation of each secret wrote.
+func checkSecrets(t *testing.T, s shell) {
+	before := s.must(t, secretData)
+	s.must(t, "kubectl -n istio-system create deployment istio-ingressgateway --image=proxyv2") // Istio's
+	s.must(t, "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=souk.example -keyout tls.key -out tls.crt\n"+commandsOf(t, "## Secrets and keys"))
+	rotated := s.must(t, secretData)
+	for _, name := range []string{"order-database", "service-token", "payment-provider", "api-gateway", "grafana", "souk-tls"} {
+		line := regexp.MustCompile(`(?m)^` + name + ` .*$`)
+		if line.FindString(rotated) == "" || line.FindString(rotated) == line.FindString(before) {
+			t.Errorf("the commands do not change the Secret %s", name)
+		}
+	}
+	s.must(t, commandsOf(t, "### Change a running cluster"))
+	if got := s.must(t, secretData); got != rotated {
+		t.Errorf("an update changes secrets: they were\n%s\nand are\n%s", rotated, got)
+	}
+	if out, err := s.run(t, "kubectl create -f manifests/01-secrets.yaml"); err == nil || s.must(t, secretData) != rotated {
+		t.Errorf("creating the secrets again changes them: %s", out)
+	}
+	checkImage(t, s, "registry.example/souk:1.1.0")
+	// The file of the repository, in contrast, brings the old values back.
+	if out := s.must(t, "kubectl apply --dry-run=server -f manifests/01-secrets.yaml"); !strings.Contains(out, "secret/order-database configured") {
+		t.Errorf("the rotation is not seen: %s", out)
+	}
+}
+
+// The store is installed with secrets of its own, one image, and without the load test.
+func checkDeploy(t *testing.T, s shell) {
+	s.must(t, commandsOf(t, "## Deploy"))
+	for _, d := range updated(read(t)) {
+		if d.GetKind() == "Deployment" {
+			s.must(t, "kubectl -n "+d.GetNamespace()+" get deployment "+d.GetName())
+		}
+	}
+	if jobs := s.must(t, "kubectl get jobs --all-namespaces -o name"); jobs != "" {
+		t.Errorf("the store is installed with %s", jobs)
+	}
+	secrets := s.must(t, `kubectl get secrets --all-namespaces -o go-template='{{range .items}}{{.metadata.name}}{{range $k, $v := .data}} {{$v | base64decode}}{{end}}{{"\n"}}{{end}}'`)
+	if strings.Contains(secrets, "change-me") || strings.Count(secrets, "-database ") != 6 {
+		t.Errorf("the secrets are\n%s", secrets)
+	}
+	for _, name := range []string{"order", "payment"} {
+		line := regexp.MustCompile(`(?m)^` + name + `-database postgres://\w+:(\w+)@\S+ \w+ (\w+) \w+$`).FindStringSubmatch(secrets)
+		if line == nil || line[1] != line[2] {
+			t.Errorf("the passwords of the database %s differ: %q", name, line)
+		}
+	}
+	checkImage(t, s, "registry.example/souk:1.0.0")
+}
+
+// checkImage wants one image for all programs of the store.
+func checkImage(t *testing.T, s shell, want string) {
+	t.Helper()
+	images := strings.Fields(s.must(t, `kubectl get deployments --all-namespaces -o jsonpath='{range .items[*].spec.template.spec.containers[*]}{.image}{"\n"}{end}'`))
+	ours := slices.DeleteFunc(images, func(image string) bool { return !strings.Contains(image, "souk") })
+	if others := slices.DeleteFunc(slices.Clone(ours), func(image string) bool { return image == want }); len(ours) != 7 || len(others) > 0 {
+		t.Errorf("the images of the store are %v, want %s", ours, want)
+	}
+}
