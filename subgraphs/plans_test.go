@@ -28,7 +28,7 @@ import (
 
 // growing are the tables that grow with the shop.
 var growing = map[string]bool{
-	"products": true, "product_words": true, "users": true, "stock_levels": true, "reservations": true, "reservation_lines": true,
+	"products": true, "tagged_products": true, "product_words": true, "users": true, "stock_levels": true, "reservations": true, "reservation_lines": true,
 	"orders": true, "order_events": true, "notifications": true, "event_outbox": true,
 }
 

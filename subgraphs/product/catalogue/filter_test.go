@@ -2,6 +2,7 @@ package catalogue_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -9,8 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/product"
 	"souk/subgraphs/product/catalogue"
 )
 
@@ -65,6 +69,50 @@ func TestFiltersSelectTheSameInEveryOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is read for a list by tag and price follows every change of the products, and is
+// complete after an update of a store that has some.
+func TestEveryTagOfAProductIsListed(t *testing.T) {
+	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	logger := slog.New(slog.DiscardHandler)
+	if err := server.Migrate(t.Context(), db, migrationsBefore(t, "010"), logger); err != nil {
+		t.Fatal(err)
+	}
+	if err := product.Seed(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Migrate(t.Context(), db, product.Migrations(), logger); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []string{
+		`SELECT`,
+		`UPDATE products SET price_minor = price_minor + 1 WHERE id % 2 = 0`,
+		`UPDATE products SET currency = 'EUR' WHERE id % 3 = 0`,
+		`UPDATE products SET tags = tags || '{new}' WHERE id < 9`,
+		`UPDATE products SET tags = '{}', price_minor = 7 WHERE id = 4`,
+		`UPDATE products SET name = 'Same price' WHERE id = 5`,
+		`INSERT INTO products (sku, name, sort_name, description, category, price_minor, currency, weight, tags, created_at, updated_at)
+			VALUES ('A', 'A', 'a', '', 'general', 1, 'USD', 1, '{new,one}', now(), now()), ('B', 'B', 'b', '', 'general', 2, 'JPY', 1, '{one}', now(), now())`,
+		`DELETE FROM products WHERE sku = 'A'`,
+	} {
+		if _, err := db.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		var wrong []string
+		err := db.QueryRow(t.Context(), `
+			WITH want AS (SELECT tag, currency, price_minor, id FROM products, unnest(tags) AS tag)
+			SELECT array_agg(w::text) FROM (
+				(TABLE want EXCEPT TABLE tagged_products) UNION ALL (TABLE tagged_products EXCEPT TABLE want)
+			) AS w`).Scan(&wrong)
+		if err != nil || wrong != nil {
+			t.Errorf("after %s: missing or surplus entries %q, %v", change, wrong, err)
+		}
+	}
 }
 
 // plainly returns the products that filters select, up to a limit.

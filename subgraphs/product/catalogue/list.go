@@ -168,6 +168,11 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 	if o.name == relevance {
 		return c.byRelevance(ctx, s, page)
 	}
+	if s.Tag != nil && s.search == nil && o.byPrice() {
+		if list, err := c.taggedPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
+			return list, err
+		}
+	}
 	if s.Category != nil {
 		o = o.within("p.category", *s.Category)
 	}
@@ -225,7 +230,6 @@ func (c *Catalogue) filteredPage(ctx context.Context, s selection, o order, page
 	if err != nil {
 		return nil, err
 	}
-	// Products with a tag, say, may be far apart in the order of prices.
 	if len(ends) > 2 && !o.byPrice() {
 		if list, err := c.walkPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
 			return list, err
@@ -261,6 +265,21 @@ func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page con
 	q.where(s.unfiltered().condition(&q, lookUpAll))
 	from := fmt.Sprintf("(SELECT p.* FROM %s ORDER BY %s LIMIT %d) p WHERE %s",
 		o.between(&q, q.matching(), page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
+	page.After, page.Before = nil, nil
+	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
+}
+
+// taggedPage returns those of the next maxWalk products with a tag, by price, that match
+// the other filters, up to a page.
+func (c *Catalogue) taggedPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	var q query
+	q.where(selection{Filter: Filter{IncludeRetired: true}, minPrice: s.minPrice, maxPrice: s.maxPrice}.condition(&q, lookUpAll))
+	q.where("p.tag = " + q.arg(strings.ToLower(*s.Tag)))
+	tagged := "(SELECT tag, currency, price_minor, product_id AS id FROM tagged_products) AS p WHERE " + strings.Join(q.conditions, " AND ")
+	from := fmt.Sprintf(`(
+			SELECT t.*, p.category, p.tags, p.retired
+			FROM (SELECT p.currency, p.price_minor, p.id FROM %s ORDER BY %s LIMIT %d) AS t JOIN products AS p ON p.id = t.id
+		) AS p WHERE %s`, o.between(&q, tagged, page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
 	page.After, page.Before = nil, nil
 	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
 }

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,14 +105,14 @@ func (o order) keysetCondition(q *query, p sortKey, before bool) string {
 }
 
 // rangeCondition returns the condition that a row comes at or after the sort key
-// from, in the direction of the list, and before the sort key to. Postgres knows how
+// start, in the direction of the list, and before the sort key end. Postgres knows how
 // many rows have a value in a column, but not how many come before a value of several
 // columns, and reads an index sooner by the values of one column. So the columns that
 // are equal in both keys stand alone, and so does the next one. IS TRUE has the others
 // checked in what the index finds.
-func (o order) rangeCondition(q *query, from, to sortKey, backward bool) string {
+func (o order) rangeCondition(q *query, start, end sortKey, backward bool) string {
 	var conditions []string
-	columns, first, last := o.columns, append(o.values(from), from.ID), append(o.values(to), to.ID)
+	columns, first, last := o.columns, append(o.values(start), start.ID), append(o.values(end), end.ID)
 	for len(columns) > 1 && first[0] == last[0] {
 		conditions = append(conditions, columns[0]+" = "+q.arg(first[0]))
 		columns, first, last = columns[1:], first[1:], last[1:]
@@ -120,9 +121,17 @@ func (o order) rangeCondition(q *query, from, to sortKey, backward bool) string 
 	if o.descending != backward {
 		after, before = "<", ">"
 	}
+	between := func(column string, atLeast, atMost string) string {
+		return column + " " + after + atLeast + " AND " + column + " " + before + atMost
+	}
+	from, to := q.arg(first[0]), q.arg(last[0])
+	values := between(columns[0], "= "+from, "= "+to)
+	if len(columns) > 2 { // the prices of the first currency, those of the last, and all between
+		values = fmt.Sprintf("(%[1]s = %[2]s AND %[3]s %[4]s= %[5]s OR %[1]s = %[6]s AND %[3]s %[7]s= %[8]s OR %[9]s)",
+			columns[0], from, columns[1], after, q.arg(first[1]), to, before, q.arg(last[1]), between(columns[0], " "+from, " "+to))
+	}
 	row := "(" + strings.Join(columns, ", ") + ")"
-	return strings.Join(append(conditions,
-		columns[0]+" "+after+"= "+q.arg(first[0]), columns[0]+" "+before+"= "+q.arg(last[0]),
+	return strings.Join(append(conditions, values,
 		"("+row+" "+after+"= "+q.row(first)+") IS TRUE", "("+row+" "+before+" "+q.row(last)+") IS TRUE"), " AND ")
 }
 
