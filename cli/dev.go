@@ -56,7 +56,7 @@ func newDev(p *program) *cobra.Command {
 				if err := oneOf("log-level", graph.logLevel, "debug", "info", "warn", "error"); err != nil {
 					return err
 				}
-				return runGraph(cmd.Context(), cmd.OutOrStdout(), graph, p)
+				return runGraph(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), graph, p)
 			}
 			if err := onlyFor(changed, "without --config", "router-config", "poll", "mock", "mock-seed"); err != nil {
 				return err

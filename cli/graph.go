@@ -41,7 +41,7 @@ const (
 )
 
 // runGraph composes and serves the graph of a supergraph.yaml, until ctx is done.
-func runGraph(ctx context.Context, out io.Writer, f graphFlags, p *program) error {
+func runGraph(ctx context.Context, out, stderr io.Writer, f graphFlags, p *program) error {
 	if f.poll < minPoll || f.poll > maxPoll {
 		return unmade(fmt.Errorf("--poll is %v; it must be from %v to %v", f.poll, minPoll, maxPoll))
 	}
@@ -57,7 +57,7 @@ func runGraph(ctx context.Context, out io.Writer, f graphFlags, p *program) erro
 	if err := g.chooseAddresses(ctx); err != nil {
 		return err
 	}
-	writer := io.Writer(os.Stderr)
+	writer := stderr
 	if f.logFile != "" {
 		log, err := openLog("", f.logFile)
 		if err != nil {

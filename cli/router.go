@@ -130,7 +130,7 @@ func runRouter(ctx context.Context, f routerFlags, running *compose.Config, stde
 		return err
 	}
 	tel, err := telemetry.Setup(ctx, telemetry.Options{
-		ServiceName: c.Telemetry.ServiceName, ServiceVersion: p.version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
+		ServiceName: c.Telemetry.ServiceName, ServiceVersion: p.version, LogLevel: c.Log.Level, LogFormat: c.Log.Format, Writer: stderr,
 	})
 	if err != nil {
 		return fmt.Errorf("setting up telemetry: %w", err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -76,5 +77,27 @@ func TestTextOfServersDoesNotControlTheTerminal(t *testing.T) {
 	p := soukIn(t, dir, nil, "config", "explain", "a\x9b3\x1b[2J")
 	if p.wait(t); controlled(p.stderr.String()) != "" || !strings.Contains(p.stderr.String(), `\u001b`) && !strings.Contains(p.stderr.String(), `\x1b`) {
 		t.Errorf("got %q", p.stderr.String())
+	}
+}
+
+// Records of the log are JSON without control characters, also those that JSON allows.
+func TestLogDoesNotControlTheTerminal(t *testing.T) {
+	address := freeAddress(t)
+	file := routerFiles(t, address, "", "supergraph: {path: GRAPH, poll_interval: 10ms}\n")
+	p := souk(t, nil, "router", "--config", file)
+	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	if err := os.WriteFile(file, []byte("override_subgraph_urls: {\"key\\x9b31m\\x7f\\u202e\": [1]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p, "the configuration is refused", func() bool { return strings.Contains(p.stderr.String(), "the new configuration is invalid") })
+	p.interrupt(t)
+	p.wait(t)
+	if bad := controlled(p.stderr.String()); bad != "" {
+		t.Errorf("the log has %q: %q", bad, &p.stderr)
+	}
+	for line := range strings.Lines(p.stderr.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("%q is no JSON", line)
+		}
 	}
 }
