@@ -32,6 +32,8 @@ func New(options ...Option) *cobra.Command {
 	root.AddCommand(p.commands...)
 	root.SetFlagErrorFunc(flagError)
 	root.InitDefaultCompletionCmd()
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultHelpCmd()
 	complete(root)
 	if err := completeValues(root); err != nil {
 		panic(err) // a name in flagValues is wrong

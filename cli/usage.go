@@ -150,13 +150,11 @@ func arguments(cmd *cobra.Command) (names []string) {
 }
 
 func unknownCommand(cmd *cobra.Command, given string) error {
-	var names []string
-	for _, child := range cmd.Commands() {
-		if child.IsAvailableCommand() {
-			names = append(names, child.Name())
-		}
-	}
+	names := commandNames(cmd)
 	near := "; the commands are " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		near = "; it has no commands"
+	}
 	if name := nearest(given, names); name != "" {
 		near = fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), name)
 	}
@@ -186,4 +184,38 @@ func checkExclusive(cmd *cobra.Command) error {
 		return usageError(cmd, "%s cannot be used together; leave out one of them", strings.Join(set, " and "))
 	}
 	return nil
+}
+
+// newHelp is the command help, which refuses commands that do not exist.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND...]",
+		Short: "Describe a command",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			about, rest, err := cmd.Root().Find(words)
+			if err != nil {
+				return unmade(err)
+			}
+			if len(rest) > 0 {
+				return unmade(unknownCommand(about, rest[0]))
+			}
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, words []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			if about, rest, err := cmd.Root().Find(words); err == nil && len(rest) == 0 {
+				names = commandNames(about)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+// commandNames returns the names of the commands below one.
+func commandNames(cmd *cobra.Command) (names []string) {
+	for _, child := range cmd.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	return names
 }
