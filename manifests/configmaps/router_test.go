@@ -47,6 +47,9 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	if c.ResponseCache.Invalidation.Token != "secret" {
 		t.Error("the token of the invalidation API differs from the Secret")
 	}
+	if !c.IncludeErrors.All {
+		t.Error("clients do not see which of their arguments is wrong, as with souk dev")
+	}
 	if len(c.Authentication.JWT.JWKS) != 1 || c.Authentication.JWT.JWKS[0].Issuer != "souk" {
 		t.Errorf("got JWKS %+v, want the issuer souk of the user service", c.Authentication.JWT.JWKS)
 	}
