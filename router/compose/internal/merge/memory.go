@@ -70,7 +70,7 @@ func (m *merger) recall(before *Memory) {
 		return
 	}
 	m.useless = before.circumstances != now.circumstances || !maps.Equal(before.specs, now.specs) || m.connects()
-	m.recalled, m.reused = map[string]*merging{}, map[*schema.Type]*merging{}
+	m.reused = map[*schema.Type]*merging{}
 	touched, relations, inputs := changes(before.subgraphs, m.subgraphs)
 	if inputs && m.directivesTakeInputs() {
 		m.useless = true
@@ -82,12 +82,13 @@ func (m *merger) recall(before *Memory) {
 	abstracted := func(r *schema.Reference) bool {
 		return len(before.interfaceObjects[r.Name])+len(m.interfaceObjects[r.Name]) > 0
 	}
-	for name, b := range before.types {
-		again := touched[name] || b.typ.Kind == schema.Interface || b.typ.Kind == schema.Enum ||
-			b.related && relations || b.literal && inputs || slices.ContainsFunc(b.typ.Interfaces, abstracted)
-		if !again {
-			m.recalled[name] = b
+	m.recalled = func(kind schema.Kind, name string) *merging {
+		b := before.types[name]
+		if b == nil || b.typ.Kind != kind || touched[name] || kind == schema.Interface || kind == schema.Enum ||
+			b.related && relations || b.literal && inputs || slices.ContainsFunc(b.typ.Interfaces, abstracted) {
+			return nil
 		}
+		return b
 	}
 }
 
@@ -135,13 +136,14 @@ func (m *merger) checkDirectives() {
 
 // addType adds a type to the supergraph: one that is taken over, or one without content.
 func (m *merger) addType(kind schema.Kind, name string) {
-	before := m.recalled[name]
-	if before == nil || before.typ.Kind != kind {
-		m.super.AddType(kind, name)
-		return
+	if m.recalled != nil {
+		if before := m.recalled(kind, name); before != nil {
+			m.super.Adopt(before.typ)
+			m.reused[before.typ] = before
+			return
+		}
 	}
-	m.super.Adopt(before.typ)
-	m.reused[before.typ] = before
+	m.super.AddType(kind, name)
 }
 
 // repeat does for a type that is taken over what merging it did beside.

@@ -89,8 +89,9 @@ type merger struct {
 	removed          map[*schema.Node]bool            // elements of super that were removed
 	enums            map[string]*enumUse
 
-	memory   *Memory
-	recalled map[string]*merging       // of types that are not merged again
+	memory *Memory
+	// recalled returns a type that need not be merged again, or nil. It may be nil itself.
+	recalled func(schema.Kind, string) *merging
 	reused   map[*schema.Type]*merging // those that are part of super
 	current  *merging                  // of the type that is being merged
 	useless  bool                      // the memory of the merge before cannot be used

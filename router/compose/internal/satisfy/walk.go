@@ -129,18 +129,20 @@ func (w *walk) visit(s *state) {
 // those that every subgraph knows that returns the objects. A subgraph must not
 // return others, since all of them return the same objects.
 func (w *walk) members(s *state) []*supergraph.Type {
-	var members []*supergraph.Type
-	fewest := s.typ.Possible
-	for _, p := range s.at.positions {
+	fewest, from := s.typ.Possible, -1
+	for i, p := range s.at.positions {
 		if known := w.typ(p).InSubgraph(w.subgraph(p)).Possible; len(known) < len(fewest) {
-			fewest = known
+			fewest, from = known, i
 		}
 	}
+	inside := from < 0 || w.typ(s.at.positions[from]) == s.typ
+	var members []*supergraph.Type
 	for _, t := range fewest {
 		w.steps--
-		known := !t.Inaccessible && has(s.typ.Possible, t) && !slices.ContainsFunc(s.at.positions, func(p position) bool {
-			return !has(w.typ(p).InSubgraph(w.subgraph(p)).Possible, t)
-		})
+		known := !t.Inaccessible && (inside || has(s.typ.Possible, t))
+		for i, p := range s.at.positions {
+			known = known && (i == from || has(w.typ(p).InSubgraph(w.subgraph(p)).Possible, t))
+		}
 		if known {
 			members = append(members, t)
 		}
