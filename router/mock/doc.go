@@ -5,9 +5,11 @@
 // the field, so that all subgraphs and all operations agree on it. Entities have the keys
 // that the router sends, and arguments such as Query.product(id:) and
 // createProduct(name:) come back in the fields of the same name. No value is null. The events
-// of a subscription differ, and their number is limited.
+// of a subscription differ, and their number is limited. The edges, nodes, counts and cursors
+// of a connection agree.
 //
-// The hub is mock.go. schema.go reads the SDL, execute.go executes an operation, object.go
-// has the identity of objects and which type they have, value.go makes scalars, and
-// subscribe.go serves subscriptions.
+// The hub is mock.go. schema.go reads the SDL, execute.go executes an operation, arguments.go
+// gives objects what arguments say, page.go has the pages of lists, object.go the identity of
+// objects and which type they have, value.go makes scalars, and subscribe.go serves
+// subscriptions.
 package mock

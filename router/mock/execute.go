@@ -9,7 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// The lengths of lists, unless an argument such as first asks for fewer.
+// The lengths of lists, unless an argument such as first says another one.
 const (
 	rootItems  = 5
 	otherItems = 3
@@ -23,6 +23,8 @@ type execution struct {
 	out       bytes.Buffer
 	objects   int
 	depth     int
+	// event is the number of an event, from 0. It is 0 for queries and mutations.
+	event uint64
 }
 
 // maxDepth bounds the nesting of objects: fragments may refer to each other.
@@ -66,7 +68,7 @@ func (e *execution) field(o *object, fields []*ast.Field) error {
 	for i, f := range fields {
 		sets[i] = f.SelectionSet
 	}
-	arguments, err := e.arguments(field)
+	arguments, err := e.arguments(o, field)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (e *execution) field(o *object, fields []*ast.Field) error {
 	case root && field.Name == "_service":
 		return e.object(&object{typename: "_Service", given: map[string]any{"sdl": e.schema.sdl}}, sets)
 	case root && field.Name == "_entities":
-		return e.entities(arguments["representations"], sets)
+		return e.entities(arguments["representations"].value, sets)
 	case o.typename == "_Service":
 		e.write(o.given[field.Name])
 		return nil
@@ -88,6 +90,11 @@ func (e *execution) field(o *object, fields []*ast.Field) error {
 	}
 	if given, ok := o.given[field.Name]; ok && given != nil {
 		return e.given(given, d.fields[field.Name].Type, sets)
+	}
+	if o.page != nil {
+		if done, err := e.paged(o, field.Name, d.fields[field.Name].Type, sets); done {
+			return err
+		}
 	}
 	return e.value(position{o, field.Name, 0, arguments}, d.fields[field.Name].Type, sets)
 }
@@ -123,13 +130,13 @@ type position struct {
 	parent    *object
 	field     string
 	index     int // in a list
-	arguments map[string]any
+	arguments map[string]argument
 }
 
 // value writes a value of a type.
 func (e *execution) value(at position, t *ast.Type, sets []ast.SelectionSet) error {
 	if t.Elem != nil {
-		length := e.length(at)
+		start, length := e.slice(at)
 		e.out.WriteByte('[')
 		for i := range length {
 			if i > 0 {
@@ -137,7 +144,7 @@ func (e *execution) value(at position, t *ast.Type, sets []ast.SelectionSet) err
 			}
 			e.objects++
 			item := at
-			item.index = at.index*length + i
+			item.index = at.index*length + start + i
 			if err := e.value(item, t.Elem, sets); err != nil {
 				return err
 			}
@@ -155,77 +162,36 @@ func (e *execution) value(at position, t *ast.Type, sets []ast.SelectionSet) err
 		if len(values) == 0 {
 			return fmt.Errorf("the enum %s has no values", t.NamedType)
 		}
-		e.write(values[e.hash(at.parent.n, at.field, at.index)%uint64(len(values))])
+		e.write(values[e.varying(at)%uint64(len(values))])
 		return nil
 	}
 	o := e.related(at.parent, at.field, t.NamedType, at.index)
-	if o.typename == "" {
-		if t.NonNull {
-			return fmt.Errorf("the schema has no type that can be a %s", t.NamedType)
-		}
-		e.out.WriteString("null")
-		return nil
+	if d.isPage(e.schema) {
+		o.page = e.page(at, o)
+		return e.object(o, sets)
 	}
-	e.echo(o, at.arguments)
-	return e.object(o, sets)
+	e.echo(o, t.NamedType, e.itemArguments(at))
+	return e.optional(o, t, sets)
 }
 
-// length returns the number of items in a list.
-func (e *execution) length(at position) int {
-	length := otherItems
-	if at.parent.typename == e.schema.roots[ast.Query] {
-		length = rootItems
+// optional writes an object, or null if the schema has no type for it.
+func (e *execution) optional(o *object, t *ast.Type, sets []ast.SelectionSet) error {
+	if o.typename != "" {
+		return e.object(o, sets)
 	}
-	for _, name := range []string{"first", "limit", "last", "take", "pageSize"} {
-		if wanted, ok := integer(at.arguments[name]); ok && wanted >= 0 {
-			length = min(length, wanted)
-		}
+	if t.NonNull {
+		return fmt.Errorf("the schema has no type that can be a %s", t.NamedType)
 	}
-	if e.objects >= maxObjects {
-		return 0
-	}
-	return length
+	e.out.WriteString("null")
+	return nil
 }
 
-// echo gives an object the values of arguments that have the name and the type of one of its
-// fields, also those in an input object.
-func (e *execution) echo(o *object, arguments map[string]any) {
-	d := e.schema.types[o.typename]
-	for name, value := range arguments {
-		if inner, ok := value.(map[string]any); ok {
-			e.echo(o, inner)
-			continue
-		}
-		f := d.fields[name]
-		if f == nil || f.Type.Elem != nil || !e.accepts(f.Type.NamedType, value) {
-			continue
-		}
-		if o.given == nil {
-			o.given = map[string]any{}
-		}
-		o.given[name] = value
-		if name == "id" {
-			o.n = identity(map[string]any{"id": value})
-		}
+// varying returns a number for the value at a position. Those of events differ.
+func (e *execution) varying(at position) uint64 {
+	if e.event == 0 {
+		return e.hash(at.parent.n, at.field, at.index)
 	}
-}
-
-// accepts reports whether a value that a client sent is one of a scalar or enum type.
-func (e *execution) accepts(typename string, value any) bool {
-	_, isNumber := integer(value)
-	_, isText := value.(string)
-	_, isBool := value.(bool)
-	switch typename {
-	case "ID":
-		return isText
-	case "String":
-		return isText
-	case "Int":
-		return isNumber
-	case "Boolean":
-		return isBool
-	}
-	return false
+	return e.hash(at.parent.n, at.field, at.index, e.event)
 }
 
 // given writes a value that a representation or an argument has.
@@ -327,18 +293,6 @@ func (e *execution) applies(typename, condition string) bool {
 	return false
 }
 
-func (e *execution) arguments(field *ast.Field) (map[string]any, error) {
-	values := map[string]any{}
-	for _, a := range field.Arguments {
-		value, err := a.Value.Value(e.variables)
-		if err != nil {
-			return nil, fmt.Errorf("the argument %s of %s: %w", a.Name, field.Name, err)
-		}
-		values[a.Name] = value
-	}
-	return values, nil
-}
-
 // write writes a value as JSON.
 func (e *execution) write(value any) {
 	encoded, err := json.Marshal(value)
@@ -346,16 +300,4 @@ func (e *execution) write(value any) {
 		panic(err) // all values were decoded from JSON, or made here
 	}
 	e.out.Write(encoded)
-}
-
-// integer returns a whole number that a client sent.
-func integer(value any) (int, bool) {
-	switch v := value.(type) {
-	case json.Number:
-		n, err := v.Int64()
-		return int(n), err == nil
-	case int64:
-		return int(v), true
-	}
-	return 0, false
 }

@@ -86,7 +86,7 @@ func (s *Subgraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var response []byte
 	if err == nil {
-		response, err = s.run(o, 1)
+		response, err = s.run(o, 0)
 	}
 	if err != nil {
 		response = failure(err)
@@ -139,12 +139,13 @@ func (s *Subgraph) parse(body []byte) (*operation, error) {
 	return &operation{definition, document.Fragments, values}, nil
 }
 
-// run executes an operation on the root object with a number, and returns the response.
-func (s *Subgraph) run(o *operation, n uint64) ([]byte, error) {
-	e := &execution{Subgraph: s, fragments: o.fragments, variables: o.variables}
+// run executes an operation and returns the response. Events are numbered from 0; each has
+// another root object.
+func (s *Subgraph) run(o *operation, event uint64) ([]byte, error) {
+	e := &execution{Subgraph: s, fragments: o.fragments, variables: o.variables, event: event}
 	e.out.WriteString(`{"data":`)
 	root := s.schema.roots[o.Operation]
-	if err := e.object(&object{typename: root, n: n}, []ast.SelectionSet{o.SelectionSet}); err != nil {
+	if err := e.object(&object{typename: root, n: event + 1}, []ast.SelectionSet{o.SelectionSet}); err != nil {
 		return nil, err
 	}
 	e.out.WriteByte('}')

@@ -324,8 +324,10 @@ func ask(t *testing.T, m *mock.Subgraph, query, variables string) string {
 
 const shop = `
 extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
-type Query { product(id: ID!): Product products(first: Int): [Product!]! media: [Media!]! }
-type Mutation { createProduct(input: NewProduct!): Product! }
+type Query { product(id: ID!): Product bySku(sku: String!): Product products(first: Int): [Product!]! media: [Media!]! }
+type Mutation { createProduct(input: NewProduct!): Product! rate(productId: ID!, input: NewRating!): Rating! }
+input NewRating { weight: Float kind: Kind at: DateTime }
+type Rating { weight: Float kind: Kind at: DateTime product: Product! }
 input NewProduct { name: String! price: Int }
 type Product @key(fields: "id") @key(fields: "sku") @key(fields: "maker { code }") {
   id: ID! sku: String! name: String! email: String! price: Int stars: Int! createdAt: DateTime! kind: Kind! maker: Maker!
@@ -345,6 +347,11 @@ func TestKeysAndArgumentsComeBack(t *testing.T) {
 	}
 	for _, c := range []struct{ query, variables, want string }{
 		{`{ product(id: "77") { id } }`, `{}`, `{"data":{"product":{"id":"77"}}}`},
+		{`{ product(id: 77) { id sku } }`, `{}`, `{"data":{"product":{"id":"77","sku":"SKU-00077"}}}`},
+		{`query($id: ID!) { product(id: $id) { id } }`, `{"id": 77}`, `{"data":{"product":{"id":"77"}}}`},
+		{`{ bySku(sku: "SKU-00012") { id sku } }`, `{}`, `{"data":{"bySku":{"id":"12","sku":"SKU-00012"}}}`},
+		{`mutation { rate(productId: "7", input: {weight: 1.5, kind: LARGE, at: "2026-01-02T00:00:00Z"}) { weight kind at product { id sku } } }`, `{}`,
+			`{"data":{"rate":{"weight":1.5,"kind":"LARGE","at":"2026-01-02T00:00:00Z","product":{"id":"7","sku":"SKU-00007"}}}}`},
 		{`query($id: ID!) { product(id: $id) { id sku } }`, `{"id": "77"}`, `{"data":{"product":{"id":"77","sku":"SKU-00077"}}}`},
 		{`{ products(first: 2) { __typename } }`, `{}`, `{"data":{"products":[{"__typename":"Product"},{"__typename":"Product"}]}}`},
 		{`mutation { createProduct(input: {name: "Lamp", price: 7}) { name price } }`, `{}`, `{"data":{"createProduct":{"name":"Lamp","price":7}}}`},
@@ -448,6 +455,8 @@ func TestOtherRequestsAreRefused(t *testing.T) {
 func FuzzMock(f *testing.F) {
 	f.Add(shop, `{ products { id maker { code } } }`)
 	f.Add("type Query { a: A } interface A { b: [B!]! } enum B { C }", `{ a { b } }`)
+	f.Add(connected, `{ products(first: 3) { edges { node { id } } pageInfo { endCursor } } node(id: 1) { id } }`)
+	f.Add("type Query { Id(ids: [ID], first: Int): ID _id: ID } type C { items: [C] count: Int }", `{ Id(ids: [1], first: -1) _id }`)
 	f.Add("union U enum E type Query { u: U e: E }", `{ u { __typename } e }`)
 	f.Fuzz(func(t *testing.T, sdl, query string) {
 		m, err := mock.New(mock.Options{SDL: sdl})

@@ -23,6 +23,18 @@ type object struct {
 	n uint64
 	// given are values of its fields that are given: by a representation or by arguments.
 	given map[string]any
+	// page is set for a page of a list, its pageInfo and its edges. An edge has an index.
+	page   *page
+	index  int
+	isEdge bool
+}
+
+// give sets the value of a field.
+func (o *object) give(field string, value any) {
+	if o.given == nil {
+		o.given = map[string]any{}
+	}
+	o.given[field] = value
 }
 
 // hash returns a number that depends on the seed and the parts.
@@ -81,7 +93,7 @@ func (s *Subgraph) entity(representation map[string]any) (*object, error) {
 	n := identity(representation)
 	given := maps.Clone(representation)
 	delete(given, "__typename")
-	return &object{typename: s.concrete(typename, n), n: n, given: given}, nil
+	return &object{typename: s.typeOf(typename, representation["id"], n), n: n, given: given}, nil
 }
 
 var digits = regexp.MustCompile(`\d+`)

@@ -21,6 +21,7 @@ type definition struct {
 	fields   map[string]*ast.FieldDefinition
 	values   []string // of an enum
 	possible []string // types of an abstract type
+	keys     []string // the @key directives of one field
 }
 
 // maxSDLTokens bounds an SDL, in tokens.
@@ -63,6 +64,11 @@ func (s *schema) define(d *ast.Definition) {
 	for _, f := range d.Fields {
 		made.fields[f.Name] = f
 	}
+	for _, key := range d.Directives.ForNames("key") {
+		if fields := key.Arguments.ForName("fields"); fields != nil && fields.Value != nil && made.fields[fields.Value.Raw] != nil {
+			made.keys = append(made.keys, fields.Value.Raw)
+		}
+	}
 	for _, v := range d.EnumValues {
 		made.values = append(made.values, v.Name)
 	}
@@ -95,6 +101,25 @@ func preferred(names []string, condition func(string) bool) []string {
 		return names
 	}
 	return rest
+}
+
+// isComposite reports whether a type has fields or members.
+func (s *schema) isComposite(name string) bool {
+	d := s.types[name]
+	return d != nil && (d.kind == ast.Object || d.kind == ast.Interface || d.kind == ast.Union)
+}
+
+// identified reports whether objects of a type have an ID.
+func (s *schema) identified(name string) bool {
+	return s.types[name] != nil && s.types[name].identified()
+}
+
+// isGlobal reports whether IDs of a type are unique in the graph, for Query.node.
+func (s *schema) isGlobal(name string) bool {
+	if s.api != nil && s.api.Types[name] != nil {
+		return slices.Contains(s.api.Types[name].Interfaces, "Node")
+	}
+	return s.types["Node"] != nil && slices.Contains(s.types["Node"].possible, name)
 }
 
 // identified reports whether objects of a type have an ID.

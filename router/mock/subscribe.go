@@ -30,8 +30,8 @@ const (
 	closeTooMany      websocket.StatusCode = 4429
 )
 
-// events passes the events of a subscription to send, until there are Events of them. Each
-// has the root object of another number, so that it has other data.
+// events passes the events of a subscription to send, until there are Events of them, with
+// different data.
 func (s *Subgraph) events(ctx context.Context, o *operation, send func([]byte) error) error {
 	for i := range s.options.Events {
 		if i > 0 {
@@ -41,7 +41,7 @@ func (s *Subgraph) events(ctx context.Context, o *operation, send func([]byte) e
 			case <-s.options.After(s.options.Interval):
 			}
 		}
-		data, err := s.run(o, uint64(i)+1)
+		data, err := s.run(o, uint64(i))
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func (c *socket) operate(ctx context.Context, m message) {
 			err = c.events(ctx, o, next)
 		} else {
 			var data []byte
-			if data, err = c.run(o, 1); err == nil {
+			if data, err = c.run(o, 0); err == nil {
 				err = next(data)
 			}
 		}

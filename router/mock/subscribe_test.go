@@ -18,7 +18,7 @@ import (
 )
 
 const stream = shop + `
-type Subscription { productChanged(id: ID): Product! priceChanged: Product! }
+type Subscription { productChanged(id: ID): Product! priceChanged: Product! rated(productId: ID!): Rating! latest(first: Int): [Product!]! }
 `
 
 // subscribe runs a subscription by the router's own client, and returns its events.
@@ -84,11 +84,50 @@ func TestSubscriptionsHaveArgumentsAndErrors(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: got %v", protocol, err)
 		}
+		for query, want := range map[string]string{
+			`subscription { productChanged(id: 7) { id sku } }`:                 `{"data":{"productChanged":{"id":"7","sku":"SKU-00007"}}}`,
+			`subscription { rated(productId: "7") { product { id } } }`:         `{"data":{"rated":{"product":{"id":"7"}}}}`,
+			`subscription { latest(first: 2) { __typename } }`:                  `{"data":{"latest":[{"__typename":"Product"},{"__typename":"Product"}]}}`,
+			`subscription($id: ID = 8) { productChanged(id: $id) { id name } }`: `{"data":{"productChanged":{"id":"8","name":`,
+		} {
+			err = subscribe(t.Context(), t, protocol, query, func(event string) error {
+				if !strings.HasPrefix(event, want) {
+					t.Errorf("%s: %s: got %s, want %s", protocol, query, event, want)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("%s: %s: got %v", protocol, query, err)
+			}
+		}
 		err = subscribe(t.Context(), t, protocol, `subscription { nothing }`, func(string) error { return nil })
 		refused := (*execute.RequestError)(nil)
 		if !errors.As(err, &refused) || !strings.Contains(string(refused.Errors), "the schema does not define the field Subscription.nothing") {
 			t.Errorf("%s: got %v", protocol, err)
 		}
+	}
+}
+
+// The events about one entity have its texts, and other numbers each time.
+func TestEventsAboutAnEntityDiffer(t *testing.T) {
+	prices, names := map[int]bool{}, map[string]bool{}
+	err := subscribe(t.Context(), t, "ws", `subscription { productChanged(id: "7") { price name } }`, func(event string) error {
+		var got struct {
+			Data struct {
+				ProductChanged struct {
+					Price int
+					Name  string
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(event), &got); err != nil {
+			return err
+		}
+		prices[got.Data.ProductChanged.Price], names[got.Data.ProductChanged.Name] = true, true
+		return nil
+	})
+	if err != nil || len(prices) < 3 || len(names) != 1 {
+		t.Errorf("got %v, the prices %v and names %v", err, prices, names)
 	}
 }
 

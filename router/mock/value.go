@@ -25,9 +25,16 @@ func (e *execution) scalar(at position, typename string) any {
 		if at.field != "id" || !own { // of another object
 			n = 1 + (e.hash(n, strings.TrimSuffix(strings.TrimSuffix(at.field, "Id"), "_id"))+uint64(at.index))%population
 		}
-		return id(typename, n)
+		about := strings.TrimSuffix(strings.TrimSuffix(at.field, "Id"), "_id")
+		if at.field == "id" {
+			about = at.parent.typename
+		}
+		return e.id(typename, about, n)
 	}
 	hash := e.hash(n, at.field, at.index)
+	if typename != "String" { // the texts of an entity stay the same in all events
+		hash = e.varying(at)
+	}
 	faker := gofakeit.NewFaker(rand.NewPCG(hash, e.seed), false)
 	switch typename {
 	case "String":
@@ -42,9 +49,17 @@ func (e *execution) scalar(at position, typename string) any {
 	return custom(faker, at.parent, typename, words, hash)
 }
 
-func id(typename string, n uint64) any {
-	if typename == "Int" {
+// id returns the ID of the object n of a type, which may be written in lower case. IDs that
+// Query.node takes name the type.
+func (e *execution) id(kind, typename string, n uint64) any {
+	if typename != "" {
+		typename = strings.ToUpper(typename[:1]) + typename[1:]
+	}
+	switch {
+	case kind == "Int":
 		return n % math.MaxInt32
+	case kind == "ID" && e.schema.isGlobal(typename):
+		return fmt.Sprint(typename, ":", n)
 	}
 	return fmt.Sprint(n)
 }
