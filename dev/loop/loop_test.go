@@ -300,5 +300,5 @@ func TestProcessThatIsEndedStartsAgain(t *testing.T) {
 	if err := syscall.Kill(number, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	b.awaitOutput(t, "failed: signal: terminated; it starts again in 1s\nproducts: started ")
+	b.awaitMatches(t, "(?s)failed: signal: terminated; it starts again in 1s\n.*products: started `sleep 1000` as process (\\d+)\n", 1)
 }
