@@ -90,7 +90,17 @@ func New(r prometheus.Registerer) *Metrics {
 			return calls.WithLabelValues(k.stage, k.result)
 		}),
 	}
+	m.exportOperations()
 	return m
+}
+
+// exportOperations makes the time series of operations exist before the first one.
+func (m *Metrics) exportOperations() {
+	for _, kind := range []string{"query", "mutation", "subscription"} {
+		for _, outcome := range []string{"data", "partial", "errors"} {
+			m.Operation(kind, outcome)
+		}
+	}
 }
 
 // Operation observes the duration in seconds of operations of a kind ("query") with

@@ -86,6 +86,7 @@ func (b *Bus) Consume(c Consumer) func(context.Context) error {
 	b.mu.Lock()
 	b.consumed = append(b.consumed, c.Group)
 	b.mu.Unlock()
+	b.metrics.export(c)
 	return func(ctx context.Context) error {
 		return b.retry(untraced(ctx), "consumer group "+c.Group, func(ctx context.Context) error {
 			return b.runAsLeader(ctx, c)

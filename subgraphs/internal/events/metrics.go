@@ -68,3 +68,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.outboxAge.WithLabelValues().Set(0)
 	return m
 }
+
+// export makes the series of a consumer exist before its first event: an alert
+// would miss a dead letter that is the first.
+func (m *metrics) export(c Consumer) {
+	for _, kind := range c.Types {
+		m.failed.WithLabelValues(c.Group, kind)
+		for _, result := range []string{resultHandled, resultRepeated, resultDead} {
+			m.handled.WithLabelValues(c.Group, kind, result)
+		}
+	}
+}
