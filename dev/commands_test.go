@@ -21,6 +21,12 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		store := open(t, dev.Options{})
 		run(t, store, codeBlocks(t, "../README.md", "## Try it", "^    (.*)$"))
 	})
+	t.Run("of the tutorial, in tutorial mode", func(t *testing.T) {
+		store := open(t, dev.Options{})
+		const block = "(?s)^```sh\n(.*?)\n```$"
+		requests := codeBlocks(t, "../docs/tutorial.md", "## Send requests", block)
+		run(t, store, append(requests, codeBlocks(t, "../docs/tutorial.md", "## Watch the traffic", block)...))
+	})
 	t.Run("of the operations guide, in enforced mode", func(t *testing.T) {
 		store := open(t, dev.Options{AuthMode: "enforced"})
 		t.Setenv("ADMIN_PASSWORD", "tutorial-admin")

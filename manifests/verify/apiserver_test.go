@@ -316,4 +316,5 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 		changed := wrong.read(t)
 		wrong.noticed(t, name, server.try(t.Context(), changed, injected(t, changed)))
 	}
+	t.Run("clean-up", func(t *testing.T) { checkCleanUp(t, newShell(t, server.kubeconfig)) })
 }
