@@ -106,9 +106,9 @@ func TestSearchCorrectsEightWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for search, want := range map[string]int{
-		"telescop umbrela saxofone acordion wheelbarow chandelir typewritter gramophone kaleidoscope":  1,
-		"telescoope umbrela saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoscope": 1,
-		"telescoope umbrela saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoskope": 0,
+		"telescop umbrelka saxofone acordion wheelbarow chandelir typewritter gramophone kaleidoscope":  1,
+		"telescoope umbrelka saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoscope": 1,
+		"telescoope umbrelka saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoskope": 0,
 	} {
 		if got := found(t, c, search); len(got) != want {
 			t.Errorf("%q finds %d products, want %d", search, len(got), want)
