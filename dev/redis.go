@@ -62,6 +62,7 @@ func connectRedis(ctx context.Context, url string) (*redisServer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+	options.ContextTimeoutEnabled = true // a Redis that hangs must not outlast pingTimeout
 	client := redis.NewClient(options)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {

@@ -73,5 +73,6 @@ func openRedis(url string) (*redis.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Redis URL is invalid: %w; it has a form such as redis://localhost:6379", err)
 	}
+	options.ContextTimeoutEnabled = true
 	return redis.NewClient(options), nil
 }

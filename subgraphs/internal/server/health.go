@@ -42,7 +42,14 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		answer.Status, answer.Checks["postgres"], status = "unready", "unreachable", http.StatusServiceUnavailable
 		h.resources.Logger.WarnContext(ctx, "Postgres is unreachable", "error", err)
 	}
-	if err := <-redis; err != nil {
+	// The bound also holds for a client that does not observe ctx, such as while
+	// it connects.
+	select {
+	case err := <-redis:
+		if err != nil {
+			answer.Checks["redis"] = "unreachable; events wait in the outbox"
+		}
+	case <-ctx.Done():
 		answer.Checks["redis"] = "unreachable; events wait in the outbox"
 	}
 	if h.draining.Load() {

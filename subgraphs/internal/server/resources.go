@@ -128,6 +128,7 @@ func openRedis(env Environment) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing REDIS_URL: %w", err)
 	}
+	options.ContextTimeoutEnabled = true // a Redis that hangs must not outlast a deadline
 	client := redis.NewClient(options)
 	if env.Telemetry.Traces() {
 		err := redisotel.InstrumentTracing(client,

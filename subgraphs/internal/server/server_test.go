@@ -134,6 +134,22 @@ func TestProbesReportPostgresAndRedis(t *testing.T) {
 }
 
 // Requests in progress finish, streams end, and workers stop last.
+// A Redis that accepts connections and never responds must not make the pods
+// unready: the client's own timeouts are longer than those of a probe.
+func TestReadinessDoesNotWaitForAHangingRedis(t *testing.T) {
+	hanging, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hanging.Close() })
+	env := environment(t)
+	env.RedisURL = "redis://" + hanging.Addr().String() + "?read_timeout=10m&pool_timeout=10m"
+	p := launch(t, env, nil, serving(http.NotFound)) // fails if /readyz waits for Redis
+	if _, body := get(t, p.url+"/readyz"); !strings.Contains(body, `"redis":"unreachable`) {
+		t.Errorf("/readyz: got %s", body)
+	}
+}
+
 func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var streamEnded, workerEnded atomic.Bool
