@@ -16,7 +16,7 @@ const (
 	// stream. Those that a consumer group has not read stay longer.
 	retention = 72 * time.Hour
 	// maxRetention bounds how long events stay in the outbox for a group that
-	// does not read.
+	// does not read, and those that are dead letters.
 	maxRetention = 21 * 24 * time.Hour
 	// processedRetention is how long a consumer remembers processed events. It
 	// must exceed maxRetention: the relay can send an event again until then.
@@ -33,8 +33,8 @@ const (
 // consumer group has not read its start.
 var ErrStreamFull = errors.New("the event stream is full")
 
-// deleteOld deletes events that are older than their retention and that every
-// consumer group has read.
+// deleteOld deletes events that are older than their retention, that every
+// consumer group has read and that are no dead letters.
 func (b *Bus) deleteOld(ctx context.Context) error {
 	if err := b.trim(ctx, time.Now().Add(-retention)); err != nil {
 		return err
@@ -44,13 +44,19 @@ func (b *Bus) deleteOld(ctx context.Context) error {
 		return err
 	}
 	trimmed, _ := splitID(floor)
-	// An event that is still in the stream may be unread. If Redis loses it,
-	// the outbox has the only copy.
+	dead, err := b.ownDeadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	// An event that is still in the stream may be unread, and a dead letter is
+	// not handled. If Redis loses them, the outbox has the only copy.
 	err = database.Delete(ctx, b.db, `
-		delete from event_outbox
-		where published_at < now() - $1::interval
-		  and (split_part(stream_id, '-', 1)::bigint < $2 or published_at < now() - $3::interval)`,
-		retention, int64(trimmed), maxRetention)
+		delete from event_outbox o
+		where published_at < now() - $3::interval
+		   or published_at < now() - $1::interval
+		      and split_part(stream_id, '-', 1)::bigint < $2
+		      and not exists (select from unnest($4::text[]) dead(id) where dead.id = o.id::text)`,
+		retention, int64(trimmed), maxRetention, dead)
 	if err != nil {
 		return fmt.Errorf("deleting old events: %w", err)
 	}

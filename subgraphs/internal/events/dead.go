@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"strconv"
 	"time"
@@ -59,27 +60,59 @@ func (f DeadLetterFilter) matches(d DeadLetter) bool {
 // oldest first, up to count.
 func DeadLetters(ctx context.Context, client redis.UniversalClient, filter DeadLetterFilter, count int) ([]DeadLetter, error) {
 	letters := []DeadLetter{}
-	for start := "-"; ; {
-		page, err := client.XRangeN(ctx, deadStream, start, "+", deadLetterPage).Result()
+	for letter, err := range allDeadLetters(ctx, client) {
 		if err != nil {
-			return nil, fmt.Errorf("reading the dead letters: %w", err)
+			return nil, err
 		}
-		for _, message := range page {
-			if message.ID == start {
-				continue // the end of the page before: not every server supports the exclusive "("
-			}
-			if letter := readDeadLetter(message); filter.matches(letter) {
-				letters = append(letters, letter)
-			}
-			if len(letters) == count {
-				return letters, nil
-			}
+		if filter.matches(letter) {
+			letters = append(letters, letter)
 		}
-		if len(page) < deadLetterPage {
-			return letters, nil
+		if len(letters) == count {
+			break
 		}
-		start = page[len(page)-1].ID
 	}
+	return letters, nil
+}
+
+// allDeadLetters reads the dead letters of all services page by page, oldest
+// first. An error ends the sequence.
+func allDeadLetters(ctx context.Context, client redis.UniversalClient) iter.Seq2[DeadLetter, error] {
+	return func(yield func(DeadLetter, error) bool) {
+		for start := "-"; ; {
+			page, err := client.XRangeN(ctx, deadStream, start, "+", deadLetterPage).Result()
+			if err != nil {
+				yield(DeadLetter{}, fmt.Errorf("reading the dead letters: %w", err))
+				return
+			}
+			for _, message := range page {
+				if message.ID == start {
+					continue // the end of the page before: not every server supports the exclusive "("
+				}
+				if !yield(readDeadLetter(message), nil) {
+					return
+				}
+			}
+			if len(page) < deadLetterPage {
+				return
+			}
+			start = page[len(page)-1].ID
+		}
+	}
+}
+
+// ownDeadLetters returns the IDs of the events of this service that are dead
+// letters of any group: at most maxDeadLetters.
+func (b *Bus) ownDeadLetters(ctx context.Context) ([]string, error) {
+	ids := []string{}
+	for letter, err := range allDeadLetters(ctx, b.redis) {
+		if err != nil {
+			return nil, err
+		}
+		if letter.Event.Source == b.source {
+			ids = append(ids, letter.Event.ID)
+		}
+	}
+	return ids, nil
 }
 
 // deadLetterPage is how many dead letters are read at a time.

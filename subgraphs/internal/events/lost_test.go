@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +168,55 @@ func TestEventsAreKeptUntilEveryGroupHasHandledThem(t *testing.T) {
 	eventually(t, "the new event arrived", func() bool { return len(effects(t, db, "b")) == 1 })
 	if got := streamLength(t, mini.Addr()); got > 2 {
 		t.Errorf("the stream has %d entries: handled events were published again", got)
+	}
+}
+
+// An event that no group can handle is acknowledged, but it is not done: its
+// copy in the outbox stays until somebody revives or drops the dead letter.
+func TestDeadLettersSurviveTheLossOfRedis(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b, c := bus(t, db, mini.Addr()), client(t, mini)
+	old := 100 * time.Hour
+	mini.SetTime(time.Now().Add(-old))
+	var repaired atomic.Bool
+	handler := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
+		if e.Subject == "dead" && !repaired.Load() {
+			return events.Permanent(errors.New("never"))
+		}
+		return record(ctx, tx, e)
+	}
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: handler}))
+	letters := func() []events.DeadLetter {
+		list, err := events.DeadLetters(t.Context(), c, events.DeadLetterFilter{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	appendEvents(t, db, events.OrderCreated, "dead", 0, 1)
+	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
+	eventually(t, "both events were delivered", func() bool { return len(letters()) == 1 && len(effects(t, db, "a")) == 1 })
+	age(t, db, old)
+	mini.SetTime(time.Now())
+	appendEvents(t, db, events.OrderCreated, "b", 0, 1)
+	eventually(t, "the new event arrived", func() bool { return len(effects(t, db, "b")) == 1 })
+	eventually(t, "the outbox has only the dead letter and the new event", func() bool {
+		if err := events.DeleteOld(b, t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return published(t, db) == 2
+	})
+
+	mini.FlushAll()
+	eventually(t, "the dead letter is back", func() bool { return len(letters()) == 1 })
+	repaired.Store(true)
+	if err := b.Redeliver(t.Context(), letters()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the revived event is handled", func() bool { return len(effects(t, db, "dead")) == 1 })
+	if got := effects(t, db, "a"); len(got) != 1 {
+		t.Errorf("the handled event had %d effects", len(got))
 	}
 }
 
