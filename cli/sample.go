@@ -48,6 +48,9 @@ func newSample() *cobra.Command {
 			if options.Products < 0 || options.Orders < 0 || options.Users < 0 || days < 0 {
 				return errors.New("--products, --orders, --users and --notification-days must not be negative")
 			}
+			if err := options.Check(); err != nil {
+				return err
+			}
 			var err error
 			if target.Databases, err = separateDatabases(os.Getenv); err != nil {
 				return err

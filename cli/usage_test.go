@@ -3,6 +3,8 @@ package cli_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,22 @@ func TestWrongFlagsAndArgumentsHaveStatus2(t *testing.T) {
 			}
 		})
 	})
+}
+
+// souk sample checks its options before it makes anything.
+func TestSampleRefusesImpossibleSizes(t *testing.T) {
+	for _, wrong := range [][]string{
+		{"--orders=-3"}, {"--users=0"}, {"--users=-1"}, {"--products=-1"}, {"--products=0", "--orders=5"}, {"--notification-days=-1"},
+	} {
+		dir := filepath.Join(t.TempDir(), "store")
+		p := souk(t, nil, append([]string{"sample", "--dir", dir}, wrong...)...)
+		if status, said := p.wait(t), strings.Join(p.says(), " "); status != 2 || strings.Contains(said, "Generating") {
+			t.Errorf("%v: got status %d and %q", wrong, status, said)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%v: the store was made", wrong)
+		}
+	}
 }
 
 // Running subgraphs that do not compose are reported as `souk compose` does: each error with

@@ -42,6 +42,11 @@ type SampleOptions struct {
 	Report func(string)
 }
 
+// Check returns an error if no store can have these options.
+func (o SampleOptions) Check() error {
+	return shop.Options{Products: o.Products, Users: o.Users, Orders: o.Orders}.Check()
+}
+
 // parallel is how many databases Sample fills at once. Each takes one core in
 // this process and one in Postgres.
 const parallel = 2
@@ -53,6 +58,9 @@ const parallel = 2
 func Sample(ctx context.Context, databases map[string]*pgxpool.Pool, o SampleOptions) error {
 	if o.Report == nil {
 		o.Report = func(string) {}
+	}
+	if err := o.Check(); err != nil {
+		return err
 	}
 	if err := migrateAll(ctx, databases); err != nil {
 		return err

@@ -72,6 +72,22 @@ func value[T any](t testing.TB, db *pgxpool.Pool, query string, args ...any) (v 
 	return v
 }
 
+// Refused options must leave nothing behind: a store with the first few rows
+// would refuse the right options.
+func TestRefusedSampleLeavesTheStoreEmpty(t *testing.T) {
+	stores := databases(t)
+	for _, wrong := range []subgraphs.SampleOptions{
+		{Products: 5, Users: 0, Orders: 5}, {Products: 0, Users: 5, Orders: 5}, {Products: 5, Users: 5, Orders: -1}, {Products: 5, Users: -1},
+	} {
+		if err := subgraphs.Sample(t.Context(), stores, wrong); err == nil {
+			t.Errorf("%+v: got no error", wrong)
+		}
+		if value[bool](t, stores["user"], `SELECT to_regclass('users') IS NOT NULL`) {
+			t.Fatalf("%+v: the database of user was migrated", wrong)
+		}
+	}
+}
+
 func TestSampleIsTheSameForTheSameOptions(t *testing.T) {
 	one, other := databases(t), databases(t)
 	options := smallSample()

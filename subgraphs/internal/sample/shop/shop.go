@@ -35,13 +35,21 @@ type Shop struct {
 	kinds      []kind
 }
 
-// New returns the shop with the options.
-func New(o Options) (*Shop, error) {
+// Check returns an error if no shop can have these options.
+func (o Options) Check() error {
 	if o.Products < 0 || o.Users < 0 || o.Orders < 0 {
-		return nil, fmt.Errorf("a shop cannot have %d products, %d users and %d orders", o.Products, o.Users, o.Orders)
+		return fmt.Errorf("a shop cannot have %d products, %d users and %d orders", o.Products, o.Users, o.Orders)
 	}
 	if o.Orders > 0 && (o.Products == 0 || o.Users == 0) {
-		return nil, fmt.Errorf("%d orders need products and users to order them", o.Orders)
+		return fmt.Errorf("%d orders need products and users to order them; there are %d products and %d users", o.Orders, o.Products, o.Users)
+	}
+	return nil
+}
+
+// New returns the shop with the options.
+func New(o Options) (*Shop, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	store, err := sample.Load()
 	if err != nil {
