@@ -80,7 +80,8 @@ func (s *Store) append(ctx context.Context, tx pgx.Tx, o *Order, actor string, a
 	return s.applySideEffects(ctx, tx, *o, at, event)
 }
 
-// appendEvent writes an event and updates the projection.
+// appendEvent writes an event and updates the projection. What follows the
+// erasure of personal data is stored without such data, too.
 func appendEvent(ctx context.Context, tx pgx.Tx, o *Order, actor string, at time.Time, event Event) error {
 	if err := o.applyNext(event, o.ID, o.Version+1, at); err != nil {
 		return err
@@ -91,7 +92,8 @@ func appendEvent(ctx context.Context, tx pgx.Tx, o *Order, actor string, at time
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO order_events (order_id, version, type, data, at, actor)
-		VALUES ($1, $2, $3, $4, $5, $6)`, o.ID, o.Version, event.Type(), data, at, actor)
+		VALUES ($1, $2, $3, CASE WHEN $7 THEN without_personal_data($3, $4) ELSE $4 END, $5, $6)`,
+		o.ID, o.Version, event.Type(), data, at, actor, o.erased)
 	if violated := (*pgconn.PgError)(nil); errors.As(err, &violated) && violated.Code == "23505" { // unique_violation
 		return errVersionConflict
 	}
