@@ -16,11 +16,12 @@ func TestEveryStepOfAnOrderIsTold(t *testing.T) {
 		{kind: "order.paid", subject: "Receipt for your order 7", text: "Paid: 2019.48 USD", sms: "Souk: We have received 2019.48 USD for your order 7."},
 		{kind: "order.delivered", subject: "Your order 7 has been delivered", text: "2 x Laptop & Co", sms: "Souk: Your order 7 has been delivered."},
 		{kind: "order.refunded", subject: "Refund for your order 7", text: "paid back 2019.48 USD", sms: "Souk: We have paid back 2019.48 USD for your order 7."},
+		{kind: "payment.failed", subject: "Payment for your order 7", text: "could not collect 2019.48 USD", sms: "Souk: We could not collect 2019.48 USD for your order 7. We will contact you."},
 	}
 	for i, step := range steps {
 		w.tell(t, fmt.Sprintf("019a0000-0000-7000-8000-0000000000%02d", i), step.kind, 7, 1)
 	}
-	await(t, "eight messages", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 2*len(steps) })
+	await(t, "two messages for each step", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 2*len(steps) })
 	texts := map[string]string{} // by ID
 	for _, m := range w.inbox.Messages() {
 		texts[m.ID] = m.Subject + "\n" + m.Text + m.HTML

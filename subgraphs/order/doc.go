@@ -19,7 +19,7 @@
 // without payment.
 //
 // The service publishes order.created, order.cancelled, order.shipped,
-// order.delivered, order.paid and order.refunded through its outbox (package
-// events), and consumes user.erased. Package checkout lists what a crash at each step leaves
-// behind and how the service recovers from it.
+// order.delivered, order.paid, order.refunded and payment.failed through its
+// outbox (package events), and consumes user.erased. Package checkout lists what
+// a crash at each step leaves behind and how the service recovers from it.
 package order

@@ -167,7 +167,7 @@ func (k *killable) left() (n int) {
 }
 
 const (
-	placeOne = `mutation { placeOrder(input: {userId: "1", lines: [{productId: "1", quantity: 1}],
+	placeOne = `mutation { placeOrder(input: {userId: "1", lines: [{productId: "1", quantity: 1}], paymentToken: "%s",
 		shippingAddress: {name: "Ada Lovelace", line1: "Main 1", city: "Ulm", country: "DE"}}) { __typename } }`
 	byID = `mutation { %s(input: {id: "%d"}) { __typename } }`
 )
@@ -182,6 +182,7 @@ func TestOrdersSurviveAKillAtEachStep(t *testing.T) {
 	id := 0
 	for _, test := range []struct {
 		name      string
+		token     string   // stands for the means of payment
 		first     []string // mutations of the placed order, before the step; nil: placing is the step
 		step      string   // the mutation during which the service dies
 		inventory string   // the operation of inventory in which it dies
@@ -193,6 +194,7 @@ func TestOrdersSurviveAKillAtEachStep(t *testing.T) {
 		{name: "authorise", provider: "authorize", want: both("CONFIRMED AUTHORIZED AUTHORIZED"), sold: [2]int{1, 1}},
 		{name: "commit", inventory: "CommitReservation", want: both("CONFIRMED AUTHORIZED AUTHORIZED"), sold: [2]int{1, 1}},
 		{name: "capture", step: "shipOrder", provider: "capture", want: both("SHIPPED CAPTURED CAPTURED"), sold: [2]int{1, 1}},
+		{name: "void after a refused capture", token: "test-capture-refused", step: "shipOrder", provider: "void", want: both("SHIPPED FAILED VOIDED"), sold: [2]int{1, 1}},
 		{name: "refund", first: []string{"shipOrder"}, step: "refundOrder", provider: "refund", want: both("SHIPPED REFUNDED REFUNDED"), sold: [2]int{1, 1}},
 		{name: "void", step: "cancelOrder", provider: "void", want: both("CANCELLED VOIDED VOIDED"), sold: [2]int{0, 0}},
 		{name: "release", step: "cancelOrder", inventory: "ReleaseReservation", want: both("CANCELLED VOIDED VOIDED"), sold: [2]int{0, 0}},
@@ -201,9 +203,9 @@ func TestOrdersSurviveAKillAtEachStep(t *testing.T) {
 			t.Run(test.name+", "+when+" the effect", func(t *testing.T) {
 				k.t = t
 				id++
-				operation := placeOne
+				operation := fmt.Sprintf(placeOne, test.token)
 				if test.step != "" {
-					k.call(placeOne)
+					k.call(operation)
 					for _, mutation := range test.first {
 						k.call(fmt.Sprintf(byID, mutation, id))
 					}
@@ -297,7 +299,7 @@ func (k *killable) checkBooks() {
 func TestErasureSurvivesAKill(t *testing.T) {
 	k := newKillable(t)
 	for range 3 {
-		k.call(placeOne)
+		k.call(fmt.Sprintf(placeOne, ""))
 	}
 	k.call(fmt.Sprintf(byID, "shipOrder", 1))
 	k.provider.SetFaults(t, simulator.Fault{Operation: "void", Mode: simulator.Silent})

@@ -14,6 +14,7 @@ const (
 	OrderDelivered   = "order.delivered"
 	OrderPaid        = "order.paid"
 	OrderRefunded    = "order.refunded"
+	PaymentFailed    = "payment.failed" // the payment of a shipped order could not be captured
 	InventoryUpdated = "inventory.updated"
 	ProductUpdated   = "product.updated"
 	NotificationSent = "notification.sent"

@@ -21,6 +21,7 @@ const (
 	OrderShipped   = "order-shipped"
 	OrderDelivered = "order-delivered"
 	OrderRefunded  = "order-refunded"
+	PaymentFailed  = "payment-failed"
 )
 
 // Order is the order data that templates can use. It decodes the data of the

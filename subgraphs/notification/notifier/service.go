@@ -54,6 +54,7 @@ var templates = map[string]string{
 	events.OrderShipped:   message.OrderShipped,
 	events.OrderDelivered: message.OrderDelivered,
 	events.OrderRefunded:  message.OrderRefunded,
+	events.PaymentFailed:  message.PaymentFailed,
 }
 
 // EventTypes returns the types of the events that Handle expects.

@@ -78,12 +78,19 @@
 //	2  capture, void or refund    money moved, the events do not say so Settle asks again; the provider repeats its
 //	   at the provider                                                  answer
 //	3  append PaymentCaptured,    a row in payment_tasks                Settle finds nothing due and deletes it
-//	   PaymentVoided or
+//	   PaymentVoided,
 //	   PaymentRefunded
-//	4  delete the row             nothing                               none needed
+//	   or PaymentFailed, with
+//	   what it publishes
+//	4  after PaymentFailed: void  nothing held, the events do not say   Settle asks again; the provider repeats its
+//	   at the provider            so                                    answer
+//	5  after that: append         a row in payment_tasks                Settle finds nothing due and deletes it
+//	   PaymentVoided
+//	6  delete the row             nothing                               none needed
 //
 // If the provider refuses to capture, PaymentFailed is appended: the goods are
-// gone, so a person has to see to it.
+// gone, so a person has to see to it. payment.failed tells the customer. What the
+// provider still holds is voided, and the payment stays FAILED.
 //
 // Cancelling also appends order.cancelled to the outbox and a row in
 // stock_releases in the same transaction. The order is cancelled whether or not

@@ -112,22 +112,32 @@ func (s *Service) settlePayment(ctx context.Context, order *int64) (bool, error)
 	return true, errors.Join(err, s.Orders.RescheduleTask(ctx, task, s.Now().Add(backoff(task.Attempts)), err))
 }
 
-// doPaymentTask does what is due with an order's payment and records it. A
-// crash between the two repeats both.
+// doPaymentTask does what is due with an order's payment until nothing is: a
+// refused capture makes a void due.
 func (s *Service) doPaymentTask(ctx context.Context, id int64) error {
-	o, err := s.Orders.Order(ctx, id)
-	if err != nil {
-		return err
+	for {
+		o, err := s.Orders.Order(ctx, id)
+		if err != nil {
+			return err
+		}
+		action := o.DuePayment()
+		event, err := s.askProvider(ctx, o, action)
+		if err != nil || event == nil {
+			return err
+		}
+		if err := s.recordPayment(ctx, id, action, event); err != nil {
+			return err
+		}
 	}
-	action := o.DuePayment()
-	event, err := s.askProvider(ctx, o, action)
-	if err != nil || event == nil {
-		return err
-	}
+}
+
+// recordPayment records what the provider did. A crash before it repeats the
+// call of the provider.
+func (s *Service) recordPayment(ctx context.Context, id int64, action orderstore.PaymentAction, event orderstore.Event) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	recorded := false
-	_, err = s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
+	_, err := s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
 		if recorded = o.DuePayment() == action; !recorded { // a concurrent attempt has recorded it
 			return nil, nil
 		}

@@ -374,11 +374,20 @@ func TestRefusedCaptureIsRecorded(t *testing.T) {
 	s := openPaid(t)
 	o := s.ship(s.place(checkout.Request{Lines: lines("1", 1), PaymentToken: "test-capture-refused"}))
 	s.work()
-	if got := s.paid(o.ID); got != "SHIPPED FAILED AUTHORIZED" || s.count("event_outbox WHERE type = 'order.paid'") != 0 {
+	if got := s.paid(o.ID); got != "SHIPPED FAILED VOIDED" || s.count("event_outbox WHERE type = 'order.paid'") != 0 {
 		t.Error(got)
 	}
+	if got, want := s.history(o.ID), "OrderPlaced PaymentAuthorized OrderConfirmed OrderShipped PaymentFailed PaymentVoided"; got != want {
+		t.Errorf("got the history %s, want %s", got, want)
+	}
+	if n := s.count("event_outbox WHERE type = 'payment.failed' AND data->>'reason' = 'capture_refused'"); n != 1 {
+		t.Errorf("payment.failed was published %d times", n)
+	}
+	if n := s.count("payment_tasks"); n != 0 {
+		t.Errorf("%d payment tasks are left", n)
+	}
 	want := map[string]float64{
-		"souk_payments_total captured": 0, "souk_payments_total failed": 1, "souk_payments_total refunded": 0, "souk_payments_total voided": 0,
+		"souk_payments_total captured": 0, "souk_payments_total failed": 1, "souk_payments_total refunded": 0, "souk_payments_total voided": 1,
 		"souk_orders_total confirmed": 1, "souk_orders_total out_of_stock": 0, "souk_orders_total payment_declined": 0,
 		"souk_orders_total unavailable": 0, "souk_orders_total abandoned": 0,
 	}

@@ -122,7 +122,7 @@ func (e Placed) apply(o *Order, at time.Time) error {
 	}
 	o.UserID, o.Currency, o.Lines, o.PlacedAt, o.ShippingAddress = e.UserID, e.Currency, e.Lines, at, e.ShippingAddress
 	if e.PaymentRequired {
-		o.Payment = &Payment{StatusUnpaid, at}
+		o.Payment = &Payment{Status: StatusUnpaid, At: at}
 	}
 	for _, line := range e.Lines {
 		o.Total += line.UnitPrice * int64(line.Quantity)

@@ -10,6 +10,8 @@ import (
 type Payment struct {
 	Status PaymentStatus `json:"status"`
 	At     time.Time     `json:"at"` // when it took the status
+	// Released says that the provider has let the amount of a Failed payment go.
+	Released bool `json:"released,omitempty"`
 }
 
 // PaymentStatus is the state of a payment.
@@ -35,7 +37,7 @@ const (
 type PaymentAuthorized struct{}
 
 // PaymentVoided says that the provider let the total of a rejected or cancelled
-// order go.
+// order go, or that of an order whose payment is Failed, which stays Failed.
 type PaymentVoided struct{}
 
 // PaymentCaptured says that the provider took the total of a shipped order.
@@ -105,6 +107,9 @@ func (o Order) DuePayment() PaymentAction {
 		if status == StatusAuthorized {
 			return Capture
 		}
+		if status == StatusFailed && !o.Payment.Released {
+			return Void
+		}
 		if status == StatusRefunding {
 			return Refund
 		}
@@ -120,7 +125,7 @@ func (o *Order) pay(at time.Time, to PaymentStatus, from ...PaymentStatus) error
 	if !slices.Contains(from, o.Payment.Status) {
 		return fmt.Errorf("%w: the payment is %s, not one of %s", ErrInvalidTransition, o.Payment.Status, from)
 	}
-	o.Payment = &Payment{to, at}
+	o.Payment = &Payment{Status: to, At: at}
 	return nil
 }
 
@@ -140,6 +145,10 @@ func (PaymentAuthorized) apply(o *Order, at time.Time) error {
 }
 
 func (PaymentVoided) apply(o *Order, at time.Time) error {
+	if o.Payment != nil && o.Payment.Status == StatusFailed && !o.Payment.Released {
+		o.Payment = &Payment{Status: StatusFailed, At: o.Payment.At, Released: true}
+		return nil
+	}
 	if err := o.require(StatusRejected, StatusCancelled); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type integrationEvent struct {
 	Total    int64     `json:"total"` // minor units
 	Lines    []Line    `json:"lines"`
 	PlacedAt time.Time `json:"placedAt"`
-	Reason   string    `json:"reason,omitempty"` // of the cancellation
+	Reason   string    `json:"reason,omitempty"` // of the cancellation, or of the provider's refusal
 	// Shipment is set once the order is shipped.
 	Shipment *Shipment `json:"shipment,omitempty"`
 }
@@ -71,6 +71,8 @@ func (s *Store) tellOthers(ctx context.Context, tx pgx.Tx, o Order, event Event)
 		return publish(ctx, tx, events.OrderDelivered, o, "")
 	case PaymentCaptured:
 		return publish(ctx, tx, events.OrderPaid, o, "")
+	case PaymentFailed:
+		return publish(ctx, tx, events.PaymentFailed, o, e.Reason)
 	case PaymentRefunded:
 		return publish(ctx, tx, events.OrderRefunded, o, "")
 	}
