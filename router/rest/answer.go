@@ -106,11 +106,10 @@ func (q *request) success(data, found *jsonscan.Node, answer *Response) *respons
 	}
 	header.Set("Content-Type", "application/json")
 	res.body = append(q.route.body.write(nil, found), '\n')
-	if q.route.secret {
-		header.Set("Cache-Control", "no-store")
-		return res
+	if len(answer.Errors) > 0 {
+		header.Set(partialHeader, q.partial(found, answer.Errors))
 	}
-	if len(answer.Errors) > 0 { // the body is incomplete and must not be cached
+	if q.route.secret || len(answer.Errors) > 0 { // an incomplete body must not be cached
 		header.Set("Cache-Control", "no-store")
 		return res
 	}

@@ -20,7 +20,8 @@
 //	                values that are part of an input object
 //	idempotency.go  Idempotency-Key, with records.go for the records in Redis
 //	graph.go        the interface to the graph
-//	answer.go       data to a response, with shape.go for bodies and page.go for pages
+//	answer.go       data to a response, with shape.go for bodies, page.go for pages and
+//	                partial.go for what a body lacks
 //	etag.go         entity tags, If-Match, If-None-Match
 //	problem.go      problem documents; problem_kinds.go lists their types
 //	reject.go       problem documents for requests that the gateway rejects

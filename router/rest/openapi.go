@@ -216,6 +216,10 @@ func (s *schemas) responses(r *route) ordered {
 				with("schema", ordered{}.with("type", "integer")))
 		}
 	}
+	if r.status != http.StatusNoContent {
+		headers = headers.with(partialHeader, text("Only if something could not be fetched: what is null in the body for that reason, as a list of strings (RFC 9651). "+
+			"Each is a JSON pointer, with * for any item of a list."))
+	}
 	success := ordered{}.with("description", cmp.Or(r.summary, http.StatusText(r.status)))
 	if len(headers) > 0 {
 		success = success.with("headers", headers)
