@@ -82,7 +82,8 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 // breaker returns the circuit breaker settings. It is enabled by default.
 func breaker(c config.CircuitBreaker) subgraph.Breaker {
 	return subgraph.Breaker{
-		Enabled: c.Enabled == nil || *c.Enabled, ErrorThreshold: c.ErrorThreshold, MinRequests: c.MinRequests, Window: c.Window, Rest: c.Rest,
+		Enabled: c.Enabled == nil || *c.Enabled, ErrorThreshold: c.ErrorThreshold, MinRequests: c.MinRequests, Window: c.Window,
+		ConsecutiveTimeouts: c.ConsecutiveTimeouts, Rest: c.Rest,
 	}
 }
 

@@ -32,14 +32,26 @@ func (t *Transport) newBreaker(name string, b Breaker) circuitbreaker.CircuitBre
 // record reports the result of a request to the breaker. A canceled request is not
 // counted, except by a half-open breaker: there, recording a result is the only way to
 // return the permit.
-func (s *subgraph) record(ctx context.Context, failed bool) {
+func (s *subgraph) record(ctx context.Context, v verdict) {
 	switch {
 	case s.breaker == nil:
 	case ctx.Err() != nil && !s.breaker.IsHalfOpen():
-	case failed:
+	case v.failed:
 		s.breaker.RecordFailure()
+		s.countTimeout(v.timedOut)
 	default:
 		s.breaker.RecordSuccess()
+		s.timeouts.Store(0)
+	}
+}
+
+// countTimeout opens the circuit after a number of timeouts in a row.
+func (s *subgraph) countTimeout(timedOut bool) {
+	switch {
+	case !timedOut:
+		s.timeouts.Store(0)
+	case int(s.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts && s.breaker.IsClosed():
+		s.breaker.Open()
 	}
 }
 

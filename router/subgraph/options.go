@@ -125,6 +125,10 @@ type Breaker struct {
 	MinRequests int
 	// Window is the time over which requests are counted. Default: 10 s.
 	Window time.Duration
+	// ConsecutiveTimeouts is the number of requests in a row without a response
+	// within Timeout that opens the circuit, however few requests there are: a
+	// subgraph that hangs gets only a few in Window. Default: 5.
+	ConsecutiveTimeouts int
 	// Rest is how long the circuit stays open before one request is let through.
 	// Default: 5 s.
 	Rest time.Duration
@@ -197,6 +201,7 @@ func (s Subgraph) withDefaults() Subgraph {
 	setDefault(&s.Breaker.ErrorThreshold, 0.5)
 	setDefault(&s.Breaker.MinRequests, 20)
 	setDefault(&s.Breaker.Window, 10*time.Second)
+	setDefault(&s.Breaker.ConsecutiveTimeouts, 5)
 	setDefault(&s.Breaker.Rest, 5*time.Second)
 	setDefault(&s.Subscriptions.Protocol, "ws")
 	setDefault(&s.Subscriptions.URL, s.URL)

@@ -41,7 +41,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		}
 		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Reservation)
 		v := judge(err)
-		s.record(ctx, v.failed)
+		s.record(ctx, v)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
 		if !v.again || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
 			v.after > s.Retry.MaxRetryAfter || time.Until(deadline) < pause || !s.budget.spend() {
@@ -60,6 +60,8 @@ type verdict struct {
 	// failed is set if the circuit breaker counts the result as a failure of the
 	// subgraph or of the connection to it.
 	failed bool
+	// timedOut is set if there was no response in time.
+	timedOut bool
 	// again is set if a retry may succeed. after is the minimum delay that the subgraph
 	// asks for, or 0.
 	again bool
@@ -72,7 +74,7 @@ func judge(err error) verdict {
 	}
 	var t *execute.TransportError
 	if !errors.As(err, &t) {
-		return verdict{failed: true, again: true}
+		return verdict{failed: true, timedOut: errors.Is(err, context.DeadlineExceeded), again: true}
 	}
 	var later retryLater
 	errors.As(err, &later)

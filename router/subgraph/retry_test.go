@@ -149,6 +149,57 @@ func TestRetryAfterDelaysTheRetry(t *testing.T) {
 	}
 }
 
+// A subgraph that hangs gets few requests: each takes the whole timeout. The
+// circuit opens although the window never has the minimum of requests.
+func TestTimeoutsInARowOpenTheCircuit(t *testing.T) {
+	for _, client := range []string{"direct", "standard"} {
+		t.Run(client, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hangs := true
+				tr := overPipes(t, subgraph.Subgraph{
+					Client: client, Timeout: 4500 * time.Millisecond, Retry: subgraph.Retry{MaxAttempts: 2},
+					Breaker: subgraph.Breaker{Enabled: true, ConsecutiveTimeouts: 3},
+				}, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					if hangs {
+						<-r.Context().Done()
+						return
+					}
+					answer(w, 200, "application/json", `{"data":null}`)
+				})
+				send := func() string {
+					resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+					var e *execute.TransportError
+					if errors.As(err, &e) {
+						return e.Code
+					}
+					resp.Body.Release()
+					return ""
+				}
+				expect := func(codes ...string) {
+					t.Helper()
+					for i, want := range codes {
+						if got := send(); got != want {
+							t.Fatalf("request %d: got code %q, want %q", i+1, got, want)
+						}
+					}
+				}
+				timeout := execute.CodeTimeout
+				expect(timeout, timeout)
+				hangs = false
+				expect("") // a response in between: the two before do not count
+				hangs = true
+				expect(timeout, timeout, timeout, execute.CodeCircuitOpen)
+				time.Sleep(6 * time.Second) // of the fake clock: longer than Rest
+				expect(timeout, execute.CodeCircuitOpen)
+				hangs = false
+				time.Sleep(6 * time.Second)
+				expect("", "")
+			})
+		})
+	}
+}
+
 // The client does not start a wait that would exceed the timeout.
 func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

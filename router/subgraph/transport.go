@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -46,7 +47,9 @@ type subgraph struct {
 	rules   []headerRule
 	breaker circuitbreaker.CircuitBreaker[any]
 	budget  budget
-	flights flights
+	// timeouts counts the requests that timed out since the last one that did not.
+	timeouts atomic.Int32
+	flights  flights
 }
 
 // New returns a Transport. It fails if the configuration of a subgraph is invalid. It

@@ -168,13 +168,14 @@ type Retry struct {
 
 // CircuitBreaker configures when the router stops sending requests to a failing
 // subgraph. The circuit opens when, within Window, at least MinRequests were made
-// and ErrorThreshold of them failed.
+// and ErrorThreshold of them failed, or after ConsecutiveTimeouts.
 type CircuitBreaker struct {
-	Enabled        *bool         `yaml:"enabled" desc:"Use the circuit breaker."`
-	ErrorThreshold float64       `yaml:"error_threshold" desc:"Ratio of failed requests that opens the circuit. 0.5 means half of them." max:"1"`
-	MinRequests    int           `yaml:"min_requests" desc:"Minimum number of requests in the window before the circuit can open."`
-	Window         time.Duration `yaml:"window" desc:"Time window over which requests are counted."`
-	Rest           time.Duration `yaml:"rest" desc:"How long the circuit stays open before the router tries the subgraph again."`
+	Enabled             *bool         `yaml:"enabled" desc:"Use the circuit breaker."`
+	ErrorThreshold      float64       `yaml:"error_threshold" desc:"Ratio of failed requests that opens the circuit. 0.5 means half of them." max:"1"`
+	MinRequests         int           `yaml:"min_requests" desc:"Minimum number of requests in the window before failures can open the circuit."`
+	Window              time.Duration `yaml:"window" desc:"Time window over which requests are counted."`
+	ConsecutiveTimeouts int           `yaml:"consecutive_timeouts" desc:"Number of timeouts in a row that open the circuit, however few requests there are in the window."`
+	Rest                time.Duration `yaml:"rest" desc:"How long the circuit stays open before the router tries the subgraph again."`
 }
 
 func (r *Retry) fillFrom(all Retry) {
@@ -189,6 +190,7 @@ func (c *CircuitBreaker) fillFrom(all CircuitBreaker) {
 	fill(&c.ErrorThreshold, all.ErrorThreshold)
 	fill(&c.MinRequests, all.MinRequests)
 	fill(&c.Window, all.Window)
+	fill(&c.ConsecutiveTimeouts, all.ConsecutiveTimeouts)
 	fill(&c.Rest, all.Rest)
 }
 

@@ -23,7 +23,7 @@ func Default() Config {
 				Timeout: 10 * time.Second, MaxConnections: 512, MaxIdleConnections: 128, IdleTimeout: 90 * time.Second,
 				MaxConnectionAge: 2 * time.Minute, MaxResponseBytes: 64 << 20, HTTPClient: "direct",
 				Retry:          Retry{MaxAttempts: 2, Interval: 50 * time.Millisecond, MaxRetryAfter: 5 * time.Second, Budget: 0.1},
-				CircuitBreaker: CircuitBreaker{ErrorThreshold: 0.5, MinRequests: 20, Window: 10 * time.Second, Rest: 5 * time.Second},
+				CircuitBreaker: CircuitBreaker{ErrorThreshold: 0.5, MinRequests: 20, Window: 10 * time.Second, ConsecutiveTimeouts: 5, Rest: 5 * time.Second},
 			},
 		},
 		Headers: Headers{All: HeaderRules{Propagate: []string{"Authorization"}}},
