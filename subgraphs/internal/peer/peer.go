@@ -27,7 +27,7 @@ const (
 // all calls until breakerDelay has passed.
 const (
 	failureRate   = 0.5
-	failureWindow = 10 * time.Second
+	failureWindow = 30 * time.Second // longer than minAttempts attempts that time out one after the other
 	minAttempts   = 10
 	breakerDelay  = 2 * time.Second
 )

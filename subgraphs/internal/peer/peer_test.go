@@ -1,12 +1,15 @@
 package peer_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/Khan/genqlient/graphql"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -84,6 +87,26 @@ func TestBreakerOpensAfterFailures(t *testing.T) {
 	}
 	if err := c.Ready("Ask"); !errors.Is(err, circuitbreaker.ErrOpen) {
 		t.Errorf("Ready() = %v", err)
+	}
+}
+
+// A service that hangs gets few attempts, each of which takes the whole
+// timeout. One caller after the other must be enough to open the breaker.
+func TestBreakerOpensWhileAServiceHangs(t *testing.T) {
+	for _, attempt := range []time.Duration{time.Second, 1500 * time.Millisecond} { // those of services and of payments
+		synctest.Test(t, func(t *testing.T) {
+			policy := peer.NewPolicy("inventory", peer.Limits{Call: 4 * time.Second, Attempt: attempt, Retries: 2}, func(err error) bool { return err != nil })
+			for range 10 {
+				_ = policy.Do(t.Context(), "Stock", func(ctx context.Context) error {
+					<-ctx.Done()
+					return ctx.Err()
+				})
+				if policy.Ready("Stock") != nil {
+					return
+				}
+			}
+			t.Errorf("ten calls with attempts of %v left the breaker closed", attempt)
+		})
 	}
 }
 
