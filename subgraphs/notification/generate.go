@@ -109,7 +109,7 @@ func (g *generator) tell(o shop.Order, order message.Order, template string, at 
 	if user.Phone == nil {
 		return true
 	}
-	text, err = g.writer.SMS(template, user.DisplayName, order)
+	text, err = g.writer.SMS(template, order)
 	return write(notifier.SMS, *user.Phone, text, err)
 }
 

@@ -68,7 +68,7 @@ func TestHangingMailServerDoesNotDelaySMS(t *testing.T) {
 	w := startWith(t, map[string]string{"SMTP_URL": "smtp://" + mail.Addr().String()})
 	const orders = 40
 	for i := range orders {
-		w.tell(t, fmt.Sprintf("019a0000-0000-7000-8000-%012d", i), "order.created", i+1, 1)
+		w.tell(t, fmt.Sprintf("019a0000-0000-7000-8000-%012d", i), "order.created", i+1, 100+i)
 	}
 	await(t, "all SMS", func() bool { return w.count(t, "notifications WHERE channel = 'sms' AND status = 'SENT'") == orders })
 }

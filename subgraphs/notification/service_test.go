@@ -90,7 +90,8 @@ func listen(t *testing.T) net.Listener {
 }
 
 // contacts responds like the user service: user 1 has a telephone number, user
-// 2 has none, others do not exist.
+// 2 has none, 3 and 4 have confirmed nothing, those with an ID of three digits
+// have both, others do not exist.
 func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 	var q struct{ Variables struct{ UserIDs []string } }
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || w.usersAway.Load() {
@@ -98,11 +99,16 @@ func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	contact := map[string]string{
-		"1": `{"displayName": "Anna", "email": "anna@example.com", "phone": "+4930123456"}`,
-		"2": `{"displayName": "Ben", "email": "ben@example.com", "phone": null}`,
+		"1": `{"displayName": "Anna", "email": "anna@example.com", "emailConfirmed": true, "phone": "+4930123456"}`,
+		"2": `{"displayName": "Ben", "email": "ben@example.com", "emailConfirmed": true, "phone": null}`,
+		"3": `{"displayName": "Buy at evil.example now", "email": "carl@example.com", "emailConfirmed": false, "phone": "+4930999"}`,
+		"4": `{"displayName": "Buy at evil.example now", "email": "Carl@Example.com", "emailConfirmed": false, "phone": "+4930999"}`,
 	}[q.Variables.UserIDs[0]]
 	if w.erased.Load() && q.Variables.UserIDs[0] == "1" {
 		contact = `{"displayName": "Erased account", "email": "", "phone": null, "erased": true}`
+	}
+	if id := q.Variables.UserIDs[0]; len(id) == 3 {
+		contact = fmt.Sprintf(`{"displayName": "Customer", "email": "c%s@example.com", "emailConfirmed": true, "phone": "+49301%s"}`, id, id)
 	}
 	if contact == "" {
 		contact = "null"

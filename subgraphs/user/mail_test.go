@@ -351,6 +351,34 @@ func TestRequestedEmailsAreBounded(t *testing.T) {
 	}
 }
 
+// A notice that nobody asked for is an e-mail like others while the address is
+// somebody else's, perhaps. The owner of a confirmed address gets all.
+func TestNoticesToUnconfirmedAddressesAreBounded(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	signUp(t, s, "ada")
+	signUp(t, s, "bob")
+	confirm(t, s, mailToken(t, s, "confirm-email", "bob@example.com"))
+	for id, want := range map[string]int{"1": 5, "2": 6} {
+		name := map[string]string{"1": "ada", "2": "bob"}[id]
+		password := "secret of " + name
+		for i := range 6 {
+			session := logIn(t, s, name, password)
+			next := fmt.Sprint("another secret ", i)
+			expect(t, s, "UserPayload", fmt.Sprintf(`changePassword(input: {id: %q, currentPassword: %q, newPassword: %q})`, id, password, next), bearer(session.AccessToken))
+			password = next
+		}
+		notices := 0
+		for _, m := range mails(t, s, name+"@example.com") {
+			if strings.HasSuffix(m, " password-changed") {
+				notices++
+			}
+		}
+		if notices != want {
+			t.Errorf("%s gets %d notices, want %d", name, notices, want)
+		}
+	}
+}
+
 // Nobody can lock out somebody else: guesses block the client that makes them,
 // whichever header it forges, and not the owner of the account.
 func TestGuessingDoesNotBlockOthers(t *testing.T) {

@@ -29,4 +29,7 @@ func (Account) Token() string { return Token }
 func HasToken(template string) bool { return template == ConfirmEmail || template == ResetPassword }
 
 // Account renders a template about an account as an e-mail.
-func (w *Writer) Account(template string, a Account) (Text, error) { return w.email(template, a) }
+func (w *Writer) Account(template string, a Account) (Text, error) {
+	a.Name = addressee(a.Name)
+	return w.email(template, a)
+}

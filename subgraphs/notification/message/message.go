@@ -97,9 +97,9 @@ func (v view) Price(minorUnits int64) string {
 // LineTotal formats the price of all units of a line.
 func (v view) LineTotal(l Line) string { return v.Price(l.UnitPrice * int64(l.Quantity)) }
 
-// Email renders a template as an e-mail to a person.
+// Email renders a template as an e-mail to a person, whose name may be empty.
 func (w *Writer) Email(template, name string, o Order) (Text, error) {
-	return w.email(template, view{o, name})
+	return w.email(template, view{o, addressee(name)})
 }
 
 func (w *Writer) email(template string, data any) (Text, error) {
@@ -118,9 +118,9 @@ func (w *Writer) email(template string, data any) (Text, error) {
 	return Text{Subject: strings.TrimSpace(subject), Body: strings.TrimSpace(body) + "\n", HTML: html.String()}, nil
 }
 
-// SMS renders a template as an SMS to a person.
-func (w *Writer) SMS(template, name string, o Order) (Text, error) {
-	text, err := w.run(template+".sms", view{o, name})
+// SMS renders a template as an SMS.
+func (w *Writer) SMS(template string, o Order) (Text, error) {
+	text, err := w.run(template+".sms", view{Order: o})
 	return Text{Body: strings.TrimSpace(text)}, err
 }
 

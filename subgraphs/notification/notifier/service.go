@@ -88,25 +88,45 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	}
 	template := templates[e.Type]
 	n := Notification{EventID: e.ID, UserID: order.UserID, OrderID: &order.OrderID, Template: template, traceparent: traceparent(ctx)}
+	if !contact.EmailConfirmed { // who reads the e-mail may not be who wrote these
+		contact.Name, order.Reason = "", ""
+	}
 	if s.Channels[Email] != nil {
 		text, err := s.Writer.Email(template, contact.Name, order)
 		if err != nil {
 			return events.Permanent(err)
 		}
 		n.Channel, n.Recipient = Email, contact.Email
-		if err := s.insert(ctx, tx, n, text); err != nil {
+		if err := s.tell(ctx, tx, n, text, contact.EmailConfirmed); err != nil {
 			return err
 		}
 	}
 	if s.Channels[SMS] != nil && contact.Phone != "" {
-		text, err := s.Writer.SMS(template, contact.Name, order)
+		text, err := s.Writer.SMS(template, order)
 		if err != nil {
 			return events.Permanent(err)
 		}
 		n.Channel, n.Recipient = SMS, contact.Phone
-		return s.insert(ctx, tx, n, text)
+		return s.tell(ctx, tx, n, text, false)
 	}
 	return nil
+}
+
+// tell stores a notification about an order, unless a recipient who has not been
+// confirmed has had enough of them.
+func (s *Service) tell(ctx context.Context, tx pgx.Tx, n Notification, text message.Text, confirmed bool) error {
+	if !confirmed {
+		may, err := s.mayTell(ctx, tx, n.Channel, n.Recipient)
+		if err != nil {
+			return err
+		}
+		if !may {
+			s.Logger.InfoContext(ctx, "dropped a notification: its recipient is not confirmed and has had the most of an hour",
+				"user", n.UserID, "order", *n.OrderID, "template", n.Template, "channel", n.Channel)
+			return nil
+		}
+	}
+	return s.insert(ctx, tx, n, text)
 }
 
 // unavailable marks an error of the user service that does not respond, so that

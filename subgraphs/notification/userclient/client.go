@@ -25,7 +25,9 @@ func New(baseURL, token string, transport http.RoundTripper) *Client {
 type Contact struct {
 	Name  string
 	Email string
-	Phone string // E.164; empty for none
+	// EmailConfirmed says that the person has proved to read Email.
+	EmailConfirmed bool
+	Phone          string // E.164; empty for none
 	// Erased says that the account was erased. The rest is then empty.
 	Erased bool
 }
@@ -37,7 +39,7 @@ func (c *Client) Contact(ctx context.Context, user int64) (contact Contact, ok b
 		return Contact{}, false, err
 	}
 	found := response.Contacts[0]
-	contact = Contact{Name: found.DisplayName, Email: found.Email, Erased: found.Erased}
+	contact = Contact{Name: found.DisplayName, Email: found.Email, EmailConfirmed: found.EmailConfirmed, Erased: found.Erased}
 	if found.Phone != nil {
 		contact.Phone = *found.Phone
 	}

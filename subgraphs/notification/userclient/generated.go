@@ -71,8 +71,10 @@ type ContactsContactsContact struct {
 	// True if the account was erased, so that nobody can be reached.
 	Erased bool `json:"erased"`
 	// Empty if the account was erased.
-	Email string  `json:"email"`
-	Phone *string `json:"phone"`
+	Email string `json:"email"`
+	// True if the user has proved to read this address. Telephone numbers are never proved.
+	EmailConfirmed bool    `json:"emailConfirmed"`
+	Phone          *string `json:"phone"`
 }
 
 // GetDisplayName returns ContactsContactsContact.DisplayName, and is useful for accessing the field via an interface.
@@ -83,6 +85,9 @@ func (v *ContactsContactsContact) GetErased() bool { return v.Erased }
 
 // GetEmail returns ContactsContactsContact.Email, and is useful for accessing the field via an interface.
 func (v *ContactsContactsContact) GetEmail() string { return v.Email }
+
+// GetEmailConfirmed returns ContactsContactsContact.EmailConfirmed, and is useful for accessing the field via an interface.
+func (v *ContactsContactsContact) GetEmailConfirmed() bool { return v.EmailConfirmed }
 
 // GetPhone returns ContactsContactsContact.Phone, and is useful for accessing the field via an interface.
 func (v *ContactsContactsContact) GetPhone() *string { return v.Phone }
@@ -203,6 +208,7 @@ query Contacts ($userIds: [ID!]!) {
 		displayName
 		erased
 		email
+		emailConfirmed
 		phone
 	}
 }

@@ -67,7 +67,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) (User, error) 
 		if foldKey(address) == foldKey(user.Email) {
 			return s.confirm(ctx, tx, &user)
 		}
-		old := user.Email
+		old, confirmed := user.Email, user.EmailConfirmedAt != nil
 		user.Email, user.EmailConfirmedAt = address, nil
 		if err := s.confirm(ctx, tx, &user); err != nil {
 			return err
@@ -75,8 +75,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) (User, error) 
 		if err := s.revokeTokens(ctx, tx, user.ID); err != nil {
 			return err
 		}
-		_, err = s.send(ctx, tx, EmailChanged, &user.ID, old)
-		return err
+		return s.notify(ctx, tx, EmailChanged, user, old, confirmed)
 	})
 	if err != nil {
 		return User{}, err

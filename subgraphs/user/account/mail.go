@@ -32,9 +32,9 @@ const (
 	resetTTL   = time.Hour
 	// noticeTTL is how long a notice may take to be sent.
 	noticeTTL = 24 * time.Hour
-	// mailsPerHour bounds the e-mails with a token of one purpose that an address
-	// gets in an hour, whoever asks for them. More are dropped, without a trace for those
-	// who ask.
+	// mailsPerHour bounds the e-mails of one purpose that an address gets in an
+	// hour, whoever asks for them, except notices to an address that the account has
+	// confirmed. More are dropped, without a trace for those who ask.
 	mailsPerHour = 5
 	// maxTokens bounds the tokens of an e-mail, and so the attempts to send it.
 	maxTokens = 32
@@ -51,9 +51,6 @@ func (p Purpose) ttl() time.Duration {
 		return noticeTTL
 	}
 }
-
-// notice reports whether the e-mail only tells what happened.
-func (p Purpose) notice() bool { return p == EmailChanged || p == PasswordChanged }
 
 // Mail is an e-mail about an account that is to be sent.
 type Mail struct {
@@ -90,6 +87,17 @@ type mailEvent struct {
 // user stands for an account that does not exist: the same work is done, and
 // nothing is sent. The result is when the e-mail expires.
 func (s *Service) send(ctx context.Context, tx pgx.Tx, purpose Purpose, user *int64, address string) (time.Time, error) {
+	return s.sendTo(ctx, tx, purpose, user, address, false)
+}
+
+// notify lets a notice be sent about an account. confirmed says that the account
+// has confirmed the address: then it gets every notice.
+func (s *Service) notify(ctx context.Context, tx pgx.Tx, purpose Purpose, user User, address string, confirmed bool) error {
+	_, err := s.sendTo(ctx, tx, purpose, &user.ID, address, confirmed)
+	return err
+}
+
+func (s *Service) sendTo(ctx context.Context, tx pgx.Tx, purpose Purpose, user *int64, address string, unlimited bool) (time.Time, error) {
 	id, now := uuid.New(), s.Now()
 	expires, key := now.Add(purpose.ttl()), hex.EncodeToString(hashToken(foldKey(address)))
 	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockMails, key); err != nil {
@@ -102,7 +110,7 @@ func (s *Service) send(ctx context.Context, tx pgx.Tx, purpose Purpose, user *in
 		insert into account_mails (id, user_id, purpose, address, address_key, created_at, expires_at)
 		select $1, case when $9 or n < $10 then $2::bigint end, $3, case when $2::bigint is not null and ($9 or n < $10) then $4 else '' end, $5, $6, $7
 		from sent`,
-		id, user, purpose, address, key, now, expires, now.Add(-time.Hour), purpose.notice(), mailsPerHour)
+		id, user, purpose, address, key, now, expires, now.Add(-time.Hour), unlimited, mailsPerHour)
 	if err != nil {
 		return expires, fmt.Errorf("storing an e-mail to be sent: %w", err)
 	}

@@ -114,6 +114,5 @@ func (s *Service) replacePassword(ctx context.Context, tx pgx.Tx, user *User, ha
 	if err := s.revokeTokens(ctx, tx, user.ID); err != nil {
 		return err
 	}
-	_, err = s.send(ctx, tx, PasswordChanged, &user.ID, user.Email)
-	return err
+	return s.notify(ctx, tx, PasswordChanged, *user, user.Email, user.EmailConfirmedAt != nil)
 }

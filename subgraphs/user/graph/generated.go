@@ -58,11 +58,12 @@ type ComplexityRoot struct {
 	}
 
 	Contact struct {
-		DisplayName func(childComplexity int) int
-		Email       func(childComplexity int) int
-		Erased      func(childComplexity int) int
-		Phone       func(childComplexity int) int
-		UserID      func(childComplexity int) int
+		DisplayName    func(childComplexity int) int
+		Email          func(childComplexity int) int
+		EmailConfirmed func(childComplexity int) int
+		Erased         func(childComplexity int) int
+		Phone          func(childComplexity int) int
+		UserID         func(childComplexity int) int
 	}
 
 	Entity struct {
@@ -323,6 +324,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contact.Email(childComplexity), true
+	case "Contact.emailConfirmed":
+		if e.ComplexityRoot.Contact.EmailConfirmed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contact.EmailConfirmed(childComplexity), true
 	case "Contact.erased":
 		if e.ComplexityRoot.Contact.Erased == nil {
 			break
@@ -1233,6 +1240,8 @@ type Contact @inaccessible {
   displayName: String!
   "Empty if the account was erased."
   email: String!
+  "True if the user has proved to read this address. Telephone numbers are never proved."
+  emailConfirmed: Boolean!
   phone: String
   "True if the account was erased, so that nobody can be reached."
   erased: Boolean!
@@ -1507,6 +1516,8 @@ func (ec *executionContext) childFields_Contact(ctx context.Context, field graph
 		return ec.fieldContext_Contact_displayName(ctx, field)
 	case "email":
 		return ec.fieldContext_Contact_email(ctx, field)
+	case "emailConfirmed":
+		return ec.fieldContext_Contact_emailConfirmed(ctx, field)
 	case "phone":
 		return ec.fieldContext_Contact_phone(ctx, field)
 	case "erased":
@@ -2423,6 +2434,29 @@ func (ec *executionContext) _Contact_email(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Contact_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+}
+
+func (ec *executionContext) _Contact_emailConfirmed(ctx context.Context, field graphql.CollectedField, obj *Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_emailConfirmed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmailConfirmed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_emailConfirmed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contact", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Contact_phone(ctx context.Context, field graphql.CollectedField, obj *Contact) (ret graphql.Marshaler) {
@@ -6979,6 +7013,11 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "email":
 			out.Values[i] = ec._Contact_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "emailConfirmed":
+			out.Values[i] = ec._Contact_emailConfirmed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

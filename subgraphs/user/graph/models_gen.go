@@ -91,8 +91,10 @@ type Contact struct {
 	UserID      string `json:"userId"`
 	DisplayName string `json:"displayName"`
 	// Empty if the account was erased.
-	Email string  `json:"email"`
-	Phone *string `json:"phone,omitempty"`
+	Email string `json:"email"`
+	// True if the user has proved to read this address. Telephone numbers are never proved.
+	EmailConfirmed bool    `json:"emailConfirmed"`
+	Phone          *string `json:"phone,omitempty"`
 	// True if the account was erased, so that nobody can be reached.
 	Erased bool `json:"erased"`
 }

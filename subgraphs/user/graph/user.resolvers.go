@@ -224,7 +224,9 @@ func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Cont
 	contacts := make([]*Contact, len(userIds))
 	for i, id := range userIds {
 		if u, ok := found[id]; ok {
-			contacts[i] = &Contact{UserID: id, DisplayName: u.DisplayName, Email: u.Email, Phone: u.Phone, Erased: u.ErasedAt != nil}
+			contacts[i] = &Contact{
+				UserID: id, DisplayName: u.DisplayName, Email: u.Email, EmailConfirmed: u.EmailConfirmedAt != nil, Phone: u.Phone, Erased: u.ErasedAt != nil,
+			}
 		}
 	}
 	return contacts, nil
