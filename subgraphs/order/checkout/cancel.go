@@ -72,11 +72,11 @@ func decideCancel(o orderstore.Order, c Cancellation) (orderstore.Event, error) 
 	case orderstore.StatusCancelled:
 		return nil, checkRepeated(o, c.ExpectedVersion)
 	case orderstore.StatusRejected:
-		return nil, schema.NewConflict("Order %s was rejected, so there is nothing to cancel.", c.ID)
+		return nil, refuse(o, c.ExpectedVersion, "Order %s was rejected, so there is nothing to cancel.", c.ID)
 	case orderstore.StatusPending:
-		return nil, schema.NewConflict("Order %s is still being placed. Try again in a moment.", c.ID)
+		return nil, refuse(o, c.ExpectedVersion, "Order %s is still being placed. Try again in a moment.", c.ID)
 	case orderstore.StatusShipped, orderstore.StatusDelivered:
-		return nil, schema.NewConflict("Order %s has been shipped, so it can no longer be cancelled.", c.ID)
+		return nil, refuse(o, c.ExpectedVersion, "Order %s has been shipped, so it can no longer be cancelled.", c.ID)
 	}
 	if err := checkVersion(o, c.ExpectedVersion); err != nil {
 		return nil, err
@@ -90,6 +90,15 @@ func checkVersion(o orderstore.Order, expected *int) error {
 		return schema.StaleVersion("order", formatID(o.ID), *expected, o.Version)
 	}
 	return nil
+}
+
+// refuse returns the Conflict of a call that the order's state does not allow. One
+// that expects another version gets that Conflict: it may not know the state.
+func refuse(o orderstore.Order, expected *int, format string, args ...any) error {
+	if err := checkVersion(o, expected); err != nil {
+		return err
+	}
+	return schema.NewConflict(format, args...)
 }
 
 // checkRepeated is checkVersion for a call that changes the status, on an order

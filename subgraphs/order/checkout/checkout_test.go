@@ -476,6 +476,43 @@ func TestRecoveryWaitsForInventory(t *testing.T) {
 	}
 }
 
+// A call that expects another version does not know the state, whatever it asks for.
+func TestStaleVersionGoesBeforeTheState(t *testing.T) {
+	s := openPaid(t)
+	cancelled, shipped := s.place(checkout.Request{Lines: lines("1", 1)}), s.ship(s.place(checkout.Request{Lines: lines("1", 1)}))
+	s.cancel(cancelled)
+	for name, call := range map[string]func(version *int) error{
+		"ship": func(version *int) error {
+			_, err := s.Ship(t.Context(), admin, checkout.Shipping{ID: id(cancelled), ExpectedVersion: version})
+			return err
+		},
+		"deliver": func(version *int) error {
+			_, err := s.Deliver(t.Context(), admin, checkout.Delivery{ID: id(cancelled), ExpectedVersion: version})
+			return err
+		},
+		"refund": func(version *int) error {
+			_, err := s.Refund(t.Context(), admin, checkout.Refunding{ID: id(cancelled), ExpectedVersion: version})
+			return err
+		},
+		"ship again with another number": func(version *int) error {
+			_, err := s.Ship(t.Context(), admin, checkout.Shipping{ID: id(shipped), TrackingNumber: "T2", ExpectedVersion: version})
+			return err
+		},
+		"cancel": func(version *int) error {
+			_, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(shipped), ExpectedVersion: version})
+			return err
+		},
+	} {
+		stale := 99
+		for version, want := range map[*int]string{nil: "CONFLICT", &stale: "PRECONDITION_FAILED"} {
+			var conflict *schema.Conflict
+			if err := call(version); !errors.As(err, &conflict) || conflict.Code() != want {
+				t.Errorf("%s with version %v: got error %v, want %s", name, version, err, want)
+			}
+		}
+	}
+}
+
 func TestCancelReleasesUnitsOnce(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})

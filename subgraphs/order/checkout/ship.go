@@ -48,14 +48,15 @@ func (s *Service) Ship(ctx context.Context, caller identity.Caller, r Shipping) 
 	return s.administer(ctx, caller, r.ID, func(o orderstore.Order) (orderstore.Event, error) {
 		switch o.Status {
 		case orderstore.StatusShipped:
-			if o.Shipment.Carrier != r.Carrier || o.Shipment.TrackingNumber != r.TrackingNumber {
-				return nil, schema.NewConflict("Order %s has already been shipped, with another carrier or tracking number.", r.ID)
+			err := checkRepeated(o, r.ExpectedVersion)
+			if err == nil && (o.Shipment.Carrier != r.Carrier || o.Shipment.TrackingNumber != r.TrackingNumber) {
+				err = schema.NewConflict("Order %s has already been shipped, with another carrier or tracking number.", r.ID)
 			}
-			return nil, checkRepeated(o, r.ExpectedVersion)
+			return nil, err
 		case orderstore.StatusConfirmed:
 			return orderstore.Shipped{Carrier: r.Carrier, TrackingNumber: r.TrackingNumber}, checkVersion(o, r.ExpectedVersion)
 		}
-		return nil, schema.NewConflict("Order %s is %s. Only confirmed orders can be shipped.", r.ID, o.Status)
+		return nil, refuse(o, r.ExpectedVersion, "Order %s is %s. Only confirmed orders can be shipped.", r.ID, o.Status)
 	})
 }
 
@@ -69,7 +70,7 @@ func (s *Service) Deliver(ctx context.Context, caller identity.Caller, r Deliver
 		case orderstore.StatusShipped:
 			return orderstore.Delivered{}, checkVersion(o, r.ExpectedVersion)
 		}
-		return nil, schema.NewConflict("Order %s is %s. Only shipped orders can be delivered.", r.ID, o.Status)
+		return nil, refuse(o, r.ExpectedVersion, "Order %s is %s. Only shipped orders can be delivered.", r.ID, o.Status)
 	})
 }
 
@@ -81,7 +82,7 @@ func (s *Service) Refund(ctx context.Context, caller identity.Caller, r Refundin
 	}
 	return s.administer(ctx, caller, r.ID, func(o orderstore.Order) (orderstore.Event, error) {
 		if o.Payment == nil {
-			return nil, schema.NewConflict("Order %s was not paid through the payment provider, so nothing can be refunded.", r.ID)
+			return nil, refuse(o, r.ExpectedVersion, "Order %s was not paid through the payment provider, so nothing can be refunded.", r.ID)
 		}
 		switch o.Payment.Status {
 		case orderstore.StatusRefunding, orderstore.StatusRefunded:
@@ -89,7 +90,7 @@ func (s *Service) Refund(ctx context.Context, caller identity.Caller, r Refundin
 		case orderstore.StatusCaptured:
 			return orderstore.RefundRequested{Reason: r.Reason}, checkVersion(o, r.ExpectedVersion)
 		}
-		return nil, schema.NewConflict("The payment of order %s is %s. Only captured payments can be refunded.", r.ID, o.Payment.Status)
+		return nil, refuse(o, r.ExpectedVersion, "The payment of order %s is %s. Only captured payments can be refunded.", r.ID, o.Payment.Status)
 	})
 }
 
