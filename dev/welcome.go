@@ -14,7 +14,10 @@ mode, requests without a token have all rights. To restrict access, use
 --listen localhost:8080 or --auth enforced.
 `, s.opts.Listen)
 	}
-	url := s.URL(routerName)
+	url, order := s.URL(routerName), ""
+	if s.opts.AuthMode == "enforced" {
+		order = " -H 'Authorization: Bearer ACCESS_TOKEN'"
+	}
 	fmt.Fprintf(w, `
 Souk is running. Open
 
@@ -26,9 +29,17 @@ Souk is running. Open
 and try
 
   curl %[1]s/api/products
-  curl -X POST %[1]s/api/orders -H 'Content-Type: application/json' -d '{"userId":1,"productId":1,"quantity":2}'
-  curl %[1]s/graphql -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { status user { username } lines { product { name available } } notifications { status } } } }"}'
+  curl -X POST %[1]s/api/orders -H 'Content-Type: application/json'%[4]s -d '{"userId":1,"productId":1,"quantity":2}'
+  curl %[1]s/graphql -H 'Content-Type: application/json'%[4]s -d '{"query":"{ orders(first: 1) { nodes { status user { username } lines { product { name available } } notifications { status } } } }"}'
+`, url, s.URL(inboxName), s.URL(adminName), order)
+	if order != "" {
+		fmt.Fprintf(w, `
+with the accessToken of
 
-Press Ctrl-C to stop.
-`, url, s.URL(inboxName), s.URL(adminName))
+  curl %[1]s/api/login -H 'Content-Type: application/json' -d '{"email":"USERNAME","password":"PASSWORD"}'
+
+after signing up with POST %[1]s/api/users. Order for the ID of that user.
+`, url)
+	}
+	fmt.Fprint(w, "\nPress Ctrl-C to stop.\n")
 }
