@@ -28,6 +28,8 @@ def before_call(context, case, kwargs):
         for price in ("minPrice", "maxPrice"):
             if price in query:
                 query[price] = _whole(query[price])
+        if "minPrice" not in query and "maxPrice" not in query:
+            query.pop("currency", None)  # it is that of these prices
     if not isinstance(body, dict):
         return
     for price in ("price", "expectedTotal"):

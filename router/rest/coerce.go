@@ -161,7 +161,7 @@ func (c *coercer) enum(to []byte, v *jsonscan.Node, definition *ast.Definition, 
 	if c.quiet {
 		c.refuse(at, "", "is not an allowed value")
 	} else {
-		c.refuse(at, c.hint(v.ScalarText(), names), "must be one of %s", strings.Join(names, ", "))
+		c.refuse(at, similar(v.ScalarText(), names), "must be one of %s", strings.Join(names, ", "))
 	}
 	return append(to, "null"...)
 }

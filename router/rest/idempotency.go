@@ -121,7 +121,7 @@ func readIdempotencyKey(r *http.Request) (string, *problem) {
 	}
 	key, valid := keyValue(strings.TrimSpace(given[0]))
 	if len(given) > 1 || !valid || key == "" || len(key) > maxKeyLength {
-		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID.", maxKeyLength),
+		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d ASCII characters, such as a UUID. One with a space, a comma, a semicolon or a quote must be in double quotes.", maxKeyLength),
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a valid key"}}}
 	}
 	return key, nil

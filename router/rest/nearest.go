@@ -19,10 +19,18 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, best != ""
 }
 
-// suggest suggests the candidate that is most similar to name, or lists all candidates.
-func suggest(name string, candidates []string) string {
+// similar suggests the candidate that is most similar to name, or returns "".
+func similar(name string, candidates []string) string {
 	if best, ok := nearest(name, candidates); ok {
 		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return ""
+}
+
+// suggest suggests the candidate that is most similar to name, or lists all candidates.
+func suggest(name string, candidates []string) string {
+	if best := similar(name, candidates); best != "" {
+		return best
 	}
 	switch len(candidates) {
 	case 0:

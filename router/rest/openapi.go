@@ -96,7 +96,12 @@ func (s *schemas) parameters(r *route) []ordered {
 	for _, field := range r.besides(fromQuery) {
 		typ := *field.Type
 		typ.NonNull = true
-		add(field.Name, "query", field.Description, false, s.limited(&typ, limitsOf(field.Directives)), nil)
+		names := make([]string, 0, 2)
+		for _, v := range r.beside(field) {
+			names = append(names, v.requestName)
+		}
+		about := strings.TrimSpace(field.Description + " It must be given with " + strings.Join(names, " or ") + ".")
+		add(field.Name, "query", about, false, s.limited(&typ, limitsOf(field.Directives)), nil)
 	}
 	text := ordered{}.with("type", "string")
 	if r.page != nil {

@@ -155,6 +155,7 @@ func (q *request) readQuery() *problem {
 			q.refuse(violation{In: "query", Name: v.requestName, Detail: "is required"})
 		}
 	}
+	q.needsAnyWrapped()
 	names := make([]string, 0, len(query))
 	for name := range query {
 		names = append(names, name)

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -86,6 +87,32 @@ func (q *request) readBesides(in string, from source, lookup func(name string, t
 		}
 	}
 	return names
+}
+
+// needsAnyWrapped refuses values in the query that belong to objects of which none is given.
+func (q *request) needsAnyWrapped() {
+	for _, field := range q.route.besides(fromQuery) {
+		_, alone := q.beside[field.Name]
+		var names []string
+		for _, v := range q.route.beside(field) {
+			names = append(names, v.requestName)
+			_, given := q.given[v.name]
+			alone = alone && !given
+		}
+		if alone {
+			q.refuse(violation{In: "query", Name: field.Name, Detail: "is given without " + strings.Join(names, " or "), Hint: "give one of them, too"})
+		}
+	}
+}
+
+// beside returns the variables in the query whose objects a field belongs to.
+func (r *route) beside(field *ast.FieldDefinition) (found []*variable) {
+	for _, v := range r.variables {
+		if v.source == fromQuery && v.wrap != nil && v.wrap.with.ForName(field.Name) != nil {
+			found = append(found, v)
+		}
+	}
+	return found
 }
 
 // needsWrapped refuses values in the body that belong to an object of which nothing else is
