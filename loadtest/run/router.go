@@ -61,6 +61,9 @@ func writeRouterConfig(path, manifest, supergraph string, store *dev.System) err
 	} {
 		set(c, change.value, change.path...)
 	}
+	if _, limited := c["rate_limit"]; limited { // not in older versions
+		set(c, store.RedisURL(), "rate_limit", "redis", "url")
+	}
 	out, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("writing the router's configuration: %w", err)

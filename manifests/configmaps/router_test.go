@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -34,10 +35,15 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 			}
 		}
 	}
-	c, err := config.Load(path, func(name string) (string, bool) { return "secret", name == "INVALIDATION_TOKEN" })
-	if err != nil {
-		t.Fatal(err)
+	variables := map[string]string{"INVALIDATION_TOKEN": "secret"}
+	load := func() config.Config {
+		c, err := config.Load(path, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
+	c := load()
 	if c.Listen != "0.0.0.0:8080" || c.Admin.Listen != "0.0.0.0:9090" {
 		t.Errorf("got listen addresses %s and %s, want ports 8080 and 9090 of the Service", c.Listen, c.Admin.Listen)
 	}
@@ -52,5 +58,15 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	}
 	if len(c.Authentication.JWT.JWKS) != 1 || c.Authentication.JWT.JWKS[0].Issuer != "souk" {
 		t.Errorf("got JWKS %+v, want the issuer souk of the user service", c.Authentication.JWT.JWKS)
+	}
+	if l := c.RateLimit; !l.Enabled || l.By != "ip" || l.Redis.URL == "" || !slices.Equal(c.ClientAddress.TrustedProxies, []string{"127.0.0.0/8"}) {
+		t.Errorf("got rate limit %+v of %+v, want one for each client behind the proxy of the pod, which all routers share", l, c.ClientAddress)
+	}
+	if c.Introspection || c.Playground.Enabled {
+		t.Error("everybody gets the schema or the playground")
+	}
+	variables["INTROSPECTION"], variables["PLAYGROUND"] = "true", "true" // as in docs/tutorial
+	if c := load(); !c.Introspection || !c.Playground.Enabled {
+		t.Error("the variables do not turn on introspection and the playground")
 	}
 }

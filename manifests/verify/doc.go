@@ -23,6 +23,7 @@
 //	istio_test.go, envoy_test.go, rbac_test.go
 //	                       Istio's analyzers, routes and authorization
 //	pools_test.go          two Envoys with many open streams
+//	entry_test.go          Envoy redirects to TLS and passes the client's address on
 //	experiments_test.go    the experiments of docs/operations.md
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -134,11 +135,11 @@ func (m *mesh) proxy(app string) *model.Proxy {
 	})
 }
 
-// gatewayRoutes returns the gateway's HTTP routes in order.
+// gatewayRoutes returns the gateway's routes for requests over TLS, in order.
 func (m *mesh) gatewayRoutes() []*route.Route {
 	var routes []*route.Route
 	for _, configuration := range m.server.Routes(m.proxy(gatewayApp)) {
-		if configuration.GetName() != "http.80" && configuration.GetName() != "http.8080" {
+		if !strings.HasPrefix(configuration.GetName(), "https.") {
 			continue
 		}
 		for _, host := range configuration.GetVirtualHosts() {

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	istiomesh "istio.io/istio/pkg/config/mesh"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
 
@@ -102,7 +103,8 @@ func TestGuideInstallsTheAssumedMesh(t *testing.T) {
 			MeshConfig map[string]any
 			Components map[string]struct{ Enabled bool }
 			Values     struct {
-				Pilot struct{ Env map[string]string }
+				Pilot    struct{ Env map[string]string }
+				Gateways map[string]map[string]string
 			}
 		}
 	}
@@ -126,4 +128,27 @@ func TestGuideInstallsTheAssumedMesh(t *testing.T) {
 	if operator.Spec.Values.Pilot.Env["PILOT_JWT_ENABLE_REMOTE_JWKS"] != "envoy" {
 		t.Error("the gateway's proxy does not fetch the keys")
 	}
+	checkClientAddresses(t, operator.Spec.Values.Gateways)
+}
+
+// The gateway's Service must keep the addresses of clients, each of which has a limit of its
+// own. Istio ignores values that its chart does not know.
+func checkClientAddresses(t *testing.T, gateways map[string]map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(istioModule(t), "manifests/charts/gateways/istio-ingress/values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chart map[string]any // with the key _internal_defaults_do_not_set
+	if err := yaml.Unmarshal(text, &chart); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range gateways[gatewayApp] {
+		if _, known, _ := unstructured.NestedString(chart, "_internal_defaults_do_not_set", "gateways", gatewayApp, name); !known {
+			t.Errorf("Istio's chart has no value %s", name)
+		} else if name == "externalTrafficPolicy" && value == "Local" {
+			return
+		}
+	}
+	t.Error("nodes may replace the addresses of clients with their own")
 }

@@ -198,8 +198,8 @@ func TestEnvoyConfigurationMatchesTheManifests(t *testing.T) {
 			{file: "09", old: "istio: ingressgateway}\n  jwtRules", new: "istio: egressgateway}\n  jwtRules", said: "tokens are not checked"},
 		}},
 		"the gateway bounds the rate": {holds: rate, faults: []fault{
-			{file: "09", old: "tokens_per_fill: 200", new: "tokens_per_fill: 300", said: `"tokensPerFill":300`},
-			{file: "09", old: "max_tokens: 400", new: "max_tokens: 500", said: `"maxTokens":500`},
+			{file: "09", old: "tokens_per_fill: 2000", new: "tokens_per_fill: 3000", said: `"tokensPerFill":3000`},
+			{file: "09", old: "max_tokens: 4000", new: "max_tokens: 5000", said: `"maxTokens":5000`},
 			{file: "09", old: "context: GATEWAY", new: "context: SIDECAR_INBOUND", said: "the rate is not limited"},
 		}},
 		"one trace in ten goes to the collector": {holds: sampled, faults: []fault{
@@ -536,7 +536,7 @@ func rate(m *mesh) error {
 		if limit < 0 || end < limit {
 			return errors.New("the rate is not limited before requests are routed")
 		}
-		if !strings.Contains(all[limit].text, `"tokensPerFill":200`) || !strings.Contains(all[limit].text, `"maxTokens":400`) {
+		if !strings.Contains(all[limit].text, `"tokensPerFill":2000`) || !strings.Contains(all[limit].text, `"maxTokens":4000`) {
 			return fmt.Errorf("the limit is %s", all[limit].text)
 		}
 		return nil

@@ -205,6 +205,12 @@ func checkTutorial(t *testing.T, s shell) {
 	if modes != strings.Repeat("tutorial\n", 5) {
 		t.Errorf("the services have the modes %q", modes)
 	}
+	if servers := s.must(t, "kubectl -n ecommerce get gateways.networking.istio.io souk-gateway -o jsonpath='{.spec.servers}'"); strings.Contains(servers, "httpsRedirect") || !strings.Contains(servers, "souk-tls") {
+		t.Errorf("the gateway has the servers %s", servers)
+	}
+	if open := s.must(t, `kubectl -n ecommerce get deployment api-gateway -o jsonpath='{.spec.template.spec.containers[0].env[?(@.value=="true")].name}'`); open != "INTROSPECTION PLAYGROUND" {
+		t.Errorf("the router has the variables %q", open)
+	}
 	s.must(t, "kubectl -n istio-system create service loadbalancer istio-ingressgateway --tcp=80:8080\n"+ // Istio's
 		`kubectl -n istio-system patch service istio-ingressgateway --subresource=status -p '{"status":{"loadBalancer":{"ingress":[{"ip":"10.1.2.3"}]}}}'`)
 	address := strings.ReplaceAll(commandsOf(t, page, "## Find the address"), "http://$(", "$(") // which it needs no network for

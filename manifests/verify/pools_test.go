@@ -75,7 +75,7 @@ func serveBesideStreams(t *testing.T, envoy string, documents Documents) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel() // ends the streams before the server waits for them
 	inbound := startSidecar(t, m, envoy, router.Listener.Addr().String())
-	entry := startGateway(t, m, envoy, inbound)
+	entry := startGateway(t, m, envoy, "https.", inbound)
 
 	group, opening := errgroup.WithContext(ctx)
 	for range eachKind {
@@ -155,14 +155,15 @@ func get(ctx context.Context, address, path string) (int, error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// startGateway starts Envoy as Istio's gateway, with the router's proxy at an address, and
-// returns its own address.
-func startGateway(t *testing.T, m *mesh, envoy, router string) string {
+// startGateway starts Envoy with the routes of Istio's gateway for a scheme ("http." or
+// "https."), without TLS, and with the router's proxy at an address. It returns its own
+// address.
+func startGateway(t *testing.T, m *mesh, envoy, scheme, router string) string {
 	t.Helper()
 	proxy := m.proxy(gatewayApp)
 	var routes *route.RouteConfiguration
 	for _, r := range m.server.Routes(proxy) {
-		if r.GetName() == "http.8080" || r.GetName() == "http.80" {
+		if strings.HasPrefix(r.GetName(), scheme) {
 			routes = r
 		}
 	}

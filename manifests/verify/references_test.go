@@ -67,7 +67,8 @@ func TestReferencesResolve(t *testing.T) {
 	}
 }
 
-// The Kustomization, which does not support patterns, lists every file.
+// The Kustomization, which does not support patterns, lists every file except the Secrets
+// and the load test.
 func TestKustomizationIsComplete(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "Kustomization"))
 	if err != nil {
@@ -85,7 +86,9 @@ func TestKustomizationIsComplete(t *testing.T) {
 	}
 	var files []string
 	for _, path := range paths {
-		files = append(files, filepath.Base(path))
+		if name := filepath.Base(path); name != "01-secrets.yaml" && name != "12-load-test.yaml" {
+			files = append(files, name)
+		}
 	}
 	if !slices.Equal(named, files) {
 		t.Errorf("got resources %v, want %v", named, files)
