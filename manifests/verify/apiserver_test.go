@@ -65,6 +65,7 @@ func startAPIServer(t *testing.T) *apiServer {
 	start(t, dir, "kube-apiserver", binary, "--etcd-servers="+store, "--secure-port="+port, "--bind-address=127.0.0.1",
 		"--cert-dir="+filepath.Join(dir, "certs"), "--service-account-key-file="+key, "--service-account-signing-key-file="+key,
 		"--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC",
+		"--disable-admission-plugins=StorageObjectInUseProtection", // its finalizer waits for a controller
 		"--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24")
 	config := &rest.Config{
 		Host: "https://" + address, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true},

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -51,6 +53,48 @@ func keeps(set *appsv1.StatefulSet, path string) bool {
 		}
 	}
 	return false
+}
+
+// checkBackup wants each database to be backed up, with its own credentials, by a client of
+// its version, and to a volume.
+func (d Documents) checkBackup() error {
+	var job batchv1.CronJob
+	if err := d.find("CronJob", "backup", &job); err != nil {
+		return err
+	}
+	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	c := pod.Containers[0]
+	services, volume := variable(c, "SERVICES"), variable(c, "BACKUPS")
+	if services == nil || volume == nil {
+		return errors.New("backup: it has no SERVICES or no BACKUPS")
+	}
+	backedUp := strings.Fields(services.Value)
+	for _, name := range Programs[1:] {
+		service := subcommand(name)
+		if !slices.Contains(backedUp, service) {
+			return fmt.Errorf("backup: the database of %s is not backed up", name)
+		}
+		if !slices.ContainsFunc(c.EnvFrom, func(e corev1.EnvFromSource) bool {
+			return e.Prefix == strings.ToUpper(service)+"_" && e.SecretRef != nil && e.SecretRef.Name == service+"-database"
+		}) {
+			return fmt.Errorf("backup: it lacks the credentials of the database of %s", name)
+		}
+		var set appsv1.StatefulSet
+		if err := d.find("StatefulSet", service+"-postgres", &set); err != nil {
+			return err
+		}
+		if image := set.Spec.Template.Spec.Containers[0].Image; image != c.Image {
+			return fmt.Errorf("backup: %s backs up a database of %s", c.Image, image)
+		}
+	}
+	for _, mount := range c.VolumeMounts {
+		for _, v := range pod.Volumes {
+			if mount.MountPath == volume.Value && v.Name == mount.Name && v.PersistentVolumeClaim != nil && d.Has("PersistentVolumeClaim", job.Namespace, v.PersistentVolumeClaim.ClaimName) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("backup: no volume is mounted at %s", volume.Value)
 }
 
 // checkImages wants one release of the store: one tag for all containers of a version.

@@ -195,6 +195,8 @@ func checkDeploy(t *testing.T, s shell) {
 		}
 	}
 	checkImage(t, s, "registry.example/souk:1.0.0")
+	s.must(t, "kubectl apply --dry-run=server -f docs/backups.yaml\n"+ // commandsOf leaves out waiting
+		"kubectl -n ecommerce create job backup-now --from=cronjob/backup\nkubectl -n ecommerce delete job backup-now")
 }
 
 // The tutorial's commands work in their order.

@@ -9,12 +9,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Pods are one pod of each Deployment, StatefulSet and Job, as its controller
+// Pods are one pod of each Deployment, StatefulSet, Job and CronJob, as its controller
 // would make it, with an address.
 func (d Documents) Pods() ([]*corev1.Pod, error) {
 	var pods []*corev1.Pod
-	for i, document := range d.OfKind("Deployment", "StatefulSet", "Job") {
-		raw, _, err := unstructured.NestedMap(document.Object, "spec", "template")
+	for i, document := range d.OfKind("Deployment", "StatefulSet", "Job", "CronJob") {
+		path := []string{"spec", "template"}
+		if document.GetKind() == "CronJob" {
+			path = []string{"spec", "jobTemplate", "spec", "template"}
+		}
+		raw, _, err := unstructured.NestedMap(document.Object, path...)
 		if err != nil {
 			return nil, err
 		}

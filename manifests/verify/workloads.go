@@ -37,7 +37,7 @@ func (d Documents) CheckPrograms() (err error) {
 		}
 		err = errors.Join(err, inContext(name, d.checkScale(&deployment), checkEnd(&deployment), checkLocks(&deployment), checkTelemetry(&deployment), checkStart(&deployment), checkMemory(&deployment)))
 	}
-	return errors.Join(err, d.checkDatabases(), d.checkPayment())
+	return errors.Join(err, d.checkDatabases(), d.checkPayment(), d.checkBackup())
 }
 
 func inContext(name string, errs ...error) error {

@@ -1,0 +1,224 @@
+package dev_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/goccy/go-yaml"
+
+	"souk/dev"
+	"souk/subgraphs"
+)
+
+// kubectl stands for the cluster: exec runs the command here, as the container would, and
+// everything else does nothing.
+const kubectl = `#!/bin/sh -e
+shift 2 # -n ecommerce
+[ "$1" = exec ] || exit 0
+shift
+[ "$1" = -i ] && shift
+target=$1
+shift 4 # the target, -c, its container, --
+case $target in
+statefulset/redis) shift; exec redis-cli -u "$REDIS_URL" "$@" ;;
+statefulset/*-postgres)
+	service=${target#statefulset/}
+	prefix=$(echo "${service%-postgres}" | tr a-z A-Z)_POSTGRES
+	export PGHOST=localhost POSTGRES_USER="$(printenv "${prefix}_USER")" PGPASSWORD="$(printenv "${prefix}_PASSWORD")" POSTGRES_DB="$(printenv "${prefix}_DB")"
+	exec "$@" ;;
+deployment/order-service) shift; exec "$SOUK" "$@" ;;
+backups)
+	for argument; do
+		shift
+		set -- "$@" "$(echo "$argument" | sed "s|/backup/|$BACKUPS/|g")"
+	done
+	exec "$@" ;;
+*) echo "kubectl exec $target" >&2; exit 1 ;;
+esac
+`
+
+// The script of manifests/13-backup.yaml backs up a real store, and the commands of
+// docs/operations.md restore it.
+func TestBackupIsRestored(t *testing.T) {
+	for _, program := range []string{"pg_dump", "pg_restore", "psql", "redis-cli", "sha256sum"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs %s", program)
+		}
+	}
+	t.Parallel()
+	redis := miniredis.RunT(t)
+	s := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
+	b := s.backups(t)
+	user, product := s.newUser(t, "saved"), s.newProduct(t, "A saved product", 5)
+	wish := `{"userId":` + user + `,"productId":` + product + `,"quantity":1}`
+	kept, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", wish)
+	first := b.make(t)
+	if second := b.make(t, "KEEP=2"); first == second {
+		t.Errorf("the second backup is in the same directory %s", second)
+	}
+	newest := b.make(t, "KEEP=2")
+	if all := b.names(t); len(all) != 2 || all[1] != newest || all[0] == first {
+		t.Errorf("got backups %v of three, want the two newest", all)
+	}
+	b.failsWithoutPassword(t, newest)
+
+	lost, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", wish)
+	s.stopAll(t)
+	blocks := codeBlocks(t, "../docs/operations.md", "## Backup and restore", "(?s)^```sh\n(.*?)\n```$")
+	if len(blocks) != 4 {
+		t.Fatalf("the guide has %d blocks of commands", len(blocks))
+	}
+	out := b.must(t, strings.Join(blocks[1:], "\n"))
+	for _, want := range []string{"order.dump: OK", "notification.dump: OK"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the commands do not print %q:\n%s", want, out)
+		}
+	}
+	s.startAll(t)
+	s.expect(t, http.StatusOK, http.MethodGet, "/api/orders/"+fmt.Sprint(kept["id"]), "")
+	s.expect(t, http.StatusNotFound, http.MethodGet, "/api/orders/"+fmt.Sprint(lost["id"]), "")
+	next, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", wish)
+	if next["id"].(float64) < 1_000_000 {
+		t.Errorf("after the restore, an order has the ID %v, which may have been handed out", next["id"])
+	}
+	s.replayFindsNoDifference(t)
+}
+
+// backups runs the script and the commands for a store.
+type backups struct {
+	script, volume, dir, programs string
+	environment                   []string
+}
+
+func (s *store) backups(t *testing.T) *backups {
+	t.Helper()
+	b := &backups{script: filepath.Join(t.TempDir(), "backup.sh"), volume: t.TempDir(), dir: t.TempDir(), programs: t.TempDir()}
+	if err := os.WriteFile(b.script, []byte(backupScript(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.programs, "kubectl"), []byte(kubectl), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	b.environment = append(os.Environ(), "PATH="+b.programs+":"+os.Getenv("PATH"), "SOUK="+buildSouk(t), "REDIS_URL="+s.RedisURL(),
+		"DATABASE_URL="+s.Variables("order")["DATABASE_URL"], "BACKUPS="+b.volume, "KEEP=14", "SERVICES=order inventory payment product user notification")
+	for _, name := range append(subgraphs.Names(), "payment") {
+		address := s.PaymentVariables()["DATABASE_URL"]
+		if name != "payment" {
+			address = s.Variables(name)["DATABASE_URL"]
+		}
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		password, _ := u.User.Password()
+		prefix := strings.ToUpper(name) + "_POSTGRES_"
+		b.environment = append(b.environment, "PGHOSTADDR="+u.Hostname(), "PGPORT="+u.Port(),
+			prefix+"USER="+u.User.Username(), prefix+"PASSWORD="+password, prefix+"DB="+strings.TrimPrefix(u.Path, "/"))
+	}
+	return b
+}
+
+// backupScript returns the script that the CronJob runs.
+func backupScript(t *testing.T) string {
+	t.Helper()
+	file, err := os.Open("../manifests/13-backup.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for decoder := yaml.NewDecoder(file); ; {
+		var object struct{ Data map[string]string }
+		if err := decoder.Decode(&object); err != nil {
+			t.Fatalf("no backup.sh: %v", err)
+		}
+		if script := object.Data["backup.sh"]; script != "" {
+			return script
+		}
+	}
+}
+
+func (b *backups) run(t *testing.T, variables []string, program string, arguments ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program, arguments...)
+	command.Dir, command.Env = b.dir, append(b.environment, variables...)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func (b *backups) must(t *testing.T, script string) string {
+	t.Helper()
+	out, err := b.run(t, nil, "bash", "-e", "-u", "-o", "pipefail", "-c", script)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return out
+}
+
+// make runs the script, and returns the name of the backup.
+func (b *backups) make(t *testing.T, variables ...string) string {
+	t.Helper()
+	out, err := b.run(t, variables, "sh", b.script)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, name, _ := strings.Cut(out, "\nbackup ")
+	return strings.TrimSuffix(name, " is complete\n")
+}
+
+func (b *backups) names(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(b.volume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// A backup that fails leaves nothing that looks like one, and removes none.
+func (b *backups) failsWithoutPassword(t *testing.T, newest string) {
+	t.Helper()
+	if out, err := b.run(t, []string{"USER_POSTGRES_PASSWORD=wrong"}, "sh", b.script); err == nil || !strings.Contains(out, "password authentication failed") {
+		t.Errorf("with a wrong password: %v\n%s", err, out)
+	}
+	if all := b.names(t); len(all) != 3 || all[1] != newest || all[2] != "partial" {
+		t.Errorf("after a failed backup there are %v", all)
+	}
+}
+
+func (s *store) stopAll(t *testing.T) {
+	t.Helper()
+	stop := []func() error{s.StopRouter, s.StopPayment}
+	for _, name := range subgraphs.Names() {
+		stop = append(stop, func() error { return s.StopService(name) })
+	}
+	for _, do := range stop {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (s *store) startAll(t *testing.T) {
+	t.Helper()
+	if err := s.StartPayment(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range subgraphs.Names() {
+		if err := s.StartService(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.StartRouter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
