@@ -47,15 +47,6 @@ func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 			t.Errorf("there is no make %s", name)
 		}
 	}
-	for _, alert := range regexp.MustCompile("`([A-Z][a-z]+[A-Z][A-Za-z]+)`").FindAllStringSubmatch(alertTable(string(text)), -1) {
-		rules, err := os.ReadFile(filepath.Join(top, "manifests/observability/rules/souk.yml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(rules), "- alert: "+alert[1]+"\n") {
-			t.Errorf("there is no alert %s", alert[1])
-		}
-	}
 	for _, test := range regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(text), -1) {
 		if !declared(t, test[1]) {
 			t.Errorf("there is no test %s", test[1])
@@ -89,18 +80,6 @@ func TestWrongCommandsAreDetected(t *testing.T) {
 			t.Errorf("not detected: %s", wrong)
 		}
 	}
-}
-
-func alertTable(text string) string {
-	_, table, _ := strings.Cut(text, "| alert |")
-	table, _, _ = strings.Cut(table, "\n\n")
-	var first strings.Builder // the column of names
-	for row := range strings.Lines(table) {
-		if cells := strings.Split(row, "|"); len(cells) > 1 {
-			first.WriteString(cells[1])
-		}
-	}
-	return first.String()
 }
 
 func declared(t *testing.T, test string) bool {
