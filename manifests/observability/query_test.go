@@ -17,7 +17,8 @@ import (
 // elsewhere are metrics of programs that do not run in this test: Istio's proxies,
 // redis_exporter and postgres_exporter.
 var elsewhere = []string{
-	"istio_requests_total", "istio_request_duration_milliseconds_bucket",
+	"istio_requests_total", "istio_request_duration_milliseconds_bucket", "istio_request_bytes_sum", "istio_response_bytes_sum",
+	"istio_tcp_received_bytes_total", "istio_tcp_sent_bytes_total",
 	"redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes", "redis_connected_clients", "redis_commands_processed_total",
 	"redis_commands_total", "redis_db_keys", "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_expired_keys_total", "redis_evicted_keys_total",
 	"pg_up", "pg_stat_activity_count", "pg_settings_max_connections", "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback",
