@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,10 +63,22 @@ func (n NetworkPolicies) resolves(pod *corev1.Pod, dns endpoint) error {
 	return nil
 }
 
-// docs/payment-egress.yaml opens the way to a payment provider outside the cluster, over
-// TLS, and for the order service alone.
-func TestPaymentEgressIsForTheOrderService(t *testing.T) {
-	file := filepath.Join(guide, "payment-egress.yaml")
+// Each file of the guide that opens the way out of the cluster opens it for one service
+// alone, and to the ports of TLS.
+func TestEgressIsForOneService(t *testing.T) {
+	for file, want := range map[string]struct {
+		app   string
+		ports []string
+	}{
+		"payment-egress.yaml": {"order-service", []string{"443"}},
+		"mail-egress.yaml":    {"notification-service", []string{"465", "587"}},
+	} {
+		t.Run(file, func(t *testing.T) { checkEgress(t, filepath.Join(guide, file), want.app, want.ports) })
+	}
+}
+
+func checkEgress(t *testing.T, file, app string, ports []string) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -92,12 +105,14 @@ func TestPaymentEgressIsForTheOrderService(t *testing.T) {
 		if pod.Namespace != "ecommerce" {
 			continue
 		}
-		if before.AllowEgress(pod, outside, "443") == nil || after.AllowEgress(pod, outside, "80") == nil {
-			t.Errorf("%s leaves the cluster without the file, or without TLS", pod.Name)
-		}
-		err := after.AllowEgress(pod, outside, "443")
-		if open := err == nil; open != (pod.Labels["app"] == "order-service") {
-			t.Errorf("%s leaves the cluster: %t", pod.Name, open)
+		for _, port := range []string{"25", "80", "443", "465", "587"} {
+			if before.AllowEgress(pod, outside, port) == nil {
+				t.Errorf("%s leaves the cluster to port %s without the file", pod.Name, port)
+			}
+			open := after.AllowEgress(pod, outside, port) == nil
+			if want := pod.Labels["app"] == app && slices.Contains(ports, port); open != want {
+				t.Errorf("%s leaves the cluster to port %s: %t, want %t", pod.Name, port, open, want)
+			}
 		}
 	}
 }
