@@ -11,7 +11,8 @@
 //	references.go          names that refer to nothing; probes and file systems
 //	workloads.go           replicas, disruption budgets, shutdown, connections
 //	programs.go            subcommands, probes, payment
-//	databases.go           databases, images, hosts and TLS of the mesh
+//	databases.go           databases, backups, images, hosts and TLS of the mesh
+//	redis.go               Redis, and a real one with its configuration
 //	timeouts.go            the order of timeouts
 //	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them

@@ -1,0 +1,53 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// checkRedis wants Redis to start with its own configuration, to keep its data in its
+// volume, to have memory for rewriting its file, and to be ready only when it has loaded it.
+func (d Documents) checkRedis() error {
+	var set appsv1.StatefulSet
+	if err := d.find("StatefulSet", "redis", &set); err != nil {
+		return err
+	}
+	c := set.Spec.Template.Spec.Containers[0]
+	conf := strings.Join(d.values("ConfigMap", set.Namespace, "redis", "redis.conf"), "")
+	if dir := directive(conf, "dir"); !keeps(&set, dir+"/") {
+		return fmt.Errorf("redis: its data in %q are not in its volume", dir)
+	}
+	if directive(conf, "appendonly") != "yes" {
+		return errors.New("redis: events do not survive a restart")
+	}
+	// Units of Redis in lower case are powers of two.
+	most, err := resource.ParseQuantity(strings.TrimSuffix(directive(conf, "maxmemory"), "mb") + "Mi")
+	if err != nil {
+		return fmt.Errorf("redis: maxmemory: %w", err)
+	}
+	if limit := c.Resources.Limits.Memory(); limit.Value()*4 < most.Value()*9 {
+		return fmt.Errorf("redis: %s of memory are too few to rewrite the file of %s", limit, &most)
+	}
+	for _, probe := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe} {
+		if probe == nil || probe.Exec == nil || !slices.Equal(probe.Exec.Command, []string{"redis-cli", "-e", "ping"}) {
+			return errors.New("redis: it counts as ready while it loads its file")
+		}
+	}
+	return nil
+}
+
+// directive returns the value of a directive of redis.conf.
+func directive(conf, name string) string {
+	for line := range strings.Lines(conf) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			return value
+		}
+	}
+	return ""
+}
