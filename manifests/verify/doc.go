@@ -13,6 +13,7 @@
 //	programs.go            subcommands, probes, payment
 //	databases.go           databases, backups, images, hosts and TLS of the mesh
 //	redis.go               Redis, and a real one with its configuration
+//	files.go               files that arguments and configuration files name
 //	timeouts.go            the order of timeouts
 //	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them
