@@ -43,6 +43,33 @@ func TestSoukCommandsInProseExist(t *testing.T) {
 	}
 }
 
+// Every container of the store in the manifests runs a command that exists, with flags that
+// it has.
+func TestContainersRunExistingCommands(t *testing.T) {
+	root := cli.New(cli.WithVersion("test"))
+	found := 0
+	for _, o := range readObjects(t, "manifests/*.yaml", "docs/experiments/*.yaml") {
+		all, _ := o.at("spec", "template", "spec", "containers")
+		containers, _ := all.([]any)
+		for _, c := range containers {
+			container, _ := c.(map[string]any)
+			if image, _ := container["image"].(string); !strings.HasPrefix(image, "souk:") {
+				continue
+			}
+			found++
+			if line := strings.Trim(fmt.Sprint(container["args"]), "[]"); container["command"] != nil || checkSouk(root, line) != nil {
+				t.Errorf("%s %s runs %v %s: %v", o.Kind, o.Metadata.Name, container["command"], line, checkSouk(root, line))
+			}
+		}
+	}
+	if found != 8 {
+		t.Errorf("found %d containers, want seven programs and a canary", found)
+	}
+	if checkSouk(root, "<nil>") == nil {
+		t.Error("a container without a command is not noticed")
+	}
+}
+
 // checkSouk returns an error if a line has an unknown command or flag. Alternatives have a
 // bar between them, as in "dead|revive", and optional words are in brackets.
 func checkSouk(root *cobra.Command, line string) error {
