@@ -20,6 +20,7 @@ var filePath = regexp.MustCompile(`(?:^|[\s='"\[(:,])(/[A-Za-z0-9][A-Za-z0-9._*/
 // key if the volume is a ConfigMap.
 func (d Documents) CheckFiles(pods []*corev1.Pod) (err error) {
 	for _, pod := range pods {
+		err = errors.Join(err, d.checkItems(pod))
 		for _, c := range pod.Spec.Containers {
 			for _, text := range slices.Concat(c.Command, c.Args) {
 				for _, match := range filePath.FindAllStringSubmatch(text, -1) {
@@ -58,6 +59,22 @@ func (d Documents) checkFile(pod *corev1.Pod, c corev1.Container, file string, m
 	}
 	if mounted {
 		return fmt.Errorf("%s, which is in no volume", file)
+	}
+	return nil
+}
+
+// checkItems wants the items of a volume to be keys of its ConfigMap.
+func (d Documents) checkItems(pod *corev1.Pod) error {
+	for _, v := range pod.Spec.Volumes {
+		if v.ConfigMap == nil {
+			continue
+		}
+		keys, _ := d.keys(pod, v.Name)
+		for _, item := range v.ConfigMap.Items {
+			if !slices.Contains(keys, item.Key) {
+				return fmt.Errorf("pod %s: the volume %s has the item %s, and the ConfigMap has only %s", pod.Name, v.Name, item.Key, strings.Join(keys, ", "))
+			}
+		}
 	}
 	return nil
 }
