@@ -82,7 +82,7 @@ func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 		"path":      {file: "10", old: `methods: [GET, POST], paths: ["/graphql"]`, new: `methods: [GET, POST], paths: ["/*"]`, said: "let in: ecommerce/api-gateway > order-service:8080 POST /graphql/x"},
 		"port":      {file: "10", old: `operation: {ports: ["8080"]}`, new: `operation: {ports: ["8080", "9090"]}`, said: "let in: ecommerce/load-test > api-gateway:9090 *"},
 		"database":  {file: "10", old: "matchLabels: {app: user-postgres}", new: "matchLabels: {app: order-postgres}", said: "not let in: ecommerce/user-service > user-postgres:5432"},
-		"backup":    {file: "13", old: "matchLabels: {app.kubernetes.io/part-of: souk}", new: "matchLabels: {app: backup}", said: "not let in: ecommerce/backup > inventory-postgres:5432"},
+		"backup":    {file: "10", old: "sa/inventory-service\n              - cluster.local/ns/ecommerce/sa/backup", new: "sa/inventory-service", said: "not let in: ecommerce/backup > inventory-postgres:5432"},
 		"payment":   {file: "06", old: `methods: [PUT, POST], paths: ["/payments/*"]`, new: `methods: [PUT, POST], paths: ["/*"]`, said: "let in: ecommerce/order-service > payment-provider:8080 PUT /faults"},
 		"payer":     {file: "06-p", old: "sa/order-service", new: "sa/api-gateway", said: "let in: ecommerce/api-gateway > payment-provider:8080 POST /payments/1"},
 		"payments":  {file: "06-p", old: "sa/payment-provider", new: "sa/order-service", said: "not let in: ecommerce/payment-provider > payment-postgres:5432"},
