@@ -66,6 +66,31 @@ func TestExamplesDegradeByField(t *testing.T) {
 	}
 }
 
+// A REST response says what it lacks while a service is away, as docs/clients.md has it.
+func TestPartialResponsesNameWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	s := open(t, dev.Options{})
+	for _, service := range []struct {
+		name    string
+		missing map[string]string // path: Souk-Partial
+	}{
+		{"inventory", map[string]string{"/api/products/8": `"/stock"`, "/api/products?limit=2": `"/*/stock"`, "/api/products?limit=2&total=true": `"/*/stock"`}},
+		{"user", map[string]string{"/api/products/8": "", "/api/products?limit=2": ""}},
+	} {
+		if err := s.StopService(service.name); err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range service.missing {
+			if _, header := s.expect(t, http.StatusOK, http.MethodGet, path, ""); header.Get("Souk-Partial") != want {
+				t.Errorf("%s without %s: got Souk-Partial %s, want %s", path, service.name, header.Get("Souk-Partial"), want)
+			}
+		}
+		if err := s.StartService(t.Context(), service.name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // checkQuery checks that a response lacks the fields of the service that is
 // away, and no others, once cached entities no longer stand in for it.
 func (s *store) checkQuery(t *testing.T, redis *miniredis.Miniredis, away string, e example, full map[string]any) {

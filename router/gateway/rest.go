@@ -19,6 +19,18 @@ type restExecutor struct {
 	snapshot *snapshot
 }
 
+// Resolves implements [rest.Executor]. Any subgraph may resolve a field that an object type
+// has only through an @interfaceObject, and a field of an interface or of an object of
+// another one.
+func (e *restExecutor) Resolves(subgraph, typeName, field string) bool {
+	t, g := e.snapshot.model.Type(typeName), e.snapshot.model.Subgraph(subgraph)
+	if t == nil || g == nil || t.Abstract() {
+		return true
+	}
+	f := t.Field(field)
+	return f == nil || len(f.In) == 0 || f.InSubgraph(g) != nil
+}
+
 // Execute implements [rest.Executor]. The operation has passed admission; Execute takes
 // it through all further stages.
 func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {

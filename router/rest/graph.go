@@ -12,6 +12,9 @@ type Executor interface {
 	// credentials and other headers; its body has been read. An error means that there is
 	// no answer at all. Field errors and request errors belong in the answer.
 	Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*Response, error)
+	// Resolves reports whether a subgraph may resolve a field of a type. An error of a
+	// subgraph names it in extensions.service, and may be at an object that lacks fields.
+	Resolves(subgraph, typeName, field string) bool
 }
 
 // Response is a GraphQL response.

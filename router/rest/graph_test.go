@@ -46,9 +46,15 @@ type graph struct {
 	root      thing
 	executed  []string // names of operations
 	variables []json.RawMessage
-	header    http.Header // of every response
-	fail      error       // of Execute
+	header    http.Header  // of every response
+	fail      error        // of Execute
+	errors    []rest.Error // of every response
 	mu        sync.Mutex
+}
+
+// Resolves implements [rest.Executor]. Inventory has the stock, and the product service the rest.
+func (g *graph) Resolves(subgraph, typeName, field string) bool {
+	return (typeName == "Product" && field == "stock" || typeName == "Stock") == (subgraph == "inventory")
 }
 
 func newGraph(t testing.TB, root thing) *graph {
@@ -89,7 +95,7 @@ func (g *graph) Execute(_ context.Context, _ *http.Request, document, name strin
 		root = g.schema.Mutation
 	}
 	data, ok := run.object(operation.SelectionSet, root, g.root, nil)
-	answer := &rest.Response{Data: json.RawMessage("null"), Errors: run.errors, Header: g.header}
+	answer := &rest.Response{Data: json.RawMessage("null"), Errors: append(run.errors, g.errors...), Header: g.header}
 	if ok {
 		answer.Data = data
 	}

@@ -179,6 +179,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return nil, notAcceptable(r)
 	}
 	q := newRequest(r, route, &coercer{schema: h.schema, ids: h.ids, limits: h.limits})
+	q.graph = h.graph
 	q.quiet = h.quiet
 	if route.method == http.MethodPost {
 		var p *problem

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,32 +18,38 @@ const partialHeader = "Souk-Partial"
 // empty string stands for something that has no place in the body. There are at
 // most as many places as the operation selects fields.
 func (q *request) partial(found *jsonscan.Node, errors []Error) string {
-	var places []string
+	places := map[string]bool{}
 	for i := range errors {
-		place := `"` + q.place(found, errors[i].Path) + `"`
-		if !slices.Contains(places, place) {
-			places = append(places, place)
-		}
+		q.addPlaces(places, found, &errors[i])
 	}
-	slices.Sort(places)
-	return strings.Join(places, ", ")
+	quoted := make([]string, 0, len(places))
+	for _, place := range slices.Sorted(maps.Keys(places)) {
+		quoted = append(quoted, `"`+place+`"`)
+	}
+	return strings.Join(quoted, ", ")
 }
 
-// place returns where the value at a path of the graph's answer is in the body. If
-// the type system made a value around it null, it returns the place of that.
-func (q *request) place(found *jsonscan.Node, path []any) string {
-	f, v := q.route.body, found
+// addPlaces adds where the value at the path of an error is in the body. If the type
+// system made a value around it null, that is the place of it. If a subgraph did not
+// resolve fields of the objects at the path, those that are null are the places.
+func (q *request) addPlaces(places map[string]bool, found *jsonscan.Node, e *Error) {
+	f, v, path := q.route.body, found, e.Path
 	prefix := q.route.result
 	if len(prefix) == 0 {
 		prefix = []string{f.key}
 	}
-	for i, key := range prefix {
-		if i >= len(path) || path[i] != key {
-			return ""
+	for _, key := range prefix {
+		if len(path) == 0 {
+			break // it is at an object around the body
 		}
+		if path[0] != key {
+			places[""] = true
+			return
+		}
+		path = path[1:]
 	}
 	place := ""
-	for _, step := range path[len(prefix):] {
+	for _, step := range path {
 		if v.IsNull() {
 			break
 		}
@@ -56,13 +63,50 @@ func (q *request) place(found *jsonscan.Node, path []any) string {
 		if inner == nil {
 			break
 		}
-		if !f.unwrap {
-			place += "/" + key // a name of GraphQL needs no escapes
-		}
+		place += inner.step(f)
 		f = inner
 		v, _ = v.Member(key)
 	}
-	return place
+	subgraph, _ := e.Extensions["service"].(string)
+	unresolved := func(on, field string) bool {
+		return subgraph == "" || q.graph.Resolves(subgraph, on, field)
+	}
+	if len(e.Path) == 0 || !f.addNulls(places, v, place, unresolved) {
+		places[place] = true
+	}
+}
+
+// step returns what the pointer to a member adds to that of its object.
+func (f *fieldShape) step(object *fieldShape) string {
+	if object.unwrap {
+		return ""
+	}
+	return "/" + f.key // a name of GraphQL needs no escapes
+}
+
+// addNulls adds the places below a value, at a place, where a field is null that is
+// unresolved. It reports whether there are any.
+func (f *fieldShape) addNulls(places map[string]bool, v *jsonscan.Node, place string, unresolved func(on, field string) bool) bool {
+	if v.IsNull() || f.object == nil {
+		return false
+	}
+	any := false
+	if v.Kind == jsonscan.KindArray {
+		for i := range v.Items {
+			any = f.addNulls(places, &v.Items[i], place+"/*", unresolved) || any
+		}
+		return any
+	}
+	for _, inner := range f.object.fields {
+		value, selected := v.Member(inner.key)
+		switch below := place + inner.step(f); {
+		case selected && value.IsNull() && unresolved(inner.on.Name, inner.definition.Name):
+			places[below], any = true, true
+		case selected:
+			any = inner.addNulls(places, value, below, unresolved) || any
+		}
+	}
+	return any
 }
 
 // itemAt returns the item of a list at an index of a path, or nil.

@@ -3,6 +3,8 @@ package rest_test
 import (
 	"errors"
 	"testing"
+
+	"souk/router/rest"
 )
 
 // A value that could not be fetched is null like one that does not exist. The
@@ -31,6 +33,37 @@ func TestPartialResponseNamesWhatIsMissing(t *testing.T) {
 				return page
 			}
 			exchange{request: "GET /api/products?total=true", status: 200, wantHeader: map[string]string{"Souk-Partial": test.want}}.run(t, h, g)
+		})
+	}
+}
+
+// A subgraph that is away has one error for all objects that lack its fields. What other
+// subgraphs say is null is not missing.
+func TestPartialResponseNamesFieldsOfASubgraph(t *testing.T) {
+	for _, test := range []struct {
+		name, service string
+		path          []any
+		want          string
+	}{
+		{name: "at the items", service: "inventory", path: []any{"products", "nodes"}, want: `"/*/stock"`},
+		{name: "at one item", service: "inventory", path: []any{"products", "nodes", 1.0}, want: `"/*/stock"`},
+		{name: "around the body", service: "inventory", path: []any{"products"}, want: `"/*/stock"`},
+		{name: "of an unknown subgraph", path: []any{"products", "nodes"}, want: `"/*/imageUrl", "/*/stock"`},
+		{name: "beside the body", service: "inventory", path: []any{"user"}, want: `""`},
+		{name: "without a path", service: "inventory", want: `""`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, g := newHandler(t, nil)
+			list := g.root["products"].(func(map[string]any) any)
+			g.root["products"] = func(arguments map[string]any) any {
+				page := list(arguments).(thing)
+				for _, node := range page["nodes"].([]any) {
+					node.(thing)["stock"], node.(thing)["imageUrl"] = nil, nil
+				}
+				return page
+			}
+			g.errors = []rest.Error{{Message: "down", Path: test.path, Extensions: map[string]any{"code": "SUBREQUEST_HTTP_ERROR", "service": test.service}}}
+			exchange{request: "GET /api/products", status: 200, wantHeader: map[string]string{"Souk-Partial": test.want}}.run(t, h, g)
 		})
 	}
 }

@@ -22,6 +22,7 @@ type request struct {
 	*coercer
 	http           *http.Request
 	route          *route
+	graph          Executor
 	given          map[string][]byte    // variables by name, as JSON
 	givenNames     map[*variable]string // the name by which each variable was given
 	short          map[*variable]bool   // variables given by @shorthand

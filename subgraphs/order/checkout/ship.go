@@ -86,6 +86,10 @@ func (s *Service) Refund(ctx context.Context, caller identity.Caller, r Refundin
 		}
 		switch o.Payment.Status {
 		case orderstore.StatusRefunding, orderstore.StatusRefunded:
+			// A retry names the version that the refund followed, with at most two events.
+			if r.ExpectedVersion != nil && *r.ExpectedVersion < o.Version-2 {
+				return nil, checkVersion(o, r.ExpectedVersion)
+			}
 			return nil, nil
 		case orderstore.StatusCaptured:
 			return orderstore.RefundRequested{Reason: r.Reason}, checkVersion(o, r.ExpectedVersion)
