@@ -188,23 +188,65 @@ func (c *comparison) fields(was, now *ast.Definition) {
 	}
 }
 
-// narrower reports whether each value of type a is one of type b, in the next schema.
-func (c *comparison) narrower(a, b *ast.Type) bool {
+// narrower reports whether type a can take the place of type b where clients get values: each
+// value of a is one of b, and what clients select on b stays valid.
+func (c *comparison) narrower(a, b *ast.Type) bool { return c.replaces(a, b, map[[2]string]bool{}) }
+
+// replaces is narrower. seen has the names of the pairs of types that are compared already.
+func (c *comparison) replaces(a, b *ast.Type, seen map[[2]string]bool) bool {
 	switch {
 	case b.NonNull:
-		return a.NonNull && c.narrower(nullable(a), nullable(b))
+		return a.NonNull && c.replaces(nullable(a), nullable(b), seen)
 	case a.NonNull:
-		return c.narrower(nullable(a), b)
+		return c.replaces(nullable(a), b, seen)
 	case a.Elem != nil || b.Elem != nil:
-		return a.Elem != nil && b.Elem != nil && c.narrower(a.Elem, b.Elem)
-	case a.NamedType == b.NamedType:
+		return a.Elem != nil && b.Elem != nil && c.replaces(a.Elem, b.Elem, seen)
+	case a.NamedType == b.NamedType || seen[[2]string{a.NamedType, b.NamedType}]:
 		return true
 	}
-	wide, narrow := c.next.Types[b.NamedType], c.next.Types[a.NamedType]
+	seen[[2]string{a.NamedType, b.NamedType}] = true
+	return c.replacesAbstract(a.NamedType, b.NamedType, seen)
+}
+
+// replacesAbstract reports whether the next type a can take the place of the old abstract
+// type b. A fragment on an object of b is valid only if that is one of a, too. What clients
+// select in the fields of b must be valid in those of a.
+func (c *comparison) replacesAbstract(a, b string, seen map[[2]string]bool) bool {
+	wide, narrow := c.old.Types[b], c.next.Types[a]
 	if wide == nil || narrow == nil || !wide.IsAbstractType() {
 		return false
 	}
-	return slices.Contains(c.next.GetPossibleTypes(wide), narrow) || slices.Contains(narrow.Interfaces, wide.Name)
+	possible, allowed := objects(c.next, a), objects(c.next, b)
+	for name := range objects(c.old, b) {
+		if !possible[name] {
+			return false
+		}
+	}
+	for name := range possible {
+		if !allowed[name] {
+			return false
+		}
+	}
+	for _, f := range wide.Fields {
+		g := narrow.Fields.ForName(f.Name)
+		if !strings.HasPrefix(f.Name, "__") && (g == nil || !c.replaces(g.Type, f.Type, seen)) {
+			return false
+		}
+	}
+	return true
+}
+
+// objects returns the names of the objects that a type stands for in a schema.
+func objects(schema *ast.Schema, name string) map[string]bool {
+	names := map[string]bool{}
+	if d := schema.Types[name]; d != nil {
+		for _, possible := range schema.GetPossibleTypes(d) {
+			if possible.Kind == ast.Object {
+				names[possible.Name] = true
+			}
+		}
+	}
+	return names
 }
 
 func nullable(t *ast.Type) *ast.Type {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"souk/router/schemadiff"
 )
@@ -57,13 +58,13 @@ func TestChangesAreJudgedByWhatTheyMeanForClients(t *testing.T) {
 		"~ Place.x from Int to Int! (breaking)",
 		"~ Place.y from Int! to Int",
 		"~ Place.z default from 1 to none (dangerous)",
-		"~ Product.at from [Node] to [Product!]!",
+		"~ Product.at from [Node] to [Product!]! (breaking)",
 		"~ Product.cost is deprecated",
 		"~ Product.name from String! to String (breaking)",
 		"~ Product.price from Int to Float (breaking)",
 		"- Product.stock(in:) (breaking)",
 		"+ Query.new",
-		"~ Query.node from Node to Product",
+		"~ Query.node from Node to Product (breaking)",
 		"- Query.old (breaking)",
 		"~ Query.product from Product to Product!",
 		"~ Query.product(id:) from ID! to ID",
@@ -94,5 +95,58 @@ func TestChangesAreJudgedByWhatTheyMeanForClients(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(got, "\n"), "+ Gift\n+ Place.v") {
 		t.Errorf("not sorted by coordinate: %q", got)
+	}
+}
+
+// An operation that selects parts of an abstract type by fragments is the measure: it must
+// stay valid.
+func TestANarrowerTypeIsSafeOnlyIfFragmentsStayValid(t *testing.T) {
+	const types = `
+interface N { id: ID next: N }
+interface S implements N { id: ID next: N }
+interface Own { f: Part }
+interface Part { id: ID }
+type Y implements N { id: ID next: N }
+type Z implements N & S { id: ID next: Z }
+type Only implements Own { f: P1 }
+type P1 implements Part { id: ID }
+type P2 implements Part { id: ID }
+interface One { id: ID next: One }
+interface Sub implements One { id: ID next: Sub }
+type Single implements One & Sub { id: ID next: Single }
+union U = Y | Z
+union V = Z
+union W = Y | Z
+`
+	for _, c := range []struct {
+		old, next, operation string
+		safe                 bool
+	}{
+		{"N", "Z", `{ a { ... on Y { id } } }`, false},
+		{"[N]", "[Z!]!", `{ a { ... on Y { id } } }`, false},
+		{"N", "S", `{ a { ... on Y { id } } }`, false},
+		{"U", "Z", `{ a { ... on Y { id } } }`, false},
+		{"U", "V", `{ a { ... on Y { id } } }`, false},
+		{"Own", "Only", `{ a { f { ... on P2 { id } } } }`, false},
+		{"N", "U", `{ a { id } }`, false},
+		{"One", "Single", `{ a { id next { next { id } } ... on One { id } ... on Sub { id } ... on Single { id } } }`, true},
+		{"[One]", "[Sub!]!", `{ a { id next { next { id } } ... on One { id } ... on Single { id } } }`, true},
+		{"One", "Sub", `{ a { id ... on Single { next { id } } } }`, true},
+		{"V", "Z", `{ a { __typename ... on Z { id } ... on V { __typename } } }`, true},
+		{"U", "W", `{ a { __typename ... on Z { id } ... on Y { id } ... on U { __typename } } }`, true},
+		{"U", "N", `{ a { __typename ... on Z { id } ... on Y { id } ... on U { __typename } } }`, true},
+	} {
+		old, next := load(t, types+"type Query { a: "+c.old+" }"), load(t, types+"type Query { a: "+c.next+" }")
+		if _, err := gqlparser.LoadQueryWithRules(old, c.operation, rules.NewDefaultRules()); err != nil {
+			t.Fatalf("%s: %v", c.old, err)
+		}
+		_, invalid := gqlparser.LoadQueryWithRules(next, c.operation, rules.NewDefaultRules())
+		if valid := invalid == nil; valid != c.safe {
+			t.Fatalf("%s to %s: %s is valid: %t", c.old, c.next, c.operation, valid)
+		}
+		changes := schemadiff.Compare(old, next)
+		if len(changes) != 1 || (changes[0].Level == schemadiff.Safe) != c.safe {
+			t.Errorf("from %s to %s: %v; safe: %t", c.old, c.next, changes, c.safe)
+		}
 	}
 }

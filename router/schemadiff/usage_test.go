@@ -36,7 +36,7 @@ func TestOnlyChangesOfUsedElementsBreak(t *testing.T) {
 			"Query.products(first:)"},
 		"an argument's input object":         {`["Product.stock"]`, "Place.w Place.x Product.stock(in:)"},
 		"members of a union":                 {`["Query.any"]`, "Any = User User implements Node"},
-		"the possible types of an interface": {`["Query.node"]`, "User implements Node"},
+		"the possible types of an interface": {`["Query.node"]`, "Query.node User implements Node"},
 		"a field by its interface":           {`["Node.id"]`, "User implements Node"},
 		"a field of a type":                  {`["Product.name"]`, "Product.name"},
 	} {
