@@ -61,7 +61,9 @@ type Change struct {
 	// Unused is set if the change would be Breaking, but no client uses the element.
 	Unused bool `json:"unused,omitempty"`
 
-	elements []string // types or coordinates of fields; a client that uses none of them is not concerned
+	// elements are types or coordinates of fields; a client that uses none of them is not
+	// concerned. Without any, each client may be.
+	elements []string
 }
 
 // String returns the change in the form "+ Product.price" for additions, "- " for removals
@@ -80,8 +82,9 @@ func (c Change) String() string {
 	return text
 }
 
-// Compare returns the differences between two schemas, sorted by coordinate. Descriptions
-// and directives other than @deprecated are not compared.
+// Compare returns the differences between two schemas, sorted by coordinate. Of directives
+// on elements only @deprecated and @oneOf are compared, and of definitions of directives
+// what operations may use. Descriptions are not compared.
 func Compare(old, next *ast.Schema) []Change {
 	c := &comparison{old: old, next: next}
 	for name, was := range old.Types {
@@ -98,6 +101,7 @@ func Compare(old, next *ast.Schema) []Change {
 			c.add(Added, Safe, name, "")
 		}
 	}
+	c.directives()
 	slices.SortFunc(c.changes, func(a, b Change) int {
 		return cmp.Or(strings.Compare(a.Coordinate, b.Coordinate), strings.Compare(a.About, b.About))
 	})
@@ -111,8 +115,10 @@ type comparison struct {
 	changes   []Change
 }
 
-// add adds a change. elements are what a client must use to be concerned.
+// add adds a change. elements are what a client must use to be concerned; empty names are
+// left out.
 func (c *comparison) add(kind Kind, level Level, coordinate, about string, elements ...string) {
+	elements = slices.DeleteFunc(elements, func(name string) bool { return name == "" })
 	c.changes = append(c.changes, Change{Kind: kind, Level: level, Coordinate: coordinate, About: about, elements: elements})
 }
 
@@ -133,6 +139,12 @@ func (c *comparison) definition(was, now *ast.Definition) {
 	case ast.Union:
 		c.members(was.Name, was.Types, now.Types, was.Name+" = %s")
 	case ast.InputObject:
+		switch one, before := isOneOf(now), isOneOf(was); {
+		case one && !before:
+			c.add(Changed, Breaking, was.Name, "is @oneOf", was.Name)
+		case before && !one:
+			c.add(Changed, Safe, was.Name, "is not @oneOf any more")
+		}
 		c.inputs(was.Name, inputFields(was), inputFields(now), func(name string) string { return was.Name + "." + name })
 	case ast.Object, ast.Interface:
 		c.members(was.Name, was.Interfaces, now.Interfaces, was.Name+" implements %s")
@@ -179,7 +191,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 			}
 			c.add(Changed, Safe, coordinate, about)
 		}
-		c.inputs(coordinate, arguments(f), arguments(g), func(name string) string { return coordinate + "(" + name + ":)" })
+		c.inputs(coordinate, arguments(f.Arguments), arguments(g.Arguments), func(name string) string { return coordinate + "(" + name + ":)" })
 	}
 	for _, g := range now.Fields {
 		if was.Fields.ForName(g.Name) == nil && !strings.HasPrefix(g.Name, "__") {

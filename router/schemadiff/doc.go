@@ -2,5 +2,6 @@
 // clients.
 //
 // The hub is diff.go, which compares types and fields. inputs.go compares what clients
-// send: arguments and input fields. usage.go takes into account what clients use.
+// send: arguments and input fields. directives.go compares the directives that operations may
+// use. usage.go takes into account what clients use.
 package schemadiff

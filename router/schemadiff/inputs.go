@@ -23,8 +23,8 @@ func inputFields(d *ast.Definition) (list []input) {
 	return list
 }
 
-func arguments(f *ast.FieldDefinition) (list []input) {
-	for _, a := range f.Arguments {
+func arguments(definitions ast.ArgumentDefinitionList) (list []input) {
+	for _, a := range definitions {
 		list = append(list, input{a.Name, a.Type, a.DefaultValue})
 	}
 	return list
@@ -39,7 +39,8 @@ func find(list []input, name string) (input, bool) {
 	return input{}, false
 }
 
-// inputs compares the inputs of an element: an input object or the coordinate of a field.
+// inputs compares the inputs of an element: an input object, the coordinate of a field, or a
+// directive, whose of is empty.
 func (c *comparison) inputs(of string, was, now []input, coordinate func(name string) string) {
 	for _, old := range was {
 		next, kept := find(now, old.name)

@@ -82,12 +82,12 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 // if it has the field of an interface of its type. A type is used if a used field has it as
 // its type or as that of an argument, if one of its fields is used, or if it belongs to the
 // abstract type of a used field. Thus what the usage does not tell, such as the values of an
-// enum that clients send, counts as used.
+// enum that clients send and directives, counts as used.
 func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
 	used := u.elements(old)
 	relaxed := make([]Change, len(changes))
 	for i, c := range changes {
-		if c.Level == Breaking && !anyOf(used, c.elements) {
+		if c.Level == Breaking && len(c.elements) > 0 && !anyOf(used, c.elements) {
 			c.Level, c.Unused = Safe, true
 		}
 		relaxed[i] = c

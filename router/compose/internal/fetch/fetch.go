@@ -38,9 +38,11 @@ func SDL(ctx context.Context, client *http.Client, url string, headers map[strin
 	var result struct {
 		Schema *introspected `json:"__schema"`
 	}
-	failed := query(ctx, client, url, headers, introspectionQuery, &result)
-	if errors.As(failed, &refused) {
-		failed = query(ctx, client, url, headers, olderIntrospectionQuery, &result)
+	var failed error
+	for _, text := range introspectionQueries {
+		if failed = query(ctx, client, url, headers, text, &result); !errors.As(failed, &refused) {
+			break
+		}
 	}
 	if failed == nil && result.Schema != nil && len(result.Schema.Types) > 0 {
 		return result.Schema.sdl(), nil

@@ -101,13 +101,16 @@ func TestIntrospectedSchemaIsTheSame(t *testing.T) {
 description
 """
 type Root implements Node & Named { id: ID! name(upper: Boolean! = false, tags: [String!] = ["a", "b"], at: Point = {x: 1, y: 2}, kind: Kind = ONE): String @deprecated(reason: "old \"one\"") all: [[Any!]!]! }
-type Change { set(point: Point!, by: Int @deprecated(reason: "one point")): Root }
+type Change { either(in: Either): Int set(point: Point!, by: Int @deprecated(reason: "one point")): Root }
 interface Node { id: ID! }
 interface Named implements Node { id: ID! name(upper: Boolean! = false, tags: [String!] = ["a", "b"], at: Point = {x: 1, y: 2}, kind: Kind = ONE): String }
 union Any = Root | Change
 enum Kind { ONE TWO @deprecated(reason: "No longer supported") }
 input Point { "abscissa" x: Int! = 3 y: Float z: Float @deprecated(reason: "flat") }
+input Either @oneOf { x: Int y: Int }
 scalar Time
+directive @once on FIELD
+directive @often(of: Int) repeatable on FIELD | OBJECT
 `,
 	}
 	for name, sdl := range schemas {

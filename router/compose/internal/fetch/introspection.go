@@ -9,25 +9,31 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// introspectionQuery asks for all inputs, also deprecated ones.
+// introspectionQuery asks for all inputs, also deprecated ones, and for what the
+// specifications of 2021 and later have.
 const introspectionQuery = `query Introspection { __schema {
   queryType { name } mutationType { name } subscriptionType { name }
-  types { kind name description
+  types { kind name description isOneOf
     fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...input } type { ...type } isDeprecated deprecationReason }
     inputFields(includeDeprecated: true) { ...input } interfaces { name }
     enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
     possibleTypes { name } }
-  directives { name description locations args { ...input } }
+  directives { name description isRepeatable locations args { ...input } }
 } }
 fragment input on __InputValue { name description type { ...type } defaultValue isDeprecated deprecationReason }
 fragment type on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }`
 
-// olderIntrospectionQuery is the query for services of earlier specifications, which do not
-// know that inputs can be deprecated.
-var olderIntrospectionQuery = strings.NewReplacer(
+// introspectionQueries are the queries to try, from the latest specification to the earliest.
+// Some services do not know @oneOf and directives that are repeatable, and the earliest not
+// that inputs can be deprecated.
+var introspectionQueries = []string{introspectionQuery, withoutOneOf.Replace(introspectionQuery), withoutDeprecation.Replace(withoutOneOf.Replace(introspectionQuery))}
+
+var withoutOneOf = strings.NewReplacer(" isOneOf", "", " isRepeatable", "")
+
+var withoutDeprecation = strings.NewReplacer(
 	"args(includeDeprecated: true)", "args", "inputFields(includeDeprecated: true)", "inputFields",
 	"defaultValue isDeprecated deprecationReason", "defaultValue",
-).Replace(introspectionQuery)
+)
 
 // introspected is the result of the introspection query.
 type introspected struct {
@@ -44,6 +50,7 @@ type definition struct {
 	InputFields               []input
 	Interfaces, PossibleTypes []named
 	EnumValues                []field
+	IsOneOf                   bool
 }
 
 type field struct {
@@ -68,6 +75,7 @@ type input struct {
 type directive struct {
 	Name, Description string
 	Locations         []string
+	IsRepeatable      bool
 	Args              []input
 }
 
@@ -118,7 +126,7 @@ func (s *introspected) sdl() string {
 		if !own(d.Name) {
 			continue
 		}
-		made := &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: arguments(d.Args), Position: &ast.Position{Src: &ast.Source{}}}
+		made := &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: arguments(d.Args), IsRepeatable: d.IsRepeatable, Position: &ast.Position{Src: &ast.Source{}}}
 		for _, l := range d.Locations {
 			made.Locations = append(made.Locations, ast.DirectiveLocation(l))
 		}
@@ -144,6 +152,9 @@ func (t *definition) ast() *ast.Definition {
 	}
 	for _, v := range t.EnumValues {
 		made.EnumValues = append(made.EnumValues, &ast.EnumValueDefinition{Name: v.Name, Description: v.Description, Directives: v.deprecated()})
+	}
+	if t.IsOneOf {
+		made.Directives = ast.DirectiveList{{Name: "oneOf"}}
 	}
 	if made.Kind == ast.Union {
 		for _, p := range t.PossibleTypes {
