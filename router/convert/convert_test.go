@@ -169,7 +169,8 @@ func TestWhatIsNoConfigurationIsAnError(t *testing.T) {
 		"[1]":             "it must be a map of keys",
 		"something: else": "it does not show which router it is for; say so with --from apollo|cosmo|hive",
 		"a: *b":           "there is no anchor b",
-		"":                "it is empty",
+		"supergraph: {listen: '1.2.3.4:5'}\n---\ncors: {}\n": "line 2: a second YAML document begins here",
+		"": "it is empty",
 		"listen: ':4000'\nlimits: {max_depth: 5}": "it is a configuration of this router already",
 	} {
 		if _, err := Convert([]byte(input), ""); err == nil || !strings.Contains(err.Error(), want) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"souk/internal/filekind"
+	"souk/router/internal/yamlfile"
 )
 
 // A node is a value in the input.
@@ -31,8 +31,11 @@ const maxNesting = 100
 
 // read parses YAML or JSON.
 func read(data []byte) (*node, error) {
-	file, err := parser.ParseBytes(data, 0)
+	document, err := yamlfile.Document(data)
 	if err != nil {
+		if e := (*yamlfile.Error)(nil); errors.As(err, &e) {
+			return nil, fmt.Errorf("line %d: %s", e.Line, e.Message)
+		}
 		if hint := filekind.Hint(string(data), filekind.JSON, filekind.Router, filekind.Composition); hint != "" {
 			return nil, errors.New("it must be YAML or JSON" + hint)
 		}
@@ -41,20 +44,16 @@ func read(data []byte) (*node, error) {
 		}
 		return nil, err
 	}
+	if document == nil {
+		return &node{isMap: true}, nil
+	}
 	r := &reader{anchors: map[string]ast.Node{}}
-	root := &node{isMap: true}
-	for _, document := range file.Docs {
-		if document.Body == nil {
-			continue
-		}
-		n, err := r.node("", document.Body, 0)
-		if err != nil {
-			return nil, err
-		}
-		if !n.isMap {
-			return nil, errors.New("it must be a map of keys")
-		}
-		root.children = append(root.children, n.children...)
+	root, err := r.node("", document, 0)
+	if err != nil {
+		return nil, err
+	}
+	if !root.isMap {
+		return nil, errors.New("it must be a map of keys")
 	}
 	return root, nil
 }

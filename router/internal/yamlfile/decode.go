@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 	"github.com/vektah/gqlparser/v2/validator/core"
 )
@@ -35,16 +34,14 @@ type Options struct {
 // `list:"key"`. That field then is the key of each entry.
 func Decode(data []byte, v any, o Options) (*Source, Errors) {
 	d := &decoder{Options: o, source: &Source{file: o.File, places: map[string]place{}}, anchors: map[string]ast.Node{}}
-	parsed, err := parser.ParseBytes(data, 0)
+	document, err := Document(data)
 	if err != nil {
 		e := located(o.File, err)
 		e.Message = explain(data, e.Line, e.Column, e.Message)
 		return d.source, Errors{e}
 	}
-	for _, doc := range parsed.Docs {
-		if doc.Body != nil {
-			d.value(doc.Body, reflect.ValueOf(v).Elem(), "", "")
-		}
+	if document != nil {
+		d.value(document, reflect.ValueOf(v).Elem(), "", "")
 	}
 	return d.source, d.problems
 }
@@ -192,8 +189,9 @@ func (d *decoder) names(n ast.Node, v reflect.Value, path, pattern string) {
 		return
 	}
 	for _, pair := range d.pairs(n, path, v.Type()) {
-		key, ok := d.expand(pair.Key.GetToken().Value, pair.Key.GetToken(), path)
-		if !ok {
+		key := pair.Key.GetToken().Value
+		if ref := reference.FindString(key); ref != "" {
+			d.fail(pair.Key.GetToken(), "%s has a key with %s, which is expanded only in values; write the key itself", path, ref)
 			continue
 		}
 		if strings.TrimSpace(key) == "" {

@@ -1,7 +1,7 @@
 // Package yamlfile decodes the YAML files that people write: the configuration of the
 // router and that of a composition. All problems of a file are reported at once, each with
-// its line and column. An unknown key is a problem, and environment variables are expanded.
+// its line and column. An unknown key is a problem, and environment variables are expanded in values.
 //
-// The hub is decode.go. scalar.go decodes single values and expands references, error.go
+// The hub is decode.go. document.go parses the one document of a file, scalar.go decodes single values and expands references, error.go
 // has the problems, and source.go the positions of keys.
 package yamlfile

@@ -64,6 +64,9 @@ func (e Errors) Sorted() Errors {
 }
 
 func located(file string, err error) *Error {
+	if placed := (*Error)(nil); errors.As(err, &placed) {
+		return &Error{File: file, Line: placed.Line, Column: placed.Column, Message: placed.Message}
+	}
 	e := &Error{File: file, Line: 1, Column: 1, Message: err.Error()}
 	if y := yaml.Error(nil); errors.As(err, &y) {
 		e.Message = y.GetMessage()
