@@ -26,7 +26,7 @@ func newConfigValidate() *cobra.Command {
 		Short: "Validate a configuration file of the router",
 		Long: "Validate a configuration file of the router, with the environment variables that it refers\n" +
 			"to. All problems are reported with their places. With --supergraph, the subgraphs, types and\n" +
-			"fields that it names must exist.",
+			"fields that it names must exist; this is checked if the file has no other problem.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			problems, err := validateConfig(args[0], graph)

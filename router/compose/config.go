@@ -99,7 +99,7 @@ const maxConfigBytes = 8 << 20
 // ReadConfig reads and validates a configuration file. It calls lookup to expand
 // ${env.NAME} and ${env.NAME:-default} in values; ${file.PATH} is the contents of a file.
 // Subgraphs in mocked need no routing_url. The error lists all problems with their line
-// and column.
+// and column, and the schema files that cannot be read.
 func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
 	text, err := readBounded(path, maxConfigBytes)
 	if err != nil {
@@ -118,11 +118,9 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 			return string(contents), err
 		},
 	})
-	if len(problems) == 0 {
-		problems = c.check(mocked)
-	}
+	problems = append(problems, c.check(mocked)...)
 	if len(problems) > 0 {
-		return nil, problems.Sorted()
+		return nil, append(problems, c.checkFiles()...).Sorted()
 	}
 	return c, nil
 }
@@ -171,17 +169,18 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 	fail := func(path, format string, args ...any) {
 		problems = append(problems, c.source.Problem(path, format, args...))
 	}
+	unread := c.source.Unread
 	if v := c.major(); v != "" && v != "0" && v != "1" && v != "2" {
 		fail("federation_version", "federation_version is %q; it must be 2, a version such as =2.9.0, or 1", c.FederationVersion)
 	}
 	if c.Version != "" && c.Version != "1" {
 		fail("version", "version is %q; only version 1 is known", c.Version)
 	}
-	if len(c.Subgraphs) == 0 {
+	if len(c.Subgraphs) == 0 && !unread("subgraphs") && !c.ofAnotherKind() {
 		fail("subgraphs", "there are no subgraphs; add at least one with its routing_url and schema.file")
 	}
 	for _, name := range mocked {
-		if _, ok := c.Subgraphs[name]; !ok {
+		if _, ok := c.Subgraphs[name]; !ok && !unread("subgraphs") {
 			fail("subgraphs", "--mock names %q; the subgraphs are %s", name, strings.Join(c.Names(), ", "))
 		}
 	}
@@ -189,13 +188,14 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		s, path := c.Subgraphs[name], "subgraphs."+name
 		urlKey, headersKey := s.adopt()
 		c.Subgraphs[name] = s
+		schema, introspection := path+".schema", path+".introspection"
 		switch given := s.Schema.given(); {
-		case len(given) == 0:
+		case len(given) == 0 && !unread(schema, introspection):
 			fail(path, "%s has no source of its schema; %s", path, s.missingSource(name))
 		case len(given) > 1:
 			fail(path, "%s.schema has %s; it needs exactly one of file, files, sdl, subgraph_url and command", path, strings.Join(given, " and "))
 		}
-		if s.url() == "" && !slices.Contains(mocked, name) {
+		if s.url() == "" && !slices.Contains(mocked, name) && !unread(path+".routing_url", schema+".subgraph_url", introspection) {
 			fail(path, "%s has no routing_url, the URL to which the router sends requests", path)
 		}
 		for key, value := range map[string]string{"routing_url": s.RoutingURL, urlKey: s.Schema.SubgraphURL} {
@@ -210,6 +210,16 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		}
 	}
 	return problems
+}
+
+// ofAnotherKind reports whether the file has keys of another file.
+func (c *Config) ofAnotherKind() bool {
+	for key, message := range refusedKeys {
+		if message == anotherFile && c.source.Unread(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // major returns the major version of Federation. Composition of Federation 1 has the versions

@@ -64,7 +64,7 @@ func TestConfigurationErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := writeConfig(t, c.yaml, nil)
 			_, err := compose.ReadConfig(path, variables(nil))
-			if err == nil || !strings.HasPrefix(err.Error(), path+":"+c.want) {
+			if err == nil || !strings.Contains("\n"+err.Error(), "\n"+path+":"+c.want) {
 				t.Errorf("got  %v\nwant %s", err, path+":"+c.want)
 			}
 		})
@@ -235,6 +235,48 @@ func TestFederationVersion1(t *testing.T) {
 		_, err = c.Load(t.Context(), http.DefaultClient)
 		if want := "but the subgraph b links to Federation 2; set it to 2"; version != "2" && (err == nil || !strings.Contains(err.Error(), want)) || version == "2" && err != nil {
 			t.Errorf("%s: got %v", version, err)
+		}
+	}
+}
+
+// One problem does not hide the others, in whatever step they are found. What follows from a
+// value that could not be read is no problem of its own.
+func TestConfigurationReportsProblemsOfEveryKindAtOnce(t *testing.T) {
+	for text, want := range map[string][]string{
+		`version: 7
+subgraphs:
+  a: {routing_url: "${env.NONE}", schema: {file: none.graphqls}}
+  b: {routing_url: localhost, routing: x, schema: {sdl: "type Query { a: Int }"}}
+  c: {routing_url: http://c, schema: {file: c.graphqls, sdl: "type Query { a: Int }"}, qqqqq: 1}
+  d: {routing_url: http://d, wwwww: 1}
+  e: {schema: {file: also-none.graphqls}}
+`: {
+			`1:10: version is "7"`, "3:20: subgraphs.a.routing_url uses", "3:50: loading the schema of subgraph a: ", `4:20: subgraphs.b.routing_url is "localhost"`,
+			`4:31: unknown key "subgraphs.b.routing"`, "5:3: subgraphs.c.schema has file and sdl", "5:45: loading the schema of subgraph c: ", `5:88: unknown key "subgraphs.c.qqqqq"`,
+			"6:3: subgraphs.d has no source", `6:30: unknown key "subgraphs.d.wwwww"`, "7:3: subgraphs.e has no routing_url", "7:22: loading the schema of subgraph e: ",
+		},
+		"subgraphs: {a: {routing_url: 'http://a', schema: {file: '${env.NONE}'}}}":       {"1:57: subgraphs.a.schema.file uses"},
+		"subgraphs: {a: {routing_url: 'http://a', schema: {files: [x, '${env.NONE}']}}}": {"1:62: subgraphs.a.schema.files[1] uses"},
+		"subgraphs: {a: {routing_url: 'http://a', scheme: {file: x}}}":                   {`1:42: unknown key "subgraphs.a.scheme"`},
+		"subgraphs: {a: {routing_url: 'http://a', schema: {graphref: x}}}":               {"1:51: subgraphs.a.schema.graphref is not supported"},
+		"subgraphs: {a: {schema: {subgraph_url: '${env.NONE}'}}}":                        {"1:40: subgraphs.a.schema.subgraph_url uses"},
+		"subgraphs: [{name: a, introspection: {url: '${env.NONE}'}}]":                    {"1:44: subgraphs[0].introspection.url uses"},
+		"subgraphs: {a: 7}": {`1:16: subgraphs.a is "7"`},
+		"subgraph: {a: 7}":  {`1:1: unknown key "subgraph"`},
+		"subgraphs: {a: {schema: {subgraph_url: 'http://a', introspection_headers: {A: '${env.NONE}'}}}}\n": {"1:79: subgraphs.a.schema.introspection_headers.A uses"},
+		"subgraphs: {": {"1:12: could not find flow"},
+	} {
+		path := writeConfig(t, text, nil)
+		_, err := compose.ReadConfig(path, variables(nil))
+		got := strings.Split(fmt.Sprint(err), "\n")
+		if len(got) != len(want) {
+			t.Errorf("%s:\ngot\n%v\nwant\n%s", text, err, strings.Join(want, "\n"))
+			continue
+		}
+		for i, line := range want {
+			if !strings.HasPrefix(got[i], path+":"+line) {
+				t.Errorf("%s:\ngot  %s\nwant %s", text, got[i], line)
+			}
 		}
 	}
 }

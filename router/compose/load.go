@@ -78,10 +78,30 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 		loaded.SDL, loaded.Files, err = c.readFiles(c.Files(name))
 	}
 	if err != nil {
-		key := source.given()[0]
-		return Subgraph{}, c.source.Problem("subgraphs."+name+".schema."+key, "loading the schema of subgraph %s: %v", name, err)
+		return Subgraph{}, c.notLoaded(name, err)
 	}
 	return loaded, c.checkVersion(name, loaded.SDL)
+}
+
+// notLoaded returns the problem of a subgraph whose source cannot be loaded.
+func (c *Config) notLoaded(name string, err error) *yamlfile.Error {
+	schema := c.Subgraphs[name].Schema
+	key := schema.given()[0]
+	return c.source.Problem("subgraphs."+name+".schema."+key, "loading the schema of subgraph %s: %v", name, err)
+}
+
+// checkFiles returns the problems of the subgraphs whose files cannot be read.
+func (c *Config) checkFiles() (problems yamlfile.Errors) {
+	for _, name := range c.Names() {
+		files := c.Files(name)
+		if len(files) == 0 || c.source.Unread("subgraphs."+name+".schema.file", "subgraphs."+name+".schema.files") {
+			continue
+		}
+		if _, _, err := c.readFiles(files); err != nil {
+			problems = append(problems, c.notLoaded(name, err))
+		}
+	}
+	return problems
 }
 
 // Files returns the paths of the files that the SDL of a subgraph consists of.

@@ -22,32 +22,40 @@ import (
 // flags are applied. The error is an [Errors]. The source provides the positions
 // of keys in the file; it may be nil.
 func (c *Config) Check(source *Source) error {
-	problems := c.check(source)
-	if c.ResponseCache.Enabled && !c.ResponseCache.Redis.Configured() {
-		problems = append(problems, source.Problem("response_cache.enabled",
-			"response_cache.enabled needs response_cache.redis.url, such as redis://localhost:6379, or the environment variable REDIS_URL"))
-	}
+	problems := append(c.check(source), c.checkCache(source)...)
 	if len(problems) > 0 {
 		return problems.Sorted()
 	}
 	return nil
 }
 
-// check finds the problems that no environment variable can resolve.
+// checkCache finds the problem that the environment variable REDIS_URL can resolve.
+func (c *Config) checkCache(source *Source) Errors {
+	if !c.ResponseCache.Enabled || c.ResponseCache.Redis.Configured() || source.Unread("response_cache.redis", "response_cache.enabled") {
+		return nil
+	}
+	return Errors{source.Problem("response_cache.enabled",
+		"response_cache.enabled needs response_cache.redis.url, such as redis://localhost:6379, or the environment variable REDIS_URL")}
+}
+
+// check finds the problems that no environment variable can resolve. Values that could not
+// be read, and combinations with them, have no further problem.
 func (c *Config) check(source *Source) Errors {
 	k := &checker{source: source}
 	k.block(reflect.ValueOf(*c), "", false)
-	for key, message := range c.contradictions() {
-		k.problems = append(k.problems, source.Problem(key, "%s", message))
-	}
-	k.problems = append(k.problems, c.paths(source)...)
-	k.problems = append(k.problems, c.cachedForAll(source)...)
+	c.contradictions(func(wrong bool, key, message string, with ...string) {
+		if wrong && !source.Unread(with...) {
+			k.fail(key, "%s", message)
+		}
+	})
+	c.paths(k)
+	c.cachedForAll(k)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
 		if _, err := r.Options(); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
 			}
-			k.problems = append(k.problems, source.Problem(key, "%s: %v", source.Name(key), err))
+			k.fail(key, "%s: %v", source.Name(key), err)
 		}
 	}
 	return k.problems
@@ -57,24 +65,20 @@ func (c *Config) check(source *Source) Errors {
 // have 71 bits: too many to be guessed over a network.
 const minConsoleToken = 12
 
-// contradictions returns a message for each combination of values that is
-// invalid, by the key to change.
-func (c *Config) contradictions() map[string]string {
-	found := map[string]string{}
-	add := func(wrong bool, key, message string) {
-		if wrong {
-			found[key] = message
-		}
-	}
-	for key, message := range map[string]string{"cors": c.CORS.problem(), "headers": c.Headers.problem()} {
-		add(message != "", key, message)
-	}
+// An addFunc adds a problem, if something is wrong, with the key to change. with are other
+// keys that it depends on.
+type addFunc func(wrong bool, key, message string, with ...string)
+
+// contradictions adds the combinations of values that are invalid.
+func (c *Config) contradictions(add addFunc) {
+	c.CORS.check(add)
+	c.Headers.check(add)
 	if _, err := clientaddr.New(c.ClientAddress.TrustedProxies, c.ClientAddress.Header); err != nil {
-		found["client_address.trusted_proxies"] = fmt.Sprintf("client_address.trusted_proxies: %v", err)
+		add(true, "client_address.trusted_proxies", fmt.Sprintf("client_address.trusted_proxies: %v", err), "client_address.header")
 	}
 	r := c.RateLimit
 	add(c.Admin.Console.Enabled && c.Admin.Console.Token == "" && !c.Dev, "admin.console.token",
-		"admin.console.enabled needs admin.console.token, such as ${env.SOUK_CONSOLE_TOKEN}; only development mode (dev) serves the console without a token")
+		"admin.console.enabled needs admin.console.token, such as ${env.SOUK_CONSOLE_TOKEN}; only development mode (dev) serves the console without a token", "admin.console.enabled", "dev")
 	if n := len(c.Admin.Console.Token); n > 0 {
 		add(n < minConsoleToken, "admin.console.token",
 			fmt.Sprintf("admin.console.token has %d characters, but needs %d; use a random one, such as the output of openssl rand -hex 16", n, minConsoleToken))
@@ -82,39 +86,38 @@ func (c *Config) contradictions() map[string]string {
 	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
-		"persisted_documents.require needs persisted_documents.path")
+		"persisted_documents.require needs persisted_documents.path", "persisted_documents.path")
 	if name := c.ClientAddress.SubgraphHeader; name != "" {
 		err := subgraph.CheckPropagated(name)
 		add(err != nil || http.CanonicalHeaderKey(name) == "Authorization", "client_address.subgraph_header",
 			fmt.Sprintf("client_address.subgraph_header: %q cannot carry the client address; choose another name, such as Souk-Client-Address", name))
 	}
 	add(c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0, "csrf.required_headers",
-		"csrf.required_headers is empty; name a header or set csrf.enabled to false")
+		"csrf.required_headers is empty; name a header or set csrf.enabled to false", "csrf.enabled")
 	add(r.Enabled && r.By == "header" && r.Header == "", "rate_limit.by",
-		"rate_limit.by is header, which requires rate_limit.header, such as X-API-Key")
-	add(r.Enabled && r.Requests == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false")
-	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s")
-	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set")
+		"rate_limit.by is header, which requires rate_limit.header, such as X-API-Key", "rate_limit.enabled", "rate_limit.header")
+	add(r.Enabled && r.Requests == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false", "rate_limit.enabled")
+	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s", "rate_limit.enabled")
+	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set", "rate_limit.redis")
 	if r.RedisURL != "" {
 		if _, err := (Redis{URL: r.RedisURL}).Options(); err != nil {
-			found["rate_limit.redis_url"] = fmt.Sprintf("rate_limit.redis_url: %v", err)
+			add(true, "rate_limit.redis_url", fmt.Sprintf("rate_limit.redis_url: %v", err))
 		}
 	}
 	add(c.DemandControl.Enabled && c.DemandControl.Max == 0, "demand_control.max",
-		"demand_control.max is 0, which rejects every operation; it must be more than 0")
-	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more")
+		"demand_control.max is 0, which rejects every operation; it must be more than 0", "demand_control.enabled")
+	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more", "http.batching.enabled")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
-		"authentication.jwt.required needs a key set in authentication.jwt.jwks")
+		"authentication.jwt.required needs a key set in authentication.jwt.jwks", "authentication.jwt.jwks")
 	add(c.Coprocessor.Policies && (c.Coprocessor.URL == "" || !c.Coprocessor.Supergraph.Request.Context), "coprocessor.policies",
-		"coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context")
-	add(c.Coprocessor.Policies && !c.Authorization.Enabled, "coprocessor.policies", "coprocessor.policies needs authorization.enabled")
+		"coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context", "coprocessor.url", "coprocessor.supergraph.request.context")
+	add(c.Coprocessor.Policies && !c.Authorization.Enabled, "coprocessor.policies", "coprocessor.policies needs authorization.enabled", "authorization.enabled")
 	keys := c.Authentication.JWT.LastGoodKeys
 	add(keys.Secret != "" && len(keys.Secret) < 16, "authentication.jwt.last_good_keys.secret",
 		"authentication.jwt.last_good_keys.secret is shorter than 16 characters")
 	for i, s := range c.Authentication.JWT.JWKS {
 		add(s.URL == "", fmt.Sprintf("authentication.jwt.jwks[%d]", i), fmt.Sprintf("authentication.jwt.jwks[%d] has no url", i))
 	}
-	return found
 }
 
 // A checker walks a configuration by reflection and checks each value against its
@@ -124,7 +127,11 @@ type checker struct {
 	problems Errors
 }
 
+// fail adds a problem with the value at a path, if the value could be read.
 func (k *checker) fail(path, format string, args ...any) {
+	if k.source.Unread(path) {
+		return
+	}
 	k.problems = append(k.problems, k.source.Problem(path, format, args...))
 }
 
@@ -136,7 +143,7 @@ func (k *checker) block(v reflect.Value, path string, single bool) {
 		name := strings.TrimPrefix(path+"."+f.Tag.Get("yaml"), ".")
 		if with := f.Tag.Get("required_with"); with != "" && !v.Field(i).IsZero() {
 			for j := range v.NumField() {
-				if v.Type().Field(j).Tag.Get("yaml") == with && v.Field(j).IsZero() {
+				if v.Type().Field(j).Tag.Get("yaml") == with && v.Field(j).IsZero() && !k.source.Unread(path+"."+with) {
 					k.fail(name, "%s needs %s.%s", name, path, with)
 				}
 			}

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -261,6 +262,57 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"4:7: cors is \"7\"; it must be a block with the keys "
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// Values that cannot be read do not hide the others, and cause no further problems.
+func TestProblemsOfEveryKindAreReportedAtOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"version: '2'\nlisen: a\nlisten: 127.0.0.1:1x\nlimits: {max_depth: abc, max_aliases: -1}\npersisted_documents: {require: true}\n" +
+			"headers: {all: {propagate: [TE], set: {Host: 'a b', Upgrade: x}}}\ncors: {allow_origins: [a, 'http://b', c]}\nresponse_cache: {enabled: true}\n": `
+1:10: version is "2"
+2:1: unknown key "lisen"
+3:9: listen is "127.0.0.1:1x"; the port must be
+4:21: limits.max_depth is "abc"
+4:39: limits.max_aliases is -1; it must be 0 or more
+5:32: persisted_documents.require needs persisted_documents.path
+6:29: headers.all.propagate[0]
+6:40: headers.all.set.Host
+6:53: headers.all.set.Upgrade
+7:24: cors.allow_origins has "a"
+7:39: cors.allow_origins has "c"
+8:27: response_cache.enabled needs`,
+		// One problem each: what follows from the value that could not be read is none.
+		"persisted_documents: {require: true, path: '${env.NONE}'}\n": "\n1:44: persisted_documents.path uses",
+		"persisted_documents: {require: true, pth: a}\n": `
+1:38: unknown key "persisted_documents.pth"`,
+		"rate_limit: {enabled: true, by: header, header: [a]}\n": "\n1:49: rate_limit.header is a list",
+		"csrf: {enabled: flase, required_headers: []}\n": `
+1:17: csrf.enabled is "flase"`,
+		"response_cache: {enabled: true, redis: {url: '${env.NONE}'}}\n": "\n1:46: response_cache.redis.url uses",
+		"response_cache: {enabled: maybe}\n": `
+1:27: response_cache.enabled is "maybe"`,
+		"admin: {console: {enabled: true, token: '${env.NONE}'}}\n": "\n1:41: admin.console.token uses",
+		"admin: {console: {enabled: true}}\ndev: 7\n": `
+2:6: dev is "7"`,
+		"authentication: {jwt: {required: true, jwks: [{url: '${env.NONE}'}]}}\n": "\n1:53: authentication.jwt.jwks[0].url uses",
+		"{coprocessor: {url: 'http://a', policies: true, supergraph: {request: {context: 7}}}}": `
+1:81: coprocessor.supergraph.request.context is "7"`,
+		"- a\n":  "\n1:1: the configuration is a list",
+		"a: [\n": "\n1:4: sequence end token ']' not found",
+	} {
+		_, err := config.Parse([]byte(text), environment)
+		got := strings.Split(fmt.Sprint(err), "\n")
+		lines := strings.Split(want[1:], "\n")
+		if len(got) != len(lines) {
+			t.Errorf("%s:\ngot\n%s\nwant%s", text, strings.Join(got, "\n"), want)
+			continue
+		}
+		for i, line := range lines {
+			if !strings.HasPrefix(got[i], line) {
+				t.Errorf("%s:\ngot  %s\nwant %s", text, got[i], line)
+			}
+		}
 	}
 }
 

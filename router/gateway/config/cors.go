@@ -1,22 +1,20 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// problem describes the first invalid setting. It returns "" if there is none.
-func (c CORS) problem() string {
-	if c.AllowCredentials && slices.Contains(c.AllowOrigins, "*") {
-		return "cors.allow_credentials cannot be combined with the origin *; list the origins"
+// check adds the invalid settings.
+func (c CORS) check(add addFunc) {
+	add(c.AllowCredentials && slices.Contains(c.AllowOrigins, "*"), "cors.allow_credentials",
+		"cors.allow_credentials cannot be combined with the origin *; list the origins")
+	for i, origin := range c.AllowOrigins {
+		add(!validOrigin(origin), fmt.Sprintf("cors.allow_origins[%d]", i),
+			"cors.allow_origins has \""+origin+"\"; an origin is a scheme and a host, with a port unless it is the scheme's own, such as https://shop.example, https://*.shop.example or http://localhost:*")
 	}
-	for _, origin := range c.AllowOrigins {
-		if !validOrigin(origin) {
-			return "cors.allow_origins has \"" + origin + "\"; an origin is a scheme and a host, with a port unless it is the scheme's own, such as https://shop.example, https://*.shop.example or http://localhost:*"
-		}
-	}
-	return ""
 }
 
 // Origins returns the allowed origins. For an origin with any port, such as

@@ -2,35 +2,25 @@ package config
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"souk/router/subgraph"
 )
 
-// problem describes the first invalid rule. It returns "" if there is none.
-func (h Headers) problem() string {
-	if p := h.All.problem("headers.all"); p != "" {
-		return p
+// check adds the invalid rules.
+func (h Headers) check(add addFunc) {
+	h.All.check("headers.all", add)
+	for name, rules := range h.Subgraphs {
+		rules.check("headers.subgraphs."+name, add)
 	}
-	for _, name := range slices.Sorted(maps.Keys(h.Subgraphs)) {
-		if p := h.Subgraphs[name].problem("headers.subgraphs." + name); p != "" {
-			return p
-		}
-	}
-	return ""
 }
 
-func (r HeaderRules) problem(key string) string {
+func (r HeaderRules) check(key string, add addFunc) {
 	for i, name := range r.Propagate {
-		if err := subgraph.CheckPropagated(name); err != nil {
-			return fmt.Sprintf("%s.propagate[%d]: the header %q cannot be propagated: %v", key, i, name, err)
-		}
+		at, err := fmt.Sprintf("%s.propagate[%d]", key, i), subgraph.CheckPropagated(name)
+		add(err != nil, at, fmt.Sprintf("%s: the header %q cannot be propagated: %v", at, name, err))
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Set)) {
-		if err := subgraph.CheckSet(name, r.Set[name]); err != nil {
-			return fmt.Sprintf("%s.set.%s: this header cannot be set: %v", key, name, err)
-		}
+	for name, value := range r.Set {
+		at, err := key+".set."+name, subgraph.CheckSet(name, value)
+		add(err != nil, at, fmt.Sprintf("%s: this header cannot be set: %v", at, err))
 	}
-	return ""
 }

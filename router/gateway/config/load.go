@@ -50,13 +50,15 @@ var refusedKeys = map[string]string{
 func parse(data []byte, file string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	c := Default()
 	source, problems := yamlfile.Decode(data, &c, yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys})
-	if len(problems) == 0 && c.Version != "1" {
-		problems = Errors{source.Problem("version", "version is %q; this router supports version \"1\"", c.Version)}
+	if c.Version != "1" {
+		problems = append(problems, source.Problem("version", "version is %q; this router supports version \"1\"", c.Version))
+		c.Version = "1" // not a value to report again
 	}
-	if len(problems) == 0 {
-		problems = c.check(source)
-	}
+	problems = append(problems, c.check(source)...)
 	if len(problems) > 0 {
+		if url, _ := lookup("REDIS_URL"); url == "" {
+			problems = append(problems, c.checkCache(source)...)
+		}
 		return Config{}, source, problems.Sorted()
 	}
 	return c, source, nil

@@ -27,8 +27,9 @@ type Options struct {
 }
 
 // Decode decodes a document into the struct that v points to, by the tags `yaml` of its
-// fields. Keys that are missing keep their values. It continues after a problem, so that
-// it returns all of them.
+// fields. Keys that are missing, or whose values are wrong, keep their values. It continues
+// after a problem, so that it returns all of them; [Source.Unread] tells what to leave out of
+// further checks.
 //
 // A map of structs may also be written as a list if the struct has a field with the tag
 // `list:"key"`. That field then is the key of each entry.
@@ -38,6 +39,7 @@ func Decode(data []byte, v any, o Options) (*Source, Errors) {
 	if err != nil {
 		e := located(o.File, err)
 		e.Message = explain(data, e.Line, e.Column, e.Message)
+		d.source.unread = []string{""}
 		return d.source, Errors{e}
 	}
 	if document != nil {
@@ -60,7 +62,14 @@ type decoder struct {
 // would not terminate.
 const maxDepth = 50
 
-func (d *decoder) fail(t *token.Token, format string, args ...any) {
+// fail adds a problem with the value at a path, which then is unread.
+func (d *decoder) fail(t *token.Token, path, format string, args ...any) {
+	d.source.unread = append(d.source.unread, path)
+	d.report(t, format, args...)
+}
+
+// report adds a problem that concerns no value.
+func (d *decoder) report(t *token.Token, format string, args ...any) {
 	e := &Error{File: d.source.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
 	if t != nil && t.Position != nil {
 		e.Line, e.Column = t.Position.Line, t.Position.Column
@@ -72,7 +81,7 @@ func (d *decoder) fail(t *token.Token, format string, args ...any) {
 // with * for the names of maps.
 func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 	if d.depth++; d.depth > maxDepth {
-		d.fail(n.GetToken(), "%s is nested too deeply", cmp.Or(path, "the configuration"))
+		d.fail(n.GetToken(), path, "%s is nested too deeply", cmp.Or(path, "the configuration"))
 		return
 	}
 	defer func() { d.depth-- }()
@@ -86,7 +95,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 	case *ast.AliasNode:
 		target, ok := d.anchors[n.Value.GetToken().Value]
 		if !ok {
-			d.fail(n.GetToken(), "%s refers to the anchor %q, which is not defined before it", cmp.Or(path, "the configuration"), n.Value.GetToken().Value)
+			d.fail(n.GetToken(), path, "%s refers to the anchor %q, which is not defined before it", cmp.Or(path, "the configuration"), n.Value.GetToken().Value)
 			return
 		}
 		d.value(target, v, path, pattern)
@@ -126,7 +135,7 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 	case *ast.MappingValueNode:
 		list = []*ast.MappingValueNode{n}
 	default:
-		d.fail(n.GetToken(), "%s is %s; it must be %s", where, shown(n), wanted(t))
+		d.fail(n.GetToken(), path, "%s is %s; it must be %s", where, shown(n), wanted(t))
 		return nil
 	}
 	var merged, own []*ast.MappingValueNode
@@ -145,7 +154,7 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 		case *ast.MappingValueNode:
 			merged = append(merged, target)
 		default:
-			d.fail(pair.Value.GetToken(), "%s has a merge key << whose value is not a block of keys", where)
+			d.fail(pair.Value.GetToken(), path, "%s has a merge key << whose value is not a block of keys", where)
 		}
 	}
 	given := map[string]bool{}
@@ -159,24 +168,37 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 func (d *decoder) block(n ast.Node, v reflect.Value, path, pattern string) {
 	entry := d.entry
 	d.entry = false
-	for _, pair := range d.pairs(n, path, v.Type()) {
+	pairs := d.pairs(n, path, v.Type())
+	for _, pair := range pairs {
 		key := pair.Key.GetToken().Value
 		inner, generic := join(path, key), join(pattern, key)
 		if refused := d.Refused[generic]; refused != "" {
-			d.fail(pair.Key.GetToken(), "%s is not supported; %s", inner, refused)
+			d.fail(pair.Key.GetToken(), inner, "%s is not supported; %s", inner, refused)
 			continue
 		}
 		field, known := fieldNamed(v.Type(), key, entry)
 		if field == nil {
-			hint := "; known are " + strings.Join(known, ", ")
-			if near := core.SuggestionList(key, known); len(near) > 0 {
-				hint = fmt.Sprintf("; did you mean %q?", near[0])
-			}
-			d.fail(pair.Key.GetToken(), "unknown key %q%s", inner, hint)
+			d.unknown(pair, pairs, path, known)
 			continue
 		}
 		d.value(pair.Value, v.FieldByIndex(field.Index), inner, generic)
 	}
+}
+
+// unknown adds the problem of an unknown key of a block. The value of a key that it seems to
+// stand for is unread, unless the block has that key, too.
+func (d *decoder) unknown(pair *ast.MappingValueNode, block []*ast.MappingValueNode, path string, known []string) {
+	key := pair.Key.GetToken()
+	inner := join(path, key.Value)
+	near := core.SuggestionList(key.Value, known)
+	if len(near) == 0 {
+		d.report(key, "unknown key %q; known are %s", inner, strings.Join(known, ", "))
+		return
+	}
+	if !slices.ContainsFunc(block, func(p *ast.MappingValueNode) bool { return p.Key.GetToken().Value == near[0] }) {
+		d.source.unread = append(d.source.unread, join(path, near[0]))
+	}
+	d.report(key, "unknown key %q; did you mean %q?", inner, near[0])
 }
 
 // names decodes a block into a map. Its keys are chosen by the user, such as
@@ -191,11 +213,11 @@ func (d *decoder) names(n ast.Node, v reflect.Value, path, pattern string) {
 	for _, pair := range d.pairs(n, path, v.Type()) {
 		key := pair.Key.GetToken().Value
 		if ref := reference.FindString(key); ref != "" {
-			d.fail(pair.Key.GetToken(), "%s has a key with %s, which is expanded only in values; write the key itself", path, ref)
+			d.fail(pair.Key.GetToken(), path, "%s has a key with %s, which is expanded only in values; write the key itself", path, ref)
 			continue
 		}
 		if strings.TrimSpace(key) == "" {
-			d.fail(pair.Key.GetToken(), "%s has an entry without a name", path)
+			d.fail(pair.Key.GetToken(), path, "%s has an entry without a name", path)
 			continue
 		}
 		inner := path + "." + key
@@ -219,9 +241,9 @@ func (d *decoder) named(n *ast.SequenceNode, made reflect.Value, path, pattern s
 		token := item.GetToken()
 		switch key := reflect.ValueOf(name); {
 		case strings.TrimSpace(name) == "":
-			d.fail(token, "%s has no %s", at, field.Tag.Get("yaml"))
+			d.fail(token, at, "%s has no %s", at, field.Tag.Get("yaml"))
 		case made.MapIndex(key).IsValid():
-			d.fail(token, "%s has the %s %q, which another entry has; choose another one", at, field.Tag.Get("yaml"), name)
+			d.fail(token, at, "%s has the %s %q, which another entry has; choose another one", at, field.Tag.Get("yaml"), name)
 		default:
 			d.source.rename(at, path+"."+name)
 			made.SetMapIndex(key, value)
@@ -232,14 +254,14 @@ func (d *decoder) named(n *ast.SequenceNode, made reflect.Value, path, pattern s
 func (d *decoder) list(n ast.Node, v reflect.Value, path, pattern string) {
 	sequence, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fail(n.GetToken(), "%s is %s; it must be a list, such as [a, b]", path, shown(n))
+		d.fail(n.GetToken(), path, "%s is %s; it must be a list, such as [a, b]", path, shown(n))
 		return
 	}
 	made := reflect.MakeSlice(v.Type(), 0, len(sequence.Values))
 	for i, item := range sequence.Values {
 		inner := fmt.Sprintf("%s[%d]", path, i)
 		if _, null := item.(*ast.NullNode); null || item == nil {
-			d.fail(sequence.GetToken(), "%s is empty", inner)
+			d.fail(sequence.GetToken(), inner, "%s is empty", inner)
 			continue
 		}
 		value := reflect.New(v.Type().Elem()).Elem()

@@ -17,7 +17,7 @@ import (
 func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	text, quoted, ok := scalarText(n)
 	if !ok {
-		d.fail(n.GetToken(), "%s is %s; it must be %s", path, shown(n), wanted(v.Type()))
+		d.fail(n.GetToken(), path, "%s is %s; it must be %s", path, shown(n), wanted(v.Type()))
 		return
 	}
 	expanded, ok := d.expand(text, n.GetToken(), path)
@@ -25,7 +25,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	wrong := func() {
-		d.fail(n.GetToken(), "%s is %q; it must be %s", path, expanded, wanted(v.Type()))
+		d.fail(n.GetToken(), path, "%s is %q; it must be %s", path, expanded, wanted(v.Type()))
 	}
 	if v.Kind() == reflect.String {
 		v.SetString(expanded)
@@ -113,7 +113,7 @@ func (d *decoder) expand(text string, t *token.Token, path string) (string, bool
 		return otherwise
 	})
 	if problem != "" {
-		d.fail(t, "%s", problem)
+		d.fail(t, path, "%s", problem)
 	}
 	return expanded, problem == ""
 }

@@ -16,6 +16,30 @@ type Source struct {
 	// overrides maps the path of a key to the flag or the environment variable that
 	// sets it instead of the file.
 	overrides map[string]string
+	unread    []string // the paths of values that could not be read
+}
+
+// Unread reports whether one of the values at the paths could not be read, or a part of it, or
+// the block that it is in. What follows from its absence then is no problem of its own.
+func (s *Source) Unread(paths ...string) bool {
+	if s == nil {
+		return false
+	}
+	for _, path := range paths {
+		for _, at := range s.unread {
+			if within(at, path) || within(path, at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// within reports whether a path is that of a block, or below it. The path of the document is
+// empty.
+func within(path, block string) bool {
+	rest, ok := strings.CutPrefix(path, block)
+	return ok && (block == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // Override records that the value at a path is not from the file but from a flag or an
@@ -89,9 +113,14 @@ func (s *Source) Problem(path, format string, args ...any) *Error {
 // rename moves the positions of what is below a path to another one.
 func (s *Source) rename(from, to string) {
 	for path, at := range s.places {
-		if rest, ok := strings.CutPrefix(path, from); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+		if within(path, from) {
 			delete(s.places, path)
-			s.places[to+rest] = at
+			s.places[to+path[len(from):]] = at
+		}
+	}
+	for i, path := range s.unread {
+		if within(path, from) {
+			s.unread[i] = to + path[len(from):]
 		}
 	}
 }
