@@ -1,10 +1,12 @@
 package subgraph
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/compose/internal/schema"
@@ -27,6 +29,10 @@ func ParseSelection(text string) (ast.SelectionSet, error) {
 	query, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxFieldSetTokens)
 	switch {
 	case err != nil:
+		// The position is one in the text, which is in no file like that.
+		if located := (*gqlerror.Error)(nil); errors.As(err, &located) {
+			err = errors.New(located.Message)
+		}
 		return nil, fmt.Errorf("it is not a selection of fields: %w", err)
 	case len(query.Operations) != 1 || len(query.Fragments) > 0:
 		return nil, fmt.Errorf("it is not a selection of fields")
