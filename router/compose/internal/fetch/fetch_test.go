@@ -109,6 +109,7 @@ enum Kind { ONE TWO @deprecated(reason: "No longer supported") }
 input Point { "abscissa" x: Int! = 3 y: Float z: Float @deprecated(reason: "flat") }
 input Either @oneOf { x: Int y: Int }
 scalar Time
+directive @oneOf on INPUT_OBJECT
 directive @once on FIELD
 directive @often(of: Int) repeatable on FIELD | OBJECT
 `,

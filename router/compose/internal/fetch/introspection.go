@@ -122,6 +122,11 @@ func (s *introspected) sdl() string {
 			document.Definitions = append(document.Definitions, t.ast())
 		}
 	}
+	if slices.ContainsFunc(s.Types, func(t definition) bool { return t.IsOneOf }) { // composition knows it only if it is defined
+		document.Directives = append(document.Directives, &ast.DirectiveDefinition{
+			Name: "oneOf", Locations: []ast.DirectiveLocation{ast.LocationInputObject}, Position: &ast.Position{Src: &ast.Source{}},
+		})
+	}
 	for _, d := range s.Directives {
 		if !own(d.Name) {
 			continue
