@@ -34,6 +34,11 @@ type unmadeCheck struct{ error }
 
 func (e unmadeCheck) Unwrap() error { return e.error }
 
+// A toldError is an error that standard error has in JSON: more text would make that invalid.
+type toldError struct{ error }
+
+func (e toldError) Unwrap() error { return e.error }
+
 // A runError is an error of a command that has begun to run: its flags and arguments are
 // those that it takes.
 type runError struct{ error }

@@ -28,7 +28,11 @@ func newCompose() *cobra.Command {
 				return err
 			}
 			command.Stdout, command.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return composeResult(command.Run(cmd.Context()))
+			err := composeResult(command.Run(cmd.Context()))
+			if err != nil && command.Format == compose.FormatJSON {
+				return toldError{err}
+			}
+			return err
 		},
 	}
 	flags := cmd.Flags()

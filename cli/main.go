@@ -16,7 +16,8 @@ import (
 // Main runs the souk command with the arguments of the process and returns the exit status:
 // 0 if it succeeded or was stopped by a signal, 1 if the result is negative or a router or
 // service failed, and 2 if there is no result. Main reports a failure as one line
-// on standard error, or one line for each problem in a configuration file. How the command is
+// on standard error, or one line for each problem in a configuration file; souk compose --format json has
+// written it as JSON. How the command is
 // written follows what is wrong with its flags or arguments. Options extend the command:
 //
 //	func main() { os.Exit(cli.Main(cli.WithHooks(audit.Hooks()))) }
@@ -30,6 +31,9 @@ func Main(options ...Option) int {
 	// A signal during start-up is not a failure.
 	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return 0
+	}
+	if errors.As(err, new(toldError)) {
+		return status(err)
 	}
 	for _, line := range problems(err) {
 		fmt.Fprintln(root.ErrOrStderr(), root.Name()+":", line)

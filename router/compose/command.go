@@ -37,11 +37,20 @@ var ErrHints = errors.New("the composition has hints")
 
 // Run composes. The error wraps an Errors if the subgraphs do not compose, ErrHints
 // if they have hints that are not allowed, and ErrStale if Check is set and Output
-// is out of date.
+// is out of date. With FormatJSON, Stderr has the reason of any other error, too.
 func (c Command) Run(ctx context.Context) error {
+	result, err := c.compose(ctx)
+	if err == nil {
+		err = c.finish(result)
+	}
+	return c.report(result, err)
+}
+
+// compose composes the subgraphs of the configuration file.
+func (c Command) compose(ctx context.Context) (*Result, error) {
 	config, err := ReadConfig(c.Config, os.LookupEnv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client := c.Client
 	if client == nil {
@@ -49,12 +58,13 @@ func (c Command) Run(ctx context.Context) error {
 	}
 	subgraphs, err := config.Load(ctx, client)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	result, err := Compose(ctx, subgraphs)
-	if reported := c.report(result, err); reported != nil {
-		return reported
-	}
+	return Compose(ctx, subgraphs)
+}
+
+// finish writes or checks the supergraph, unless it has hints that are not allowed.
+func (c Command) finish(result *Result) (err error) {
 	if refused := c.refused(result.Hints); refused > 0 {
 		return fmt.Errorf("%w: %d of level %s or above", ErrHints, refused, c.FailOn)
 	}

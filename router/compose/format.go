@@ -30,10 +30,16 @@ func ParseFormat(name string) (Format, error) {
 
 // Write writes errors and hints in the format.
 func (f Format) Write(w io.Writer, problems Errors, hints []Hint) error {
+	return f.write(w, problems, hints, "")
+}
+
+// write writes errors and hints, and in JSON also the reason of another failure, if there is
+// one.
+func (f Format) write(w io.Writer, problems Errors, hints []Hint, reason string) error {
 	var text strings.Builder
 	switch f {
 	case FormatJSON:
-		writeJSON(&text, problems, hints)
+		writeJSON(&text, problems, hints, reason)
 	case FormatGitHub:
 		writeGitHub(&text, problems, hints)
 	default:
@@ -45,24 +51,25 @@ func (f Format) Write(w io.Writer, problems Errors, hints []Hint) error {
 
 // report writes errors and hints. It returns the error that the command ends with.
 func (c Command) report(result *Result, err error) error {
-	var problems Errors
-	if err != nil && !errors.As(err, &problems) {
+	if c.Stderr == nil {
 		return err
+	}
+	var problems Errors
+	reason := ""
+	if err != nil && !errors.As(err, &problems) {
+		reason = err.Error()
 	}
 	var hints []Hint
 	if result != nil {
 		hints = slices.DeleteFunc(slices.Clone(result.Hints), func(h Hint) bool { return !c.Hints && !c.fails(h) })
 	}
-	if c.Stderr == nil {
-		return err
-	}
-	if writing := c.Format.Write(c.Stderr, problems, hints); writing != nil {
-		return fmt.Errorf("writing errors and hints: %w", writing)
+	if writing := c.Format.write(c.Stderr, problems, hints, reason); writing != nil {
+		return errors.Join(err, fmt.Errorf("writing errors and hints: %w", writing))
 	}
 	if len(problems) > 0 {
 		return reportedError{problems}
 	}
-	return nil
+	return err
 }
 
 // A reportedError is errors that have been written.
@@ -97,7 +104,7 @@ func WriteText(b *strings.Builder, problems Errors, hints []Hint) {
 	}
 }
 
-func writeJSON(b *strings.Builder, problems Errors, hints []Hint) {
+func writeJSON(b *strings.Builder, problems Errors, hints []Hint, reason string) {
 	if problems == nil {
 		problems = Errors{}
 	}
@@ -109,7 +116,8 @@ func writeJSON(b *strings.Builder, problems Errors, hints []Hint) {
 	_ = encoder.Encode(struct {
 		Errors Errors `json:"errors"`
 		Hints  []Hint `json:"hints"`
-	}{problems, hints}) // strings and numbers always encode
+		Reason string `json:"reason,omitempty"`
+	}{problems, hints, reason}) // strings and numbers always encode
 }
 
 // writeGitHub writes workflow commands: see
