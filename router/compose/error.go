@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -110,7 +111,7 @@ func (s Subgraph) At(line, column int) Location {
 func (l locator) errors(problems []*report.Error) Errors {
 	all := make(Errors, len(problems))
 	for i, p := range problems {
-		all[i] = &Error{Code: p.Code, Message: p.Message, Suggestion: suggestions[p.Code], Locations: l.at(p.Locations)}
+		all[i] = &Error{Code: p.Code, Message: p.Message, Suggestion: cmp.Or(p.Suggestion, suggestions[p.Code]), Locations: l.at(p.Locations)}
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package compose
 
-// suggestions say what to do about an error, by its code.
+// suggestions say what to do about an error, by its code, if the error itself has no
+// suggestion.
 var suggestions = map[string]string{
 	"INVALID_GRAPHQL":                        "Correct the SDL.",
 	"DIRECTIVE_DEFINITION_INVALID":           "Remove the definition, because @link adds it, or make it equal to that of the specification.",

@@ -332,6 +332,7 @@ func (m *merger) addComposedFeatures() {
 		f.Alias = m.aliases.name(f.URL)
 		if problem := conflictingImport(f.Imports); problem != "" {
 			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", nil, "The subgraphs compose %s of %s under different names; use one name.", problem, f.URL.Identity)
+			m.suggest("Import it under one name in all subgraphs.")
 			continue
 		}
 		m.link(f, "")

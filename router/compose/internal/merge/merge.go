@@ -101,6 +101,9 @@ func (m *merger) errorf(code string, at []report.Location, format string, args .
 	m.errors = append(m.errors, &report.Error{Code: code, Message: fmt.Sprintf(format, args...), Locations: at})
 }
 
+// suggest sets what to do about the last error, where the suggestion for its code does not fit.
+func (m *merger) suggest(suggestion string) { m.errors[len(m.errors)-1].Suggestion = suggestion }
+
 func (m *merger) hint(code string, element *schema.Node, at []report.Location, format string, args ...any) {
 	h := &report.Hint{Code: code, Message: fmt.Sprintf(format, args...), Locations: at}
 	if element != nil && !element.IsSchema() {

@@ -108,6 +108,9 @@ func (m *merger) hintValueField(all sources[*schema.Type], t *schema.Type, f *sc
 	}
 }
 
+// subscriptionAdvice is what to do about a subscription of several subgraphs.
+const subscriptionAdvice = "Define the field in one subgraph only, without @shareable."
+
 func (m *merger) checkSubscription(f mergedField) {
 	shared := sources[*schema.Field]{}
 	for _, each := range f.sources.here() {
@@ -117,5 +120,6 @@ func (m *merger) checkSubscription(f mergedField) {
 	}
 	if len(shared) > 0 {
 		m.errorf("INVALID_FIELD_SHARING", locations(m, shared), "Field %q cannot be @shareable, because it is a subscription.", f.Coordinate())
+		m.suggest(subscriptionAdvice)
 	}
 }

@@ -199,6 +199,7 @@ func (m *merger) addSpecs(specs []*mergedSpec) {
 		}
 		if problem := conflictingImport(f.Imports); problem != "" {
 			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", nil, "The subgraphs import %s under different names; use one name.", problem)
+			m.suggest("Import it under one name in all subgraphs.")
 			continue
 		}
 		m.link(f, s.composition.Purpose)
@@ -270,6 +271,7 @@ func (m *merger) addGraphs() {
 		}
 		if strings.HasPrefix(graph, "__") {
 			m.errorf("INVALID_GRAPHQL", []report.Location{{Subgraph: s.Name}}, "The subgraph name %q becomes %q in the supergraph, but names that begin with \"__\" are reserved; choose another name.", s.Name, graph)
+			m.suggest("Rename the subgraph.")
 		}
 		m.graphs = append(m.graphs, graph)
 		m.graphValues = append(m.graphValues, schema.Name(graph))

@@ -69,6 +69,11 @@ func (m *merger) checkSharing(f mergedField, o *overrides) {
 	if len(not) == 0 || shareable == 0 && len(not) == 1 {
 		return
 	}
+	if m.super.Roots[schema.Subscription] == f.Parent.Name {
+		m.errorf("INVALID_FIELD_SHARING", locations(m, resolving), "Field %q is resolved by %s, but a subscription cannot be shared.", f.Coordinate(), report.Subgraphs(all))
+		m.suggest(subscriptionAdvice)
+		return
+	}
 	where := report.Subgraphs(not)
 	if shareable == 0 {
 		where = "all of them"

@@ -14,6 +14,8 @@ type Error struct {
 	Code      string
 	Message   string
 	Locations []Location
+	// Suggestion says what to do. If it is empty, the suggestion for the code applies.
+	Suggestion string
 }
 
 // A Hint is something to know about a composition that succeeds.

@@ -296,6 +296,7 @@ func (c *checker) shadowedImports() {
 	for _, d := range c.Schema.Directives {
 		if shadowed(d.Name, true) && len(c.AllApplications(d.Name)) > 0 {
 			c.errorf("INVALID_LINK_DIRECTIVE_USAGE", at(d.Position), "@%s is imported under another name; use that name and remove the definition of @%s.", d.Name, d.Name)
+			c.suggest("Remove the definition, and use the name of the import.")
 		}
 	}
 	for _, t := range c.Schema.Types {
@@ -305,6 +306,7 @@ func (c *checker) shadowedImports() {
 		for _, other := range c.Schema.Types {
 			if !shadowed(other.Name, false) && refersTo(other, t.Name) {
 				c.errorf("INVALID_LINK_DIRECTIVE_USAGE", at(t.Position), "%q is imported under another name; use that name and remove the definition of %q.", t.Name, t.Name)
+				c.suggest("Remove the definition, and use the name of the import.")
 				break
 			}
 		}

@@ -78,6 +78,7 @@ func (c *checker) interfaceKey(t *schema.Type, key *schema.Directive, set ast.Se
 	case len(unresolvable) > 0:
 		c.errorf("INTERFACE_KEY_NOT_ON_IMPLEMENTATION", unresolvableAt, "Interface %q has the resolvable key %q, so it must not be \"resolvable: false\" in its implementation: %s.",
 			t.Name, key.Text("fields"), report.List("type", unresolvable))
+		c.suggest("Remove \"resolvable: false\" from the implementations, or add it to the key of the interface.")
 	}
 }
 
@@ -105,6 +106,7 @@ func (c *checker) interfaceObjects() {
 	for _, a := range c.Applications("interfaceObject") {
 		if !c.Has(a.Node, "key") {
 			c.errorf("INTERFACE_OBJECT_USAGE_ERROR", at(a.Type.Position), "Type %q has @%s but no @key in this subgraph; add the key of the interface.", a.Type.Name, a.Name)
+			c.suggest("Add the @key of the interface.")
 		}
 	}
 }

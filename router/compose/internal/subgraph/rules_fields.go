@@ -45,11 +45,14 @@ func (r fieldSetRule) check(c *checker, a Application, from *schema.Type, visit 
 		if errors.As(err, &coded) {
 			code, positions = coded.code, at(a.Position, coded.at)
 		}
-		advice := ""
 		if errors.As(err, new(unknownField)) {
-			advice = ". " + r.unknown
+			c.errorf(code, positions, "%s%s. %s.", prefix, err, r.unknown)
+			return
 		}
-		c.errorf(code, positions, "%s%s%s.", prefix, err, advice)
+		c.errorf(code, positions, "%s%s.", prefix, err)
+		if !errors.As(err, &coded) {
+			c.suggest(`Correct the fields: they are a selection set without the outer braces, such as "id owner { id }".`)
+		}
 		return
 	}
 	r.selections(c, a, from, set, false)

@@ -41,7 +41,9 @@ func Upgrade(subgraphs []*Subgraph) ([]*Subgraph, []*report.Error) {
 		if keyed := interfaceKeys[name]; len(keyed) > 0 {
 			problems = append(problems, &report.Error{Code: "INTERFACE_OBJECT_USAGE_ERROR", Message: fmt.Sprintf(
 				"Type %q is an interface object in %s, but %s has the key of that interface in Federation 1, which has no effect. Upgrade it to Federation 2 or remove the key.",
-				name, report.Subgraphs(interfaceObjects[name]), report.Subgraphs(slices.Compact(keyed)))})
+				name, report.Subgraphs(interfaceObjects[name]), report.Subgraphs(slices.Compact(keyed))),
+				Suggestion: "Link Federation 2 in the subgraph that has the interface, or remove the key there.",
+			})
 		}
 	}
 	return all, problems

@@ -42,6 +42,9 @@ func (c *checker) errorf(code string, at []schema.Position, format string, args 
 	c.errors = append(c.errors, e)
 }
 
+// suggest sets what to do about the last error, where the suggestion for its code does not fit.
+func (c *checker) suggest(suggestion string) { c.errors[len(c.errors)-1].Suggestion = suggestion }
+
 func at(positions ...schema.Position) []schema.Position { return positions }
 
 func (c *checker) invalid(p schema.Position, format string, args ...any) {
