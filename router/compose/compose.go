@@ -194,12 +194,33 @@ func unsatisfiable(problems []satisfy.Problem, subgraphs []*subgraph.Subgraph) [
 	return all
 }
 
-// definitions returns where subgraphs define a field.
+// definitions returns where subgraphs define a field. A field of interface objects is in no
+// implementation, but in the interface.
 func definitions(coordinate string, subgraphs []*subgraph.Subgraph) []report.Location {
-	var all []report.Location
 	typ, field, _ := strings.Cut(coordinate, ".")
+	if all := fieldsIn([]string{typ}, field, subgraphs); len(all) > 0 {
+		return all
+	}
+	var interfaces []string
 	for _, s := range subgraphs {
 		if t := s.Schema.Own(typ); t != nil {
+			for _, i := range t.Interfaces {
+				interfaces = append(interfaces, i.Name)
+			}
+		}
+	}
+	return fieldsIn(interfaces, field, subgraphs)
+}
+
+// fieldsIn returns where subgraphs define a field of one of several types.
+func fieldsIn(types []string, field string, subgraphs []*subgraph.Subgraph) []report.Location {
+	var all []report.Location
+	for _, s := range subgraphs {
+		for _, name := range types {
+			t := s.Schema.Own(name)
+			if t == nil {
+				continue
+			}
 			if f := t.Field(field); f != nil {
 				all = append(all, report.Location{Subgraph: s.Name, Line: f.Position.Line, Column: f.Position.Column})
 			}

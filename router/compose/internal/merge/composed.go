@@ -331,7 +331,7 @@ func (m *merger) addComposedFeatures() {
 	for _, f := range m.composed.features() {
 		f.Alias = m.aliases.name(f.URL)
 		if problem := conflictingImport(f.Imports); problem != "" {
-			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", nil, "The subgraphs compose %s of %s under different names; use one name.", problem, f.URL.Identity)
+			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", m.importing(f.URL.Identity, problem), "The subgraphs compose %s of %s under different names; use one name.", problem, f.URL.Identity)
 			m.suggest("Import it under one name in all subgraphs.")
 			continue
 		}

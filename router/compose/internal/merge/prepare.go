@@ -3,6 +3,7 @@ package merge
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"souk/router/compose/internal/report"
@@ -110,6 +111,7 @@ func (m *merger) mergedSpecs() []*mergedSpec {
 			if other.at.Name != name {
 				mismatchError(m, "LINK_IMPORT_NAME_MISMATCH", fmt.Sprintf("@%s of %s must have the same name in all subgraphs. It is imported as", u.name, u.url),
 					`"@`+name+`"`, spread[*schema.Definition]{elements: u.definitions, value: func(d *schema.Definition) string { return `"@` + d.Name + `"` }})
+				m.errors[len(m.errors)-1].Locations = m.imports(u.definitions)
 				return specs
 			}
 		}
@@ -117,6 +119,32 @@ func (m *merger) mergedSpecs() []*mergedSpec {
 		m.joined[name] = m.joined[name] || d.Composition.Join
 	}
 	return specs
+}
+
+// imports returns where subgraphs link what defines a directive, or apply it if nothing does.
+func (m *merger) imports(definitions sources[*schema.Definition]) []report.Location {
+	var all []report.Location
+	for _, each := range definitions {
+		s := m.subgraphs[each.graph]
+		if feature, _ := s.Links.Source(each.at.Name, true); feature != nil && feature.Applied != nil {
+			all = append(all, m.at(each.graph, feature.Applied.Position))
+		} else if applied := s.AllApplications(each.at.Name); len(applied) > 0 {
+			all = append(all, m.at(each.graph, applied[0].Position))
+		}
+	}
+	return all
+}
+
+// importing returns where subgraphs import an element of a specification.
+func (m *merger) importing(identity, name string) []report.Location {
+	var all []report.Location
+	for graph, s := range m.subgraphs {
+		f := s.Links.Find(identity)
+		if f != nil && f.Applied != nil && slices.ContainsFunc(f.Imports, func(i subgraph.Import) bool { return i.Name == name }) {
+			all = append(all, m.at(graph, f.Applied.Position))
+		}
+	}
+	return all
 }
 
 func addSpec(specs []*mergedSpec, d *subgraph.DirectiveSpec, name string) []*mergedSpec {
@@ -198,7 +226,7 @@ func (m *merger) addSpecs(specs []*mergedSpec) {
 			}
 		}
 		if problem := conflictingImport(f.Imports); problem != "" {
-			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", nil, "The subgraphs import %s under different names; use one name.", problem)
+			m.errorf("INVALID_LINK_DIRECTIVE_USAGE", m.importing(url.Identity, problem), "The subgraphs import %s under different names; use one name.", problem)
 			m.suggest("Import it under one name in all subgraphs.")
 			continue
 		}

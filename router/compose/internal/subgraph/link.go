@@ -151,6 +151,24 @@ func (l *Links) add(f *Feature) error {
 	return nil
 }
 
+// linked returns where the schema links what an implied feature conflicts with: a
+// specification of its identity or with one of its names.
+func (l *Links) linked(implied *Feature) schema.Position {
+	for _, f := range l.Features {
+		if f.Applied == nil {
+			continue
+		}
+		taken := func(i Import) bool {
+			name, directive := strings.CutPrefix(i.InSchema(), "@")
+			return directive && (name == f.Alias || slices.ContainsFunc(f.Imports, func(own Import) bool { return own.InSchema() == i.InSchema() }))
+		}
+		if f.URL.Identity == implied.URL.Identity || f.Alias == implied.Alias || slices.ContainsFunc(implied.Imports, taken) {
+			return f.Applied.Position
+		}
+	}
+	return schema.Position{}
+}
+
 func (l *Links) checkAlias(f *Feature) error {
 	old := len(f.Imports) == 0 && (f.URL.Identity == tagIdentity && f.Alias == "federation__tag" || f.URL.Identity == inaccessibleIdentity && f.Alias == "federation__inaccessible")
 	if strings.Contains(f.Alias, "__") && !old || strings.HasSuffix(f.Alias, "_") || !aliasPattern.MatchString(f.Alias) {

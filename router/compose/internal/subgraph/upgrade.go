@@ -19,11 +19,13 @@ func Upgrade(subgraphs []*Subgraph) ([]*Subgraph, []*report.Error) {
 	var all []*Subgraph
 	var problems []*report.Error
 	interfaceObjects, interfaceKeys := map[string][]string{}, map[string][]string{}
+	at := map[string][]report.Location{} // by interface
 	for _, s := range subgraphs {
 		if !s.Federation1() {
 			all = append(all, s)
 			for _, a := range s.Applications("interfaceObject") {
 				interfaceObjects[a.Type.Name] = append(interfaceObjects[a.Type.Name], s.Name)
+				at[a.Type.Name] = append(at[a.Type.Name], report.Location{Subgraph: s.Name, Line: a.Position.Line, Column: a.Position.Column})
 			}
 			continue
 		}
@@ -35,6 +37,8 @@ func Upgrade(subgraphs []*Subgraph) ([]*Subgraph, []*report.Error) {
 		all = append(all, u.Subgraph)
 		for _, name := range u.interfaceKeys {
 			interfaceKeys[name] = append(interfaceKeys[name], s.Name)
+			p := u.Schema.Type(name).Position
+			at[name] = append(at[name], report.Location{Subgraph: s.Name, Line: p.Line, Column: p.Column})
 		}
 	}
 	for _, name := range sortedKeys(interfaceObjects) {
@@ -42,6 +46,7 @@ func Upgrade(subgraphs []*Subgraph) ([]*Subgraph, []*report.Error) {
 			problems = append(problems, &report.Error{Code: "INTERFACE_OBJECT_USAGE_ERROR", Message: fmt.Sprintf(
 				"Type %q is an interface object in %s, but %s has the key of that interface in Federation 1, which has no effect. Upgrade it to Federation 2 or remove the key.",
 				name, report.Subgraphs(interfaceObjects[name]), report.Subgraphs(slices.Compact(keyed))),
+				Locations:  at[name],
 				Suggestion: "Link Federation 2 in the subgraph that has the interface, or remove the key there.",
 			})
 		}
@@ -148,7 +153,7 @@ func (b *builder) completeUpgraded() {
 
 func (b *builder) link(f *Feature) {
 	if err := b.links.add(f); err != nil {
-		b.errorAt("INVALID_LINK_DIRECTIVE_USAGE", schema.Position{}, "Upgrading to Federation 2: %s.", err)
+		b.errorAt("INVALID_LINK_DIRECTIVE_USAGE", b.links.linked(f), "Upgrading to Federation 2: %s.", err)
 	}
 }
 
