@@ -132,7 +132,7 @@ func TestInitAsksOnATerminal(t *testing.T) {
 	x.types("\r") // no
 	x.ends(t)
 	text, err := os.ReadFile(filepath.Join(dir, "supergraph.yaml"))
-	if err != nil || !strings.Contains(string(text), "  products:\n    routing_url: \"http://localhost:4001/graphql\"\n    schema:\n      file: \"products.graphqls\"\n") {
+	if err != nil || !strings.Contains(string(text), "  products:\n    routing_url: \"http://localhost:4001/graphql\"\n    schema:\n      file: \"../") || !strings.Contains(string(text), "/products.graphqls\"\n") {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
@@ -189,4 +189,27 @@ func TestInitQuotesWhatYAMLNeeds(t *testing.T) {
 		t.Errorf("docker-compose.yaml has %v", environment)
 	}
 	soukIn(t, dir, nil, "config", "validate", "router.yaml").done(t)
+}
+
+// A file with a schema is named from where the command runs. The graph in another directory
+// finds it from there.
+func TestInitInAnotherDirectoryFindsTheFiles(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"reviews.graphqls": "type Query { reviews: Int }\n", "absolute.graphqls": "type Query { absolute: Int }\n"})
+	absolute := filepath.Join(dir, "absolute.graphqls")
+	soukIn(t, dir, nil, "init", "--subgraph", "reviews=reviews.graphqls,http://localhost:4002/graphql",
+		"--subgraph", "absolute="+absolute+",http://localhost:4003/graphql", "graphs/shop").done(t)
+	shop := filepath.Join(dir, "graphs", "shop")
+	text, err := os.ReadFile(filepath.Join(shop, "supergraph.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`file: "../../reviews.graphqls"`, `file: "` + absolute + `"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("supergraph.yaml does not have %s:\n%s", want, text)
+		}
+	}
+	composed := soukIn(t, shop, nil, "compose", "--config", "supergraph.yaml", "--output", "-").done(t)
+	if !strings.Contains(composed, "reviews: Int") {
+		t.Errorf("the graph does not have the schema of the file:\n%s", composed)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,7 +27,7 @@ type Graph struct {
 type Subgraph struct {
 	Name string
 	URL  string
-	File string // with its SDL; empty to ask the running subgraph
+	File string // with its SDL, from the working directory; empty to ask the running subgraph
 }
 
 // ParseSubgraph parses name=URL, or name=FILE,URL for a subgraph whose SDL is in a file.
@@ -107,6 +108,9 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 			}
 		}
 	}
+	if err := g.relocate(dir); err != nil {
+		return nil, err
+	}
 	files := []struct{ name, text string }{
 		{"supergraph.yaml", g.supergraph()}, {"router.yaml", g.router()}, {"docker-compose.yaml", g.compose()}, {"values.yaml", g.values()},
 	}
@@ -130,6 +134,45 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 		}
 	}
 	return paths, nil
+}
+
+// relocate makes the names of files relative to the directory of the graph, from where they are
+// read. Absolute ones stay as they are.
+func (g *Graph) relocate(dir string) error {
+	g.Subgraphs = slices.Clone(g.Subgraphs)
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("finding the directory of the graph: %w", err)
+	}
+	for i, s := range g.Subgraphs {
+		if s.File == "" || filepath.IsAbs(s.File) {
+			continue
+		}
+		file, err := filepath.Abs(s.File)
+		if err != nil {
+			return fmt.Errorf("finding the schema of the subgraph %s: %w", s.Name, err)
+		}
+		if file, err = filepath.Rel(resolved(from), filepath.Join(resolved(filepath.Dir(file)), filepath.Base(file))); err != nil {
+			return fmt.Errorf("finding the schema of the subgraph %s from %s: %w", s.Name, dir, err)
+		}
+		g.Subgraphs[i].File = filepath.ToSlash(file)
+	}
+	return nil
+}
+
+// resolved returns a path without symbolic links, above which .. would be another directory. What
+// does not exist yet is none.
+func resolved(path string) string {
+	missing := ""
+	for {
+		if there, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(there, missing)
+		}
+		if filepath.Dir(path) == path {
+			return filepath.Join(path, missing)
+		}
+		path, missing = filepath.Dir(path), filepath.Join(filepath.Base(path), missing)
+	}
 }
 
 // inContainer returns the URL by which a container reaches a subgraph.
