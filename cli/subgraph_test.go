@@ -48,6 +48,8 @@ func TestSubgraphTest(t *testing.T) {
 	souk(t, nil, "subgraph", "test", "http://"+freeAddress(t)+"/graphql").refuses(t, "no response from http://")
 	soukIn(t, dir, nil, "subgraph", "test", "--representation", "@wrong.json", good.URL).refuses(t, "--representation: wrong.json: it must be a JSON list of objects with __typename")
 	souk(t, nil, "subgraph", "test", "--representation", "Maker", good.URL).refuses(t, `"Maker" must be a type and its fields in JSON`)
+	souk(t, nil, "subgraph", "test", "--representation", `Prodct{"id":"1"}`, good.URL).refuses(t, `the representation of "Prodct" is of no entity of the subgraph; did you mean Product?`)
+	souk(t, nil, "subgraph", "test", "--representation", `Query{"id":"1"}`, good.URL).refuses(t, `the representation of "Query" is of no entity of the subgraph; entities are Product, Maker`)
 	souk(t, nil, "subgraph", "test", "--header", "Authorization", good.URL).refuses(t, `--header is "Authorization"`)
 	souk(t, nil, "subgraph", "test", "localhost:4001").refuses(t, `"localhost:4001" is not the URL of a subgraph`)
 }

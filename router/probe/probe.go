@@ -60,7 +60,7 @@ type prober struct {
 }
 
 // Run checks the subgraph. The error says why nothing could be checked: the URL does not
-// respond.
+// respond, or a representation is of a type that is no entity.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxDuration, fmt.Errorf("the checks took longer than %v", maxDuration))
 	defer cancel()
@@ -68,9 +68,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
-	for _, check := range []func(context.Context){
-		p.syntaxError, p.validationError, p.notJSON, p.service, p.validSDL, p.introspection, p.entities,
-	} {
+	for _, check := range []func(context.Context){p.syntaxError, p.validationError, p.notJSON, p.service} {
+		check(ctx)
+	}
+	if err := p.checkRepresentations(); err != nil {
+		return nil, err
+	}
+	for _, check := range []func(context.Context){p.validSDL, p.introspection, p.entities} {
 		check(ctx)
 	}
 	if ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
 )
 
 const (
@@ -36,6 +37,31 @@ func ParseRepresentation(text string) (Representation, error) {
 		return Representation{}, fmt.Errorf("%q: %w; write the fields in JSON, such as Product{\"id\":\"1\"}", text, err)
 	}
 	return Representation{name, fields}, nil
+}
+
+// checkRepresentations checks that representations are of entities, if there is an SDL.
+func (p *prober) checkRepresentations() error {
+	if p.schema == nil {
+		return nil
+	}
+	names := make([]string, len(p.schema.entities))
+	for i, e := range p.schema.entities {
+		names[i] = e.name
+	}
+	for _, r := range p.Representations {
+		if slices.ContainsFunc(names, func(entity string) bool { return p.schema.is(r.typename, entity) }) {
+			continue
+		}
+		how := "; the subgraph has no entities"
+		if len(names) > 0 {
+			how = "; entities are " + strings.Join(names, ", ")
+		}
+		if near := core.SuggestionList(r.typename, names); len(near) > 0 {
+			how = fmt.Sprintf("; did you mean %s?", near[0])
+		}
+		return fmt.Errorf("the representation of %q is of no entity of the subgraph%s", r.typename, how)
+	}
+	return nil
 }
 
 // ReadRepresentations reads representations in the form in which routers send them: a JSON
