@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,7 +77,7 @@ func (p *prober) introspection(ctx context.Context) {
 		err = json.Unmarshal(encoded, &found)
 	}
 	if err != nil || found == nil || len(found.Types) == 0 {
-		p.skip(checkIntrospection, "", "introspection is not possible: "+r.firstError(), "")
+		p.skip(checkIntrospection, "", "introspection is not possible: "+cmp.Or(r.firstError(), "the response has no __schema and no error"), "")
 		return
 	}
 	differences := p.schema.differences(found)

@@ -392,3 +392,21 @@ func TestSubgraphThatDoesNotRespondIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A check that is skipped says why, also if the subgraph does not.
+func TestSkippedIntrospectionSaysWhy(t *testing.T) {
+	s := newShop(t, shopSDL, shopAPI, func(in request, r *reply) {
+		if strings.Contains(in.Query, "__schema") {
+			r.body = map[string]any{"data": map[string]any{"__schema": nil}}
+		}
+	})
+	for _, x := range run(t, s, nil).Results {
+		if x.Check == "introspection" {
+			if want := "introspection is not possible: the response has no __schema and no error"; x.Status != probe.Skip || x.Detail != want {
+				t.Errorf("got %s %q, want it skipped with %q", x.Status, x.Detail, want)
+			}
+			return
+		}
+	}
+	t.Error("introspection is not reported")
+}
