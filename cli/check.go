@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"souk/internal/blocking"
 )
 
 // exitStatuses is part of the help of all commands that have a result.
@@ -70,6 +72,17 @@ func checking(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.Long += "\n\n" + exitStatuses
 	cmd.RunE = func(cmd *cobra.Command, given []string) error { return unmade(run(cmd, given)) }
+	return cmd
+}
+
+// interruptible makes cmd, which only reads and prints, end at once when it is interrupted, also
+// while it waits for a file or for standard input.
+func interruptible(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		_, err := blocking.Call(cmd.Context(), func() (struct{}, error) { return struct{}{}, run(cmd, given) })
+		return err
+	}
 	return cmd
 }
 

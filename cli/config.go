@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ func newConfigValidate() *cobra.Command {
 			"fields that it names must exist; this is checked if the file has no other problem.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			problems, err := validateConfig(args[0], graph)
+			problems, err := validateConfig(cmd.Context(), args[0], graph)
 			if err != nil {
 				return err
 			}
@@ -38,13 +39,13 @@ func newConfigValidate() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&graph, "supergraph", "s", "", "the file that contains the supergraph SDL")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 // validateConfig returns the problems of a configuration file, as the router finds them when
 // it starts.
-func validateConfig(file, graph string) (config.Errors, error) {
-	c, source, err := routerFlags{config: file}.settings()
+func validateConfig(ctx context.Context, file, graph string) (config.Errors, error) {
+	c, source, err := routerFlags{config: file}.settings(ctx)
 	var problems config.Errors
 	if err != nil {
 		if !errors.As(err, &problems) {
@@ -112,7 +113,7 @@ func newConfigSchema() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", true, "the schema is always printed as JSON")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 func newConfigExplain() *cobra.Command {
@@ -136,5 +137,5 @@ func newConfigExplain() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the description as JSON")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }

@@ -53,7 +53,7 @@ func newConfigConvert() *cobra.Command {
 	flags.BoolVar(&force, "force", false, "overwrite an existing file")
 	flags.BoolVar(&strict, "strict", false, "fail if a key is not converted as it is")
 	flags.BoolVar(&asJSON, "json", false, "print the result and what became of each key as JSON")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 // convertResult fails if what may have protected the graph is lost, or, if strict, if any key

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"souk/internal/blocking"
 	"souk/router"
 )
 
@@ -27,7 +28,10 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			return
 		case <-ticker.C:
 		}
-		now, err := f.fingerprint()
+		now, err := f.fingerprint(ctx)
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			file.Failed(ctx, err)
 			continue
@@ -40,7 +44,10 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 		}
 		seen = now
 		began := time.Now()
-		c, source, err := f.settings()
+		c, source, err := f.settings(ctx)
+		if ctx.Err() != nil {
+			return
+		}
 		if err == nil {
 			err = r.Reconfigure(ctx, c, source)
 		} else {
@@ -57,7 +64,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 }
 
 // fingerprint returns a hash of the configuration file and the REST routes.
-func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
+func (f routerFlags) fingerprint(ctx context.Context) ([sha256.Size]byte, error) {
 	var files []string
 	if f.config != "" {
 		files = append(files, f.config)
@@ -71,7 +78,7 @@ func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
 	}
 	hash := sha256.New()
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(file) })
 		if err != nil {
 			return [sha256.Size]byte{}, err
 		}

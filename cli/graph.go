@@ -46,12 +46,12 @@ func runGraph(ctx context.Context, out, stderr io.Writer, f graphFlags, p *progr
 		return unmade(fmt.Errorf("--poll is %v; it must be from %v to %v", f.poll, minPoll, maxPoll))
 	}
 	g := &graph{flags: routerFlags{config: f.routerConfig, listen: f.listen, mocked: f.mock, dev: true}, out: out, failed: make(chan error, 1), version: p.version}
-	loaded, err := g.flags.fingerprint()
+	loaded, err := g.flags.fingerprint(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the router's configuration: %w", err)
 	}
 	g.loaded = loaded
-	if g.config, g.source, err = g.flags.settings(); err != nil {
+	if g.config, g.source, err = g.flags.settings(ctx); err != nil {
 		return err
 	}
 	if err := g.chooseAddresses(ctx); err != nil {

@@ -57,7 +57,7 @@ func newLint() *cobra.Command {
 	exclusive(cmd, "format", "json")
 	flags.StringVar(&failOn, "fail-on", "warn", "fail if there are findings of a level or above: warn, info or none")
 	flags.StringSliceVar(&off, "off", nil, "rules that do not apply, separated by commas; can be repeated")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 func ruleList() string {

@@ -66,7 +66,7 @@ func newPlan() *cobra.Command {
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
 	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
 	exclusive(cmd, "format", "json")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 func readAll(stdin io.Reader, file string) (string, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/blocking"
 	"souk/internal/memory"
 	"souk/router"
 	"souk/router/compose"
@@ -58,12 +59,15 @@ func newRouter(p *program) *cobra.Command {
 
 // settings returns the configuration from the file, the environment and the flags, each
 // overriding the one before. The source has the positions of keys in the file.
-func (f routerFlags) settings() (config.Config, *config.Source, error) {
+func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Source, error) {
 	c, source := config.Default(), new(config.Source)
 	if f.config != "" {
-		var err error
-		if c, source, err = config.Read(f.config, os.LookupEnv); err != nil {
-			return c, source, err
+		_, err := blocking.Call(ctx, func() (none struct{}, err error) {
+			c, source, err = config.Read(f.config, os.LookupEnv)
+			return none, err
+		})
+		if err != nil {
+			return config.Config{}, nil, err
 		}
 	}
 	if err := c.ApplyEnvironment(os.LookupEnv, source); err != nil {
@@ -121,11 +125,11 @@ func checkListen(address string) error {
 
 // runRouter runs the router, with the running subgraphs if they are not nil.
 func runRouter(ctx context.Context, f routerFlags, running *compose.Config, stderr io.Writer, p *program) error {
-	loaded, err := f.fingerprint()
+	loaded, err := f.fingerprint(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	c, source, err := f.settings()
+	c, source, err := f.settings(ctx)
 	if err != nil {
 		return err
 	}

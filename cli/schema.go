@@ -53,7 +53,7 @@ func newSchemaDiff() *cobra.Command {
 		},
 	}
 	f.add(cmd, "none")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 func newSchemaCheck() *cobra.Command {
@@ -78,7 +78,7 @@ func newSchemaCheck() *cobra.Command {
 	f.add(cmd, "breaking")
 	cmd.Flags().StringVar(&f.against, "against", "", "the schema that is in use: a file, or the URL of the running graph")
 	cmd.Flags().StringArrayVar(&f.usage, "usage", nil, "a JSON file with the fields that clients use, such as the console's response to /console/api/graph/usage; can be repeated")
-	return checking(cmd)
+	return checking(interruptible(cmd))
 }
 
 // compare compares two schemas and fails if there are changes that the flags do not allow.

@@ -250,7 +250,7 @@ func (r *Router) build(ctx context.Context) error {
 		}
 		options.REST = r.routes
 	}
-	if r.gateway, err = gateway.New(context.WithoutCancel(ctx), r.config, options); err != nil {
+	if r.gateway, err = gateway.New(ctx, r.config, options); err != nil {
 		return err
 	}
 	r.loaded.Store(true)

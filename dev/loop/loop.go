@@ -64,7 +64,7 @@ type loop struct {
 func Run(ctx context.Context, o Options) error {
 	l := &loop{Options: o, processes: processes{out: &lines{w: o.Out}, after: o.After, now: o.Now}}
 	l.Out = l.processes.out
-	if err := l.readConfig(o); err != nil {
+	if err := l.readConfig(ctx, o); err != nil {
 		return err
 	}
 	defer l.processes.stop()
@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 		case <-l.After(l.Poll):
 			fetch = true
 		}
-		if err := l.readConfig(o); err != nil {
+		if err := l.readConfig(ctx, o); err != nil && ctx.Err() == nil {
 			l.problem(err.Error())
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"souk/internal/blocking"
 	"souk/router/compose"
 )
 
@@ -43,8 +44,8 @@ type sources struct {
 }
 
 // readConfig reads the configuration file if it has changed.
-func (s *sources) readConfig(o Options) error {
-	text, err := os.ReadFile(o.Config)
+func (s *sources) readConfig(ctx context.Context, o Options) error {
+	text, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(o.Config) })
 	if err != nil {
 		s.invalid = err.Error()
 		return fmt.Errorf("reading the configuration of the composition: %w", err)
@@ -52,7 +53,7 @@ func (s *sources) readConfig(o Options) error {
 	if string(text) == s.text && s.invalid == "" && s.config != nil {
 		return nil
 	}
-	config, err := compose.ReadConfig(o.Config, o.Lookup, o.Mocked...)
+	config, err := blocking.Call(ctx, func() (*compose.Config, error) { return compose.ReadConfig(o.Config, o.Lookup, o.Mocked...) })
 	if err != nil {
 		s.invalid = err.Error()
 		return err

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"souk/internal/blocking"
 )
 
 // Command is the command `souk compose`. It composes the subgraphs named in a
@@ -41,14 +43,17 @@ var ErrHints = errors.New("the composition has hints")
 func (c Command) Run(ctx context.Context) error {
 	result, err := c.compose(ctx)
 	if err == nil {
-		err = c.finish(result)
+		err = c.finish(ctx, result)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return err // there is nothing to report
 	}
 	return c.report(result, err)
 }
 
 // compose composes the subgraphs of the configuration file.
 func (c Command) compose(ctx context.Context) (*Result, error) {
-	config, err := ReadConfig(c.Config, os.LookupEnv)
+	config, err := blocking.Call(ctx, func() (*Config, error) { return ReadConfig(c.Config, os.LookupEnv) })
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +69,14 @@ func (c Command) compose(ctx context.Context) (*Result, error) {
 }
 
 // finish writes or checks the supergraph, unless it has hints that are not allowed.
-func (c Command) finish(result *Result) (err error) {
+func (c Command) finish(ctx context.Context, result *Result) (err error) {
 	if refused := c.refused(result.Hints); refused > 0 {
 		return fmt.Errorf("%w: %d of level %s or above", ErrHints, refused, c.FailOn)
 	}
 	composed := header + strings.TrimSpace(result.SDL) + "\n"
 	switch {
 	case c.Check:
-		return c.check(composed)
+		return c.check(ctx, composed)
 	case c.Output == "":
 		_, err = io.WriteString(c.Stdout, composed)
 	default:
@@ -99,11 +104,14 @@ func (c Command) refused(hints []Hint) int {
 func (c Command) fails(h Hint) bool { return c.FailOn > 0 && h.Level >= c.FailOn }
 
 // check compares the supergraph file with the composed text.
-func (c Command) check(composed string) error {
+func (c Command) check(ctx context.Context, composed string) error {
 	if c.Output == "" {
 		return errors.New("nothing to check: name the supergraph file with --output")
 	}
-	present, err := os.ReadFile(c.Output)
+	present, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(c.Output) })
+	if ctx.Err() != nil {
+		return fmt.Errorf("checking the supergraph: %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStale, err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"souk/internal/blocking"
 	"souk/router/compose/internal/fetch"
 	"souk/router/internal/yamlfile"
 )
@@ -75,7 +76,12 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 	case len(source.Command) > 0:
 		loaded.SDL, err = c.run(ctx, source.Command)
 	default:
-		loaded.SDL, loaded.Files, err = c.readFiles(c.Files(name))
+		var read Subgraph
+		read, err = blocking.Call(ctx, func() (r Subgraph, err error) {
+			r.SDL, r.Files, err = c.readFiles(c.Files(name))
+			return r, err
+		})
+		loaded.SDL, loaded.Files = read.SDL, read.Files
 	}
 	if err != nil {
 		return Subgraph{}, c.notLoaded(name, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/cors"
 
+	"souk/internal/blocking"
 	"souk/internal/memory"
 	"souk/router/auth"
 	"souk/router/console/record"
@@ -154,8 +155,8 @@ type Gateway struct {
 	watch                  sync.WaitGroup
 }
 
-// New returns a gateway that serves its supergraph. It watches the supergraph file
-// until ctx is done or Close is called.
+// New returns a gateway that serves its supergraph. ctx bounds only New itself. The gateway
+// watches the supergraph file until Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Transport == nil {
 		return nil, errors.New("gateway: Options.Transport must be set")
@@ -168,12 +169,12 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if gw.persisted, err = loadPersistedDocuments(c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
+	if gw.persisted, err = loadPersistedDocuments(ctx, c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
 		return nil, err
 	}
 	sdl := o.Supergraph
 	if sdl == "" {
-		if sdl, err = supergraph.ReadFile(c.Supergraph.Path); err != nil {
+		if sdl, err = blocking.Call(ctx, func() (string, error) { return supergraph.ReadFile(c.Supergraph.Path) }); err != nil {
 			return nil, err
 		}
 	}
@@ -198,7 +199,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		file.Succeeded(ctx)
 		gw.watch.Go(func() {
 			defer file.Close()
-			gw.watchSupergraph(ctx, sdl, file)
+			gw.watchSupergraph(sdl, file)
 		})
 	}
 	return gw, nil

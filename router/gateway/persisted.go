@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"souk/internal/blocking"
 	"souk/internal/bytecache"
 	"souk/router/gateway/config"
 	"souk/router/internal/jsonscan"
@@ -29,12 +31,12 @@ type persistedDocuments struct {
 
 // loadPersistedDocuments reads the file of trusted documents. registeredBytes bounds the memory
 // for documents that clients register.
-func loadPersistedDocuments(c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*persistedDocuments, error) {
+func loadPersistedDocuments(ctx context.Context, c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*persistedDocuments, error) {
 	t := &persistedDocuments{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
 	if c.Path == "" {
 		return t, nil
 	}
-	data, err := os.ReadFile(c.Path)
+	data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(c.Path) })
 	if err != nil {
 		return nil, fmt.Errorf("reading persisted_documents.path: %w", err)
 	}

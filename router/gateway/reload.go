@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"souk/internal/blocking"
 	"souk/router/dependency"
 )
 
@@ -84,7 +85,8 @@ func (gw *Gateway) warm(next, old *snapshot) {
 // watchSupergraph reloads the supergraph file whenever its contents change. It polls
 // and compares hashes of the contents, which also works where files are replaced by
 // symbolic links, as in Kubernetes volumes, and where timestamps are coarse.
-func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dependency.Dependency) {
+func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
+	ctx := gw.drain // Close cancels it
 	seen := sha256.Sum256([]byte(loaded))
 	refused := false
 	ticker := time.NewTicker(max(gw.config.Supergraph.PollInterval, 10*time.Millisecond))
@@ -93,11 +95,12 @@ func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dep
 		select {
 		case <-ctx.Done():
 			return
-		case <-gw.drain.Done():
-			return
 		case <-ticker.C:
 		}
-		data, err := os.ReadFile(gw.config.Supergraph.Path)
+		data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(gw.config.Supergraph.Path) })
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			file.Failed(ctx, err)
 			continue

@@ -1,0 +1,74 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// An interrupt ends a command while it waits for a file, here a pipe that nobody writes to.
+func TestInterruptEndsACommandThatWaitsForAFile(t *testing.T) {
+	for name, command := range map[string]string{
+		"compose, schema":        "compose --config pipe-schema.yaml --output -",
+		"compose, configuration": "compose --config pipe --output -",
+		"compose, output":        "compose --config good.yaml --output pipe --check",
+		"dev, schema":            "dev --config pipe-schema.yaml",
+		"dev, configuration":     "dev --config pipe",
+		"dev, router":            "dev --config good.yaml --router-config pipe",
+		"router, configuration":  "router --config pipe",
+		"router, supergraph":     "router --supergraph pipe --listen 127.0.0.1:0",
+		"plan":                   "plan --supergraph pipe operation.graphql",
+		"lint":                   "lint pipe",
+		"schema check":           "schema check --against pipe schema.graphql",
+		"config validate":        "config validate pipe",
+		"config convert":         "config convert pipe",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := writeFiles(t, map[string]string{
+				"pipe-schema.yaml":  "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {file: pipe}\n",
+				"good.yaml":         "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {sdl: 'type Query { a: Int }'}\n",
+				"schema.graphql":    "type Query { a: Int }\n",
+				"operation.graphql": "{ a }\n",
+			})
+			pipe := filepath.Join(dir, "pipe")
+			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := soukIn(t, dir, []string{"ROUTER_ADMIN_LISTEN=127.0.0.1:0"}, strings.Fields(command)...)
+			var writer *os.File
+			await(t, p, "the pipe is opened", func() (open bool) {
+				var err error
+				writer, err = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+				return err == nil // not before there is a reader
+			})
+			defer writer.Close()
+			p.interrupt(t)
+			if status := p.wait(t); status != 0 {
+				t.Errorf("got exit status %d and messages %q", status, p.says())
+			}
+		})
+	}
+}
+
+// A pipe is read like any file.
+func TestComposeReadsAPipe(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {command: [cat, sdl]}\n  b:\n    routing_url: http://localhost:2\n    schema: {file: pipe}\n",
+		"sdl":             "type Query { a: Int }\n",
+	})
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(pipe, []byte("type Query { piped: Int }\n"), 0o600) }()
+	composed := soukIn(t, dir, nil, "compose", "--config", "supergraph.yaml", "--output", "-").done(t)
+	if err := <-written; err != nil || !strings.Contains(composed, "piped: Int") {
+		t.Errorf("got %v and\n%s", err, composed)
+	}
+}
