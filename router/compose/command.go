@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"souk/internal/blocking"
@@ -119,7 +120,7 @@ func (c Command) check(ctx context.Context, composed string) error {
 		return nil
 	}
 	line, was, is := firstDifference(string(present), composed)
-	return fmt.Errorf("%w: line %d of %s is\n\t%s\nbut should be\n\t%s\nrun `souk compose --config %s --output %s` and commit the result",
+	return fmt.Errorf("%w: line %d of %s is %s, but should be %s; run `souk compose --config %s --output %s` and commit the result",
 		ErrStale, line, c.Output, was, is, c.Config, c.Output)
 }
 
@@ -149,9 +150,9 @@ func firstDifference(a, b string) (line int, inA, inB string) {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	at := func(lines []string, i int) string {
 		if i < len(lines) {
-			return strings.TrimSpace(lines[i])
+			return strconv.Quote(strings.TrimSpace(lines[i]))
 		}
-		return "(end of file)"
+		return "the end of the file"
 	}
 	for i := 0; ; i++ {
 		if at(as, i) != at(bs, i) || i >= len(as) || i >= len(bs) {

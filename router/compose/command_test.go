@@ -50,6 +50,13 @@ func TestCheckReportsStaleFile(t *testing.T) {
 			t.Errorf("error does not contain %q: %v", want, err)
 		}
 	}
+	edited = bytes.Replace(text, []byte("\n\n"), []byte("\n#\n"), 1)
+	if err := os.WriteFile(output, edited, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Run(t.Context()); !errors.Is(err, compose.ErrStale) || !strings.Contains(err.Error(), `is "#", but should be ""; run `) {
+		t.Errorf("with another line for an empty one: got error %v", err)
+	}
 	if err := os.Remove(output); err != nil {
 		t.Fatal(err)
 	}
