@@ -104,13 +104,13 @@ func (l *loop) refresh(ctx context.Context, fetch bool) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // the loop ends, which is no failure
 	}
+	mark := fingerprint(subgraphs)
 	if len(problems) > 0 {
-		l.problem(problems.Error())
+		l.report(problems.Error(), !complete || mark == l.tried)
 	}
 	if !complete {
 		return nil
 	}
-	mark := fingerprint(subgraphs)
 	if mark == l.tried {
 		if len(problems) == 0 && l.served != "" && l.invalid == "" && l.failing != "" && !l.refused {
 			l.failing = ""

@@ -250,6 +250,32 @@ func TestRunningSubgraphIsPolled(t *testing.T) {
 	if next := <-b.served; !strings.Contains(next, "text: String") || !strings.Contains(next, "cost: Int") {
 		t.Fatalf("got %s", next)
 	}
+	b.awaitOutput(t, "Composed")
+}
+
+// That the last graph stays is said only if no other is composed, although a subgraph is down.
+func TestNewGraphIsNotCalledTheLastOne(t *testing.T) {
+	var service sdlServer
+	sdl := reviews
+	service.sdl.Store(&sdl)
+	server := httptest.NewServer(&service)
+	defer server.Close()
+	b := start(t, map[string]string{
+		"supergraph.yaml": "subgraphs:\n  products: {routing_url: 'http://localhost:1', schema: {command: [cat, products.graphqls]}}\n" +
+			"  reviews: {schema: {subgraph_url: '" + server.URL + "'}}\n",
+		"products.graphqls": header + products,
+	}, nil)
+	<-b.served
+	service.down.Store(true)
+	b.write(t, "products.graphqls", header+strings.Replace(products, "price", "cost", 1))
+	b.poll <- time.Time{} // the poll finds both
+	<-b.served
+	if err := b.end(); err != nil {
+		t.Fatal(err)
+	}
+	if all := b.out.Take(); !strings.Contains(all, "status 503") || strings.Contains(all, "keeps the last graph") {
+		t.Errorf("got output\n%s", all)
+	}
 }
 
 // A subgraph that the loop starts may need some time, and is started again if it ends.

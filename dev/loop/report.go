@@ -13,15 +13,19 @@ import (
 // maxChanges bounds how many changes of the API schema are written.
 const maxChanges = 30
 
-// problem writes a problem, unless it is the one that was written last.
-func (l *loop) problem(text string) {
+// problem writes a problem that keeps the subgraphs from being composed or served.
+func (l *loop) problem(text string) { l.report(text, true) }
+
+// report writes a problem, unless it is the one that was written last. kept is false if a graph
+// is composed nevertheless.
+func (l *loop) report(text string, kept bool) {
 	text = strings.TrimSpace(text)
 	if text == l.failing {
 		return
 	}
 	l.failing = text
 	fmt.Fprintln(l.Out, text)
-	if l.served != "" {
+	if kept && l.served != "" {
 		fmt.Fprintln(l.Out, "The router keeps the last graph that composed.")
 	}
 }
