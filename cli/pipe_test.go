@@ -55,6 +55,24 @@ func TestInterruptEndsACommandThatWaitsForAFile(t *testing.T) {
 	}
 }
 
+// A pipe or device that is named as the output is written to, not replaced by a file.
+func TestComposeWritesToAPipe(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {sdl: 'type Query { a: Int }'}\n"})
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	both, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that writing never waits for a reader
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	soukIn(t, dir, nil, "compose", "--output", "pipe").done(t)
+	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("the pipe was replaced: %v, %v", info, err)
+	}
+}
+
 // A pipe is read like any file.
 func TestComposeReadsAPipe(t *testing.T) {
 	dir := writeFiles(t, map[string]string{

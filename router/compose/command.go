@@ -124,8 +124,12 @@ func (c Command) check(ctx context.Context, composed string) error {
 		ErrStale, line, c.Output, was, is, c.Config, c.Output)
 }
 
-// replace writes a file atomically, because a router may be watching it.
+// replace writes a file atomically, because a router may be watching it. Devices and pipes are
+// written to.
 func replace(path, text string) error {
+	if there, err := os.Stat(path); err == nil && !there.Mode().IsRegular() {
+		return os.WriteFile(path, []byte(text), 0o644) // such as /dev/null, which must stay what it is
+	}
 	directory := filepath.Dir(path)
 	temporary, err := os.CreateTemp(directory, filepath.Base(path)+".*")
 	if errors.Is(err, fs.ErrNotExist) {
