@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"reflect"
 	"strings"
@@ -48,7 +49,11 @@ func (s *sources) readConfig(ctx context.Context, o Options) error {
 	text, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(o.Config) })
 	if err != nil {
 		s.invalid = err.Error()
-		return fmt.Errorf("reading the configuration of the composition: %w", err)
+		how := ""
+		if s.config == nil && errors.Is(err, fs.ErrNotExist) {
+			how = "; name the file that lists the subgraphs, or write one with `souk init`"
+		}
+		return fmt.Errorf("reading the configuration of the composition: %w%s", err, how)
 	}
 	if string(text) == s.text && s.invalid == "" && s.config != nil {
 		return nil
