@@ -15,8 +15,8 @@ import (
 // follow reloads the configuration file and the REST routes whenever their contents change.
 // The gateway itself watches the supergraph. follow polls and compares hashes of the
 // contents rather than timestamps, because Kubernetes replaces files by moving symbolic
-// links.
-func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
+// links. It calls loaded after each reload.
+func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger, loaded func()) {
 	file := r.Follow()
 	defer file.Close()
 	refused := false
@@ -60,6 +60,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 		}
 		file.Succeeded(ctx)
 		logger.InfoContext(ctx, "configuration loaded")
+		loaded()
 	}
 }
 

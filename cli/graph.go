@@ -159,7 +159,11 @@ func (g *graph) serve(ctx context.Context, sdl string) error {
 		}
 	})
 	if g.flags.config != "" {
-		g.serving.Go(func() { g.flags.follow(ctx, r, g.loaded, g.config.Supergraph.PollInterval, g.telemetry.Logger) })
+		g.serving.Go(func() {
+			g.flags.follow(ctx, r, g.loaded, g.config.Supergraph.PollInterval, g.telemetry.Logger, func() {
+				fmt.Fprintln(g.out, "The router's configuration was loaded again.") // its log is quiet
+			})
+		})
 	}
 	select {
 	case <-listening:

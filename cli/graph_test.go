@@ -190,3 +190,22 @@ func firstEvent(t *testing.T, url, body string) string {
 	}
 	return ""
 }
+
+// A configuration of the router that is loaded again is told, although the log has warnings only.
+func TestDevTellsThatTheRouterConfigurationIsLoaded(t *testing.T) {
+	address := freeAddress(t)
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {sdl: 'type Query { a: Int }'}\n",
+		"router.yaml":     "version: \"1\"\nsupergraph: {poll_interval: 10ms}\n",
+	})
+	p := soukIn(t, dir, nil, "dev", "--config", "supergraph.yaml", "--router-config", "router.yaml", "--listen", address)
+	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == 200 })
+	if err := os.WriteFile(filepath.Join(dir, "router.yaml"), []byte("version: \"1\"\nsupergraph: {poll_interval: 20ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p, "the configuration is loaded", func() bool {
+		return strings.Contains(p.stdout.String(), "The router's configuration was loaded again.")
+	})
+	p.interrupt(t)
+	p.done(t)
+}

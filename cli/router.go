@@ -172,7 +172,7 @@ func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.
 	if c.Supergraph.HotReload {
 		following, end := context.WithCancel(ctx)
 		var ended sync.WaitGroup
-		ended.Go(func() { f.follow(following, r, loaded, c.Supergraph.PollInterval, o.Telemetry.Logger) })
+		ended.Go(func() { f.follow(following, r, loaded, c.Supergraph.PollInterval, o.Telemetry.Logger, func() {}) })
 		defer ended.Wait()
 		defer end() // the router may fail before ctx is done
 	}
