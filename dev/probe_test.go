@@ -18,8 +18,12 @@ func TestSubgraphsOfTheStoreDoWhatARouterNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"user", "product", "inventory", "order", "notification"} {
+		representations := known
+		if name == "user" || name == "notification" { // have no products
+			representations = nil
+		}
 		report, err := probe.Run(t.Context(), probe.Options{
-			URL: store.URL(name) + "/graphql", Timeout: 30 * time.Second, Batch: 100, Representations: known,
+			URL: store.URL(name) + "/graphql", Timeout: 30 * time.Second, Batch: 100, Representations: representations,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -64,3 +64,17 @@ func serve(t *testing.T, schema gqlgen.ExecutableSchema) http.Handler {
 	r := server.Resources{Environment: server.Environment{Telemetry: tel, Logger: slog.New(slog.DiscardHandler)}}
 	return graphql.New(r, schema, &identity.Authenticator{Tutorial: true, Logger: r.Logger})
 }
+
+// A body that is not a GraphQL request is the client's error, not the service's.
+func TestWhatIsNoRequestIsRefused(t *testing.T) {
+	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: &product.Resolver{}}))
+	for _, body := range []string{"", "{", "[]", `{"query":1}`} {
+		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		service.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "could not be decoded") || strings.Contains(w.Body.String(), "INTERNAL") {
+			t.Errorf("%q: got status %d, %s", body, w.Code, w.Body)
+		}
+	}
+}

@@ -17,6 +17,7 @@ const (
 	codeInternal    = "INTERNAL_SERVER_ERROR"
 	codeCanceled    = "REQUEST_CANCELED"
 	codeUnavailable = "UNAVAILABLE"
+	codeBadRequest  = "BAD_REQUEST"
 )
 
 // databaseRetryAfter is the extensions.retryAfter of an error that is due to
@@ -58,6 +59,8 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 			}
 			setCode(shown, codeUnavailable)
 			shown.Extensions["retryAfter"] = databaseRetryAfter
+		case !graphql.HasOperationContext(ctx) && shown.Unwrap() == nil:
+			setCode(shown, codeBadRequest) // the body is no GraphQL request
 		case shown.Unwrap() == nil:
 			setCode(shown, codeInternal) // created as a GraphQL error, for the client
 		default:

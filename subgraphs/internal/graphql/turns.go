@@ -62,6 +62,9 @@ func (t turns) InterceptResponse(ctx context.Context, next graphql.ResponseHandl
 // largeComplexity returns the complexity of an operation that has to wait for
 // its turn, or 0. The responses of a subscription come one at a time.
 func largeComplexity(ctx context.Context) int64 {
+	if !graphql.HasOperationContext(ctx) { // the request has no operation
+		return 0
+	}
 	operation := graphql.GetOperationContext(ctx)
 	stats := extension.GetComplexityStats(ctx)
 	if stats == nil || stats.Complexity <= smallComplexity || operation.Operation.Operation == ast.Subscription {
