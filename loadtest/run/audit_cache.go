@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,27 +114,36 @@ func (a *auditor) price(ctx context.Context, product int64) (price int64, err er
 	return price, nil
 }
 
-// graphql sends an operation to the router. Errors in the response are an
-// error.
+// graphql sends an operation to the router, again if there were too many requests. Errors
+// in the response are an error.
 func (a *auditor) graphql(ctx context.Context, query string, data any) error {
 	body, err := json.Marshal(map[string]string{"query": query})
 	if err != nil {
 		return fmt.Errorf("querying the router: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.store.URL("router")+"/graphql", strings.NewReader(string(body)))
-	if err != nil {
-		return fmt.Errorf("querying the router: %w", err)
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.store.URL("router")+"/graphql", bytes.NewReader(body))
+		if err != nil {
+			return fmt.Errorf("querying the router: %w", err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		answer := struct {
+			Data   any
+			Errors json.RawMessage
+		}{Data: data}
+		if err := fetch(req, &answer); err != nil {
+			return err
+		}
+		switch {
+		case answer.Errors == nil:
+			return nil
+		case !bytes.Contains(answer.Errors, []byte(`"RATE_LIMIT_EXCEEDED"`)):
+			return fmt.Errorf("querying the router: %s: %s", query, answer.Errors)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("querying the router: %w", ctx.Err())
+		}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	answer := struct {
-		Data   any
-		Errors json.RawMessage
-	}{Data: data}
-	if err := fetch(req, &answer); err != nil {
-		return err
-	}
-	if answer.Errors != nil {
-		return fmt.Errorf("querying the router: %s: %s", query, answer.Errors)
-	}
-	return nil
 }
