@@ -26,6 +26,7 @@ func TestInterruptEndsACommandThatWaitsForAFile(t *testing.T) {
 		"schema check":           "schema check --against pipe schema.graphql",
 		"config validate":        "config validate pipe",
 		"config convert":         "config convert pipe",
+		"subgraph test":          "subgraph test http://localhost:1 --representation @pipe",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +71,23 @@ func TestComposeWritesToAPipe(t *testing.T) {
 	soukIn(t, dir, nil, "compose", "--output", "pipe").done(t)
 	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		t.Errorf("the pipe was replaced: %v, %v", info, err)
+	}
+}
+
+// An interrupt ends a command that waits until its output is read.
+func TestInterruptEndsACommandThatWaitsForAReader(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {command: [sh, -c, 'touch composing; cat sdl']}\n", "sdl": "type Query { a: Int }\n"})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := soukIn(t, dir, nil, "compose", "--output", "pipe")
+	await(t, p, "the subgraph is read", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "composing"))
+		return err == nil
+	})
+	p.interrupt(t)
+	if status := p.wait(t); status != 0 {
+		t.Errorf("got exit status %d and messages %q", status, p.says())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/blocking"
 	"souk/router/probe"
 )
 
@@ -45,7 +46,9 @@ func newSubgraphTest() *cobra.Command {
 			if o.Headers, err = parseHeaders(headers); err != nil {
 				return err
 			}
-			if o.Representations, err = parseRepresentations(representations); err != nil {
+			if o.Representations, err = blocking.Call(cmd.Context(), func() ([]probe.Representation, error) {
+				return parseRepresentations(representations)
+			}); err != nil {
 				return fmt.Errorf("--representation: %w", err)
 			}
 			report, err := probe.Run(cmd.Context(), o)

@@ -81,7 +81,7 @@ func (c Command) finish(ctx context.Context, result *Result) (err error) {
 	case c.Output == "":
 		_, err = io.WriteString(c.Stdout, composed)
 	default:
-		err = replace(c.Output, composed)
+		_, err = blocking.Call(ctx, func() (struct{}, error) { return struct{}{}, replace(c.Output, composed) })
 	}
 	if err != nil {
 		return fmt.Errorf("writing the supergraph: %w", err)
