@@ -101,11 +101,35 @@ func Compare(old, next *ast.Schema) []Change {
 			c.add(Added, Safe, name, "")
 		}
 	}
+	c.roots()
 	c.directives()
 	slices.SortFunc(c.changes, func(a, b Change) int {
 		return cmp.Or(strings.Compare(a.Coordinate, b.Coordinate), strings.Compare(a.About, b.About))
 	})
 	return c.changes
+}
+
+// roots compares the root operation types. That of another name has another __typename, and
+// its fields are not those of the old one.
+func (c *comparison) roots() {
+	for _, root := range []struct {
+		operation string
+		was, now  *ast.Definition
+	}{
+		{"query", c.old.Query, c.next.Query},
+		{"mutation", c.old.Mutation, c.next.Mutation},
+		{"subscription", c.old.Subscription, c.next.Subscription},
+	} {
+		switch coordinate := "schema." + root.operation; {
+		case root.was == nil && root.now == nil:
+		case root.was == nil:
+			c.add(Added, Safe, coordinate, "with "+root.now.Name)
+		case root.now == nil:
+			c.add(Removed, Breaking, coordinate, "", root.was.Name)
+		case root.was.Name != root.now.Name:
+			c.add(Changed, Breaking, coordinate, "from "+root.was.Name+" to "+root.now.Name, root.was.Name)
+		}
+	}
 }
 
 func own(d *ast.Definition) bool { return !d.BuiltIn && !strings.HasPrefix(d.Name, "__") }
@@ -241,11 +265,18 @@ func (c *comparison) replacesAbstract(a, b string, seen map[[2]string]bool) bool
 	}
 	for _, f := range wide.Fields {
 		g := narrow.Fields.ForName(f.Name)
-		if !strings.HasPrefix(f.Name, "__") && (g == nil || !c.replaces(g.Type, f.Type, seen)) {
+		if !strings.HasPrefix(f.Name, "__") && (g == nil || !c.takes(g, f) || !c.replaces(g.Type, f.Type, seen)) {
 			return false
 		}
 	}
 	return true
+}
+
+// takes reports whether field a takes the arguments of b.
+func (c *comparison) takes(a, b *ast.FieldDefinition) bool {
+	of := &comparison{old: c.old, next: c.next}
+	of.inputs("", arguments(b.Arguments), arguments(a.Arguments), func(name string) string { return name })
+	return !slices.ContainsFunc(of.changes, func(change Change) bool { return change.Level == Breaking })
 }
 
 // objects returns the names of the objects that a type stands for in a schema.

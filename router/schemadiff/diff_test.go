@@ -1,6 +1,7 @@
 package schemadiff_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -114,6 +115,11 @@ type P2 implements Part { id: ID }
 interface One { id: ID next: One }
 interface Sub implements One { id: ID next: Sub }
 type Single implements One & Sub { id: ID next: Single }
+interface Long { f(x: Int, o: Odd): Int }
+interface Short { f: Int }
+interface Same { f(x: Int, o: Odd, may: Int): Int }
+input Odd { a: Int }
+type Has implements Long & Short & Same { f(x: Int, o: Odd, may: Int): Int }
 union U = Y | Z
 union V = Z
 union W = Y | Z
@@ -129,6 +135,8 @@ union W = Y | Z
 		{"U", "V", `{ a { ... on Y { id } } }`, false},
 		{"Own", "Only", `{ a { f { ... on P2 { id } } } }`, false},
 		{"N", "U", `{ a { id } }`, false},
+		{"Long", "Short", `{ a { f(x: 1) } }`, false},
+		{"Long", "Same", `{ a { f(x: 1, o: {a: 1}) } }`, true},
 		{"One", "Single", `{ a { id next { next { id } } ... on One { id } ... on Sub { id } ... on Single { id } } }`, true},
 		{"[One]", "[Sub!]!", `{ a { id next { next { id } } ... on One { id } ... on Single { id } } }`, true},
 		{"One", "Sub", `{ a { id ... on Single { next { id } } } }`, true},
@@ -147,6 +155,29 @@ union W = Y | Z
 		changes := schemadiff.Compare(old, next)
 		if len(changes) != 1 || (changes[0].Level == schemadiff.Safe) != c.safe {
 			t.Errorf("from %s to %s: %v; safe: %t", c.old, c.next, changes, c.safe)
+		}
+	}
+}
+
+// A root operation type of another name, or none, ends the operations of the old one.
+func TestRootTypesAreCompared(t *testing.T) {
+	const types = "type Query { a: Int }\ntype Other { a: Int }\ntype Mutation { m: Int }\ntype Events { e: Int }\n"
+	for _, c := range []struct{ old, next, want string }{
+		{"schema { query: Query mutation: Mutation }", "schema { query: Query }", "- schema.mutation (breaking)"},
+		{"schema { query: Query }", "schema { query: Query mutation: Mutation }", "+ schema.mutation with Mutation"},
+		{"schema { query: Query }", "schema { query: Other }", "~ schema.query from Query to Other (breaking)"},
+		{"schema { query: Query subscription: Events }", "schema { query: Query subscription: Other }", "~ schema.subscription from Events to Other (breaking)"},
+		{"schema { query: Query }", "schema { query: Query }", ""},
+	} {
+		changes := schemadiff.Compare(load(t, types+c.old), load(t, types+c.next))
+		if got := strings.Trim(fmt.Sprint(changes), "[]"); got != c.want {
+			t.Errorf("%s to %s: got %q, want %q", c.old, c.next, got, c.want)
+		}
+		unused := schemadiff.Usage{"Query.other": 1}.Relax(load(t, types+c.old), changes)
+		for _, change := range unused {
+			if change.Level == schemadiff.Breaking {
+				t.Errorf("%s to %s: %s breaks although nothing of it is used", c.old, c.next, change)
+			}
 		}
 	}
 }

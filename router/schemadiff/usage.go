@@ -81,7 +81,8 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 // elements that no client uses, as Safe and Unused. A field is used if the usage has it, or
 // if it has the field of an interface of its type. A type is used if a used field has it as
 // its type or as that of an argument, if one of its fields is used, or if it belongs to the
-// abstract type of a used field. Thus what the usage does not tell, such as the values of an
+// abstract type of a used field. The types of the arguments of directives of operations are
+// used. Thus what the usage does not tell, such as the values of an
 // enum that clients send and directives, counts as used.
 func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
 	used := u.elements(old)
@@ -107,6 +108,13 @@ func anyOf(set map[string]bool, names []string) bool {
 // elements returns the names of the types and the coordinates of the fields that are used.
 func (u Usage) elements(schema *ast.Schema) map[string]bool {
 	used := map[string]bool{}
+	for _, d := range schema.Directives {
+		if len(executableLocations(d)) > 0 {
+			for _, a := range d.Arguments {
+				addInput(schema, used, a.Type.Name())
+			}
+		}
+	}
 	for _, typ := range schema.Types {
 		for _, f := range typ.Fields {
 			if typ.Kind == ast.InputObject || !u.uses(typ, f.Name) {

@@ -80,3 +80,20 @@ func TestCoverageOfAUsage(t *testing.T) {
 		}
 	}
 }
+
+// Usage does not tell which directives operations use, so the types of their arguments count
+// as used.
+func TestTypesOfDirectivesOfOperationsAreUsed(t *testing.T) {
+	const text = "directive @foo(mode: Mode, in: In) on FIELD\ndirective @bar(s: Hidden) on OBJECT\ntype Query { x: Int }\n"
+	old := load(t, text+"enum Mode { A B } input In { a: Int b: Int } enum Hidden { A B }")
+	changes := schemadiff.Compare(old, load(t, text+"enum Mode { A } input In { a: Int } enum Hidden { A }"))
+	var got []string
+	for _, c := range (schemadiff.Usage{"Query.x": 1}).Relax(old, changes) {
+		if c.Level == schemadiff.Breaking {
+			got = append(got, c.Coordinate)
+		}
+	}
+	if want := "In.b Mode.B"; strings.Join(got, " ") != want {
+		t.Errorf("got the breaking changes %v, want %s", got, want)
+	}
+}
