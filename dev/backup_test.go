@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,7 +148,7 @@ func backupScript(t *testing.T) string {
 func (b *backups) run(t *testing.T, variables []string, program string, arguments ...string) (string, error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), program, arguments...)
-	command.Dir, command.Env = b.dir, append(b.environment, variables...)
+	command.Dir, command.Env = b.dir, slices.Concat(b.environment, variables)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
