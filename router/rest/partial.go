@@ -90,23 +90,23 @@ func (f *fieldShape) addNulls(places map[string]bool, v *jsonscan.Node, place st
 	if v.IsNull() || f.object == nil {
 		return false
 	}
-	any := false
+	some := false
 	if v.Kind == jsonscan.KindArray {
 		for i := range v.Items {
-			any = f.addNulls(places, &v.Items[i], place+"/*", unresolved) || any
+			some = f.addNulls(places, &v.Items[i], place+"/*", unresolved) || some
 		}
-		return any
+		return some
 	}
 	for _, inner := range f.object.fields {
 		value, selected := v.Member(inner.key)
 		switch below := place + inner.step(f); {
 		case selected && value.IsNull() && unresolved(inner.on.Name, inner.definition.Name):
-			places[below], any = true, true
+			places[below], some = true, true
 		case selected:
-			any = inner.addNulls(places, value, below, unresolved) || any
+			some = inner.addNulls(places, value, below, unresolved) || some
 		}
 	}
-	return any
+	return some
 }
 
 // itemAt returns the item of a list at an index of a path, or nil.
