@@ -222,17 +222,24 @@ func (s *sdlServer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"_service": map[string]any{"sdl": *s.sdl.Load()}}})
 }
 
+// serveReviews starts a subgraph with the schema reviews, and returns its URL.
+func serveReviews(t *testing.T) (*sdlServer, string) {
+	t.Helper()
+	sdl := reviews
+	service := &sdlServer{}
+	service.sdl.Store(&sdl)
+	server := httptest.NewServer(service)
+	t.Cleanup(server.Close)
+	return service, server.URL
+}
+
 // A running subgraph is polled. While it is down, its last schema stays in the graph, and
 // changes of other subgraphs are composed.
 func TestRunningSubgraphIsPolled(t *testing.T) {
-	var service sdlServer
-	sdl := reviews
-	service.sdl.Store(&sdl)
-	server := httptest.NewServer(&service)
-	defer server.Close()
+	service, address := serveReviews(t)
 	b := start(t, map[string]string{
 		"supergraph.yaml": "subgraphs:\n  products: {routing_url: 'http://localhost:1', schema: {file: products.graphqls}}\n" +
-			"  reviews: {schema: {subgraph_url: '" + server.URL + "'}}\n",
+			"  reviews: {schema: {subgraph_url: '" + address + "'}}\n",
 		"products.graphqls": header + products,
 	}, nil)
 	<-b.served
@@ -245,7 +252,7 @@ func TestRunningSubgraphIsPolled(t *testing.T) {
 	}
 	service.down.Store(true)
 	b.tick()
-	b.awaitOutput(t, server.URL+" responded with status 503 and without a GraphQL response in JSON")
+	b.awaitOutput(t, address+" responded with status 503 and without a GraphQL response in JSON")
 	b.write(t, "products.graphqls", header+strings.Replace(products, "price", "cost", 1))
 	if next := <-b.served; !strings.Contains(next, "text: String") || !strings.Contains(next, "cost: Int") {
 		t.Fatalf("got %s", next)
@@ -255,14 +262,10 @@ func TestRunningSubgraphIsPolled(t *testing.T) {
 
 // That the last graph stays is said only if no other is composed, although a subgraph is down.
 func TestNewGraphIsNotCalledTheLastOne(t *testing.T) {
-	var service sdlServer
-	sdl := reviews
-	service.sdl.Store(&sdl)
-	server := httptest.NewServer(&service)
-	defer server.Close()
+	service, address := serveReviews(t)
 	b := start(t, map[string]string{
 		"supergraph.yaml": "subgraphs:\n  products: {routing_url: 'http://localhost:1', schema: {command: [cat, products.graphqls]}}\n" +
-			"  reviews: {schema: {subgraph_url: '" + server.URL + "'}}\n",
+			"  reviews: {schema: {subgraph_url: '" + address + "'}}\n",
 		"products.graphqls": header + products,
 	}, nil)
 	<-b.served

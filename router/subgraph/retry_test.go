@@ -167,15 +167,7 @@ func TestTimeoutsInARowOpenTheCircuit(t *testing.T) {
 					}
 					answer(w, 200, "application/json", `{"data":null}`)
 				})
-				send := func() string {
-					resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
-					var e *execute.TransportError
-					if errors.As(err, &e) {
-						return e.Code
-					}
-					resp.Body.Release()
-					return ""
-				}
+				send := func() string { return send(t, tr) }
 				expect := func(codes ...string) {
 					t.Helper()
 					for i, want := range codes {

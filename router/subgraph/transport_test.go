@@ -23,6 +23,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// send sends a query and returns the code of its error, or "".
+func send(t *testing.T, tr *subgraph.Transport) string {
+	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+	var e *execute.TransportError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	resp.Body.Release()
+	return ""
+}
+
 // transport makes a Transport with one subgraph "a", which the handler serves over
 // HTTP/1.1.
 func transport(t *testing.T, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
@@ -257,15 +268,7 @@ func testBreaker(t *testing.T, over transportKind) {
 			}
 			answer(w, 503, "text/plain", "")
 		})
-	send := func() string {
-		resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
-		var e *execute.TransportError
-		if errors.As(err, &e) {
-			return e.Code
-		}
-		resp.Body.Release()
-		return ""
-	}
+	send := func() string { return send(t, tr) }
 	for range 4 {
 		if code := send(); code != execute.CodeHTTP {
 			t.Fatalf("got code %q", code)

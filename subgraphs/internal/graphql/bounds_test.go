@@ -44,15 +44,21 @@ func TestDirectCallersAreBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(string(body)))
-			r.Header.Set("Content-Type", "application/json")
-			w := httptest.NewRecorder()
-			tt.service.ServeHTTP(w, r)
+			w := post(tt.service, string(body))
 			if !strings.Contains(w.Body.String(), tt.code) {
 				t.Errorf("got status %d, %.300s, want code %s", w.Code, w.Body, tt.code)
 			}
 		})
 	}
+}
+
+// post sends a body to a service.
+func post(service http.Handler, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	service.ServeHTTP(w, r)
+	return w
 }
 
 func serve(t *testing.T, schema gqlgen.ExecutableSchema) http.Handler {
@@ -69,10 +75,7 @@ func serve(t *testing.T, schema gqlgen.ExecutableSchema) http.Handler {
 func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: &product.Resolver{}}))
 	for _, body := range []string{"", "{", "[]", `{"query":1}`} {
-		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		w := httptest.NewRecorder()
-		service.ServeHTTP(w, r)
+		w := post(service, body)
 		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "could not be decoded") || strings.Contains(w.Body.String(), "INTERNAL") {
 			t.Errorf("%q: got status %d, %s", body, w.Code, w.Body)
 		}

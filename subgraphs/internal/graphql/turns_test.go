@@ -2,8 +2,6 @@ package graphql_test
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -41,11 +39,7 @@ func TestLargeOperationsRunOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		released = make(chan struct{}) // created in the synctest bubble
 		ask := func(query string) string {
-			r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
-			r.Header.Set("Content-Type", "application/json")
-			w := httptest.NewRecorder()
-			service.ServeHTTP(w, r)
-			return w.Body.String()
+			return post(service, `{"query":"`+query+`"}`).Body.String()
 		}
 		const large = `{ categories { products(first: 50) { nodes { category { products(first: 50) { nodes { name } } } } } } }`
 		var running sync.WaitGroup
