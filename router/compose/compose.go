@@ -180,7 +180,7 @@ func (c *composition) checkSatisfiable(super *schema.Schema) (unresolved, hints 
 		unresolved, hints, err = prove.CheckOnce(super)
 	}
 	if err != nil {
-		return nil, nil, Errors{{Code: "INVALID_FEDERATION_SUPERGRAPH", Message: fmt.Sprintf("the router cannot read the supergraph: %v", err)}}
+		return nil, nil, Errors{newError("INVALID_FEDERATION_SUPERGRAPH", fmt.Sprintf("the router cannot read the supergraph: %v", err))}
 	}
 	return unresolved, hints, nil
 }
@@ -238,15 +238,11 @@ func checkNames(sorted []Subgraph) error {
 	for i, s := range sorted {
 		switch {
 		case s.Name == "":
-			return Errors{{Code: code, Message: "a subgraph has no name"}}
+			return Errors{newError(code, "a subgraph has no name")}
 		case s.Name == "_":
-			return Errors{{Code: code, Message: `a subgraph is named "_"; choose another name`, Locations: []Location{{Subgraph: s.Name}}}}
+			return Errors{newError(code, `a subgraph is named "_"; choose another name`, Location{Subgraph: s.Name})}
 		case i > 0 && s.Name == sorted[i-1].Name:
-			return Errors{{
-				Code:      code,
-				Message:   fmt.Sprintf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name),
-				Locations: []Location{{Subgraph: s.Name}},
-			}}
+			return Errors{newError(code, fmt.Sprintf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name), Location{Subgraph: s.Name})}
 		}
 	}
 	return nil

@@ -37,6 +37,11 @@ type Error struct {
 	Locations  []Location `json:"locations,omitempty"`  // all places it concerns
 }
 
+// newError returns an error with the suggestion for its code.
+func newError(code, message string, at ...Location) *Error {
+	return &Error{Code: code, Message: message, Suggestion: suggestions[code], Locations: at}
+}
+
 // Error returns `location: CODE: message` and omits unknown parts.
 func (e *Error) Error() string { return line(e.Locations, e.Code, e.Message) }
 
@@ -111,7 +116,8 @@ func (s Subgraph) At(line, column int) Location {
 func (l locator) errors(problems []*report.Error) Errors {
 	all := make(Errors, len(problems))
 	for i, p := range problems {
-		all[i] = &Error{Code: p.Code, Message: p.Message, Suggestion: cmp.Or(p.Suggestion, suggestions[p.Code]), Locations: l.at(p.Locations)}
+		all[i] = newError(p.Code, p.Message, l.at(p.Locations)...)
+		all[i].Suggestion = cmp.Or(p.Suggestion, all[i].Suggestion)
 	}
 	return all
 }

@@ -77,14 +77,15 @@ func (c *composed) errorf(at []report.Location, format string, args ...any) {
 // read reads one application. It returns nil if it is wrong or needless.
 func (c *composed) read(graph int, s *subgraph.Subgraph, a subgraph.Application) *composedItem {
 	at := c.m.at(graph, a.Position)
-	wrong := func(format string, args ...any) *composedItem {
+	wrong := func(suggestion, format string, args ...any) *composedItem {
 		c.errorf([]report.Location{at}, "@%s in subgraph %q: "+format, append([]any{a.Name, s.Name}, args...)...)
+		c.m.suggest(suggestion)
 		return nil
 	}
 	argument := a.Text("name")
 	name, marked := strings.CutPrefix(argument, "@")
 	if !marked {
-		return wrong("its name must be that of a directive with \"@\", not %q.", argument)
+		return wrong(fmt.Sprintf("Write @composeDirective(name: %q).", "@"+argument), "its name must be that of a directive with \"@\", not %q.", argument)
 	}
 	d := s.Schema.Directive(name)
 	if d == nil {
@@ -92,20 +93,20 @@ func (c *composed) read(graph int, s *subgraph.Subgraph, a subgraph.Application)
 		for _, each := range s.Schema.Directives {
 			names = append(names, "@"+each.Name)
 		}
-		return wrong("the directive %s is not defined.%s", argument, report.DidYouMean(argument, names))
+		return wrong("Define the directive in this subgraph, or correct its name.", "the directive %s is not defined.%s", argument, report.DidYouMean(argument, names))
 	}
 	feature, element := s.Links.Source(name, true)
 	switch {
 	case feature == nil:
-		return wrong("the directive %s belongs to no specification; define one and @link it.", argument)
+		return wrong(fmt.Sprintf("Link the directive: @link(url: \"https://example.com/NAME/v1.0\", import: [%q]).", argument), "the directive %s belongs to no specification; define one and @link it.", argument)
 	case element == "":
-		return wrong("the directive %s is imported under another name.", argument)
+		return wrong("Name the directive as it is imported.", "the directive %s is imported under another name.", argument)
 	case ownIdentities[feature.URL.Identity]:
 		if !slices.ContainsFunc([]string{"tag", "inaccessible", "authenticated", "requiresScopes", "policy", "context"}, func(own string) bool {
 			defined := s.DirectiveName(own)
 			return defined == name || defined == "" && own == name
 		}) {
-			return wrong("the directive %s of Federation cannot be composed.", argument)
+			return wrong("Remove @composeDirective.", "the directive %s of Federation cannot be composed.", argument)
 		}
 		c.m.hint("DIRECTIVE_COMPOSITION_INFO", &d.Node, []report.Location{at}, "@%s in subgraph %q: the directive %s is composed by default; remove this.", a.Name, s.Name, argument)
 		return nil
@@ -113,7 +114,7 @@ func (c *composed) read(graph int, s *subgraph.Subgraph, a subgraph.Application)
 	for _, own := range []string{"tag", "inaccessible"} {
 		for _, other := range c.m.subgraphs {
 			if other.DirectiveName(own) == name {
-				return wrong("the directive %s has the name of @%s of Federation in subgraph %q, which is composed by default.", argument, own, other.Name)
+				return wrong("Import the directive under another name with the argument as.", "the directive %s has the name of @%s of Federation in subgraph %q, which is composed by default.", argument, own, other.Name)
 			}
 		}
 	}
@@ -155,6 +156,7 @@ func (c *composed) addLatest(identity string) {
 		case latest.URL.Version.Major != f.URL.Version.Major:
 			if latestComposed && composes(graph) {
 				c.errorf(at, "Directives of %s are composed, but subgraphs link incompatible versions of it: %s and %s.", identity, latest.URL.Version, f.URL.Version)
+				c.m.suggest("Link one major version of the specification in all subgraphs that compose its directives.")
 				return
 			}
 			if !hinted {
@@ -222,10 +224,12 @@ func (c *composed) checkSameDirective() {
 		if !same {
 			c.refused[items[0].name] = true
 			c.errorf(at, "@%s is composed, but stands for different directives in different subgraphs.", items[0].name)
+			c.m.suggest("Import different directives under different names with the argument as.")
 		}
 		if !sameSpec {
 			c.refused[items[0].name] = true
 			c.errorf(at, "@%s is composed, but belongs to different specifications in different subgraphs.", items[0].name)
+			c.m.suggest("Import the directives of the specifications under different names with the argument as.")
 		}
 	}
 }
@@ -323,6 +327,7 @@ func (c *composed) definition(name string) (*schema.Definition, int) {
 		}
 	}
 	c.errorf(at, "The composed directive @%s is not defined in the subgraphs with the newest version %s: %s.", name, fmt.Sprint(latest.URL), report.Subgraphs(names))
+	c.m.suggest("Define the directive in a subgraph that links the newest version.")
 	return nil, 0
 }
 

@@ -140,9 +140,9 @@ func (m *merger) mergeRef(all sources[*schema.Field], dest *schema.Field, input 
 		}
 		mismatchError(m, code, fmt.Sprintf("The types of %s %q are incompatible. It has", what, dest.Coordinate()), typeOf(dest), s)
 	case subtypes:
-		code, kind := "INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE", "subtype"
+		hint, kind := "INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE", "subtype"
 		if argument {
-			code = "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE"
+			hint = "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE"
 		}
 		if input {
 			kind = "supertype"
@@ -152,7 +152,7 @@ func (m *merger) mergeRef(all sources[*schema.Field], dest *schema.Field, input 
 		for _, g := range groups[1:] {
 			others = append(others, strings.Replace(g.value, "type", kind, 1)+" in "+g.String())
 		}
-		m.hint(code, &dest.Node, at, "The types of %s %q are compatible, but not equal. The supergraph has %s, as %s; it has %s.",
+		m.hint(hint, &dest.Node, at, "The types of %s %q are compatible, but not equal. The supergraph has %s, as %s; it has %s.",
 			what, dest.Coordinate(), typeOf(dest), groups[0], strings.Join(others, " and "))
 	}
 	return !incompatible && !subtypes

@@ -98,11 +98,11 @@ func (m *merger) hintValueField(all sources[*schema.Type], t *schema.Type, f *sc
 		if each.at.Field(f.Name) != nil || s.IsInterfaceObject(each.at) || !slices.ContainsFunc(each.at.Fields, func(own *schema.Field) bool { return !s.IsExternal(own) }) {
 			continue
 		}
-		code, kind := "INCONSISTENT_OBJECT_VALUE_TYPE_FIELD", "object type"
+		hint, kind := "INCONSISTENT_OBJECT_VALUE_TYPE_FIELD", "object type"
 		if t.Kind == schema.Interface {
-			code, kind = "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD", "interface"
+			hint, kind = "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD", "interface"
 		}
-		presence(m, code, &t.Node, all, false, func(t *schema.Type) bool { return t.Field(f.Name) != nil },
+		presence(m, hint, &t.Node, all, false, func(t *schema.Type) bool { return t.Field(f.Name) != nil },
 			"Field %q is in only some subgraphs that define the %s", f.Coordinate(), kind)
 		return
 	}

@@ -39,24 +39,26 @@ func (c *checker) contexts() {
 }
 
 func (c *checker) fromContext(a Application, types map[string][]*schema.Type) {
-	notSet := func(format string, args ...any) {
+	notSet := func(suggestion, format string, args ...any) {
 		c.errorf("CONTEXT_NOT_SET", at(a.Position), "@%s on %q: "+format, append([]any{a.Name, a.Node.Coordinate()}, args...)...)
+		c.suggest(suggestion)
 	}
 	switch {
 	case a.Type == nil:
-		notSet("it cannot be applied to an argument of a directive.")
+		notSet("Remove it.", "it cannot be applied to an argument of a directive.")
 		return
 	case a.Type.Kind != schema.Object:
-		notSet("it cannot be applied to an argument of a field of an abstract type.")
+		notSet("Apply it to the argument of the field of an object type.", "it cannot be applied to an argument of a field of an abstract type.")
 		return
 	}
 	for _, i := range a.Type.Interfaces {
 		if t := c.Schema.Type(i.Name); t != nil && t.Field(a.Field.Name) != nil {
-			notSet("the field implements %q, and a field of an interface cannot have arguments from a context.", t.Field(a.Field.Name).Coordinate())
+			notSet("Remove the field from the interface, or give the argument no context.",
+				"the field implements %q, and a field of an interface cannot have arguments from a context.", t.Field(a.Field.Name).Coordinate())
 		}
 	}
 	if a.Argument.Default != nil {
-		notSet("the argument cannot have a default value.")
+		notSet("Remove the default value.", "the argument cannot have a default value.")
 	}
 	context, selection, ok := ParseContext(a.Text("field"))
 	if !ok {
@@ -65,7 +67,7 @@ func (c *checker) fromContext(a Application, types map[string][]*schema.Type) {
 		return
 	}
 	if set := types[context]; len(set) == 0 {
-		notSet("no type sets the context %q.", context)
+		notSet(fmt.Sprintf("Apply @context(name: %q) to the type that has the value.", context), "no type sets the context %q.", context)
 	} else if problem := c.contextSelection(a.Argument, selection, set); problem != nil {
 		c.errorf("CONTEXT_INVALID_SELECTION", at(a.Argument.Position), "@%s on %q: the selection from the context %q is invalid: %s.",
 			a.Name, a.Node.Coordinate(), context, problem)
