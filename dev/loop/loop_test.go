@@ -157,7 +157,7 @@ func TestLastGoodGraphStays(t *testing.T) {
 	b.write(t, "products.graphqls", header+strings.Replace(products, `"id"`, `"idd"`, 1))
 	b.awaitOutput(t, "The router keeps the last graph that composed.\n")
 	b.write(t, "reviews.graphqls", "type Query {")
-	b.awaitOutput(t, filepath.Join(b.dir, "reviews.graphqls")+":2:1: INVALID_GRAPHQL: ")
+	b.awaitOutput(t, filepath.Join(b.dir, "reviews.graphqls")+":1:13: INVALID_GRAPHQL: ")
 	b.tick()
 	if again := b.out.Take(); strings.Contains(again, "INVALID_GRAPHQL") {
 		t.Errorf("reported twice: %s", again)

@@ -230,7 +230,7 @@ func (c *Config) major() string {
 }
 
 // checkVersion checks that an SDL fits the version of Federation.
-func (c *Config) checkVersion(name, sdl string) error {
+func (c *Config) checkVersion(name, sdl string) *yamlfile.Error {
 	if v := c.major(); (v == "0" || v == "1") && strings.Contains(sdl, "specs.apollo.dev/federation/v2") {
 		return c.source.Problem("federation_version", "federation_version is %q, but the subgraph %s links to Federation 2; set it to 2: subgraphs of Federation 1 compose, too", c.FederationVersion, name)
 	}

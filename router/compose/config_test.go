@@ -95,7 +95,8 @@ func TestLoadReportsEverySource(t *testing.T) {
   d: {schema: {subgraph_url: "`+closed.URL+`"}}
   e: {routing_url: http://e, schema: {command: ["true"]}}
   f: {routing_url: http://f, schema: {file: f.json}}
-`, map[string]string{"f.json": "{}"})
+  g: {routing_url: http://g, schema: {files: [no1.graphqls, f.json, g.graphqls, no2.graphqls]}}
+`, map[string]string{"f.json": "{}", "g.graphqls": "type Query { a: Int }"})
 	config, err := compose.ReadConfig(path, variables(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +113,9 @@ func TestLoadReportsEverySource(t *testing.T) {
 		":8:30: loading the schema of subgraph d: cannot reach the subgraph: ",
 		":9:48: loading the schema of subgraph e: `true` printed nothing; it must print the SDL to its standard output",
 		":10:45: loading the schema of subgraph f: " + filepath.Join(filepath.Dir(path), "f.json") + " is JSON; name a file with an SDL",
+		":11:47: loading the schema of subgraph g: " + filepath.Join(filepath.Dir(path), "no1.graphqls") + " does not exist",
+		":11:61: loading the schema of subgraph g: " + filepath.Join(filepath.Dir(path), "f.json") + " is JSON",
+		":11:81: loading the schema of subgraph g: " + filepath.Join(filepath.Dir(path), "no2.graphqls") + " does not exist",
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got\n%s", err)
@@ -256,11 +260,14 @@ subgraphs:
 			"6:3: subgraphs.d has no source", `6:30: unknown key "subgraphs.d.wwwww"`, "7:3: subgraphs.e has no routing_url", "7:22: loading the schema of subgraph e: ",
 		},
 		"subgraphs: {a: {routing_url: 'http://a', schema: {file: '${env.NONE}'}}}":       {"1:57: subgraphs.a.schema.file uses"},
-		"subgraphs: {a: {routing_url: 'http://a', schema: {files: [x, '${env.NONE}']}}}": {"1:62: subgraphs.a.schema.files[1] uses"},
-		"subgraphs: {a: {routing_url: 'http://a', scheme: {file: x}}}":                   {`1:42: unknown key "subgraphs.a.scheme"`},
-		"subgraphs: {a: {routing_url: 'http://a', schema: {graphref: x}}}":               {"1:51: subgraphs.a.schema.graphref is not supported"},
-		"subgraphs: {a: {schema: {subgraph_url: '${env.NONE}'}}}":                        {"1:40: subgraphs.a.schema.subgraph_url uses"},
-		"subgraphs: [{name: a, introspection: {url: '${env.NONE}'}}]":                    {"1:44: subgraphs[0].introspection.url uses"},
+		"subgraphs: {a: {routing_url: 'http://a', schema: {files: [x, '${env.NONE}']}}}": {"1:59: loading the schema of subgraph a: ", "1:62: subgraphs.a.schema.files[1] uses"},
+		"subgraphs: {'': {schema: {file: x}}, '${env.A}': 1, b: {routing_url: 'http://b', schema: {file: none}}}": {
+			"1:13: subgraphs has an entry without a name", "1:38: subgraphs has a key with ${env.A}", "1:97: loading the schema of subgraph b: ",
+		},
+		"subgraphs: {a: {routing_url: 'http://a', scheme: {file: x}}}":     {`1:42: unknown key "subgraphs.a.scheme"`},
+		"subgraphs: {a: {routing_url: 'http://a', schema: {graphref: x}}}": {"1:51: subgraphs.a.schema.graphref is not supported"},
+		"subgraphs: {a: {schema: {subgraph_url: '${env.NONE}'}}}":          {"1:40: subgraphs.a.schema.subgraph_url uses"},
+		"subgraphs: [{name: a, introspection: {url: '${env.NONE}'}}]":      {"1:44: subgraphs[0].introspection.url uses"},
 		"subgraphs: {a: 7}": {`1:16: subgraphs.a is "7"`},
 		"subgraph: {a: 7}":  {`1:1: unknown key "subgraph"`},
 		"subgraphs: {a: {schema: {subgraph_url: 'http://a', introspection_headers: {A: '${env.NONE}'}}}}\n": {"1:79: subgraphs.a.schema.introspection_headers.A uses"},
@@ -277,6 +284,30 @@ subgraphs:
 			if !strings.HasPrefix(got[i], path+":"+line) {
 				t.Errorf("%s:\ngot  %s\nwant %s", text, got[i], line)
 			}
+		}
+	}
+}
+
+// A syntax error has its position in the file, also if that is the end of the last file.
+func TestSyntaxErrorsAreInTheirFiles(t *testing.T) {
+	files := map[string]string{
+		"open": "type Query { a: Int", "closed": "type A { a: Int }", "line": "type Query { a: Int\n", "wrong": "\ntyp",
+	}
+	for list, want := range map[string]string{
+		"open": "open:1:20", "line": "line:2:1", "wrong, closed": "wrong:2:1", "closed, wrong": "wrong:2:1", "closed, open": "open:1:20", "closed, line": "line:2:1",
+	} {
+		path := writeConfig(t, "subgraphs: {a: {routing_url: 'http://a', schema: {files: ["+list+"]}}}", files)
+		config, err := compose.ReadConfig(path, variables(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		subgraphs, err := config.Load(t.Context(), http.DefaultClient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = compose.Compose(t.Context(), subgraphs)
+		if want := filepath.Join(filepath.Dir(path), want) + ": INVALID_GRAPHQL: Syntax error: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", list, err, want)
 		}
 	}
 }

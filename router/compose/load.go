@@ -43,10 +43,10 @@ func (c *Config) Load(ctx context.Context, client *http.Client) ([]Subgraph, err
 		group.Go(func() error {
 			loaded, err := c.LoadSubgraph(ctx, name, client)
 			subgraphs[i] = loaded
-			if problem := (*yamlfile.Error)(nil); errors.As(err, &problem) {
+			if found := (yamlfile.Errors)(nil); errors.As(err, &found) {
 				mu.Lock()
 				defer mu.Unlock()
-				problems = append(problems, problem)
+				problems = append(problems, found...)
 			}
 			return nil
 		})
@@ -61,8 +61,8 @@ func (c *Config) Load(ctx context.Context, client *http.Client) ([]Subgraph, err
 	return subgraphs, nil
 }
 
-// LoadSubgraph returns a subgraph with its SDL. An error has the position of the source in
-// the configuration file.
+// LoadSubgraph returns a subgraph with its SDL. An error lists the problems, with the
+// positions of their sources in the configuration file.
 func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Client) (Subgraph, error) {
 	s := c.Subgraphs[name]
 	loaded := Subgraph{Name: name, URL: s.url()}
@@ -76,36 +76,38 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 	case len(source.Command) > 0:
 		loaded.SDL, err = c.run(ctx, source.Command)
 	default:
-		var read Subgraph
-		read, err = blocking.Call(ctx, func() (r Subgraph, err error) {
-			r.SDL, r.Files, err = c.readFiles(c.Files(name))
-			return r, err
+		loaded, err = blocking.Call(ctx, func() (Subgraph, error) {
+			read, problems := c.readFiles(name)
+			read.URL = loaded.URL
+			if len(problems) > 0 {
+				return read, problems
+			}
+			return read, nil
 		})
-		loaded.SDL, loaded.Files = read.SDL, read.Files
 	}
-	if err != nil {
-		return Subgraph{}, c.notLoaded(name, err)
+	switch problems := (yamlfile.Errors)(nil); {
+	case errors.As(err, &problems):
+		return Subgraph{}, problems
+	case err != nil:
+		return Subgraph{}, yamlfile.Errors{c.notLoaded(name, source.given()[0], err)}
 	}
-	return loaded, c.checkVersion(name, loaded.SDL)
+	if problem := c.checkVersion(name, loaded.SDL); problem != nil {
+		return Subgraph{}, yamlfile.Errors{problem}
+	}
+	return loaded, nil
 }
 
-// notLoaded returns the problem of a subgraph whose source cannot be loaded.
-func (c *Config) notLoaded(name string, err error) *yamlfile.Error {
-	schema := c.Subgraphs[name].Schema
-	key := schema.given()[0]
+// notLoaded returns the problem of a subgraph whose source, a key of its schema, cannot be
+// loaded.
+func (c *Config) notLoaded(name, key string, err error) *yamlfile.Error {
 	return c.source.Problem("subgraphs."+name+".schema."+key, "loading the schema of subgraph %s: %v", name, err)
 }
 
-// checkFiles returns the problems of the subgraphs whose files cannot be read.
+// checkFiles returns the problems of all files that cannot be read.
 func (c *Config) checkFiles() (problems yamlfile.Errors) {
 	for _, name := range c.Names() {
-		files := c.Files(name)
-		if len(files) == 0 || c.source.Unread("subgraphs."+name+".schema.file", "subgraphs."+name+".schema.files") {
-			continue
-		}
-		if _, _, err := c.readFiles(files); err != nil {
-			problems = append(problems, c.notLoaded(name, err))
-		}
+		_, found := c.readFiles(name)
+		problems = append(problems, found...)
 	}
 	return problems
 }
@@ -140,25 +142,48 @@ func (c *Config) Runs() map[string]Run {
 	return runs
 }
 
-func (c *Config) readFiles(files []string) (string, []File, error) {
-	var sdl strings.Builder
-	var parts []File
-	for _, file := range files {
-		text, err := readBounded(file, maxSDLBytes-int64(sdl.Len()))
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", nil, fmt.Errorf("%s does not exist; paths are relative to the directory of the configuration file", file)
+// readFiles returns a subgraph with the SDL of its files, or the problems of all files that
+// cannot be read. A path that could not be read itself is a problem already.
+func (c *Config) readFiles(name string) (Subgraph, yamlfile.Errors) {
+	read := Subgraph{Name: name}
+	var sdl []byte
+	var problems yamlfile.Errors
+	files := c.Files(name)
+	for i, file := range files {
+		key := "file"
+		if c.Subgraphs[name].Schema.File == "" {
+			key = fmt.Sprintf("files[%d]", i)
 		}
+		if c.source.Unread("subgraphs." + name + ".schema." + key) {
+			continue
+		}
+		text, err := readSDL(file, maxSDLBytes-int64(len(sdl)))
 		if err != nil {
-			return "", nil, err
+			problems = append(problems, c.notLoaded(name, key, err))
+			continue
 		}
-		if filepath.Ext(file) == ".json" || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{\"")) {
-			return "", nil, fmt.Errorf("%s is JSON; name a file with an SDL", file)
+		if i < len(files)-1 && !bytes.HasSuffix(text, []byte{'\n'}) {
+			text = append(text, '\n')
 		}
-		sdl.Write(text)
-		sdl.WriteByte('\n')
-		parts = append(parts, File{Path: file, Lines: bytes.Count(text, []byte{'\n'}) + 1})
+		sdl = append(sdl, text...)
+		read.Files = append(read.Files, File{Path: file, Lines: bytes.Count(text, []byte{'\n'})})
 	}
-	return sdl.String(), parts, nil
+	read.SDL = string(sdl)
+	return read, problems
+}
+
+// readSDL reads a file of at most limit bytes that has an SDL.
+func readSDL(file string, limit int64) ([]byte, error) {
+	text, err := readBounded(file, limit)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s does not exist; paths are relative to the directory of the configuration file", file)
+	case err != nil:
+		return nil, err
+	case filepath.Ext(file) == ".json", bytes.HasPrefix(bytes.TrimSpace(text), []byte("{\"")):
+		return nil, fmt.Errorf("%s is JSON; name a file with an SDL", file)
+	}
+	return text, nil
 }
 
 // run runs a command and returns what it prints.

@@ -33,6 +33,9 @@ func TestSuggestionsFitTheCause(t *testing.T) {
 			`type Query { a: A } type A @key(fields: "id {") { id: ID! }`, `type Query { b: Int }`},
 		{"fields without a selection", "KEY_INVALID_FIELDS", "a selection set without the outer braces",
 			`type Query { a: A } type A @key(fields: "b") { id: ID! b: B } type B { id: ID! }`, `type Query { b: Int }`},
+		{"unknown directive", "INVALID_GRAPHQL", "import it with @link", `type Query @none { a: Int }`, `type Query { b: Int }`},
+		{"@oneOf without its definition", "INVALID_GRAPHQL", "directive @oneOf on INPUT_OBJECT",
+			`type Query { a(i: I): Int } input I @oneOf { b: Int }`, `type Query { b: Int }`},
 		{"unknown field", "KEY_INVALID_FIELDS", "Select fields that the type has",
 			`type Query { a: A } type A @key(fields: "no") { id: ID! }`, `type Query { b: Int }`},
 	} {

@@ -213,11 +213,11 @@ func (d *decoder) names(n ast.Node, v reflect.Value, path, pattern string) {
 	for _, pair := range d.pairs(n, path, v.Type()) {
 		key := pair.Key.GetToken().Value
 		if ref := reference.FindString(key); ref != "" {
-			d.fail(pair.Key.GetToken(), path, "%s has a key with %s, which is expanded only in values; write the key itself", path, ref)
+			d.fail(pair.Key.GetToken(), path+"."+key, "%s has a key with %s, which is expanded only in values; write the key itself", path, ref)
 			continue
 		}
 		if strings.TrimSpace(key) == "" {
-			d.fail(pair.Key.GetToken(), path, "%s has an entry without a name", path)
+			d.fail(pair.Key.GetToken(), path+"."+key, "%s has an entry without a name", path)
 			continue
 		}
 		inner := path + "." + key

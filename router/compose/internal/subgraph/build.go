@@ -33,6 +33,9 @@ func (b *builder) errorAt(code string, at schema.Position, format string, args .
 	b.errors = append(b.errors, e)
 }
 
+// suggest sets what to do about the last error, where the suggestion for its code does not fit.
+func (b *builder) suggest(suggestion string) { b.errors[len(b.errors)-1].Suggestion = suggestion }
+
 func (b *builder) invalid(at schema.Position, format string, args ...any) {
 	b.errorAt("INVALID_GRAPHQL", at, format, args...)
 }
@@ -248,6 +251,10 @@ func (b *builder) applied(list ast.DirectiveList, of *schema.Extension) []*schem
 	for _, d := range list {
 		if b.schema.Directive(d.Name) == nil {
 			b.invalid(directive(d, of).Position, "Directive @%s is not defined.%s", d.Name, b.unknownDirective(d.Name))
+			b.suggest("Correct the name, define the directive, or import it with @link.")
+			if d.Name == "oneOf" {
+				b.suggest("Add to the SDL: directive @oneOf on INPUT_OBJECT")
+			}
 			continue
 		}
 		all = append(all, directive(d, of))

@@ -268,6 +268,9 @@ func (b *builder) unknownDirective(name string) string {
 	for _, d := range b.schema.Directives {
 		names = append(names, d.Name)
 	}
+	if name == "oneOf" {
+		return " Composition knows it only if the subgraph defines it."
+	}
 	if similar := report.DidYouMean(name, names); similar != "" {
 		return similar
 	}
