@@ -82,11 +82,14 @@ func (c *composition) compose(ctx context.Context, subgraphs []Subgraph) (*Resul
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("compose: %w", context.Cause(ctx))
 	}
-	hints := merged.Hints
-	c.outcome.merge = merged.Memory
-	c.outcome.texts = c.before.texts.print(merged.Super)
-	result := &Result{SDL: merged.Super.PrintWith(c.outcome.texts.text) + "\n"}
-	unresolved, noted, err := c.checkSatisfiable(merged.Super)
+	super, hints := merged.Super, merged.Hints
+	var print func(*schema.Type) string
+	if c.remember { // otherwise the supergraph is garbage once it has been checked
+		c.outcome.merge, c.outcome.texts = merged.Memory, c.before.texts.print(super)
+		print = c.outcome.texts.text
+	}
+	result := &Result{SDL: super.PrintWith(print) + "\n"}
+	unresolved, noted, err := c.checkSatisfiable(super)
 	if err != nil {
 		return nil, err
 	}

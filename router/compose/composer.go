@@ -80,15 +80,21 @@ func (t texts) text(of *schema.Type) string { return t.of[of] }
 // taken over.
 func (t texts) print(s *schema.Schema) texts {
 	now := texts{make(map[*schema.Type]string, len(s.Types)), make(map[string]string, len(s.Types)), map[*schema.Type]bool{}}
+	var print []*schema.Type
 	for _, each := range s.Types {
 		text, known := t.of[each]
 		if !known || t.literal[each] {
-			text = s.PrintType(each)
-			if s.WritesValues(each) {
-				now.literal[each] = true
-			}
+			print = append(print, each)
+			continue
 		}
 		now.of[each], now.byName[each.Name] = text, text
+	}
+	for i, text := range s.PrintTypes(print) {
+		each := print[i]
+		now.of[each], now.byName[each.Name] = text, text
+		if s.WritesValues(each) {
+			now.literal[each] = true
+		}
 	}
 	return now
 }

@@ -25,6 +25,9 @@ type features struct {
 	version int
 
 	resolved map[string]string // results of federated
+	// last is the directive that federated was called with last, and lastName its result:
+	// most applications beside each other are of one directive.
+	last, lastName string
 }
 
 // known are the features that the gateway implements. The tag feature has no
@@ -105,11 +108,15 @@ func (f *features) add(d *ast.Directive) error {
 // it belongs to no known feature. A directive that is not imported has the prefix
 // of its feature.
 func (f *features) federated(directive string) string {
+	if directive == f.last {
+		return f.lastName
+	}
 	name, known := f.resolved[directive]
 	if !known {
 		name = f.resolve(directive)
 		f.resolved[directive] = name
 	}
+	f.last, f.lastName = directive, name
 	return name
 }
 

@@ -1,7 +1,6 @@
 package supergraph
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -81,9 +80,9 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 		}
 		return nil
 	}
-	in := map[*Subgraph]*FieldIn{}
-	overrides := map[*FieldIn]*ast.Directive{}
-	used := map[*Subgraph]bool{}
+	all := make([]FieldIn, 0, len(fd.Directives))
+	f.In = make([]*FieldIn, 0, len(fd.Directives))
+	var used, overriding []*ast.Directive
 	for _, d := range fd.Directives {
 		if r.federated(d.Name) != "join__field" {
 			continue
@@ -98,33 +97,46 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 		if f.Parent.InSubgraph(g) == nil {
 			return place(d.Position, "%s.%s is in the subgraph %s, which does not define the type %s", f.Parent.Name, f.Name, g.Name, f.Parent.Name)
 		}
-		fi := &FieldIn{Subgraph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)}
-		in[g] = fi
+		all = append(all, FieldIn{Subgraph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)})
+		fi := &all[len(all)-1]
+		i, twice := slices.BinarySearchFunc(f.In, g, func(in *FieldIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
+		if twice {
+			f.In[i] = fi
+		} else {
+			f.In = slices.Insert(f.In, i, fi)
+		}
 		if err := r.readJoinField(f, fi, d); err != nil {
 			return err
 		}
 		if stringArgument(d, "override") != "" {
-			overrides[fi] = d
+			overriding = append(overriding, d)
 		}
-		used[g] = boolArgument(d, "usedOverridden", false)
+		if boolArgument(d, "usedOverridden", false) {
+			used = append(used, d)
+		}
 	}
-	for fi, d := range overrides {
+	r.readOverrides(f, overriding)
+	for _, d := range used {
+		if fi := f.InSubgraph(r.graphs[stringArgument(d, "graph")]); fi.Overridden == nil {
+			fi.External = true // overridden, but by which subgraph is unknown
+		}
+	}
+	return nil
+}
+
+// readOverrides connects the fields that override others with these.
+func (r *reader) readOverrides(f *Field, joins []*ast.Directive) {
+	for _, d := range joins {
 		from := r.model.Subgraph(stringArgument(d, "override"))
 		if from == nil {
 			continue // an override of an unknown subgraph has no effect
 		}
+		fi := f.InSubgraph(r.graphs[stringArgument(d, "graph")])
 		fi.Override = &Override{From: from, To: fi.Subgraph, Label: stringArgument(d, "overrideLabel")}
-		if in[from] != nil {
-			in[from].Overridden = fi.Override
+		if in := f.InSubgraph(from); in != nil {
+			in.Overridden = fi.Override
 		}
 	}
-	for g, fi := range in {
-		if used[g] && fi.Overridden == nil {
-			fi.External = true // overridden, but by which subgraph is unknown
-		}
-	}
-	f.In = slices.SortedFunc(maps.Values(in), func(a, b *FieldIn) int { return a.Subgraph.Index - b.Subgraph.Index })
-	return nil
 }
 
 func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {

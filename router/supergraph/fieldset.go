@@ -13,6 +13,22 @@ import (
 
 // fieldSet parses a field set and checks it against the type it applies to.
 func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
+	set, err := r.parseFieldSet(text)
+	if err != nil {
+		return nil, err
+	}
+	selections, err := r.fieldSelections(set, on, true)
+	if err != nil {
+		return nil, fmt.Errorf("in the field set %q: %w", text, err)
+	}
+	return &FieldSet{Text: text, Selections: selections}, nil
+}
+
+// parseFieldSet parses a field set, once for all types that have it.
+func (r *reader) parseFieldSet(text string) (ast.SelectionSet, error) {
+	if set, parsed := r.fieldSets[text]; parsed {
+		return set, nil
+	}
 	source := text
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") { // the braces are optional
 		source = "{" + text + "}"
@@ -21,11 +37,8 @@ func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
 	if err != nil || len(doc.Operations) != 1 {
 		return nil, fmt.Errorf("%q is not a field set", text)
 	}
-	selections, err := r.fieldSelections(doc.Operations[0].SelectionSet, on, true)
-	if err != nil {
-		return nil, fmt.Errorf("in the field set %q: %w", text, err)
-	}
-	return &FieldSet{Text: text, Selections: selections}, nil
+	r.fieldSets[text] = doc.Operations[0].SelectionSet
+	return r.fieldSets[text], nil
 }
 
 // fieldSelections converts the selections on a type. It omits the __typename of

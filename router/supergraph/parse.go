@@ -29,7 +29,7 @@ func parse(sdl string) (*Model, error) {
 		return nil, err
 	}
 	r.model.APISchema = r.apiSchema()
-	return &r.model, nil
+	return r.result(), nil
 }
 
 // Read reads a supergraph from its document. The model has no API schema.
@@ -38,7 +38,13 @@ func Read(doc *ast.SchemaDocument) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &r.model, nil
+	return r.result(), nil
+}
+
+// result returns the model, without the reader and its document.
+func (r *reader) result() *Model {
+	model := r.model
+	return &model
 }
 
 // read makes all of a model but its API schema.
@@ -55,7 +61,7 @@ func readDocument(doc *ast.SchemaDocument) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}}
+	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
 	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots} {
 		if err := read(); err != nil {
 			return nil, err
@@ -87,8 +93,10 @@ type reader struct {
 	implements map[*Type][]implementation
 	// contexts maps a context to the types that set it.
 	contexts map[string][]*Type
-	// later parses field sets, which is possible once all fields are known.
+	// later reads field sets, which is possible once all fields are known.
 	later []func() error
+	// fieldSets are the field sets that have been parsed, by their texts.
+	fieldSets map[string]ast.SelectionSet
 }
 
 type implementation struct {
@@ -158,7 +166,7 @@ func (r *reader) readTypes() error {
 		if r.types[def.Name] != nil {
 			return place(def.Position, "the type %s is defined twice", def.Name)
 		}
-		t := &Type{Name: def.Name, Kind: kinds[def.Kind], fields: map[string]*Field{}}
+		t := &Type{Name: def.Name, Kind: kinds[def.Kind], Fields: make([]*Field, 0, len(def.Fields)), fields: make(map[string]*Field, len(def.Fields))}
 		r.types[def.Name] = t
 		t.Inaccessible = r.directive(def.Directives, "inaccessible") != nil
 		var err error
@@ -190,7 +198,6 @@ func (r *reader) readTypes() error {
 }
 
 func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
-	in := map[*Subgraph]*TypeIn{}
 	for _, d := range def.Directives {
 		if r.federated(d.Name) != "join__type" {
 			continue
@@ -202,15 +209,17 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 		if g == nil {
 			return place(d.Position, "@%s on %s does not name a subgraph", d.Name, t.Name)
 		}
-		if in[g] == nil {
-			in[g] = &TypeIn{Subgraph: g}
+		i, known := slices.BinarySearchFunc(t.In, g, func(in *TypeIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
+		if !known {
+			t.In = slices.Insert(t.In, i, &TypeIn{Subgraph: g})
 		}
+		in := t.In[i]
 		if boolArgument(d, "isInterfaceObject", false) {
-			in[g].InterfaceObject = true
+			in.InterfaceObject = true
 		}
 		if text := stringArgument(d, "key"); text != "" {
 			key := &Key{Resolvable: boolArgument(d, "resolvable", true)}
-			in[g].Keys = append(in[g].Keys, key)
+			in.Keys = append(in.Keys, key)
 			r.later = append(r.later, func() error {
 				set, err := r.fieldSet(text, t)
 				if err != nil {
@@ -221,12 +230,11 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 			})
 		}
 	}
-	if len(in) == 0 && r.version == 1 { // value types and root types are in all subgraphs
+	if len(t.In) == 0 && r.version == 1 { // value types and root types are in all subgraphs
 		for _, g := range r.model.Subgraphs {
-			in[g] = &TypeIn{Subgraph: g}
+			t.In = append(t.In, &TypeIn{Subgraph: g})
 		}
 	}
-	t.In = slices.SortedFunc(maps.Values(in), func(a, b *TypeIn) int { return a.Subgraph.Index - b.Subgraph.Index })
 	return nil
 }
 

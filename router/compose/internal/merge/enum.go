@@ -36,7 +36,7 @@ func (m *merger) mergeEnumValue(all sources[*schema.Type], t *schema.Type, v *sc
 	m.mergeDescription(nodes, &v.Node)
 	m.record(nodes, &v.Node)
 	for _, each := range nodes {
-		v.Apply(m.join("enumValue", each.graph))
+		v.Apply(m.join("join__enumValue", each.graph))
 	}
 	has := func(t *schema.Type) bool { return t.Value(v.Name) != nil }
 	if len(nodes) == len(all) || m.inaccessible != "" && v.Has(m.inaccessible) && use.input != "" {
@@ -47,7 +47,7 @@ func (m *merger) mergeEnumValue(all sources[*schema.Type], t *schema.Type, v *sc
 		presence(m, "INCONSISTENT_ENUM_VALUE_FOR_OUTPUT_ENUM", &v.Node, all, false, has, "Value %q of enum %q is in the supergraph, but not in all subgraphs that define the enum", v.Name, t.Name)
 	case use.output == "":
 		presence(m, "INCONSISTENT_ENUM_VALUE_FOR_INPUT_ENUM", &v.Node, all, false, has, "Value %q of enum %q is not in the supergraph, because not all subgraphs have it", v.Name, t.Name)
-		t.Values = slices.DeleteFunc(t.Values, func(other *schema.EnumValue) bool { return other == v })
+		t.RemoveValue(v)
 		m.removed[&v.Node] = true
 	default:
 		groups, at := spread[*schema.Type]{elements: all, value: func(t *schema.Type) string {

@@ -48,14 +48,21 @@ func (m *merger) addJoinFields(f mergedField, equal bool, o *overrides) {
 		if d := s.First(&each.at.Node, "override"); d != nil {
 			override = d.Argument("from")
 		}
-		f.Apply(m.join("field", each.graph,
+		var typ, overrideLabel *schema.Value
+		if !equal {
+			typ = schema.Text(each.at.Type.String())
+		}
+		if label != "" {
+			overrideLabel = schema.Text(label)
+		}
+		f.Apply(m.join("join__field", each.graph,
 			schema.Argument{Name: "requires", Value: fields("requires")},
 			schema.Argument{Name: "provides", Value: fields("provides")},
 			schema.Argument{Name: "override", Value: override},
-			schema.Argument{Name: "type", Value: when(!equal, schema.Text(each.at.Type.String()))},
+			schema.Argument{Name: "type", Value: typ},
 			schema.Argument{Name: "external", Value: when(s.IsExternal(each.at), yes)},
 			schema.Argument{Name: "usedOverridden", Value: when(o.used[each.graph], yes)},
-			schema.Argument{Name: "overrideLabel", Value: when(label != "", schema.Text(label))},
+			schema.Argument{Name: "overrideLabel", Value: overrideLabel},
 			schema.Argument{Name: "contextArguments", Value: m.contextArguments(s, each.at)},
 		))
 	}

@@ -12,6 +12,9 @@ type mergedField struct {
 	sources sources[*schema.Field]
 }
 
+// manyFields is the number of fields of a type from which they are found by an index.
+const manyFields = 16
+
 // addFields adds the fields of all sources to a type, without content. The sources
 // of each field have an entry for each subgraph that could have it.
 func (m *merger) addFields(all sources[*schema.Type], t *schema.Type) []mergedField {
@@ -27,17 +30,36 @@ func (m *merger) addFields(all sources[*schema.Type], t *schema.Type) []mergedFi
 		}
 	}
 	slices.Sort(could)
-	var fields []mergedField
-	index := map[string]int{}
+	most := 0
+	for _, each := range all {
+		most = max(most, len(each.at.Fields))
+	}
+	fields := make([]mergedField, 0, most)
+	find := func(name string) int {
+		return slices.IndexFunc(fields, func(f mergedField) bool { return f.Name == name })
+	}
+	var index map[string]int
+	if most > manyFields {
+		index = make(map[string]int, most)
+		find = func(name string) int {
+			if i, known := index[name]; known {
+				return i
+			}
+			return -1
+		}
+	}
+	t.GrowFields(most)
 	for _, each := range all {
 		for _, f := range each.at.Fields {
 			if m.subgraphs[each.graph].FederationField(each.at, f.Name) {
 				continue
 			}
-			i, known := index[f.Name]
-			if !known {
+			i := find(f.Name)
+			if i < 0 {
 				i = len(fields)
-				index[f.Name] = i
+				if index != nil {
+					index[f.Name] = i
+				}
 				list := make(sources[*schema.Field], len(could))
 				for j, graph := range could {
 					list[j].graph = graph

@@ -16,6 +16,8 @@ type overrides struct {
 	labels  map[int]string // of progressive overrides, for both sides
 }
 
+var noOverrides = &overrides{}
+
 func (o *overrides) overridden(graph int) bool { return o.used[graph] || o.unused[graph] }
 
 // progressive reports whether the join directives must tell about overrides.
@@ -24,7 +26,7 @@ func (o *overrides) progressive() bool { return len(o.used) > 0 || len(o.labels)
 // checkOverrides checks the applications of @override to a field.
 func (m *merger) checkOverrides(f mergedField) *overrides {
 	if len(m.overridden) == 0 || !m.overridden[f.Coordinate()] {
-		return &overrides{}
+		return noOverrides
 	}
 	o := &overrides{used: map[int]bool{}, unused: map[int]bool{}, unknown: map[int]bool{}, labels: map[int]string{}}
 	for _, each := range f.sources.here() {

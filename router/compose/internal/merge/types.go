@@ -155,14 +155,20 @@ func (m *merger) mergeImplements(t *schema.Type) {
 				seen[r.Name] = true
 				t.Interfaces = append(t.Interfaces, &schema.Reference{Name: r.Name})
 			}
-			t.Apply(m.join("implements", each.graph, schema.Argument{Name: "interface", Value: schema.Text(r.Name)}))
+			t.Apply(m.join("join__implements", each.graph, schema.Argument{Name: "interface", Value: schema.Text(r.Name)}))
 		}
 	}
 }
 
 // join returns an application of a join directive for a subgraph.
 func (m *merger) join(name string, graph int, arguments ...schema.Argument) *schema.Directive {
-	d := &schema.Directive{Name: "join__" + name, Arguments: make([]schema.Argument, 0, len(arguments)+1)}
+	given := 1
+	for _, a := range arguments {
+		if a.Value != nil {
+			given++
+		}
+	}
+	d := &schema.Directive{Name: name, Arguments: make([]schema.Argument, 0, given)}
 	d.Arguments = append(d.Arguments, schema.Argument{Name: "graph", Value: m.graphValues[graph]})
 	for _, a := range arguments {
 		if a.Value != nil {
@@ -247,11 +253,11 @@ func (m *merger) addJoinTypes(all sources[*schema.Type], t *schema.Type) {
 		interfaceObject := schema.Argument{Name: "isInterfaceObject", Value: when(s.IsInterfaceObject(each.at), yes)}
 		keys := s.Of(&each.at.Node, "key")
 		if len(keys) == 0 {
-			t.Apply(m.join("type", each.graph, interfaceObject))
+			t.Apply(m.join("join__type", each.graph, interfaceObject))
 		}
 		for _, key := range keys {
 			extension := key.Extension != nil || s.Has(&each.at.Node, "extends")
-			t.Apply(m.join("type", each.graph,
+			t.Apply(m.join("join__type", each.graph,
 				schema.Argument{Name: "key", Value: key.Argument("fields")},
 				schema.Argument{Name: "extension", Value: when(extension, yes)},
 				schema.Argument{Name: "resolvable", Value: key.Argument("resolvable")},

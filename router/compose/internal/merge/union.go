@@ -16,7 +16,7 @@ func (m *merger) mergeUnion(all sources[*schema.Type], t *schema.Type) {
 		everywhere := true
 		for _, each := range all {
 			if has(each.at) {
-				t.Apply(m.join("unionMember", each.graph, schema.Argument{Name: "member", Value: schema.Text(r.Name)}))
+				t.Apply(m.join("join__unionMember", each.graph, schema.Argument{Name: "member", Value: schema.Text(r.Name)}))
 			} else {
 				everywhere = false
 			}

@@ -53,7 +53,7 @@ func (w *walk) visitEffects(s *state) []*effect {
 				w.fail(&failure{path: s.path, objects: o, field: f})
 			case w.disagree(path, f, p):
 			case len(w.names(p.reached)) == 1:
-				w.start(&state{f.Named, p.reached, p.labels, w.contextsBelow(o, f.Named), path})
+				w.start(&state{typ: f.Named, at: p.reached, labels: p.labels, contexts: w.contextsBelow(o, f.Named), path: path})
 			default:
 				effects = append(effects, &effect{typ: s.typ, field: f, path: path, contexts: w.contextsBelow(o, f.Named), possibility: p})
 			}
@@ -76,7 +76,7 @@ func (w *walk) attempt(e *effect) bool {
 		if w.follow != nil {
 			inner.follow = func(path *step, labels assignment) { followed = append(followed, possiblePath{path, labels}) }
 		}
-		inner.start(&state{e.field.Named, w.set(at), e.labels, e.contexts, e.path})
+		inner.start(&state{typ: e.field.Named, at: w.set(at), labels: e.labels, contexts: e.contexts, path: e.path})
 		inner.run()
 		for _, d := range inner.disagreements {
 			if !w.compared[d.field] {

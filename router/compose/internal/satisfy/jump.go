@@ -1,6 +1,7 @@
 package satisfy
 
 import (
+	"iter"
 	"slices"
 
 	"souk/router/supergraph"
@@ -134,7 +135,7 @@ func (r *reader) jumps(t *supergraph.Type) []jump {
 	if t == r.model.Query {
 		list = append(list, jump{})
 	}
-	for _, of := range r.enteredAs(t) {
+	for of := range enteredAs(t) {
 		for _, in := range of.In {
 			if of != t && !in.InterfaceObject || len(in.Possible) == 0 {
 				continue
@@ -150,8 +151,17 @@ func (r *reader) jumps(t *supergraph.Type) []jump {
 
 // enteredAs lists the types as which objects of a type can be entities: itself,
 // and its interfaces.
-func (r *reader) enteredAs(t *supergraph.Type) []*supergraph.Type {
-	return append([]*supergraph.Type{t}, t.Interfaces...)
+func enteredAs(t *supergraph.Type) iter.Seq[*supergraph.Type] {
+	return func(yield func(*supergraph.Type) bool) {
+		if !yield(t) {
+			return
+		}
+		for _, i := range t.Interfaces {
+			if !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 func resolvable(in *supergraph.TypeIn) (keys []*supergraph.Key) {

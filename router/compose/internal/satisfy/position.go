@@ -100,7 +100,8 @@ func (s *space) interfaceObject(p position) bool {
 func (s *space) set(positions []position) *set {
 	slices.Sort(positions)
 	positions = slices.Compact(positions)
-	key := make([]byte, 0, 8*len(positions))
+	var few [8 * 8]byte
+	key := few[:0]
 	for _, p := range positions {
 		key = binary.NativeEndian.AppendUint64(key, uint64(p))
 	}

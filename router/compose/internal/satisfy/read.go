@@ -51,13 +51,13 @@ func newReader(m *supergraph.Model, steps int) *reader {
 // field returns the positions that a field of the objects leads to; none if no
 // subgraph resolves it.
 func (r *reader) field(o objects, name string) *set {
-	var reached []position
+	reached := make([]position, 0, len(o.known.positions))
 	for _, p := range o.known.positions {
 		if to, ok := r.direct(p, name, o.labels); ok {
 			reached = append(reached, to)
 		}
 	}
-	for _, of := range r.enteredAs(o.typ) {
+	for of := range enteredAs(o.typ) {
 		f := of.Field(name)
 		if f == nil {
 			continue

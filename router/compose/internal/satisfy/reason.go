@@ -52,7 +52,7 @@ func (r *reader) fieldReason(f *failure, g *supergraph.Subgraph) string {
 	o, field := f.objects, f.field
 	here := slices.ContainsFunc(o.known.positions, func(p position) bool { return r.subgraph(p) == g })
 	name := o.typ.Name + "." + field.Name
-	for _, t := range r.enteredAs(o.typ) {
+	for t := range enteredAs(o.typ) {
 		declared, typ := t.Field(field.Name), t.InSubgraph(g)
 		if typ == nil || declared == nil || t != o.typ && !typ.InterfaceObject {
 			continue

@@ -38,6 +38,9 @@ type state struct {
 	labels   assignment
 	contexts contexts
 	path     *step
+	// reached are the objects, once the state is visited, with the positions that entity
+	// jumps lead to.
+	reached objects
 }
 
 // A step is the end of a path of the API schema: a field of the objects before, or
@@ -104,6 +107,7 @@ func (w *walk) visit(s *state) {
 	}
 	w.arrivals.add(s.typ, s.at)
 	o := w.reach(s.typ, s.at, s.labels, s.contexts)
+	s.reached = o
 	v := &visit{labels: s.labels, contexts: s.contexts, known: o.known}
 	if s.typ.Abstract() {
 		v.members = w.members(s)
@@ -192,38 +196,49 @@ func visibleType(t *supergraph.Type) bool {
 	return !t.Inaccessible && (len(t.Fields) == 0 || slices.ContainsFunc(t.Fields, func(f *supergraph.Field) bool { return !f.Inaccessible }))
 }
 
+// objects are the objects of a state, if labels are as assigned.
+func (w *walk) objects(s *state, labels assignment) objects {
+	if len(w.model.Labels) == 0 && s.reached.typ != nil {
+		return s.reached
+	}
+	return w.reach(s.typ, s.at, labels, s.contexts)
+}
+
 // visitType narrows the objects of an abstract type to one object type.
 func (w *walk) visitType(s *state, t *supergraph.Type) {
 	path := &step{before: s.path, on: t}
 	for _, p := range w.possibilities(s.labels, func(labels assignment) *set {
-		return w.cast(w.reach(s.typ, s.at, labels, s.contexts), t)
+		return w.cast(w.objects(s, labels), t)
 	}) {
 		if len(p.reached.positions) == 0 {
-			w.fail(&failure{path: s.path, objects: w.reach(s.typ, s.at, p.labels, s.contexts), on: t})
+			w.fail(&failure{path: s.path, objects: w.objects(s, p.labels), on: t})
 			continue
 		}
-		w.start(&state{t, p.reached, p.labels, s.contexts, path})
+		w.start(&state{typ: t, at: p.reached, labels: p.labels, contexts: s.contexts, path: path})
 	}
 }
 
 // visitField follows a field of an object type.
 func (w *walk) visitField(s *state, f *supergraph.Field) {
-	path := &step{before: s.path, field: f}
 	for _, p := range w.possibilities(s.labels, func(labels assignment) *set {
-		return w.field(w.reach(s.typ, s.at, labels, s.contexts), f.Name)
+		return w.field(w.objects(s, labels), f.Name)
 	}) {
-		o := w.reach(s.typ, s.at, p.labels, s.contexts)
+		o := w.objects(s, p.labels)
 		if len(p.reached.positions) == 0 {
 			w.fail(&failure{path: s.path, objects: o, field: f})
 			continue
 		}
 		if w.follow != nil {
-			w.follow(path, p.labels)
+			w.follow(&step{before: s.path, field: f}, p.labels)
 		}
-		if !f.Named.Composite() || w.disagree(path, f, p) {
+		if !f.Named.Composite() {
 			continue
 		}
-		w.start(&state{f.Named, p.reached, p.labels, w.contextsBelow(o, f.Named), path})
+		path := &step{before: s.path, field: f}
+		if w.disagree(path, f, p) {
+			continue
+		}
+		w.start(&state{typ: f.Named, at: p.reached, labels: p.labels, contexts: w.contextsBelow(o, f.Named), path: path})
 	}
 }
 

@@ -8,14 +8,26 @@ import (
 // Print returns the schema as Apollo's composition prints it: the schema, then
 // directives and types in the order of their names.
 func (s *Schema) Print() string {
-	return s.PrintWith(func(t *Type) string { return s.PrintType(t) })
+	return s.PrintWith(nil)
 }
 
 // PrintType returns one type as Print prints it.
-func (s *Schema) PrintType(t *Type) string {
+func (s *Schema) PrintType(t *Type) string { return s.PrintTypes([]*Type{t})[0] }
+
+// PrintTypes returns each of some types as Print prints it. The texts share memory.
+func (s *Schema) PrintTypes(types []*Type) []string {
 	p := &printer{schema: s}
-	p.typ(t)
-	return p.String()
+	ends := make([]int, len(types))
+	for i, t := range types {
+		p.typ(t)
+		ends[i] = p.Len()
+	}
+	all, start := p.String(), 0
+	texts := make([]string, len(types))
+	for i, end := range ends {
+		texts[i], start = all[start:end], end
+	}
+	return texts
 }
 
 // WritesValues reports whether PrintType writes values of types that the schema defines
@@ -47,7 +59,7 @@ func (s *Schema) PrintDirective(d *Definition) string {
 	return p.String()
 }
 
-// PrintWith is Print with a function that prints each type.
+// PrintWith is Print with a function that prints each type, unless it is nil.
 func (s *Schema) PrintWith(print func(*Type) string) string {
 	p := &printer{schema: s}
 	p.Grow(averageType * len(s.Types))
@@ -62,7 +74,11 @@ func (s *Schema) PrintWith(print func(*Type) string) string {
 	slices.SortStableFunc(types, func(a, b *Type) int { return CompareNames(a.Name, b.Name) })
 	for _, t := range types {
 		p.gap()
-		p.WriteString(print(t))
+		if print == nil {
+			p.typ(t)
+		} else {
+			p.WriteString(print(t))
+		}
 	}
 	return p.String()
 }
@@ -133,9 +149,11 @@ func (p *printer) typ(t *Type) {
 		p.open(t)
 		for i, f := range t.Fields {
 			p.description(&f.Node, "  ", i == 0)
-			p.WriteString("  " + f.Name)
+			p.WriteString("  ")
+			p.WriteString(f.Name)
 			p.arguments(f.Arguments, "  ")
-			p.WriteString(": " + f.Type.String())
+			p.WriteString(": ")
+			f.Type.write(&p.Builder)
 			if f.Default != nil {
 				p.WriteString(" = ")
 				f.Default.Write(&p.Builder, f.Type, p.schema)
@@ -198,7 +216,9 @@ func (p *printer) arguments(list []*Field, indent string) {
 }
 
 func (p *printer) argument(a *Field) {
-	p.WriteString(a.Name + ": " + a.Type.String())
+	p.WriteString(a.Name)
+	p.WriteString(": ")
+	a.Type.write(&p.Builder)
 	if a.Default != nil {
 		p.WriteString(" = ")
 		a.Default.Write(&p.Builder, a.Type, p.schema)
@@ -231,14 +251,17 @@ func (d *Directive) Print(s *Schema) string {
 }
 
 func (d *Directive) write(b *strings.Builder, s *Schema) {
-	b.WriteString("@" + d.Name)
+	b.WriteByte('@')
+	b.WriteString(d.Name)
 	definition := s.Directive(d.Name)
 	separator := "("
 	for _, a := range d.Arguments {
 		if a.Value == nil {
 			continue
 		}
-		b.WriteString(separator + a.Name + ": ")
+		b.WriteString(separator)
+		b.WriteString(a.Name)
+		b.WriteString(": ")
 		separator = ", "
 		a.Value.Write(b, definition.argumentType(a.Name), s)
 	}

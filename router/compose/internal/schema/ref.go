@@ -41,6 +41,20 @@ func (r *Ref) String() string {
 	return text
 }
 
+// write appends what String returns.
+func (r *Ref) write(b *strings.Builder) {
+	if r.Of != nil {
+		b.WriteByte('[')
+		r.Of.write(b)
+		b.WriteByte(']')
+	} else {
+		b.WriteString(r.Name)
+	}
+	if r.NonNull {
+		b.WriteByte('!')
+	}
+}
+
 // Same reports whether two references are the same type by name.
 func (r *Ref) Same(other *Ref) bool {
 	if r.NonNull != other.NonNull || r.Name != other.Name {

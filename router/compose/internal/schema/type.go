@@ -107,7 +107,9 @@ type Type struct {
 	Values     []*EnumValue
 	Extensions []*Extension
 
-	fields map[string]*Field // built when there are many
+	fields map[string]*Field     // built when there are many
+	values map[string]*EnumValue // built when there are many
+	spare  []Field               // room for fields to add
 }
 
 // An Extension is an `extend` of a type.
@@ -148,7 +150,8 @@ func (t *Type) IsOutput() bool { return t.Kind != Input }
 // IsInput reports whether an argument may have the type.
 func (t *Type) IsInput() bool { return t.Kind == Scalar || t.Kind == Enum || t.Kind == Input }
 
-const manyFields = 12
+// many is the number of fields or values from which they are found by an index.
+const many = 12
 
 // Field returns the field, or nil.
 func (t *Type) Field(name string) *Field {
@@ -158,14 +161,23 @@ func (t *Type) Field(name string) *Field {
 	return find(t.Fields, name)
 }
 
+// GrowFields makes room for n more fields.
+func (t *Type) GrowFields(n int) {
+	t.spare, t.Fields = make([]Field, n), slices.Grow(t.Fields, n)
+}
+
 // AddField adds a field.
 func (t *Type) AddField(name string) *Field {
-	f := &Field{Parent: t}
-	f.Name, f.role, f.Owner = name, roleField, &t.Node
+	if len(t.spare) == 0 {
+		t.spare = make([]Field, 1)
+	}
+	f := &t.spare[0]
+	t.spare = t.spare[1:]
+	f.Parent, f.Name, f.role, f.Owner = t, name, roleField, &t.Node
 	t.Fields = append(t.Fields, f)
 	if t.fields != nil {
 		t.fields[name] = f
-	} else if len(t.Fields) > manyFields {
+	} else if len(t.Fields) > many {
 		t.fields = map[string]*Field{}
 		for _, each := range t.Fields {
 			t.fields[each.Name] = each
@@ -184,6 +196,9 @@ func (t *Type) RemoveField(f *Field) {
 
 // Value returns the value of an enum, or nil.
 func (t *Type) Value(name string) *EnumValue {
+	if t.values != nil {
+		return t.values[name]
+	}
 	for _, v := range t.Values {
 		if v.Name == name {
 			return v
@@ -197,7 +212,23 @@ func (t *Type) AddValue(name string) *EnumValue {
 	v := &EnumValue{}
 	v.Name, v.role, v.Owner = name, roleValue, &t.Node
 	t.Values = append(t.Values, v)
+	if t.values != nil {
+		t.values[name] = v
+	} else if len(t.Values) > many {
+		t.values = map[string]*EnumValue{}
+		for _, each := range t.Values {
+			t.values[each.Name] = each
+		}
+	}
 	return v
+}
+
+// RemoveValue removes a value of an enum.
+func (t *Type) RemoveValue(v *EnumValue) {
+	t.Values = slices.DeleteFunc(slices.Clone(t.Values), func(other *EnumValue) bool { return other == v })
+	if t.values != nil {
+		delete(t.values, v.Name)
+	}
 }
 
 // Implements reports whether the type declares that it implements an interface.

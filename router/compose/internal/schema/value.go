@@ -204,7 +204,7 @@ func (v *Value) Write(b *strings.Builder, ref *Ref, types Types) {
 	case !v.IsText(), typ.hasValue(v.Raw), typ.isIntegerID(v.Raw):
 		b.WriteString(v.Raw)
 	default:
-		b.WriteString(quote(v.Raw))
+		writeQuoted(b, v.Raw)
 	}
 }
 
@@ -260,11 +260,18 @@ func integer(s string) bool {
 	return strings.Trim(digits, "0123456789") == ""
 }
 
-// quote returns a string literal, as JSON escapes it.
-func quote(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r >= 0x7f }) {
-		return `"` + s + `"`
+// writeQuoted writes a string literal, as JSON escapes it.
+func writeQuoted(b *strings.Builder, s string) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r >= 0x7f }) {
+		b.WriteString(escaped(s))
+		return
 	}
+	b.WriteByte('"')
+	b.WriteString(s)
+	b.WriteByte('"')
+}
+
+func escaped(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

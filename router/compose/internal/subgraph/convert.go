@@ -13,6 +13,9 @@ import (
 func directive(d *ast.Directive, of *schema.Extension) *schema.Directive {
 	applied := &schema.Directive{Name: d.Name, Extension: of, Position: position(d.Position)}
 	applied.Position.Column-- // of the @
+	if len(d.Arguments) > 0 {
+		applied.Arguments = make([]schema.Argument, 0, len(d.Arguments))
+	}
 	for _, a := range d.Arguments {
 		applied.Arguments = slices.DeleteFunc(applied.Arguments, func(before schema.Argument) bool { return before.Name == a.Name })
 		applied.Arguments = append(applied.Arguments, schema.Argument{Name: a.Name, Value: value(a.Value)})

@@ -31,6 +31,7 @@ func (b *builder) fill(d *ast.Definition, extends bool) {
 			b.member(t, &schema.Reference{Name: name, Extension: of, Position: at})
 		}
 	case ast.Object, ast.Interface:
+		t.GrowFields(len(d.Fields))
 		for _, f := range d.Fields {
 			b.outputField(t, f, of)
 		}
