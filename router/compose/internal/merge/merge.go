@@ -39,6 +39,7 @@ func newMerger(subgraphs []*subgraph.Subgraph) *merger {
 		merged:    map[string]*mergedDirective{},
 		joined:    map[string]bool{},
 		enums:     map[string]*enumUse{},
+		bareJoins: map[string][]*schema.Directive{},
 		memory:    &Memory{subgraphs: subgraphs, types: map[string]*merging{}},
 	}
 	for _, s := range subgraphs {
@@ -64,9 +65,10 @@ func (m *merger) result() *Result { return &Result{m.super, m.hints, m.memory} }
 // A merger merges subgraphs.
 type merger struct {
 	subgraphs   []*subgraph.Subgraph
-	names       []string        // of the subgraphs
-	graphs      []string        // of the subgraphs in the enum join__Graph
-	graphValues []*schema.Value // of the enum
+	names       []string                       // of the subgraphs
+	graphs      []string                       // of the subgraphs in the enum join__Graph
+	graphValues []*schema.Value                // of the enum
+	bareJoins   map[string][]*schema.Directive // join directives without more arguments, by subgraph
 	super       *schema.Schema
 	errors      []*report.Error
 	hints       []*report.Hint

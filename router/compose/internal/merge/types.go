@@ -160,12 +160,21 @@ func (m *merger) mergeImplements(t *schema.Type) {
 	}
 }
 
-// join returns an application of a join directive for a subgraph.
+// join returns an application of a join directive for a subgraph. Those without more
+// arguments are the same value: most fields have one, and nothing changes it.
 func (m *merger) join(name string, graph int, arguments ...schema.Argument) *schema.Directive {
 	given := 1
 	for _, a := range arguments {
 		if a.Value != nil {
 			given++
+		}
+	}
+	if given == 1 {
+		if m.bareJoins[name] == nil {
+			m.bareJoins[name] = make([]*schema.Directive, len(m.graphValues))
+		}
+		if d := m.bareJoins[name][graph]; d != nil {
+			return d
 		}
 	}
 	d := &schema.Directive{Name: name, Arguments: make([]schema.Argument, 0, given)}
@@ -174,6 +183,9 @@ func (m *merger) join(name string, graph int, arguments ...schema.Argument) *sch
 		if a.Value != nil {
 			d.Arguments = append(d.Arguments, a)
 		}
+	}
+	if given == 1 {
+		m.bareJoins[name][graph] = d
 	}
 	return d
 }

@@ -10,7 +10,7 @@ import (
 // Document returns the schema as the parser library reads what Print returns. It has
 // no positions.
 func (s *Schema) Document() *ast.SchemaDocument {
-	c := &converter{schema: s, position: &ast.Position{Src: &ast.Source{Name: "supergraph"}}}
+	c := &converter{schema: s, position: &ast.Position{Src: &ast.Source{Name: "supergraph"}}, bare: map[*Directive]*ast.Directive{}}
 	doc := &ast.SchemaDocument{Position: c.position}
 	definition := &ast.SchemaDefinition{Description: s.Description, Directives: c.applied(s.Applied), Position: c.position}
 	for operation, root := range s.Roots {
@@ -37,6 +37,8 @@ func (s *Schema) Document() *ast.SchemaDocument {
 type converter struct {
 	schema   *Schema
 	position *ast.Position // shared by all nodes
+	// bare are join directives that only name a subgraph, which many elements share.
+	bare map[*Directive]*ast.Directive
 
 	fields     slab[ast.FieldDefinition]
 	types      slab[ast.Type]
@@ -114,6 +116,10 @@ func (c *converter) applied(list []*Directive) ast.DirectiveList {
 	}
 	to := make(ast.DirectiveList, 0, len(list))
 	for _, d := range list {
+		if known := c.bare[d]; known != nil {
+			to = append(to, known)
+			continue
+		}
 		applied := c.directives.of(ast.Directive{Name: d.Name, Position: c.position, Arguments: make(ast.ArgumentList, 0, len(d.Arguments))})
 		definition := c.schema.Directive(d.Name)
 		for _, a := range d.Arguments {
@@ -122,6 +128,9 @@ func (c *converter) applied(list []*Directive) ast.DirectiveList {
 					Name: a.Name, Value: c.value(a.Value, definition.argumentType(a.Name)), Position: c.position,
 				}))
 			}
+		}
+		if len(d.Arguments) == 1 && d.Arguments[0].Name == "graph" {
+			c.bare[d] = applied
 		}
 		to = append(to, applied)
 	}
