@@ -250,11 +250,9 @@ func (b *builder) applied(list ast.DirectiveList, of *schema.Extension) []*schem
 	all := make([]*schema.Directive, 0, len(list))
 	for _, d := range list {
 		if b.schema.Directive(d.Name) == nil {
-			b.invalid(directive(d, of).Position, "Directive @%s is not defined.%s", d.Name, b.unknownDirective(d.Name))
-			b.suggest("Correct the name, define the directive, or import it with @link.")
-			if d.Name == "oneOf" {
-				b.suggest("Add to the SDL: directive @oneOf on INPUT_OBJECT")
-			}
+			reason, suggestion := b.unknownDirective(d.Name)
+			b.invalid(directive(d, of).Position, "Directive @%s is not defined.%s", d.Name, reason)
+			b.suggest(suggestion)
 			continue
 		}
 		all = append(all, directive(d, of))

@@ -262,27 +262,31 @@ func (b *builder) expand() {
 	}
 }
 
-// unknownDirective returns what to do about a directive that is not defined.
-func (b *builder) unknownDirective(name string) string {
+// unknownDirective returns why a directive is not defined, if that is known, and what to
+// do about it.
+func (b *builder) unknownDirective(name string) (reason, suggestion string) {
+	suggestion = "Correct the name, define the directive, or import it with @link."
 	var names []string
 	for _, d := range b.schema.Directives {
 		names = append(names, d.Name)
 	}
 	if name == "oneOf" {
-		return " Composition knows it only if the subgraph defines it."
+		return " Composition knows it only if the subgraph defines it.", "Add to the SDL: directive @oneOf on INPUT_OBJECT"
 	}
 	if similar := report.DidYouMean(name, names); similar != "" {
-		return similar
+		return similar, suggestion
 	}
 	if KnownSpec(specURL("federation", 2, latestFederation)).Directive(name) == nil {
-		return ""
+		return "", suggestion
 	}
 	f := b.links.Find(federationIdentity)
 	switch {
 	case f == nil:
-		return fmt.Sprintf(" It is a directive of Federation 2; link https://specs.apollo.dev/federation/v2.%d to use it.", latestFederation)
+		return fmt.Sprintf(" It is a directive of Federation 2; link https://specs.apollo.dev/federation/v2.%d to use it.", latestFederation),
+			fmt.Sprintf("Add to the SDL: extend schema @link(url: \"https://specs.apollo.dev/federation/v2.%d\", import: [%q])", latestFederation, "@"+name)
 	case strings.HasPrefix(f.DirectiveName(name), f.Alias+"__"):
-		return fmt.Sprintf(" Add %q to the import of the @link to Federation, or write @%s.", "@"+name, f.DirectiveName(name))
+		return fmt.Sprintf(" Add %q to the import of the @link to Federation, or write @%s.", "@"+name, f.DirectiveName(name)),
+			"Import the directive, or write it with the prefix."
 	}
-	return fmt.Sprintf(" It is imported as @%s.", f.DirectiveName(name))
+	return fmt.Sprintf(" It is imported as @%s.", f.DirectiveName(name)), "Use the name of the import."
 }
