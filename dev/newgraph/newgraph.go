@@ -39,6 +39,9 @@ func ParseSubgraph(text string) (Subgraph, error) {
 	}
 	s := Subgraph{Name: name, URL: rest}
 	if file, at, given := strings.Cut(rest, ","); given {
+		if file == "" {
+			return Subgraph{}, fmt.Errorf("%q names no file before the comma; write %s=%s if the running subgraph has the schema; %s", text, name, at, form)
+		}
 		s.File, s.URL = file, at
 	}
 	if err := errors.Join(CheckName(s.Name), CheckURL(s.URL), CheckFile(s.File)); err != nil {
