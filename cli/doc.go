@@ -9,7 +9,7 @@
 // config.go (with convert.go, which converts the configuration of other routers), lint.go, subgraph.go, plan.go, debug.go, top.go, service.go and payment.go for the services of the store, events.go for their dead
 // letters, sample.go to fill them, and replay.go for the order service. check.go is what
 // commands have in common: JSON and exit statuses. usage.go says what is wrong with flags and
-// arguments, and screen.go keeps text of other servers from controlling the terminal. complete.go has the values that shells
+// arguments, shell.go quotes words of commands that are printed, and screen.go keeps text of other servers from controlling the terminal. complete.go has the values that shells
 // complete. main.go handles signals and exit status,
 // options.go the options.
 package cli

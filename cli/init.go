@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -72,10 +73,13 @@ func newInit() *cobra.Command {
 
 // enter returns the command that enters a directory.
 func enter(dir string) string {
-	if dir == "." {
+	if filepath.Clean(dir) == "." {
 		return ""
 	}
-	return "cd " + dir + " && "
+	if strings.HasPrefix(dir, "-") { // which cd would read as a flag, or as the last directory
+		dir = "./" + dir
+	}
+	return "cd " + shellWord(dir) + " && "
 }
 
 // askGraph asks for the subgraphs on the terminal.

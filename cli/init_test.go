@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,6 +118,24 @@ func TestInitOverwritesOnlyWithForce(t *testing.T) {
 		`there is no terminal to ask on; name the subgraphs with --subgraph name=URL`: {},
 	} {
 		souk(t, nil, append([]string{"init", t.TempDir()}, args...)...).refuses(t, want)
+	}
+}
+
+// The command that souk init prints enters the directory whatever its name is: a shell runs it.
+func TestInitPrintsACommandThatEntersTheDirectory(t *testing.T) {
+	for _, name := range []string{"shop", "my shop", "it's", `a"b`, "$HOME", "-x", "-", "~root", "a;b", "*", "a\\b", ".", "./", "-a b"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			told := soukIn(t, dir, nil, "init", "--subgraph", "a=http://localhost:1", "--", name).done(t)
+			lines := strings.Split(strings.TrimSpace(told), "\n")
+			printed := strings.TrimSpace(lines[len(lines)-1])
+			command, _, _ := strings.Cut(printed, "souk dev --config supergraph.yaml")
+			sh := exec.Command("sh", "-c", command+"ls supergraph.yaml")
+			sh.Dir = dir
+			if out, err := sh.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v: %s", printed, err, out)
+			}
+		})
 	}
 }
 

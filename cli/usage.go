@@ -135,7 +135,7 @@ func fileFlag(cmd *cobra.Command, file string) string {
 	if cmd.Flags().Lookup(name) == nil {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean --%s %s?", name, file)
+	return fmt.Sprintf("; did you mean --%s %s?", name, shellWord(file))
 }
 
 // arguments returns the names of the arguments in the usage of a command.
