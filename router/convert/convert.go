@@ -220,15 +220,21 @@ var anyReference = regexp.MustCompile(`\$\{([^}]*)\}`)
 // expandable reports whether this router expands the references in a value: it has only those
 // to the environment.
 func (c *conversion) expandable(n *node, values ...string) bool {
+	var others []string
 	for _, v := range values {
 		for _, match := range anyReference.FindAllStringSubmatch(v, -1) {
-			if !strings.HasPrefix(match[1], "env.") {
-				c.note(n, None, "", "%s is not expanded: put the value into a variable, and write ${env.NAME}", match[0])
-				return false
+			if !strings.HasPrefix(match[1], "env.") && !slices.Contains(others, match[0]) {
+				others = append(others, match[0])
 			}
 		}
 	}
-	return true
+	if len(others) == 1 {
+		c.note(n, None, "", "%s is not expanded: put the value into a variable, and write ${env.NAME}", others[0])
+	}
+	if len(others) > 1 {
+		c.note(n, None, "", "%s are not expanded: put the values into variables, and write ${env.NAME}", strings.Join(others, " and "))
+	}
+	return len(others) == 0
 }
 
 // set sets a key of the result, unless another key of the input has set it.

@@ -234,3 +234,20 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+// Every reference that is not expanded is named, also if a value has several.
+func TestReferencesThatAreNotExpandedAreNamed(t *testing.T) {
+	for value, want := range map[string]string{
+		"${file.a}":                     "${file.a} is not expanded: put the value into a variable, and write ${env.NAME}",
+		"${file.a}:${env.B}${file.b}":   "${file.a} and ${file.b} are not expanded: put the values into variables, and write ${env.NAME}",
+		"${file.a}${file.a}${env.A:-x}": "${file.a} is not expanded: put the value into a variable, and write ${env.NAME}",
+	} {
+		r, err := Convert([]byte("supergraph: {listen: '"+value+"'}\n"), "apollo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost := r.Lost(); len(lost) != 1 || lost[0].Note != want {
+			t.Errorf("%s: got %v", value, lost)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package yamlfile
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"reflect"
@@ -34,7 +35,10 @@ type Options struct {
 // A map of structs may also be written as a list if the struct has a field with the tag
 // `list:"key"`. That field then is the key of each entry.
 func Decode(data []byte, v any, o Options) (*Source, Errors) {
-	d := &decoder{Options: o, source: &Source{file: o.File, places: map[string]place{}}, anchors: map[string]ast.Node{}}
+	d := &decoder{
+		Options: o, source: &Source{file: o.File, places: map[string]place{}}, anchors: map[string]ast.Node{},
+		lines: strings.Split(string(bytes.TrimPrefix(data, byteOrderMark)), "\n"),
+	}
 	document, err := Document(data)
 	if err != nil {
 		e := located(o.File, err)
@@ -54,6 +58,7 @@ type decoder struct {
 	source   *Source
 	problems Errors
 	anchors  map[string]ast.Node
+	lines    []string // of the document
 	depth    int
 	entry    bool // the next block is an entry of a list that is decoded into a map
 }
@@ -68,13 +73,23 @@ func (d *decoder) fail(t *token.Token, path, format string, args ...any) {
 	d.report(t, format, args...)
 }
 
+// failAt is like fail for a problem at a position.
+func (d *decoder) failAt(at place, path, format string, args ...any) {
+	d.source.unread = append(d.source.unread, path)
+	d.reportAt(at, format, args...)
+}
+
 // report adds a problem that concerns no value.
 func (d *decoder) report(t *token.Token, format string, args ...any) {
-	e := &Error{File: d.source.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
+	at := place{1, 1}
 	if t != nil && t.Position != nil {
-		e.Line, e.Column = t.Position.Line, t.Position.Column
+		at = place{t.Position.Line, t.Position.Column}
 	}
-	d.problems = append(d.problems, e)
+	d.reportAt(at, format, args...)
+}
+
+func (d *decoder) reportAt(at place, format string, args ...any) {
+	d.problems = append(d.problems, &Error{File: d.source.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
 }
 
 // value decodes a node into v. A null node leaves the default in place. pattern is the path

@@ -2,6 +2,6 @@
 // router and that of a composition. All problems of a file are reported at once, each with
 // its line and column. An unknown key is a problem, and environment variables are expanded in values.
 //
-// The hub is decode.go. document.go parses the one document of a file, scalar.go decodes single values and expands references, error.go
-// has the problems, and source.go the positions of keys.
+// The hub is decode.go. document.go parses the one document of a file, scalar.go decodes single values and
+// expands references, whose positions position.go finds, error.go has the problems, and source.go the positions of keys.
 package yamlfile

@@ -2,6 +2,7 @@ package yamlfile_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"souk/router/internal/yamlfile"
@@ -52,5 +53,37 @@ func TestReferencesAreExpandedOnlyInValues(t *testing.T) {
 	const want = "3:3: m has a key with ${env.SET}, which is expanded only in values; write the key itself"
 	if got != want || v.M["x"] != "set" || v.M["set"] != "" {
 		t.Errorf("got %q and %v, want %q", got, v.M, want)
+	}
+}
+
+// Every reference without a value is reported, at its position.
+func TestEveryReferenceIsReportedAtItsPosition(t *testing.T) {
+	const why = "a uses the environment variable %[1]s, which is not set; set it, or write ${env.%[1]s:-default} to provide a default"
+	type at struct {
+		place, name string
+	}
+	for text, want := range map[string][]at{
+		"a: http://${env.X}:${env.Y}\n":                               {{"1:11", "X"}, {"1:20", "Y"}},
+		"a: '${env.X}:${env.Y}'\n":                                    {{"1:4", "X"}, {"1:14", "Y"}},
+		"a: ${env.X}${env.SET}${env.X}\n":                             {{"1:4", "X"}, {"1:22", "X"}},
+		"a: \"\u00e9 ${env.X} ${env.Z:-z} ${env.Y}\"\n":               {{"1:7", "X"}, {"1:28", "Y"}},
+		"a: 'it''s ${env.X}'\n":                                       {{"1:11", "X"}},
+		"b: 1\na: |\n\n  x ${env.X}\n    y ${env.Y}\nm: {z: y}\n":     {{"4:5", "X"}, {"5:7", "Y"}},
+		"a: >- # ${env.Q}\n  x\n  ${env.X}\n  ${env.Y}\nb: x\n":       {{"3:3", "X"}, {"4:3", "Y"}},
+		"a: x\n  ${env.X}\n  ${env.Y}\nb: z\n":                        {{"2:3", "X"}, {"3:3", "Y"}},
+		"a: &x ${env.X}\nb: 1\n":                                      {{"1:7", "X"}},
+		"m: {b: 1}\na: \"\\x24{env.X}\"\nb: \"${env.SET} ${env.X\"\n": {{"2:4", "X"}},
+		"\ufeffa: ${env.X}\r\nb: 2\r\n":                               {{"1:4", "X"}},
+		"\n\na:\n  ${env.X}/${env.Y}\n":                               {{"4:3", "X"}, {"4:12", "Y"}},
+	} {
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			var lines []string
+			for _, w := range want {
+				lines = append(lines, w.place+": "+fmt.Sprintf(why, w.name))
+			}
+			if _, got := decode(text); got != strings.Join(lines, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", got, strings.Join(lines, "\n"))
+			}
+		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 )
 
 // scalar decodes a string, number, duration or boolean into v. Except for strings
@@ -20,7 +19,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		d.fail(n.GetToken(), path, "%s is %s; it must be %s", path, shown(n), wanted(v.Type()))
 		return
 	}
-	expanded, ok := d.expand(text, n.GetToken(), path)
+	expanded, ok := d.expand(text, n, path)
 	if !ok {
 		return
 	}
@@ -88,34 +87,43 @@ func scalarText(n ast.Node) (text string, quoted, ok bool) {
 // A reference is the text of ${env.NAME}, ${env.NAME:-default} or ${file.PATH}.
 var reference = regexp.MustCompile(`\$\{(?:env\.([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?|file\.([^}]+))\}`)
 
-// expand puts environment variables and files into a text.
-func (d *decoder) expand(text string, t *token.Token, path string) (string, bool) {
-	problem := ""
+// expand puts environment variables and files into a text. It reports every reference that has
+// no value, at its position.
+func (d *decoder) expand(text string, n ast.Node, path string) (string, bool) {
+	at, ok := d.references(n), true
 	expanded := reference.ReplaceAllStringFunc(text, func(ref string) string {
-		part := reference.FindStringSubmatch(ref)
-		name, optional, otherwise, file := part[1], part[2] != "", part[3], part[4]
-		if file != "" {
-			if d.ReadFile == nil {
-				return ref
-			}
-			contents, err := d.ReadFile(file)
-			if err != nil {
-				problem = fmt.Sprintf("%s uses the file %s: %v", path, file, err)
-			}
-			return contents
+		place := at.next(ref)
+		value, problem := d.resolve(ref)
+		if problem != "" {
+			ok = false
+			d.failAt(place, path, "%s uses %s", path, problem)
 		}
-		if v, ok := d.Lookup(name); ok && (v != "" || !optional) {
-			return v
-		}
-		if !optional {
-			problem = fmt.Sprintf("%s uses the environment variable %s, which is not set; set it, or write ${env.%s:-default} to provide a default", path, name, name)
-		}
-		return otherwise
+		return value
 	})
-	if problem != "" {
-		d.fail(t, path, "%s", problem)
+	return expanded, ok
+}
+
+// resolve returns the value of a reference, or why it has none.
+func (d *decoder) resolve(ref string) (value, problem string) {
+	part := reference.FindStringSubmatch(ref)
+	name, optional, otherwise, file := part[1], part[2] != "", part[3], part[4]
+	switch {
+	case file != "" && d.ReadFile == nil:
+		return ref, ""
+	case file != "":
+		contents, err := d.ReadFile(file)
+		if err != nil {
+			problem = fmt.Sprintf("the file %s: %v", file, err)
+		}
+		return contents, problem
 	}
-	return expanded, problem == ""
+	if v, ok := d.Lookup(name); ok && (v != "" || !optional) {
+		return v, ""
+	}
+	if !optional {
+		problem = fmt.Sprintf("the environment variable %s, which is not set; set it, or write ${env.%s:-default} to provide a default", name, name)
+	}
+	return otherwise, problem
 }
 
 // shown describes a node that has the wrong type, for messages.
