@@ -7,7 +7,7 @@ const emptyValue = "it is empty: the default applies"
 // others reports the keys of a map that a rule does not read.
 func (c *conversion) others(n *node, why string, read ...string) {
 	for _, child := range n.children {
-		if !slices.Contains(read, child.key) && !child.isNull {
+		if !slices.Contains(read, child.key) && !child.hollow() {
 			c.note(child, None, "", "%s", why)
 		}
 	}
@@ -38,6 +38,9 @@ func (c *conversion) sweep(n *node, noted bool) {
 	}
 }
 
+// offValue is said about what is in a section that is not enabled.
+const offValue = "it is in a section that is not enabled"
+
 // A toggle says whether a section of a configuration is enabled.
 type toggle struct {
 	key string // below the section
@@ -56,6 +59,12 @@ func (c *conversion) disabled(n *node) bool {
 	return key.is(t.off) || t.absent && (key == nil || key.isNull)
 }
 
+// ineffective reports whether a section is not enabled, also one whose keys are converted
+// nevertheless, with the one that disables it.
+func (c *conversion) ineffective(n *node, rules *trie) bool {
+	return c.disabled(n) || rules != nil && rules.next["enabled"] != nil && n.get("enabled").is("false")
+}
+
 // idle is for a section that is not enabled: nothing in it has an effect. Keys that are not
 // known are reported nevertheless: one may be a misspelt switch.
 func (c *conversion) idle(n *node, rules *trie) {
@@ -66,7 +75,7 @@ func (c *conversion) idle(n *node, rules *trie) {
 		case next.rule == nil && child.isMap:
 			c.idle(child, next)
 		default:
-			c.note(child, Converted, "", "it is in a section that is not enabled")
+			c.note(child, Converted, "", "%s", offValue)
 		}
 	}
 }

@@ -94,8 +94,8 @@ func apollo() *source {
 		"demand_control.strategy.static_estimated.max":              to("demand_control.max"),
 		"demand_control.strategy.static_estimated.actual_cost_mode": minor(none("the actual cost is counted in the response")),
 		"demand_control.strategy.static_estimated.subgraph":         none("costs are limited for the whole operation"),
-		"rhai":                                   none("scripts are not run: " + useHook),
-		"plugins":                                none("plugins of Apollo Router do not run here: " + useHook),
+		"rhai":                                   nonePresent("scripts are not run: " + useHook),
+		"plugins":                                noneNamed("plugins of Apollo Router do not run here: " + useHook),
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
 		"tls.supergraph":                         none(noTLS),
 		"tls.subgraph":                           none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
@@ -141,7 +141,13 @@ func apollo() *source {
 			"supergraph.introspection", "supergraph.redact_query_validation_errors", "supergraph.strict_variable_validation", "traffic_shaping.router", "traffic_shaping.all.global_rate_limit", "traffic_shaping.subgraphs.*.global_rate_limit",
 			"server.http", "subscription.max_opened_subscriptions", "subscription.queue_capacity", "batching.maximum_size",
 		},
-		switches: map[string]toggle{"persisted_queries": {key: "enabled", off: "false"}, "subscription": {key: "enabled", off: "false"}},
+		switches: map[string]toggle{
+			"persisted_queries":      {key: "enabled", off: "false"},
+			"subscription":           {key: "enabled", off: "false"},
+			"preview_entity_cache":   {key: "enabled", off: "false"},
+			"preview_response_cache": {key: "enabled", off: "false"},
+			"response_cache":         {key: "enabled", off: "false"},
+		},
 		finish: func(c *conversion) {
 			if section := c.root.get("subscription"); section == nil || section.get("enabled").is("false") {
 				c.fallback("false", "subscriptions", "enabled")

@@ -167,6 +167,9 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 		if any {
 			found = append(slices.Clone(names), child.key)
 		}
+		if c.ineffective(child, next) {
+			child.switchOff()
+		}
 		switch {
 		case next == nil:
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
@@ -210,9 +213,12 @@ func (c *conversion) unknown(key string, rules *trie) string {
 // note says what became of a node. A note without a key of the result is about all that is in
 // the node, too.
 func (c *conversion) note(n *node, status Status, key, format string, args ...any) {
+	if n.off && status == None {
+		status, format, args = Converted, "%s", []any{offValue}
+	}
 	c.noted[n] = true
 	n.settled = n.settled || status == None || status == Unknown || status == Converted && key == ""
-	c.notes = append(c.notes, Note{Key: c.paths[n], Line: n.line, Status: status, To: key, Note: fmt.Sprintf(format, args...)})
+	c.notes = append(c.notes, Note{Key: c.paths[n], Line: n.line, Status: status, To: key, Note: fmt.Sprintf(format, args...), minor: n.off || status == Unknown && n.hollow()})
 }
 
 var anyReference = regexp.MustCompile(`\$\{([^}]*)\}`)

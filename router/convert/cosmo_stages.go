@@ -168,7 +168,7 @@ func cosmoSecurity() table {
 // blocked is a kind of operations that may be refused.
 func blocked(instead string) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if enabled := n.get("enabled"); n.is("false") || n.isMap && (enabled == nil || enabled.is("false")) {
+		if enabled := n.get("enabled"); n.isNull || n.is("false") || n.isMap && (enabled == nil || enabled.is("false")) {
 			c.note(n, Converted, "", "it is not enabled")
 			return
 		}

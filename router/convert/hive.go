@@ -86,7 +86,7 @@ func hive() *source {
 		"aws_sig_v4":                                         none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
 		"hmac_signature":                                     none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
 		"coprocessor":                                        none("the protocol differs: see docs/extending.md"),
-		"plugins":                                            none("plugins of Hive Router do not run here: " + useHook),
+		"plugins":                                            noneNamed("plugins of Hive Router do not run here: " + useHook),
 		"storage":                                            none("files are read from the disk"),
 		"traffic_shaping.max_connections_per_host":           to("traffic_shaping.all.max_connections"),
 		"traffic_shaping.router.request_timeout":             via("traffic_shaping.router.timeout", duration),

@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/goccy/go-yaml"
@@ -24,6 +25,7 @@ type node struct {
 	children []*node // of a map or list
 	read     bool    // a rule has read the scalar
 	settled  bool    // a note says what became of all that is in it
+	off      bool    // it is in a section that is not enabled
 }
 
 // maxNesting bounds the nesting of the input.
@@ -155,6 +157,19 @@ func (n *node) scalar() (text string, ok bool) {
 
 // isScalar reports whether a node is a scalar. It does not count as read.
 func (n *node) isScalar() bool { return n != nil && !n.isMap && !n.isList && !n.isNull }
+
+// hollow reports whether there is no scalar in a node: it is empty, or so is all that it has.
+func (n *node) hollow() bool {
+	return !n.isScalar() && !slices.ContainsFunc(n.children, func(child *node) bool { return !child.hollow() })
+}
+
+// switchOff marks all that is in a section that is not enabled.
+func (n *node) switchOff() {
+	for _, child := range n.children {
+		child.off = true
+		child.switchOff()
+	}
+}
 
 // text returns the text of a scalar, or "".
 func (n *node) text() string {

@@ -112,3 +112,63 @@ func TestStricterIsNoLostProtection(t *testing.T) {
 		}
 	}
 }
+
+// What is empty, or is in a section that is not enabled, protected nothing.
+func TestWhatHasNoEffectIsNoLostProtection(t *testing.T) {
+	for input, from := range map[string]string{
+		"limits: {max_height: null}":                             "apollo",
+		"limits: {max_height: {}}":                               "apollo",
+		"limits: {typo: null}":                                   "apollo",
+		"authentication: {typo: {a: []}}":                        "apollo",
+		"authentication: {subgraph: {all: null, subgraphs: {}}}": "apollo",
+		"authentication: {router: {jwt: {sources: []}}}":         "apollo",
+		"rhai: null":  "apollo",
+		"plugins: {}": "apollo",
+		"plugins:":    "apollo",
+		"tls: {supergraph: null, subgraph: {all: {}}}":                                                         "apollo",
+		"traffic_shaping: {router: {global_rate_limit: null, typo: }}":                                         "apollo",
+		"persisted_queries: {enabled: false, typo: {a: 1}}":                                                    "apollo",
+		"demand_control: {enabled: false, typo: 1, strategy: {typo: {a: 1}}}":                                  "apollo",
+		"demand_control: {enabled: false, strategy: {static_estimated: {subgraph: {all: {max: 1}}, max: -5}}}": "apollo",
+		"authorization: {directives: {enabled: false, typo: 1}}":                                               "apollo",
+		"batching: {enabled: false, maximum_size: x}":                                                          "apollo",
+		"jwt: {enabled: false, typo: 1}":                                                                       "hive",
+		"cors: {typo: 1}":                                                                                      "hive",
+		"csrf: {enabled: false, typo: 1}":                                                                      "hive",
+		"demand_control: {enabled: false, max_cost: 5}":                                                        "hive",
+		"rate_limit: {enabled: false, typo: 1, simple_strategy: {rate: 4, typo: 1}}":                           "cosmo",
+		"security: {block_mutations: }":                                                                        "cosmo",
+		"security: {complexity_limits: {depth: {enabled: false, typo: 1}}}":                                    "cosmo",
+		"persisted_operations: {disabled: true, typo: 1}":                                                      "cosmo",
+		"tls: {server: {}, client: {all: null}}":                                                               "cosmo",
+	} {
+		r, _ := convertedFrom(t, from, input)
+		for _, n := range r.Lost() {
+			if n.Protection {
+				t.Errorf("%s: %s", input, n)
+			}
+		}
+	}
+	for input, from := range map[string]string{
+		"rhai: {}":               "apollo", // runs main.rhai
+		"plugins: {example.x: }": "apollo", // runs without settings
+		"include_subgraph_errors: {all: {allow_extensions_keys: []}}": "apollo", // allows none
+		"limits: {max_tokens: {enabled: false, typo: 1}}":             "hive",   // has no such switch
+		"rate_limit: {enabled: true, typo: 1}":                        "cosmo",
+	} {
+		r, _ := convertedFrom(t, from, input)
+		if lost := r.Lost(); len(lost) == 0 || !lost[0].Protection {
+			t.Errorf("%s: got %v", input, lost)
+		}
+	}
+}
+
+// A cache that is not enabled is nothing that is lost.
+func TestDisabledCachesAreNotLost(t *testing.T) {
+	for _, key := range []string{"preview_entity_cache", "preview_response_cache", "response_cache"} {
+		r, got := convertedFrom(t, "apollo", key+": {enabled: false, typo: 1, invalidation: {listen: 'a:1'}, subgraph: {all: {enabled: true, redis: {urls: ['redis://a']}}}}")
+		if lost := r.Lost(); len(lost) > 0 || got.ResponseCache.Enabled {
+			t.Errorf("%s: got %v\n%s", key, lost, r.Config)
+		}
+	}
+}

@@ -62,15 +62,30 @@ func changed(r rule, difference string) rule {
 	}
 }
 
-// none is a key without an equivalent: it says why, and what to use. What is not enabled
-// needs none.
-func none(why string) rule {
+// none is a key without an equivalent: it says why, and what to use. What is not enabled, or has
+// no value in it, needs none.
+func none(why string) rule { return noneUnless(why, (*node).hollow) }
+
+// noneNamed is like none for a map of names, such as those of plugins: a name without settings has an
+// effect, too.
+func noneNamed(why string) rule {
+	return noneUnless(why, func(n *node) bool { return !n.isScalar() && len(n.children) == 0 })
+}
+
+// nonePresent is like none for a section whose defaults have an effect.
+func nonePresent(why string) rule { return noneUnless(why, func(n *node) bool { return n.isNull }) }
+
+// noneUnless is a key without an equivalent unless it has no effect.
+func noneUnless(why string, without func(*node) bool) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if n.get("enabled").is("false") {
+		switch {
+		case n.get("enabled").is("false"):
 			c.note(n, Converted, "", "it is not enabled")
-			return
+		case without(n):
+			c.note(n, Converted, "", emptyValue)
+		default:
+			c.note(n, None, "", "%s", why)
 		}
-		c.note(n, None, "", "%s", why)
 	}
 }
 
