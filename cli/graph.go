@@ -131,7 +131,7 @@ func (g *graph) run(ctx context.Context, f graphFlags) error {
 	stopped.Wait()
 	g.serving.Wait()
 	if g.router == nil {
-		return err
+		return mockError(f.config, f.mock, err)
 	}
 	return errors.Join(err, g.router.Close())
 }

@@ -164,7 +164,7 @@ func TestDevMocksSubgraphs(t *testing.T) {
 	if status := p.wait(t); status != 0 || len(p.says()) > 0 {
 		t.Errorf("got exit status %d, messages %q", status, p.says())
 	}
-	souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "prices,products,reviews").fails(t, `--mock names "prices"; the subgraphs are products, reviews`)
+	souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "prices,products,reviews").refuses(t, `--mock names "prices"; the subgraphs are products, reviews`)
 }
 
 // firstEvent subscribes over server-sent events, and returns the first event.

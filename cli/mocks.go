@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
 	"souk/internal/loopback"
+	"souk/router/compose"
 	"souk/router/mock"
 )
 
@@ -51,6 +53,24 @@ func startMocks(ctx context.Context, names []string, seed uint64) (*mocks, error
 	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = m.server.Serve(m.listener) }() // close ends it
 	return m, nil
+}
+
+// mockError marks an error of a configuration that does not have the subgraphs that --mock names:
+// the flag is wrong.
+func mockError(file string, names []string, err error) error {
+	if err == nil || len(names) == 0 {
+		return err
+	}
+	config, wrong := compose.ReadConfig(file, os.LookupEnv, names...)
+	if wrong == nil || config == nil || len(config.Subgraphs) == 0 {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := config.Subgraphs[name]; !ok {
+			return unmade(err)
+		}
+	}
+	return err
 }
 
 func (m *mocks) url(name string) string {

@@ -99,7 +99,8 @@ const maxConfigBytes = 8 << 20
 // ReadConfig reads and validates a configuration file. It calls lookup to expand
 // ${env.NAME} and ${env.NAME:-default} in values; ${file.PATH} is the contents of a file.
 // Subgraphs in mocked need no routing_url. The error lists all problems with their line
-// and column, and the schema files that cannot be read.
+// and column, and the schema files that cannot be read; the configuration then is what could
+// be read of it, or nil.
 func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
 	text, err := readBounded(path, maxConfigBytes)
 	if err != nil {
@@ -120,7 +121,7 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 	})
 	problems = append(problems, c.check(mocked)...)
 	if len(problems) > 0 {
-		return nil, append(problems, c.checkFiles()...).Sorted()
+		return c, append(problems, c.checkFiles()...).Sorted()
 	}
 	return c, nil
 }
