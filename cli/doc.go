@@ -11,5 +11,5 @@
 // commands have in common: JSON and exit statuses. usage.go says what is wrong with flags and
 // arguments, shell.go quotes words of commands that are printed, and screen.go keeps text of other servers from controlling the terminal. complete.go has the values that shells
 // complete. main.go handles signals and exit status,
-// options.go the options.
+// options.go the options, and version.go prints the version.
 package cli

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -172,4 +173,20 @@ printf '%s\n' "${COMPREPLY[@]}"`
 	if err != nil || !slices.Contains(strings.Fields(string(out)), "github") {
 		t.Errorf("got %v\n%s", err, out)
 	}
+}
+
+// `souk version` prints what --version prints.
+func TestVersion(t *testing.T) {
+	flag, command := souk(t, nil, "--version").done(t), souk(t, nil, "version").done(t)
+	if flag != command || !strings.HasPrefix(command, "souk version ") {
+		t.Errorf("got %q, and %q with the flag", command, flag)
+	}
+	var got struct{ Name, Version, Go, Platform string }
+	if err := json.Unmarshal([]byte(souk(t, nil, "version", "--json").done(t)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Name+" version "+got.Version+"\n" != command || got.Go != runtime.Version() || got.Platform != runtime.GOOS+"/"+runtime.GOARCH {
+		t.Errorf("got %+v", got)
+	}
+	souk(t, nil, "version", "1").refuses(t, "`souk version` takes no arguments, but there is \"1\"")
 }
