@@ -44,11 +44,15 @@ func composeRunning(ctx context.Context, config *compose.Config, stderr io.Write
 	return result.SDL, nil
 }
 
-// composeProblems writes why subgraphs do not compose, and returns the error to end with.
+// composeProblems writes why subgraphs do not compose, and returns the error to end with. JSON is
+// the format of results, and there is none: the problems are text then.
 func composeProblems(stderr io.Writer, format compose.Format, err error) error {
 	problems := compose.Errors(nil)
 	if !errors.As(err, &problems) {
 		return err
+	}
+	if format == compose.FormatJSON {
+		format = compose.FormatText
 	}
 	if err := format.Write(stderr, problems, nil); err != nil {
 		return fmt.Errorf("writing the errors: %w", err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"souk/cli"
 )
@@ -96,6 +97,59 @@ func TestJSONIsJSON(t *testing.T) {
 		if status != want || !json.Valid([]byte(out)) {
 			t.Errorf("souk %s: got status %d, want %d, and\n%s%s", command, status, want, out, &p.stderr)
 		}
+	}
+}
+
+// Wrong flags and arguments are told as text on standard error, also with --json, and standard
+// output stays empty: by every command, for every flag that does not take any text.
+func TestUsageErrorsAreTextOnStandardError(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"a.graphqls": "type Query { hello: String }\n"})
+	words := []string{"format", "fail-on", "from"}
+	leaves(cli.New(), func(cmd *cobra.Command) {
+		if cmd.Flags().Lookup("json") == nil {
+			return
+		}
+		path := strings.Fields(cmd.CommandPath())[1:]
+		command := append(slices.Clone(path), "--json")
+		for _, word := range strings.Fields(cmd.Use)[1:] {
+			if !strings.HasPrefix(word, "[") && !strings.HasPrefix(word, "-") {
+				command = append(command, "a.graphqls")
+			}
+		}
+		wrong := [][]string{{"--no-such-flag"}, {"--json=nonsense"}}
+		if !strings.Contains(cmd.Use, "...") {
+			wrong = append(wrong, []string{"surplus", "surplus", "surplus"})
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			switch kind := f.Value.Type(); {
+			case kind == "string" && !slices.Contains(words, f.Name) || strings.HasPrefix(kind, "string") && kind != "string":
+			default:
+				wrong = append(wrong, []string{"--" + f.Name + "=nonsense"})
+			}
+		})
+		for _, more := range wrong {
+			t.Run(strings.Join(append(slices.Clone(path), more...), " "), func(t *testing.T) {
+				t.Parallel()
+				p := soukIn(t, dir, nil, append(slices.Clone(command), more...)...)
+				status := p.wait(t)
+				if said := p.stderr.String(); status != 2 || p.stdout.String() != "" || !strings.HasPrefix(said, "souk: ") {
+					t.Errorf("got status %d, standard output %q and standard error %q", status, p.stdout.String(), said)
+				}
+			})
+		}
+	})
+}
+
+// Subgraphs that do not compose are no result of a comparison of schemas: they are told as text.
+func TestSchemasThatDoNotComposeAreNoResult(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml": "subgraphs:\n  a: {routing_url: 'http://a', schema: {sdl: 'type Query { hello: String }'}}\n  b: {routing_url: 'http://b', schema: {sdl: 'type Query { hello: Int }'}}\n",
+		"a.graphqls":      "type Query { hello: String }\n",
+	})
+	p := soukIn(t, dir, nil, "schema", "check", "--json", "--against", "a.graphqls", "supergraph.yaml")
+	status := p.wait(t)
+	if said := p.stderr.String(); status != 2 || p.stdout.String() != "" || !strings.Contains(said, "FIELD_TYPE_MISMATCH") || strings.Contains(said, "{\"") {
+		t.Errorf("got status %d, standard output %q and standard error %q", status, p.stdout.String(), said)
 	}
 }
 
