@@ -153,13 +153,7 @@ func (c *comparison) definition(was, now *ast.Definition) {
 	}
 	switch was.Kind {
 	case ast.Enum:
-		values := func(d *ast.Definition) (names []string) {
-			for _, v := range d.EnumValues {
-				names = append(names, v.Name)
-			}
-			return names
-		}
-		c.members(was.Name, values(was), values(now), was.Name+".%s")
+		c.values(was, now)
 	case ast.Union:
 		c.members(was.Name, was.Types, now.Types, was.Name+" = %s")
 	case ast.InputObject:
@@ -208,13 +202,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 			}
 			c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", f.Type, g.Type), coordinate)
 		}
-		if old, next := f.Directives.ForName("deprecated"), g.Directives.ForName("deprecated"); (old == nil) != (next == nil) {
-			about := "is deprecated"
-			if next == nil {
-				about = "is not deprecated any more"
-			}
-			c.add(Changed, Safe, coordinate, about)
-		}
+		c.deprecation(coordinate, f.Directives, g.Directives)
 		c.inputs(coordinate, arguments(f.Arguments), arguments(g.Arguments), func(name string) string { return coordinate + "(" + name + ":)" })
 	}
 	for _, g := range now.Fields {

@@ -24,7 +24,7 @@ func load(t *testing.T, sdl string) *ast.Schema {
 const before = `
 type Query { product(id: ID!, size: Size = SMALL): Product products(first: Int): [Product] any: Any node: Node old: Int }
 interface Node { id: ID! }
-type Product implements Node { id: ID! name: String! price: Int cost: Int stock(in: Place): Int at: [Node] }
+type Product implements Node { id: ID! name: String! price: Int cost: Int stock(in: Place): Int at: [Node] fit: Size }
 type User implements Node { id: ID! }
 union Any = Product | User
 enum Size { SMALL LARGE }
@@ -35,7 +35,7 @@ scalar Time
 const after = `
 type Query { product(id: ID, size: Size! = LARGE, must: Int!): Product! products(first: Int!, last: Int): [Product] any: Any node: Product new: Int }
 interface Node { id: ID! }
-type Product implements Node { id: ID! name: String price: Float cost: Int @deprecated stock: Int at: [Product!]! }
+type Product implements Node { id: ID! name: String price: Float cost: Int @deprecated stock: Int at: [Product!]! fit: Size }
 type User { id: ID! }
 union Any = Product | Gift
 type Gift { id: ID! }
@@ -178,6 +178,56 @@ func TestRootTypesAreCompared(t *testing.T) {
 			if change.Level == schemadiff.Breaking {
 				t.Errorf("%s to %s: %s breaks although nothing of it is used", c.old, c.next, change)
 			}
+		}
+	}
+}
+
+// What clients send, and what they get, is judged apart: a default makes a required input
+// optional, and the values of an enum matter where it is used.
+func TestInputsAreJudgedByWhatClientsMaySend(t *testing.T) {
+	for _, c := range []struct{ old, next, want string }{
+		{"(x: Int!)", "(x: Int! = 5)", "~ Query.f(x:) default from none to 5"},
+		{"(x: Int!)", "(x: Int = 5)", "~ Query.f(x:) default from none to 5 ~ Query.f(x:) from Int! to Int"},
+		{"(x: Int! = 5)", "(x: Int!)", "~ Query.f(x:) default from 5 to none (breaking)"},
+		{"(x: Int! = 5)", "(x: Int! = 6)", "~ Query.f(x:) default from 5 to 6 (dangerous)"},
+		{"(x: Int! = 5)", "(x: Int = 5)", "~ Query.f(x:) from Int! to Int"},
+		{"(x: Int! = 5)", "(x: Int)", "~ Query.f(x:) default from 5 to none (dangerous) ~ Query.f(x:) from Int! to Int"},
+		{"(x: Int)", "(x: Int = 5)", "~ Query.f(x:) default from none to 5 (dangerous)"},
+		{"(x: Int)", "(x: Int! = 5)", "~ Query.f(x:) default from none to 5 (dangerous) ~ Query.f(x:) from Int to Int! (breaking)"},
+		{"(x: [Int!])", "(x: [Int])", "~ Query.f(x:) from [Int!] to [Int]"},
+		{"(x: [Int])", "(x: [Int!])", "~ Query.f(x:) from [Int] to [Int!] (breaking)"},
+		{"(x: Int)", "(x: [Int])", "~ Query.f(x:) from Int to [Int] (breaking)"}, // of variables
+		{"(x: P = {a: 1, b: 2})", "(x: P = {b: 2, a: 1})", ""},
+		{"(x: P = {a: 1, b: 2})", "(x: P = {b: 1, a: 2})", "~ Query.f(x:) default from {a:1,b:2} to {a:2,b:1} (dangerous)"},
+		{"(x: Int)", `(x: Int @deprecated)`, "~ Query.f(x:) is deprecated"},
+		{"(x: I)", "(x: I) INPUT x: Int! = 5", "~ I.x default from none to 5"},
+		{"(x: I)", "(x: I) INPUT x: Int! @deprecated", "~ I.x is deprecated"},
+		{"(x: E)", "(x: E) ENUM A B C", "+ E.C"},
+		{"(x: E)", "(x: E) ENUM A", "- E.B (breaking)"},
+		{"(x: E)", "(x: E) ENUM A B @deprecated", "~ E.B is deprecated"},
+		{": E #", ": E # ENUM A B C", "+ E.C (dangerous)"},
+		{": E #", ": E # ENUM A", "- E.B"},
+		{": Int #", ": Int # DIRECTIVE (x: Int! = 5) on FIELD", "~ @d(x:) default from none to 5"},
+		{": Int #", ": Int # DIRECTIVE (x: Int) on FIELD", "~ @d(x:) from Int! to Int"},
+		{": Int #", ": Int # DIRECTIVE (x: Int!) on QUERY", "~ @d is allowed on QUERY ~ @d is not allowed on FIELD any more (breaking)"},
+		{": Int #", ": Int # DIRECTIVE (x: Int!) repeatable on FIELD", "~ @d is repeatable"},
+	} {
+		sdl := func(text string) string {
+			parts := map[string]string{"INPUT": "x: Int!", "ENUM": "A B", "DIRECTIVE": "(x: Int!) on FIELD"}
+			for name := range parts {
+				if before, value, ok := strings.Cut(text, " "+name+" "); ok {
+					text, parts[name] = before, value
+				}
+			}
+			field := "f" + text + ": Int"
+			if kept, ok := strings.CutSuffix(text, " #"); ok {
+				field = "f" + kept
+			}
+			return fmt.Sprintf("type Query { %s } input P { a: Int b: Int } input I { %s } enum E { %s } directive @d%s", field, parts["INPUT"], parts["ENUM"], parts["DIRECTIVE"])
+		}
+		changes := schemadiff.Compare(load(t, sdl(c.old)), load(t, sdl(c.next)))
+		if got := fmt.Sprint(changes); got != "["+c.want+"]" {
+			t.Errorf("%s to %s: got %q, want %q", c.old, c.next, got, c.want)
 		}
 	}
 }

@@ -65,3 +65,13 @@ func (c *comparison) directives() {
 }
 
 func isOneOf(d *ast.Definition) bool { return d.Directives.ForName("oneOf") != nil }
+
+// deprecation compares whether an element is deprecated.
+func (c *comparison) deprecation(coordinate string, was, now ast.DirectiveList) {
+	switch old, next := was.ForName("deprecated"), now.ForName("deprecated"); {
+	case old == nil && next != nil:
+		c.add(Changed, Safe, coordinate, "is deprecated")
+	case old != nil && next == nil:
+		c.add(Changed, Safe, coordinate, "is not deprecated any more")
+	}
+}

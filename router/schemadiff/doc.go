@@ -2,6 +2,6 @@
 // clients.
 //
 // The hub is diff.go, which compares types and fields. inputs.go compares what clients
-// send: arguments and input fields. directives.go compares the directives that operations may
-// use. usage.go takes into account what clients use.
+// send: arguments and input fields. enums.go compares the values of enums, directives.go
+// the directives that operations may use. usage.go takes into account what clients use.
 package schemadiff

@@ -2,6 +2,8 @@ package schemadiff
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -11,6 +13,8 @@ type input struct {
 	name  string
 	typ   *ast.Type
 	value *ast.Value // the default; may be nil
+
+	directives ast.DirectiveList
 }
 
 // required reports whether clients must send a value.
@@ -18,14 +22,14 @@ func (i input) required() bool { return i.typ.NonNull && i.value == nil }
 
 func inputFields(d *ast.Definition) (list []input) {
 	for _, f := range d.Fields {
-		list = append(list, input{f.Name, f.Type, f.DefaultValue})
+		list = append(list, input{f.Name, f.Type, f.DefaultValue, f.Directives})
 	}
 	return list
 }
 
 func arguments(definitions ast.ArgumentDefinitionList) (list []input) {
 	for _, a := range definitions {
-		list = append(list, input{a.Name, a.Type, a.DefaultValue})
+		list = append(list, input{a.Name, a.Type, a.DefaultValue, a.Directives})
 	}
 	return list
 }
@@ -71,17 +75,38 @@ func (c *comparison) input(of string, old, next input, coordinate string) {
 		}
 		c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", old.typ, next.typ), of)
 	}
-	text := func(v *ast.Value) string {
-		if v == nil {
-			return "none"
-		}
-		return v.String()
-	}
-	if a, b := text(old.value), text(next.value); a != b {
+	if a, b := defaultText(old.value), defaultText(next.value); a != b {
 		level := Dangerous
-		if next.required() {
+		switch {
+		case next.required():
 			level = Breaking
+		case old.required(): // clients send a value
+			level = Safe
 		}
 		c.add(Changed, level, coordinate, fmt.Sprintf("default from %s to %s", a, b), of)
 	}
+	c.deprecation(coordinate, old.directives, next.directives)
+}
+
+// defaultText writes a default value. The fields of an object have no order.
+func defaultText(v *ast.Value) string {
+	if v == nil {
+		return "none"
+	}
+	return sorted(v).String()
+}
+
+func sorted(v *ast.Value) *ast.Value {
+	if len(v.Children) == 0 {
+		return v
+	}
+	ordered := *v
+	ordered.Children = slices.Clone(v.Children)
+	for i, child := range ordered.Children {
+		ordered.Children[i] = &ast.ChildValue{Name: child.Name, Value: sorted(child.Value)}
+	}
+	if v.Kind == ast.ObjectValue {
+		slices.SortFunc(ordered.Children, func(a, b *ast.ChildValue) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return &ordered
 }
