@@ -25,6 +25,9 @@ type execution struct {
 	depth     int
 	// event is the number of an event, from 0. It is 0 for queries and mutations.
 	event uint64
+	path  []any
+	// refused are the errors of fields that are null.
+	refused []*refusal
 }
 
 // maxDepth bounds the nesting of objects: fragments may refer to each other.
@@ -54,7 +57,7 @@ func (e *execution) object(o *object, sets []ast.SelectionSet) error {
 		}
 		e.write(g.key)
 		e.out.WriteByte(':')
-		if err := e.field(o, g.fields); err != nil {
+		if err := e.within(g.key, e.isNullable(o.typename, g.fields[0].Name), func() error { return e.field(o, g.fields) }); err != nil {
 			return err
 		}
 	}
@@ -91,6 +94,9 @@ func (e *execution) field(o *object, fields []*ast.Field) error {
 	if given, ok := o.given[field.Name]; ok && given != nil {
 		return e.given(given, d.fields[field.Name].Type, sets)
 	}
+	if err := e.checkPaging(arguments, d.fields[field.Name].Type); err != nil {
+		return err
+	}
 	if o.page != nil {
 		if done, err := e.paged(o, field.Name, d.fields[field.Name].Type, sets); done {
 			return err
@@ -117,7 +123,7 @@ func (e *execution) entities(list any, sets []ast.SelectionSet) error {
 		if err != nil {
 			return err
 		}
-		if err := e.object(o, sets); err != nil {
+		if err := e.within(i, true, func() error { return e.object(o, sets) }); err != nil {
 			return err
 		}
 	}
@@ -145,7 +151,7 @@ func (e *execution) value(at position, t *ast.Type, sets []ast.SelectionSet) err
 			e.objects++
 			item := at
 			item.index = at.index*length + start + i
-			if err := e.value(item, t.Elem, sets); err != nil {
+			if err := e.within(i, !t.Elem.NonNull, func() error { return e.value(item, t.Elem, sets) }); err != nil {
 				return err
 			}
 		}

@@ -144,9 +144,13 @@ func (s *Subgraph) parse(body []byte) (*operation, error) {
 func (s *Subgraph) run(o *operation, event uint64) ([]byte, error) {
 	e := &execution{Subgraph: s, fragments: o.fragments, variables: o.variables, event: event}
 	e.out.WriteString(`{"data":`)
-	root := s.schema.roots[o.Operation]
-	if err := e.object(&object{typename: root, n: event + 1}, []ast.SelectionSet{o.SelectionSet}); err != nil {
+	root := &object{typename: s.schema.roots[o.Operation], n: event + 1}
+	if err := e.nullable(true, func() error { return e.object(root, []ast.SelectionSet{o.SelectionSet}) }); err != nil {
 		return nil, err
+	}
+	if len(e.refused) > 0 {
+		e.out.WriteString(`,"errors":`)
+		e.write(e.refused)
 	}
 	e.out.WriteByte('}')
 	return e.out.Bytes(), nil

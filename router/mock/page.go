@@ -168,7 +168,7 @@ func (e *execution) pageItems(p *page, t *ast.Type, sets []ast.SelectionSet) err
 		if d := e.schema.types[t.NamedType]; d.fields["node"] == nil {
 			o = e.item(p, t.NamedType, index)
 		}
-		if err := e.optional(o, t, sets); err != nil {
+		if err := e.within(index-p.start, !t.NonNull, func() error { return e.optional(o, t, sets) }); err != nil {
 			return err
 		}
 	}

@@ -196,3 +196,35 @@ func TestNodeReturnsTheObjectWithTheID(t *testing.T) {
 		}
 	}
 }
+
+// A service refuses a negative number of items, and a cursor that is none of its own. The error
+// has the path of the field, which is null, or what it is in.
+func TestPagingThatServicesRefuse(t *testing.T) {
+	sdl := connected + `extend type Query { maybe(first: Int, after: String): ProductConnection dates(after: Date, before: Cursor): ProductConnection names(limit: Int): [String!] }
+scalar Date
+scalar Cursor
+`
+	m, err := mock.New(mock.Options{SDL: sdl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`{ maybe(first: -1) { totalCount } }`:                                 `{"data":{"maybe":null},"errors":[{"message":"The argument first is -1; it must not be negative.","path":["maybe"]}]}`,
+		`{ a: maybe(after: "x") { totalCount } }`:                             `{"data":{"a":null},"errors":[{"message":"The argument after is \"x\", which is not a cursor of this list.","path":["a"]}]}`,
+		`{ maybe(after: "Y3Vyc29yOi0x") { totalCount } }`:                     `{"data":{"maybe":null},"errors":[{"message":"The argument after is \"Y3Vyc29yOi0x\", which is not a cursor of this list.","path":["maybe"]}]}`,
+		`{ products(last: -2) { totalCount } }`:                               `{"data":null,"errors":[{"message":"The argument last is -2; it must not be negative.","path":["products"]}]}`,
+		`{ names(limit: -1) }`:                                                `{"data":{"names":null},"errors":[{"message":"The argument limit is -1; it must not be negative.","path":["names"]}]}`,
+		`{ maybe(first: 1) { nodes { reviews(first: -1) { totalCount } } } }`: `{"data":{"maybe":null},"errors":[{"message":"The argument first is -1; it must not be negative.","path":["maybe","nodes",0,"reviews"]}]}`,
+		`{ dates(before: "x") { totalCount } }`:                               `{"data":{"dates":null},"errors":[{"message":"The argument before is \"x\", which is not a cursor of this list.","path":["dates"]}]}`,
+		`{ maybe(first: 0, after: "") { nodes { id } } }`:                     `{"data":{"maybe":{"nodes":[]}}}`,
+		`{ maybe(first: 0, after: null) { nodes { id } } }`:                   `{"data":{"maybe":{"nodes":[]}}}`,
+		`{ names(limit: 0) }`:                                                 `{"data":{"names":[]}}`,
+	} {
+		if got := ask(t, m, text, `{}`); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+	if got := ask(t, m, `{ dates(after: "2026-01-01") { nodes { id } } }`, `{}`); strings.Contains(got, "errors") {
+		t.Errorf("a date is no cursor: got %s", got)
+	}
+}
