@@ -271,7 +271,7 @@ subgraphs:
 		"subgraphs: {a: 7}": {`1:16: subgraphs.a is "7"`},
 		"subgraph: {a: 7}":  {`1:1: unknown key "subgraph"`},
 		"subgraphs: {a: {schema: {subgraph_url: 'http://a', introspection_headers: {A: '${env.NONE}'}}}}\n": {"1:79: subgraphs.a.schema.introspection_headers.A uses"},
-		"subgraphs: {": {"1:12: could not find flow"},
+		"subgraphs: {": {"1:12: a block that begins with { has no closing }"},
 	} {
 		path := writeConfig(t, text, nil)
 		_, err := compose.ReadConfig(path, variables(nil))

@@ -299,7 +299,7 @@ func TestProblemsOfEveryKindAreReportedAtOnce(t *testing.T) {
 		"{coprocessor: {url: 'http://a', policies: true, supergraph: {request: {context: 7}}}}": `
 1:81: coprocessor.supergraph.request.context is "7"`,
 		"- a\n":  "\n1:1: the configuration is a list",
-		"a: [\n": "\n1:4: sequence end token ']' not found",
+		"a: [\n": "\n1:4: a list that begins with [ has no closing ]; add it",
 	} {
 		_, err := config.Parse([]byte(text), environment)
 		got := strings.Split(fmt.Sprint(err), "\n")

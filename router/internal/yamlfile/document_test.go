@@ -63,18 +63,18 @@ func TestEveryReferenceIsReportedAtItsPosition(t *testing.T) {
 		place, name string
 	}
 	for text, want := range map[string][]at{
-		"a: http://${env.X}:${env.Y}\n":                               {{"1:11", "X"}, {"1:20", "Y"}},
-		"a: '${env.X}:${env.Y}'\n":                                    {{"1:4", "X"}, {"1:14", "Y"}},
-		"a: ${env.X}${env.SET}${env.X}\n":                             {{"1:4", "X"}, {"1:22", "X"}},
-		"a: \"\u00e9 ${env.X} ${env.Z:-z} ${env.Y}\"\n":               {{"1:7", "X"}, {"1:28", "Y"}},
-		"a: 'it''s ${env.X}'\n":                                       {{"1:11", "X"}},
-		"b: 1\na: |\n\n  x ${env.X}\n    y ${env.Y}\nm: {z: y}\n":     {{"4:5", "X"}, {"5:7", "Y"}},
-		"a: >- # ${env.Q}\n  x\n  ${env.X}\n  ${env.Y}\nb: x\n":       {{"3:3", "X"}, {"4:3", "Y"}},
-		"a: x\n  ${env.X}\n  ${env.Y}\nb: z\n":                        {{"2:3", "X"}, {"3:3", "Y"}},
-		"a: &x ${env.X}\nb: 1\n":                                      {{"1:7", "X"}},
-		"m: {b: 1}\na: \"\\x24{env.X}\"\nb: \"${env.SET} ${env.X\"\n": {{"2:4", "X"}},
-		"\ufeffa: ${env.X}\r\nb: 2\r\n":                               {{"1:4", "X"}},
-		"\n\na:\n  ${env.X}/${env.Y}\n":                               {{"4:3", "X"}, {"4:12", "Y"}},
+		"a: http://${env.X}:${env.Y}\n":                              {{"1:11", "X"}, {"1:20", "Y"}},
+		"a: '${env.X}:${env.Y}'\n":                                   {{"1:4", "X"}, {"1:14", "Y"}},
+		"a: ${env.X}${env.SET}${env.X}\n":                            {{"1:4", "X"}, {"1:22", "X"}},
+		"a: \"\u00e9 ${env.X} ${env.Z:-z} ${env.Y}\"\n":              {{"1:7", "X"}, {"1:28", "Y"}},
+		"a: 'it''s ${env.X}'\n":                                      {{"1:11", "X"}},
+		"b: 1\na: |\n\n  x ${env.X}\n    y ${env.Y}\nm: {z: y}\n":    {{"4:5", "X"}, {"5:7", "Y"}},
+		"a: >- # ${env.Q}\n  x\n  ${env.X}\n  ${env.Y}\nb: x\n":      {{"3:3", "X"}, {"4:3", "Y"}},
+		"a: x\n  ${env.X}\n  ${env.Y}\nb: z\n":                       {{"2:3", "X"}, {"3:3", "Y"}},
+		"a: &x ${env.X}\nb: 1\n":                                     {{"1:7", "X"}},
+		"m: {b: 1}\na: \"\\x24{env.X}\"\nb: \"${env.SET} $env.X\"\n": {{"2:4", "X"}},
+		"\ufeffa: ${env.X}\r\nb: 2\r\n":                              {{"1:4", "X"}},
+		"\n\na:\n  ${env.X}/${env.Y}\n":                              {{"4:3", "X"}, {"4:12", "Y"}},
 	} {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
 			var lines []string
@@ -85,5 +85,34 @@ func TestEveryReferenceIsReportedAtItsPosition(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, strings.Join(lines, "\n"))
 			}
 		})
+	}
+}
+
+// A syntax error says what to do.
+func TestSyntaxErrorsSayWhatToDo(t *testing.T) {
+	const key = "this is no key with a value, or has another indentation than the keys beside it; write KEY: VALUE"
+	const second = "there is a second key in a value; put it on a line of its own, indented like the keys beside it, or put a value with \": \" into quotes"
+	for text, want := range map[string]string{
+		"a: 1\na: 2\n":                  `2:1: the key "a" is already at 1:1; put all that it has there`,
+		"a: \"x\n":                      `1:4: a value that begins with " has no closing "; add it`,
+		"a: 'x\n":                       `1:4: a value that begins with ' has no closing '; add it`,
+		"a: [x\n":                       `1:4: a list that begins with [ has no closing ]; add it`,
+		"m: {a: x\n":                    `1:4: a block that begins with { has no closing }; add it`,
+		"a: b: c\n":                     "1:4: " + second,
+		"m:\na: 1\n  b: 2\n":            "2:4: " + second,
+		"m:\n  a: 1\n b: 2\n":           "3:2: " + key,
+		"a: x\nb\n":                     "2:1: " + key,
+		"a: @x\n":                       "1:4: a value that begins with @ needs quotes",
+		"a: `x`\n":                      "1:4: a value that begins with ` needs quotes",
+		"a: %x\n":                       "1:4: a value that begins with % needs quotes",
+		"a: *\n":                        `1:4: a value that begins with * needs quotes, such as "*"`,
+		`a: "\q"`:                       `1:6: \q is no escape of double quotes; write \\q, or use single quotes`,
+		"m: {a: ${env.SET}}\n":          `1:9: a value with ${env.SET} needs quotes here, such as "${env.SET}"`,
+		"a: ${env.SET\n":                "1:4: a has ${env.SET, which is no reference; write ${env.NAME} or ${env.NAME:-default}, where NAME has letters, digits and _",
+		"a: ${env.SET}/${env.my-x}/y\n": "1:4: a has ${env.my-x}, which is no reference; write ${env.NAME} or ${env.NAME:-default}, where NAME has letters, digits and _",
+	} {
+		if _, got := decode(text); got != want {
+			t.Errorf("%q: got\n%s\nwant\n%s", text, got, want)
+		}
 	}
 }

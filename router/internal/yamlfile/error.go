@@ -79,26 +79,26 @@ func located(file string, err error) *Error {
 
 // unquotedReference returns the message for a syntax error at a position. Inside { } and
 // [ ], YAML reads the braces of an unquoted ${env.NAME} as a block. The parser's message
-// would not say so.
-func unquotedReference(data []byte, line, column int, message string) string {
+// would not say so. It is empty for another error.
+func unquotedReference(data []byte, line, column int) string {
 	lines := strings.Split(string(data), "\n")
 	if line < 1 || line > len(lines) {
-		return message
+		return ""
 	}
 	runes := []rune(lines[line-1])
 	if column < 1 || column > len(runes) {
-		return message
+		return ""
 	}
 	// The error is at the beginning of the reference, at its brace, or right after it.
 	upTo := string(runes[:column])
 	begin := strings.LastIndex(upTo, "$")
 	text := string(runes)
 	if begin < 0 || !strings.HasPrefix(text[begin:], "${env.") {
-		return message
+		return ""
 	}
 	ref := reference.FindString(text[begin:])
 	if ref != "" && begin+len(ref) < len(upTo)-1 {
-		return message
+		return ""
 	}
 	ref = cmp.Or(ref, "${env.NAME}")
 	return fmt.Sprintf("a value with %s needs quotes here, such as \"%s\"", ref, ref)
@@ -114,5 +114,8 @@ func explain(data []byte, line, column int, message string) string {
 	case filekind.Supergraph, filekind.Subgraph, filekind.Schema, filekind.Operation:
 		return fmt.Sprintf("it looks like %s, where YAML was expected", kind)
 	}
-	return unquotedReference(data, line, column, message)
+	if reference := unquotedReference(data, line, column); reference != "" {
+		return reference
+	}
+	return advise(message)
 }

@@ -91,6 +91,10 @@ var reference = regexp.MustCompile(`\$\{(?:env\.([A-Za-z_][A-Za-z0-9_]*)(:-([^}]
 // no value, at its position.
 func (d *decoder) expand(text string, n ast.Node, path string) (string, bool) {
 	at, ok := d.references(n), true
+	if part := strayReference(text); part != "" {
+		d.fail(n.GetToken(), path, "%s has %s, which is no reference; write ${env.NAME} or ${env.NAME:-default}, where NAME has letters, digits and _", path, part)
+		return text, false
+	}
 	expanded := reference.ReplaceAllStringFunc(text, func(ref string) string {
 		place := at.next(ref)
 		value, problem := d.resolve(ref)
@@ -101,6 +105,18 @@ func (d *decoder) expand(text string, n ast.Node, path string) (string, bool) {
 		return value
 	})
 	return expanded, ok
+}
+
+// strayReference returns what begins like a reference to an environment variable and is none, or "".
+func strayReference(text string) string {
+	_, stray, found := strings.Cut(reference.ReplaceAllString(text, ""), "${env.")
+	if !found {
+		return ""
+	}
+	if end := strings.IndexByte(stray, '}'); end >= 0 {
+		stray = stray[:end+1]
+	}
+	return "${env." + stray
 }
 
 // resolve returns the value of a reference, or why it has none.
