@@ -48,6 +48,11 @@ func (c *Config) check(source *Source) Errors {
 			k.fail(key, "%s", message)
 		}
 	})
+	// souk dev replaces the default of admin.listen by a free address.
+	given := source.Given("admin.listen") || source.Overridden("admin.listen")
+	if given && !source.Unread("listen", "admin.listen") && sameAddress(c.Listen, c.Admin.Listen) {
+		k.fail("admin.listen", "%s is %q, and %s is %q: both need the same port; choose another one", source.Name("admin.listen"), c.Admin.Listen, source.Name("listen"), c.Listen)
+	}
 	c.paths(k)
 	c.cachedForAll(k)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
@@ -119,6 +124,19 @@ func (c *Config) contradictions(add addFunc) {
 		add(s.URL == "", fmt.Sprintf("authentication.jwt.jwks[%d]", i), fmt.Sprintf("authentication.jwt.jwks[%d] has no url", i))
 	}
 }
+
+// sameAddress reports whether only one server can listen on two addresses. Port 0 is any free one.
+func sameAddress(a, b string) bool {
+	host, port, err := net.SplitHostPort(a)
+	other, samePort, wrong := net.SplitHostPort(b)
+	if err != nil || wrong != nil || port != samePort || port == "0" {
+		return false
+	}
+	return host == other || slices.Contains(allInterfaces, host) || slices.Contains(allInterfaces, other)
+}
+
+// allInterfaces are hosts that stand for all addresses of the machine.
+var allInterfaces = []string{"", "0.0.0.0", "::"}
 
 // A checker walks a configuration by reflection and checks each value against its
 // struct tags.
