@@ -25,7 +25,7 @@ func Main(options ...Option) int {
 	redis.SetLogger(redisLog{}) // the default logger writes to standard error
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go watchSignals(cancel)
+	watchSignals(cancel)
 	root := New(options...)
 	err := root.ExecuteContext(ctx)
 	// A signal during start-up is not a failure.
@@ -41,16 +41,19 @@ func Main(options ...Option) int {
 	return status(err)
 }
 
-// watchSignals calls stop at the first SIGINT or SIGTERM. At the second, it ends the process
-// with status 128 plus the signal number, as shells do.
+// watchSignals makes the first SIGINT or SIGTERM call stop. The second ends the process with
+// status 128 plus the signal number, as shells do.
 func watchSignals(stop func()) {
 	signals := make(chan os.Signal, 2)
+	// Not in the goroutine, which may start after the first signal.
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	<-signals
-	stop()
-	if second, ok := (<-signals).(syscall.Signal); ok {
-		os.Exit(128 + int(second))
-	}
+	go func() {
+		<-signals
+		stop()
+		if second, ok := (<-signals).(syscall.Signal); ok {
+			os.Exit(128 + int(second))
+		}
+	}()
 }
 
 // problems splits an error message into lines. Indented lines, and lines after an empty line,
