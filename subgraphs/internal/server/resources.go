@@ -87,10 +87,12 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 
 // tracer returns what the pool tells of its connections and queries.
 func tracer(env Environment) pgx.QueryTracer {
+	// The measured wait for a connection includes the wait for the share.
+	measure := database.NewMeasure(env.Telemetry.Registry)
 	if env.Telemetry.Traces() {
-		return multitracer.New(newShares(), otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider)))
+		return multitracer.New(measure, newShares(), otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider)))
 	}
-	return newShares()
+	return multitracer.New(measure, newShares())
 }
 
 func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error {

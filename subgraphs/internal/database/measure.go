@@ -1,0 +1,167 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"souk/telemetry"
+)
+
+// The names follow the OpenTelemetry semantic conventions for database clients.
+var (
+	metricStatements = telemetry.Metric{
+		Name: "db_client_operation_duration_seconds", Kind: telemetry.Histogram, Buckets: telemetry.DurationBuckets(),
+		Help:   "Duration of an SQL statement, including its wait for locks, by command and first table. Names after the first 100 are counted as _OTHER.",
+		Labels: []string{"db_query_summary"},
+	}
+	metricFailures = telemetry.Metric{
+		Name: "souk_sql_failures_total", Kind: telemetry.Counter,
+		Help:   "SQL statements that failed, by reason: timeout, lock (a deadlock or a lock that was not available), unavailable (no connection), canceled (the caller left) or refused (anything else, such as a unique key).",
+		Labels: []string{"reason"},
+	}
+	metricWaits = telemetry.Metric{
+		Name: "db_client_connection_wait_time_seconds", Kind: telemetry.Histogram, Buckets: telemetry.DurationBuckets(),
+		Help: "Time that a request waited for a connection of the pool.",
+	}
+	metricConnections = telemetry.Metric{
+		Name: "db_client_connection_count", Kind: telemetry.Gauge,
+		Help:   "Connections of the pool, by state: idle or used.",
+		Labels: []string{"db_client_connection_state"},
+	}
+	metricMaximum = telemetry.Metric{
+		Name: "db_client_connection_max", Kind: telemetry.Gauge,
+		Help: "Maximum number of connections of the pool.",
+	}
+)
+
+// maxSummaries bounds the names of statements.
+const maxSummaries = 100
+
+// A Measure measures the statements and the connections of a pool. It is a tracer of
+// the pool.
+type Measure struct {
+	summaries   atomic.Int32
+	statements  *telemetry.Bound[string, prometheus.Observer]
+	failures    *prometheus.CounterVec
+	waits       prometheus.Observer
+	connections *prometheus.GaugeVec
+	maximum     prometheus.Gauge
+}
+
+// NewMeasure registers the metrics. Every series of the counters exists from the start.
+func NewMeasure(r prometheus.Registerer) *Measure {
+	durations := metricStatements.NewHistogram(r)
+	m := &Measure{
+		statements:  telemetry.Bind(func(summary string) prometheus.Observer { return durations.WithLabelValues(summary) }),
+		failures:    metricFailures.NewCounter(r),
+		waits:       metricWaits.NewHistogram(r).WithLabelValues(),
+		connections: metricConnections.NewGauge(r),
+		maximum:     metricMaximum.NewGauge(r).WithLabelValues(),
+	}
+	for _, reason := range []string{reasonTimeout, reasonLock, reasonUnavailable, reasonCanceled, reasonRefused} {
+		m.failures.WithLabelValues(reason)
+	}
+	return m
+}
+
+type (
+	statementKey struct{}
+	acquireKey   struct{}
+)
+
+// A statement is one that Postgres executes.
+type statement struct {
+	sql     string
+	started time.Time
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (m *Measure) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, statementKey{}, statement{sql: data.SQL, started: time.Now()})
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (m *Measure) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	s, ok := ctx.Value(statementKey{}).(statement)
+	if !ok {
+		return
+	}
+	m.observer(summary(s.sql)).Observe(time.Since(s.started).Seconds())
+	if data.Err != nil && !errors.Is(data.Err, pgx.ErrNoRows) {
+		m.failures.WithLabelValues(reason(data.Err)).Inc()
+	}
+}
+
+func (m *Measure) observer(summary string) prometheus.Observer {
+	if o, ok := m.statements.Lookup(summary); ok {
+		return o
+	}
+	if m.summaries.Add(1) > maxSummaries {
+		m.summaries.Store(maxSummaries)
+		summary = "_OTHER"
+	}
+	return m.statements.Get(summary)
+}
+
+// TraceAcquireStart implements pgxpool.AcquireTracer.
+func (m *Measure) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	return context.WithValue(ctx, acquireKey{}, time.Now())
+}
+
+// TraceAcquireEnd implements pgxpool.AcquireTracer.
+func (m *Measure) TraceAcquireEnd(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
+	if started, ok := ctx.Value(acquireKey{}).(time.Time); ok {
+		m.waits.Observe(time.Since(started).Seconds())
+	}
+	if data.Err != nil {
+		m.failures.WithLabelValues(reason(data.Err)).Inc()
+	}
+	m.count(pool)
+}
+
+// TraceRelease implements pgxpool.ReleaseTracer.
+func (m *Measure) TraceRelease(pool *pgxpool.Pool, _ pgxpool.TraceReleaseData) { m.count(pool) }
+
+func (m *Measure) count(pool *pgxpool.Pool) {
+	s := pool.Stat()
+	m.connections.WithLabelValues("idle").Set(float64(s.IdleConns()))
+	m.connections.WithLabelValues("used").Set(float64(s.AcquiredConns()))
+	m.maximum.Set(float64(s.MaxConns()))
+}
+
+const (
+	reasonTimeout     = "timeout"
+	reasonLock        = "lock"
+	reasonUnavailable = "unavailable"
+	reasonCanceled    = "canceled"
+	reasonRefused     = "refused"
+)
+
+// reason says why a statement failed, or why there was no connection for it.
+func reason(err error) string {
+	var refused *pgconn.PgError
+	switch {
+	case Slow(err), errors.Is(err, context.DeadlineExceeded):
+		return reasonTimeout
+	case errors.Is(err, context.Canceled):
+		return reasonCanceled
+	case errors.As(err, &refused) && (refused.Code == deadlockDetected || refused.Code == lockNotAvailable):
+		return reasonLock
+	case Unavailable(err):
+		return reasonUnavailable
+	}
+	return reasonRefused
+}
+
+// SQLSTATEs of statements that did not get a lock.
+const (
+	deadlockDetected = "40P01"
+	lockNotAvailable = "55P03"
+)

@@ -1,0 +1,129 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"souk/internal/pgserver/pgtest"
+	"souk/subgraphs/internal/database"
+)
+
+// Statements are counted by name, failures by reason, and waits for a connection.
+func TestStatementsAreMeasured(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	config, err := pgxpool.ParseConfig(pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 2
+	config.ConnConfig.Tracer = database.NewMeasure(registry)
+	config.ConnConfig.RuntimeParams["statement_timeout"] = "50"
+	if got := series(t, registry, "souk_sql_failures_total", "reason"); !slices.Equal(keys(got), []string{"canceled", "lock", "refused", "timeout", "unavailable"}) {
+		t.Errorf("before the first statement, the reasons are %v", got)
+	}
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec := func(sql string, arguments ...any) error {
+		_, err := db.Exec(t.Context(), sql, arguments...)
+		return err
+	}
+	if err := errors.Join(exec(`create table stock (id int primary key)`), exec(`insert into stock (id) values ($1)`, 1), exec(`update stock set id = 2`)); err != nil {
+		t.Fatal(err)
+	}
+	if exec(`insert into stock (id) values (2)`) == nil {
+		t.Error("a key is in use twice")
+	}
+	holdLock(t, db, exec)
+	held := hold(t, db, 2)
+	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := db.Acquire(late); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("third connection of two: got error %v", err)
+	}
+	if got := series(t, registry, "db_client_connection_count", "db_client_connection_state"); got["used"] != 2 || got["idle"] != 0 {
+		t.Errorf("with every connection held: got %v", got)
+	}
+	for _, conn := range held {
+		conn.Release()
+	}
+	if got := series(t, registry, "souk_sql_failures_total", "reason"); got["timeout"] != 2 || got["refused"] != 1 || got["unavailable"]+got["canceled"]+got["lock"] != 0 {
+		t.Errorf("got failures %v", got)
+	}
+	if got := series(t, registry, "db_client_operation_duration_seconds", "db_query_summary"); got["INSERT stock"] != 2 || got["UPDATE stock"] != 2 {
+		t.Errorf("got statements %v", got)
+	}
+	if got := series(t, registry, "db_client_connection_wait_time_seconds", ""); got[""] < 6 {
+		t.Errorf("got waits %v", got)
+	}
+}
+
+// holdLock has a statement wait for a lock until Postgres ends it.
+func holdLock(t *testing.T, db *pgxpool.Pool, exec func(string, ...any) error) {
+	t.Helper()
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `lock table stock`); err != nil {
+			return err
+		}
+		if err := exec(`update stock set id = 3`); !database.Slow(err) {
+			t.Errorf("statement that waits for a lock: got error %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hold(t *testing.T, db *pgxpool.Pool, n int) (held []*pgxpool.Conn) {
+	t.Helper()
+	for range n {
+		conn, err := db.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+	}
+	return held
+}
+
+// series returns the values of a metric by a label; of a histogram, the counts.
+func series(t *testing.T, registry *prometheus.Registry, name, label string) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			key := ""
+			if i := slices.IndexFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == label }); i >= 0 {
+				key = m.GetLabel()[i].GetValue()
+			}
+			values[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return values
+}
+
+func keys(values map[string]float64) (names []string) {
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
