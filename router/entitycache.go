@@ -30,6 +30,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 	options := cache.Options{
 		Timeout:    c.Redis.Timeout,
 		LocalBytes: int64(c.LocalBytes),
+		Compare:    c.Compare,
 		Subgraphs:  map[string]cache.Subgraph{},
 		Events:     map[string][]cache.Entity{},
 		Invalidated: func(i cache.Invalidated) {

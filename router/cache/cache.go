@@ -47,6 +47,7 @@ func newCache(o Options) (*Cache, error) {
 		return nil, err
 	}
 	o.warn()
+	o.export()
 	c := &Cache{options: o, name: rand.Text(), local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes)}
 	if o.Redis == nil {
 		return c, nil

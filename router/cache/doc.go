@@ -47,7 +47,8 @@
 // # Files
 //
 // The hub is lookup.go (Lookup, Store). cache.go and options.go define Cache, View and
-// their configuration, and names.go checks names. policy.go decides what is cached and
+// their configuration, and names.go checks names. compare.go compares
+// values with what the subgraphs respond. policy.go decides what is cached and
 // for how long. tag.go names version tokens, local.go is the in-process layer, store.go,
 // reading.go and value.go access Redis, follower.go and pulse.go follow its events, and
 // invalidate.go invalidates.

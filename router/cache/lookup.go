@@ -33,6 +33,8 @@ type item struct {
 	// local and stamp identify the versions before the fetch, locally and in
 	// Redis. A zero stamp is unknown; such a value is not stored in Redis.
 	local, stamp uint64
+	// found is the value in Redis, if the router also fetches it to compare.
+	found []byte
 }
 
 // pending is the state that Lookup passes to Store.
@@ -158,6 +160,11 @@ func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) boo
 			continue
 		}
 		metrics.Redis.Inc()
+		metrics.Age.Observe(now.Sub(v.stored).Seconds())
+		if c.compares() {
+			it.found = v.json
+			return false
+		}
 		it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private, Stated: v.stated}
 		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stated: v.stated, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
 		return true
@@ -179,6 +186,7 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 		for i := range state.items {
 			it := &state.items[i]
 			json := l.Fetched[it.index]
+			c.compare(it, json)
 			ttl := it.policy.lifetime(l.Control)
 			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes {
 				continue

@@ -121,6 +121,17 @@ var (
 		Help:   "Invalidated entities and types, by source: event or api.",
 		Labels: []string{"type", "source"},
 	}
+	entityComparisons = base.Metric{
+		Name: "souk_router_entity_cache_comparisons_total", Kind: base.Counter,
+		Help:   "Values found in Redis that were compared with the subgraph's response (response_cache.compare), by result: equal or different.",
+		Labels: []string{"subgraph", "type", "result"},
+	}
+	entityAge = base.Metric{
+		Name: "souk_router_entity_cache_age_seconds", Kind: base.Histogram,
+		Buckets: []float64{.5, 1, 5, 15, 30, 60, 300, 900, 3600, 86400},
+		Help:    "Age of values found in Redis.",
+		Labels:  []string{"subgraph", "type"},
+	}
 	entityLocalBytes = base.Metric{
 		Name: "souk_router_entity_cache_local_bytes", Kind: base.Gauge,
 		Help: "Memory of the in-process layer of the entity cache.",
@@ -201,7 +212,7 @@ func Definitions() []base.Metric {
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
-		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
+		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
 	}

@@ -282,15 +282,20 @@ func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 	return e.invalidations.Get(invalidationKey{typ, source})
 }
 
-// An EntityType has the metrics of a type of a subgraph: lookups by result, and
-// stores.
+// An EntityType has the metrics of a type of a subgraph: lookups by result, stores,
+// comparisons and age.
 type EntityType struct {
 	Local, Redis, Miss, Stale, Corrupt, Unavailable prometheus.Counter
 	Stores                                          prometheus.Counter
+	// Equal and Different count values compared with the subgraph's response.
+	Equal, Different prometheus.Counter
+	// Age observes the seconds since a value was stored, when it is found.
+	Age prometheus.Observer
 }
 
 func newEntityCache(r prometheus.Registerer) *EntityCache {
 	lookups, stores, invalidations := entityLookups.NewCounter(r), entityStores.NewCounter(r), entityInvalidations.NewCounter(r)
+	comparisons, age := entityComparisons.NewCounter(r), entityAge.NewHistogram(r)
 	return &EntityCache{
 		Epochs:     entityEpochs.NewCounter(r).WithLabelValues(),
 		LocalBytes: entityLocalBytes.NewGauge(r).WithLabelValues(),
@@ -300,7 +305,10 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 			return &EntityType{
 				Local: lookup("local"), Redis: lookup("redis"), Miss: lookup("miss"), Stale: lookup("stale"),
 				Corrupt: lookup("corrupt"), Unavailable: lookup("unavailable"),
-				Stores: stores.WithLabelValues(k.subgraph, k.typ),
+				Stores:    stores.WithLabelValues(k.subgraph, k.typ),
+				Equal:     comparisons.WithLabelValues(k.subgraph, k.typ, "equal"),
+				Different: comparisons.WithLabelValues(k.subgraph, k.typ, "different"),
+				Age:       age.WithLabelValues(k.subgraph, k.typ),
 			}
 		}),
 		invalidations: base.Bind(func(k invalidationKey) prometheus.Counter {
