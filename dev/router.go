@@ -41,8 +41,15 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := router.New(ctx, s.routerConfig(), router.Options{
-		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
+	c, graph := s.routerConfig(), schema.Supergraph
+	if s.opts.Router != nil {
+		s.opts.Router(&c)
+	}
+	if c.Supergraph.Path != config.Default().Supergraph.Path {
+		graph = "" // the router reads the file
+	}
+	r, err := router.New(ctx, c, router.Options{
+		Supergraph: graph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
 		Extensions: s.extensions(),
 	})
 	if err != nil {

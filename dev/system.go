@@ -20,6 +20,7 @@ import (
 	"souk/internal/memory"
 	"souk/internal/pgserver"
 	"souk/router"
+	"souk/router/gateway/config"
 	"souk/subgraphs"
 )
 
@@ -61,6 +62,9 @@ type Options struct {
 	// example in processes of their own. If it is nil, they run in this process
 	// and their databases get sample data.
 	Services func(context.Context, *System) error
+	// Router changes the configuration of the router; it may be nil. If it sets
+	// supergraph.path, the router reads that file.
+	Router func(*config.Config)
 	// Extensions are the extensions of the router.
 	Extensions router.Extensions
 }

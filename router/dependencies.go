@@ -29,15 +29,15 @@ type watchedTransport struct {
 	subgraphs map[string]*dependency.Dependency
 }
 
-// watchSubgraphs wraps a transport so that it reports the health of the subgraphs. The
-// returned function ends the reporting.
-func (r *Router) watchSubgraphs(m *supergraph.Model, t execute.Transport) (execute.Transport, func()) {
-	watched := &watchedTransport{Transport: t, subgraphs: make(map[string]*dependency.Dependency, len(m.Subgraphs))}
+// openSubgraphs returns the dependencies of a supergraph by the names of its subgraphs, and a
+// function that closes them.
+func (r *Router) openSubgraphs(m *supergraph.Model) (map[string]*dependency.Dependency, func()) {
+	opened := make(map[string]*dependency.Dependency, len(m.Subgraphs))
 	for _, g := range m.Subgraphs {
-		watched.subgraphs[g.Name] = r.dependencies.Open(dependency.Subgraph, g.Name, dependency.Use{Effect: withoutSubgraph})
+		opened[g.Name] = r.dependencies.Open(dependency.Subgraph, g.Name, dependency.Use{Effect: withoutSubgraph})
 	}
-	return watched, func() {
-		for _, d := range watched.subgraphs {
+	return opened, func() {
+		for _, d := range opened {
 			d.Close()
 		}
 	}

@@ -71,6 +71,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 	r.dependencies.Hide(c.Invalidation.Token)
 	if options.Redis != nil {
 		options.Dependency = r.dependencies.Open(dependency.Redis, "response_cache", dependency.Use{Effect: withoutCache, Settle: cache.Settle})
+		options.Redis.TLSConfig = options.Dependency.WatchCertificates(options.Redis.TLSConfig)
 		r.closers = append(r.closers, func() error { options.Dependency.Close(); return nil })
 	}
 	if r.cache, err = cache.New(options); err != nil {

@@ -29,9 +29,10 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = timeout, timeout, timeout, timeout
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.ContextTimeoutEnabled = true
+	d := r.dependencies.Open(dependency.Redis, name, dependency.Use{Effect: effect})
+	options.TLSConfig = d.WatchCertificates(options.TLSConfig)
 	client := redis.NewUniversalClient(options)
 	r.dependencies.Hide(c.Secrets()...)
-	d := r.dependencies.Open(dependency.Redis, name, dependency.Use{Effect: effect})
 	d.WatchRedis(client)
 	ctx, cancel := context.WithCancel(context.Background())
 	probed := make(chan struct{})

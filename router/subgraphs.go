@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 
@@ -47,6 +48,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Breaker:     func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
 		},
 	}
+	dependencies, closeDependencies := r.openSubgraphs(m)
 	if r.hooks.HasSubgraph() {
 		options.Interceptor = &subgraphHooks{chain: r.hooks, log: r.logFault}
 	}
@@ -67,16 +69,17 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
+			TLS:                dependencies[g.Name].WatchCertificates(new(tls.Config)),
 			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
 	}
 	t, err := subgraph.New(options)
 	if err != nil {
+		closeDependencies()
 		return nil, nil, err
 	}
-	watched, unwatch := r.watchSubgraphs(m, t)
-	return watched, func() { t.Close(); unwatch() }, nil
+	return &watchedTransport{Transport: t, subgraphs: dependencies}, func() { t.Close(); closeDependencies() }, nil
 }
 
 // breaker returns the circuit breaker settings. It is enabled by default.

@@ -8,5 +8,6 @@
 // [Set.Hide].
 //
 // The hub is set.go, which holds the dependencies. dependency.go is the state of
-// one of them, redis.go adapts go-redis, and secrets.go redacts messages.
+// one of them, redis.go adapts go-redis,
+// certificates.go observes TLS connections, and secrets.go redacts messages.
 package dependency

@@ -171,6 +171,11 @@ var (
 		Help:   "Failed uses of a dependency.",
 		Labels: []string{"kind", "name"},
 	}
+	certificateExpiry = base.Metric{
+		Name: "souk_router_certificate_expiry_timestamp_seconds", Kind: base.Gauge,
+		Help:   "Unix time at which a certificate of the TLS connections to a dependency expires, by owner: server (the first of its chain to expire) or client (the router's own). Absent before the first connection.",
+		Labels: []string{"kind", "name", "owner"},
+	}
 
 	authentication = base.Metric{
 		Name: "souk_router_authentication_total", Kind: base.Counter,
@@ -213,7 +218,7 @@ func Definitions() []base.Metric {
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
-		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures,
+		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
 	}
 }

@@ -231,12 +231,16 @@ type Dependency struct {
 	Failures prometheus.Counter
 	// SetUp records whether the last use succeeded.
 	SetUp func(up bool)
+	// Expires records when a certificate expires, in Unix seconds. The owner is
+	// "server" or "client".
+	Expires func(owner string, seconds float64)
 	// Remove deletes the time series.
 	Remove func()
 }
 
 func newDependencies(r prometheus.Registerer) func(kind, name string) *Dependency {
 	states, failures := dependencyUp.NewGauge(r), dependencyFailures.NewCounter(r)
+	expiry := certificateExpiry.NewGauge(r)
 	return func(kind, name string) *Dependency {
 		return &Dependency{
 			Failures: failures.WithLabelValues(kind, name),
@@ -247,7 +251,9 @@ func newDependencies(r prometheus.Registerer) func(kind, name string) *Dependenc
 				}
 				states.WithLabelValues(kind, name).Set(value)
 			},
+			Expires: func(owner string, seconds float64) { expiry.WithLabelValues(kind, name, owner).Set(seconds) },
 			Remove: func() {
+				expiry.DeletePartialMatch(prometheus.Labels{"kind": kind, "name": name})
 				states.DeleteLabelValues(kind, name)
 				failures.DeleteLabelValues(kind, name)
 			},

@@ -94,6 +94,7 @@ func touch(m *telemetry.Metrics) {
 	m.Authentication("ok").Inc()
 	m.Coprocessor("RouterRequest", true).Observe(1)
 	m.Dependency("redis", "response_cache").SetUp(true)
+	m.Dependency("redis", "response_cache").Expires("server", 1)
 	m.EntityCache.Type("s", "T").Local.Inc()
 	m.EntityCache.Invalidated("T", "api").Inc()
 }
