@@ -41,6 +41,12 @@ var (
 	}
 )
 
+// metricLockWaits has no counterpart in the conventions.
+var metricLockWaits = telemetry.Metric{
+	Name: "souk_postgres_lock_waits", Kind: telemetry.Gauge,
+	Help: "Statements in the service's database that wait for a lock, of all replicas.",
+}
+
 // maxSummaries bounds the names of statements.
 const maxSummaries = 100
 
@@ -53,6 +59,7 @@ type Measure struct {
 	waits       prometheus.Observer
 	connections *prometheus.GaugeVec
 	maximum     prometheus.Gauge
+	lockWaits   prometheus.Gauge
 }
 
 // NewMeasure registers the metrics. Every series of the counters exists from the start.
@@ -64,6 +71,7 @@ func NewMeasure(r prometheus.Registerer) *Measure {
 		waits:       metricWaits.NewHistogram(r).WithLabelValues(),
 		connections: metricConnections.NewGauge(r),
 		maximum:     metricMaximum.NewGauge(r).WithLabelValues(),
+		lockWaits:   metricLockWaits.NewGauge(r).WithLabelValues(),
 	}
 	for _, reason := range []string{reasonTimeout, reasonLock, reasonUnavailable, reasonCanceled, reasonRefused} {
 		m.failures.WithLabelValues(reason)
@@ -134,6 +142,34 @@ func (m *Measure) count(pool *pgxpool.Pool) {
 	m.connections.WithLabelValues("idle").Set(float64(s.IdleConns()))
 	m.connections.WithLabelValues("used").Set(float64(s.AcquiredConns()))
 	m.maximum.Set(float64(s.MaxConns()))
+}
+
+// lockInterval is the time between two counts of statements that wait for a lock.
+const lockInterval = 2 * time.Second
+
+// WatchLocks counts the statements that wait for a lock until ctx ends. While there is no
+// connection for that, the last count remains: NewMeasure's other metrics show the reason.
+func (m *Measure) WatchLocks(ctx context.Context, db *pgxpool.Pool) {
+	tick := time.NewTicker(lockInterval)
+	defer tick.Stop()
+	for {
+		if waiting, err := lockWaits(ctx, db); err == nil {
+			m.lockWaits.Set(float64(waiting))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// lockWaits counts the statements in the database that wait for a lock.
+func lockWaits(ctx context.Context, db *pgxpool.Pool) (waiting int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockInterval)
+	defer cancel()
+	err = db.QueryRow(ctx, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`).Scan(&waiting)
+	return waiting, err
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +84,53 @@ func holdLock(t *testing.T, db *pgxpool.Pool, exec func(string, ...any) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Statements that wait for a lock are counted until they get it.
+func TestWaitsForLocksAreCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	measure := database.NewMeasure(registry)
+	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(t.Context(), `create table stock (id int primary key)`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { measure.WatchLocks(ctx, db) })
+	waits := func(want float64) {
+		t.Helper()
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(time.Minute); series(t, registry, "souk_postgres_lock_waits", "")[""] != want; <-tick.C {
+			if time.Now().After(end) {
+				t.Fatalf("timed out: %v statements wait", want)
+			}
+		}
+	}
+	err = pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `lock table stock`); err != nil {
+			return err
+		}
+		for range 2 {
+			running.Go(func() {
+				if _, err := db.Exec(t.Context(), `delete from stock`); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		waits(2)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits(0)
 }
 
 func hold(t *testing.T, db *pgxpool.Pool, n int) (held []*pgxpool.Conn) {

@@ -28,6 +28,8 @@ type Resources struct {
 	// Events publishes this service's events and consumes those of others. Run
 	// runs its Relay for every service.
 	Events *events.Bus
+
+	measure *database.Measure
 }
 
 // maxDatabaseWait is how long a starting service waits for its database.
@@ -44,13 +46,13 @@ const connectTimeout = 3 * time.Second
 // open connects to Postgres, waiting for it if necessary, and migrates the
 // database. Redis may be down: open sends nothing to it.
 func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources, err error) {
-	r = &Resources{Environment: env}
+	r = &Resources{Environment: env, measure: database.NewMeasure(env.Telemetry.Registry)}
 	defer func() {
 		if err != nil {
 			r.close()
 		}
 	}()
-	if r.DB, err = openDB(ctx, env); err != nil {
+	if r.DB, err = openDB(ctx, env, r.measure); err != nil {
 		return r, err
 	}
 	if err := waitForDB(ctx, r.DB, env); err != nil {
@@ -66,12 +68,12 @@ func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources,
 	return r, nil
 }
 
-func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
+func openDB(ctx context.Context, env Environment, measure *database.Measure) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(env.DatabaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("parsing DATABASE_URL: %w", err)
 	}
-	config.ConnConfig.Tracer = tracer(env)
+	config.ConnConfig.Tracer = tracer(env, measure)
 	if !strings.Contains(env.DatabaseURL, "pool_max_conns") {
 		config.MaxConns = maxConnections
 	}
@@ -86,9 +88,8 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 }
 
 // tracer returns what the pool tells of its connections and queries.
-func tracer(env Environment) pgx.QueryTracer {
+func tracer(env Environment, measure *database.Measure) pgx.QueryTracer {
 	// The measured wait for a connection includes the wait for the share.
-	measure := database.NewMeasure(env.Telemetry.Registry)
 	if env.Telemetry.Traces() {
 		return multitracer.New(measure, newShares(), otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider)))
 	}
