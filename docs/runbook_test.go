@@ -20,7 +20,7 @@ func TestRunbookHasEveryAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	severities := map[string]string{"page": "Page.", "ticket": "Ticket."}
+	severities := map[string]string{"page": "Page.", "ticket": "Ticket.", "none": "Always."}
 	var alerts, described []string
 	for _, rule := range regexp.MustCompile(`(?s)- alert: (\w+)\n.*?labels: \{severity: (\w+)\}`).FindAllStringSubmatch(string(rules), -1) {
 		alerts = append(alerts, rule[1]+" "+severities[rule[2]])

@@ -33,6 +33,7 @@ var files = []file{
 	{path: "manifests/11-observability.yaml", maps: []configMap{
 		{name: "prometheus", namespace: "istio-system", app: "prometheus", patterns: []string{"manifests/observability/config/prometheus.yml"}},
 		{name: "prometheus-rules", namespace: "istio-system", app: "prometheus", patterns: []string{"manifests/observability/rules/souk.yml"}},
+		{name: "alertmanager", namespace: "istio-system", app: "alertmanager", patterns: []string{"manifests/observability/config/alertmanager.yml"}},
 		{name: "otel-collector", namespace: "istio-system", app: "otel-collector", patterns: []string{"manifests/observability/config/collector.yaml"}},
 		{name: "grafana", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/config/datasources.yaml", "manifests/observability/config/dashboards.yaml"}},
 		{name: "grafana-dashboards", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/dashboards/*.json"}},

@@ -58,7 +58,7 @@ func (d Documents) checkPod(pod *corev1.Pod) (err error) {
 		if v.ConfigMap != nil {
 			needs("ConfigMap", v.ConfigMap.Name)
 		}
-		if v.Secret != nil {
+		if v.Secret != nil && (v.Secret.Optional == nil || !*v.Secret.Optional) {
 			needs("Secret", v.Secret.SecretName)
 		}
 	}

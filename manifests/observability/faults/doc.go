@@ -1,0 +1,11 @@
+// Package faults tests the alerts by fault. Its tests start the real store, break one thing,
+// and check which of the alerts in ../rules fire, and that no other does. It is a module of
+// its own, because it contains Prometheus and Alertmanager; `make verify` runs it.
+//
+// The store has a real Postgres, Redis and HTTP. prometheus_test.go has Prometheus's own
+// database, PromQL engine and rules. Its time is invented: a scrape follows the previous one
+// at once, but is stored half a minute later, so that a quarter of an hour takes seconds.
+// store_test.go has the store, its traffic and what is scraped. faults_test.go has the
+// faults. alertmanager_test.go sends alerts through Alertmanager's own code with the
+// configuration of the manifests.
+package faults

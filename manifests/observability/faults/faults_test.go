@@ -1,0 +1,277 @@
+package faults
+
+import (
+	"cmp"
+	"context"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"souk/schema"
+	"souk/subgraphs"
+)
+
+// A fault breaks one thing of a store in use.
+type fault struct {
+	name string
+	// breaks breaks it, and returns a function that repairs it.
+	breaks func(*store) (repair func())
+	// turns are the scrapes while it is broken, half a minute apart; 14 if zero.
+	turns int
+	// each runs before each scrape, in place of the usual traffic.
+	each func(*store)
+	// alerts are those that fire. No other one does.
+	alerts []string
+}
+
+// calm is how many scrapes precede a fault.
+const calm = 10
+
+func TestAlertsFireForFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes; make verify runs it")
+	}
+	s := startStore(t)
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			p := startPrometheus(t)
+			eventually(t, "the store is well before the fault", s.well)
+			for range calm {
+				s.visit()
+				p.turn(s.targets())
+			}
+			if fired := p.firing(); len(fired) > 0 {
+				t.Fatalf("before the fault, these fire: %q", fired)
+			}
+			repair := f.breaks(s)
+			for range cmp.Or(f.turns, 14) {
+				if f.each != nil {
+					f.each(s)
+				} else {
+					s.visit()
+				}
+				p.turn(s.targets())
+			}
+			repair()
+			slices.Sort(f.alerts)
+			if fired := p.firing(); !slices.Equal(fired, f.alerts) {
+				t.Errorf("got alerts %q, want %q\n%s", fired, f.alerts, p.value(`{__name__=~"slo:.*rate(5m|1h)|result:.*|type:.*|souk_router_entity_cache_.*_total"}`))
+			}
+		})
+	}
+}
+
+func faults() []fault {
+	all := []fault{{name: "none", breaks: func(*store) func() { return func() {} }, turns: 60}}
+	for _, service := range subgraphs.Names() {
+		all = append(all, failing(service), hanging(service), gone(service))
+	}
+	return append(all, noRedis, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
+}
+
+// failing makes each statement of a service fail. The service responds with status 200, data
+// that is null, and errors.
+func failing(service string) fault {
+	f := fault{
+		name: service + " returns errors",
+		breaks: func(s *store) func() {
+			s.sql(service, `alter schema public rename to hidden`)
+			return func() { s.sql(service, `alter schema hidden rename to public`) }
+		},
+		alerts: []string{"UnansweredFastBurn"},
+	}
+	if service == "inventory" {
+		f.alerts = append(f.alerts, "OrdersFail unavailable")
+	}
+	return f
+}
+
+// hanging makes a service accept requests of the router and never respond.
+func hanging(service string) fault {
+	return fault{
+		name:   service + " hangs",
+		breaks: func(s *store) func() { s.proxies[service].hang(); return s.proxies[service].pass },
+		alerts: []string{"SubgraphBreakerOpen " + service, "UnansweredFastBurn"},
+	}
+}
+
+func gone(service string) fault {
+	f := fault{
+		name: service + " is gone",
+		breaks: func(s *store) func() {
+			if err := s.StopService(service); err != nil {
+				s.t.Fatal(err)
+			}
+			return func() {
+				if err := s.StartService(context.Background(), service); err != nil {
+					s.t.Fatal(err)
+				}
+			}
+		},
+		// Alertmanager mutes the consequences while TargetDown fires.
+		alerts: []string{"SubgraphBreakerOpen " + service, "TargetDown " + service + "-service", "UnansweredFastBurn"},
+	}
+	if service == "inventory" {
+		f.alerts = append(f.alerts, "OrdersFail unavailable")
+	}
+	return f
+}
+
+var noRedis = fault{
+	name: "Redis is gone",
+	breaks: func(s *store) func() {
+		s.redis.kill()
+		s.visit()
+		for _, service := range []string{"order", "inventory"} {
+			s.ageOutbox(service)
+		}
+		return s.redis.start
+	},
+	alerts: []string{"EntityCacheAway", "OutboxStuck inventory-service", "OutboxStuck order-service", "TargetDown redis"},
+}
+
+// ageOutbox makes the events of a service wait for longer, as if the invented time passed in
+// its database, and waits until the service has noticed.
+func (s *store) ageOutbox(service string) {
+	s.t.Helper()
+	s.sql(service, `update event_outbox set time = time - interval '5 minutes' where published_at is null`)
+	s.metric(service, "the oldest event has waited for minutes", func(text string) bool { return value(text, "souk_event_outbox_age_seconds") > 60 })
+}
+
+var stuckOutbox = fault{
+	name: "nobody relays the outbox",
+	breaks: func(s *store) func() {
+		conn := s.connect("order")
+		h := fnv.New64a()
+		h.Write([]byte("souk/events/relay")) // see lockKey in package events
+		if _, err := conn.Exec(s.t.Context(), `select pg_advisory_lock($1)`, int64(h.Sum64())); err != nil {
+			s.t.Fatal(err)
+		}
+		s.visit()
+		s.ageOutbox("order")
+		return func() { _ = conn.Close(context.Background()) }
+	},
+	alerts: []string{"OutboxStuck order-service"},
+}
+
+// lockedPostgres has a transaction hold a lock on the stock, for which every request waits
+// until Postgres ends its statement.
+var lockedPostgres = func() fault {
+	var requests sync.WaitGroup
+	return fault{
+		name: "a lock in Postgres",
+		breaks: func(s *store) func() {
+			conn := s.connect("inventory")
+			if _, err := conn.Exec(s.t.Context(), `begin; lock table stock_levels`); err != nil {
+				s.t.Fatal(err)
+			}
+			return func() { _ = conn.Close(context.Background()); requests.Wait() }
+		},
+		// Prometheus scrapes while the requests wait.
+		each: func(s *store) {
+			requests.Wait()
+			for id := range 6 {
+				requests.Go(func() { s.ask(look, map[string]any{"id": strconv.Itoa(id + 1)}) })
+			}
+			s.metric("inventory", "statements wait for the lock", func(text string) bool { return value(text, "souk_postgres_lock_waits") > 3 })
+		},
+		turns:  12,
+		alerts: []string{"LockWaits inventory-service", "SlowFastBurn", "StatementsSlow inventory-service", "StatementsTimeOut inventory-service", "UnansweredFastBurn"},
+	}
+}()
+
+// slowPostgres makes each order take more than a second to insert.
+var slowPostgres = fault{
+	name: "Postgres is slow",
+	breaks: func(s *store) func() {
+		s.sql("order", `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(1.2); return new; end $$`)
+		s.sql("order", `create trigger slow before insert on orders for each row when (new.status = 'PENDING') execute function slow()`)
+		return func() { s.sql("order", `drop function slow cascade`) }
+	},
+	each: func(s *store) {
+		var customers sync.WaitGroup
+		for range 8 {
+			customers.Go(func() { s.order(s.product) })
+		}
+		customers.Wait()
+	},
+	turns:  16,
+	alerts: []string{"SlowFastBurn", "StatementsSlow order-service"},
+}
+
+// deadLetter publishes one event that cannot be handled: the first that its consumer moves
+// to the dead-letter stream.
+var deadLetter = fault{
+	name: "a dead letter",
+	breaks: func(s *store) func() {
+		s.sql("user", `insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
+			values (gen_random_uuid(), 'user.mail', '1', now(), '', '', '{"mailId": {}}')`)
+		s.metric("notification", "the event is a dead letter", func(text string) bool {
+			return strings.Contains(text, `result="dead",type="user.mail"} 1`)
+		})
+		return func() {}
+	},
+	turns:  4,
+	alerts: []string{"DeadLetters notification"},
+}
+
+var refusedSupergraph = fault{
+	name: "a supergraph is refused",
+	breaks: func(s *store) func() {
+		s.writeSupergraph("type Query {")
+		s.metric("admin", "the router has refused it", func(text string) bool {
+			return !strings.Contains(text, `souk_router_supergraph_loads_total{result="failed"} 0`)
+		})
+		return func() { s.writeSupergraph(schema.Supergraph) }
+	},
+	turns:  4,
+	alerts: []string{"SupergraphRefused api-gateway"},
+}
+
+// expiringCertificate gives Redis a certificate that is valid for ten days.
+var expiringCertificate = fault{
+	name: "a certificate is near its expiry",
+	breaks: func(s *store) func() {
+		s.redis.renew(time.Now().AddDate(0, 0, 10))
+		eventually(s.t, "the router has connected again", func() bool {
+			s.visit()
+			return value(s.metrics("admin"), `souk_router_certificate_expiry_timestamp_seconds{kind="redis",name="response_cache",owner="server"}`) < float64(time.Now().AddDate(0, 0, 11).Unix())
+		})
+		return func() { s.redis.renew(time.Now().AddDate(1, 0, 0)) }
+	},
+	turns:  25,
+	alerts: []string{"CertificateExpires"},
+}
+
+// hotProduct has everybody want a product that is sold out.
+var hotProduct = func() fault {
+	var product string
+	return fault{
+		name:   "a product is sold out",
+		breaks: func(s *store) func() { product = s.sell("Gadget", 0); return func() {} },
+		each: func(s *store) {
+			s.visit()
+			for range 4 {
+				s.order(product)
+			}
+		},
+		turns:  30,
+		alerts: []string{"OrdersRefused out_of_stock"},
+	}
+}()
+
+// poisonedCache has somebody change products in the database, where nothing tells the cache.
+var poisonedCache = fault{
+	name:   "the cache has outdated values",
+	breaks: func(*store) func() { return func() {} },
+	each: func(s *store) {
+		s.sql("product", `update products set description = 'edition ' || random() where id = $1`, s.product)
+		s.ask(list, nil) // no order, which would invalidate the product
+	},
+	turns:  30,
+	alerts: []string{"EntityCacheDiffers product"},
+}

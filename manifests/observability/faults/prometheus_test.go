@@ -1,0 +1,219 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
+	staleness "github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+)
+
+// interval is the invented time between two scrapes.
+const interval = 30 * time.Second
+
+// groups are the groups of rules in the order in which they are evaluated. In a cluster the
+// order is arbitrary: an alert may see what was recorded one turn ago.
+var groups = []string{"requests", "saturation", "events", "business", "slo", "istio", "alerts"}
+
+// A prometheus is the code of Prometheus with invented time.
+type prometheus struct {
+	t      *testing.T
+	db     *tsdb.DB
+	engine *promql.Engine
+	groups []*rules.Group
+	now    time.Time
+	// known are the series of each target's last scrape. They end when the next one
+	// lacks them.
+	known map[string]map[string]labels.Labels
+	// fired are all alerts that fired, by name and the labels that identify them.
+	fired map[string]bool
+}
+
+func startPrometheus(t *testing.T) *prometheus {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	db, err := tsdb.Open(t.TempDir(), quiet, nil, tsdb.DefaultOptions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	engine := promql.NewEngine(promql.EngineOpts{Logger: quiet, MaxSamples: 50_000_000, Timeout: time.Minute})
+	p := &prometheus{t: t, db: db, engine: engine, now: time.Now().Truncate(time.Second), known: map[string]map[string]labels.Labels{}, fired: map[string]bool{}}
+	manager := rules.NewManager(&rules.ManagerOptions{
+		QueryFunc: rules.EngineQueryFunc(engine, db), Appendable: db, Queryable: db, Context: t.Context(), Logger: quiet,
+		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
+	})
+	const file = "../rules/souk.yml"
+	loaded, errs := manager.LoadGroups(interval, labels.EmptyLabels(), "", nil, false, file)
+	if len(errs) > 0 || len(loaded) != len(groups) {
+		t.Fatalf("got %d groups of rules, errors %v", len(loaded), errs)
+	}
+	for _, name := range groups {
+		p.groups = append(p.groups, loaded[rules.GroupKey(file, name)])
+	}
+	return p
+}
+
+// turn scrapes all targets and evaluates all rules, half a minute after the last turn.
+func (p *prometheus) turn(targets []target) {
+	p.t.Helper()
+	p.now = p.now.Add(interval)
+	app := p.db.Appender(p.t.Context())
+	for _, target := range targets {
+		p.scrape(app, target)
+	}
+	if err := app.Commit(); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, group := range p.groups {
+		group.Eval(p.t.Context(), p.now)
+		for _, rule := range group.Rules() {
+			if err := rule.LastError(); err != nil {
+				p.t.Fatalf("rule %s: %v", rule.Name(), err)
+			}
+		}
+		for _, rule := range group.AlertingRules() {
+			for _, alert := range rule.ActiveAlerts() {
+				if alert.State == rules.StateFiring {
+					p.fired[describe(alert.Labels)] = true
+				}
+			}
+		}
+	}
+}
+
+// describe returns an alert's name and the labels that identify it.
+func describe(l labels.Labels) string {
+	name := l.Get(labels.AlertName)
+	for _, label := range []string{"app", "subgraph", "group", "result", "type"} {
+		if v := l.Get(label); v != "" {
+			return name + " " + v
+		}
+	}
+	return name
+}
+
+// A target is scraped. Exactly one of the members is set.
+type target struct {
+	app  string
+	url  string                              // serves metrics
+	read func(context.Context) (text string) // an exporter's metrics
+}
+
+// scrape appends a target's metrics as Prometheus does: with the labels of the target, with
+// up, and with the end of the series that are missing.
+func (p *prometheus) scrape(app storage.Appender, t target) {
+	p.t.Helper()
+	builder := labels.NewScratchBuilder(8)
+	found := map[string]labels.Labels{}
+	add := func(series labels.Labels, v float64) {
+		b := labels.NewBuilder(series)
+		for name, value := range map[string]string{"job": "pods", "app": t.app, "pod": t.app + "-0", "instance": "10.0.0.1:15020", "namespace": "ecommerce", "version": "v1"} {
+			b.Set(name, value)
+		}
+		series = b.Labels()
+		found[series.String()] = series
+		if _, err := app.Append(0, series, p.now.UnixMilli(), v); err != nil {
+			p.t.Fatalf("%s: %v", series, err)
+		}
+	}
+	text, err := t.metrics(p.t.Context())
+	up := 1.0
+	if err != nil {
+		up = 0
+	}
+	parser, err := textparse.New([]byte(text), "text/plain", labels.NewSymbolTable(), textparse.ParserOptions{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for {
+		entry, err := parser.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			p.t.Fatalf("metrics of %s: %v", t.app, err)
+		}
+		if entry != textparse.EntrySeries {
+			continue
+		}
+		_, _, v := parser.Series()
+		var series labels.Labels
+		parser.Labels(&series)
+		add(series, v)
+	}
+	builder.Reset()
+	builder.Add(labels.MetricName, "up")
+	add(builder.Labels(), up)
+	for key, series := range p.known[t.app] {
+		if _, ok := found[key]; !ok {
+			if _, err := app.Append(0, series, p.now.UnixMilli(), math.Float64frombits(staleness.StaleNaN)); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+	p.known[t.app] = found
+}
+
+func (t target) metrics(ctx context.Context) (string, error) {
+	if t.read != nil {
+		return t.read(ctx), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/metrics", http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d", response.StatusCode)
+	}
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
+
+// firing returns the alerts that fired, except Watchdog.
+func (p *prometheus) firing() (all []string) {
+	if !p.fired["Watchdog"] {
+		p.t.Error("Watchdog does not fire")
+	}
+	for alert := range p.fired {
+		if alert != "Watchdog" {
+			all = append(all, alert)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// value returns the value of a query, for messages.
+func (p *prometheus) value(query string) string {
+	q, err := p.engine.NewInstantQuery(p.t.Context(), p.db, nil, query, p.now)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer q.Close()
+	return strings.TrimSpace(q.Exec(p.t.Context()).String())
+}
