@@ -17,6 +17,7 @@
 //	callers.go       authentication, authorization, rate limit, cost
 //	owner.go         the owner of an idempotency record
 //	subgraphs.go     the transport, metrics and spans of subgraph requests
+//	counters.go      counters that begin with 0
 //	entitycache.go   the entity cache and its invalidation API
 //	stages.go        observers and spans of the stages of an operation
 //	hooks.go         the list of hooks, and those around subgraph requests

@@ -194,6 +194,7 @@ type shared struct {
 
 func newShared(o Options) *shared {
 	m := routertelemetry.New(o.Telemetry.Registry)
+	exportCounters(m)
 	return &shared{metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 

@@ -16,19 +16,7 @@ import (
 	"souk/router/hook"
 	"souk/router/subgraph"
 	"souk/router/supergraph"
-	routertelemetry "souk/router/telemetry"
 )
-
-// exportSubgraph makes the time series of a subgraph's failures exist before the
-// first one, which an alert would miss otherwise.
-func exportSubgraph(metrics *routertelemetry.Subgraph) {
-	for _, code := range []string{
-		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen,
-		execute.CodeRejected, execute.CodeOverloaded, execute.CodeInternal,
-	} {
-		metrics.Error(code)
-	}
-}
 
 // transport returns the transport for the subgraphs of a supergraph and a function that closes
 // it.

@@ -13,7 +13,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"souk/dev"
+	"souk/router/telemetry"
 	"souk/subgraphs"
+	base "souk/telemetry"
 )
 
 // late are counters whose labels only the first request knows. The alerts use them in
@@ -57,11 +59,38 @@ func TestCountersOfAlertsStartAtZero(t *testing.T) {
 	if checked < 8 {
 		t.Errorf("found only %d counters in alerts", checked)
 	}
+	checkCounters(t, series)
 	for _, group := range []string{"notification", "order"} {
 		if !slices.ContainsFunc(series, func(s sample) bool {
 			return s.metric == "souk_events_handled_total" && strings.Contains(s.labels, `group="`+group+`"`) && strings.Contains(s.labels, `result="dead"`)
 		}) {
 			t.Errorf("the consumer group %s has no counter of dead letters", group)
+		}
+	}
+}
+
+// checkCounters checks that every counter of the router, and every one of the services that a
+// query uses, has a series.
+func checkCounters(t *testing.T, series []sample) {
+	t.Helper()
+	var wanted []string
+	for _, definition := range telemetry.Definitions() {
+		if definition.Kind == base.Counter {
+			wanted = append(wanted, definition.Name)
+		}
+	}
+	expressions, _ := queries(t)
+	for _, expression := range expressions {
+		for _, name := range names(expression) {
+			if strings.HasPrefix(name, "souk_") && strings.HasSuffix(name, "_total") {
+				wanted = append(wanted, name)
+			}
+		}
+	}
+	slices.Sort(wanted)
+	for _, name := range slices.Compact(wanted) {
+		if !slices.ContainsFunc(series, func(s sample) bool { return s.metric == name }) {
+			t.Errorf("no program exports %s before it counts", name)
 		}
 	}
 }

@@ -27,8 +27,7 @@ var elsewhere = []string{
 
 // unseen are metrics of the store that have no series until they first count.
 var unseen = []string{
-	"souk_router_graphql_errors_total", "souk_router_subgraph_errors_total", "souk_router_rate_limit_total",
-	"souk_router_supergraph_loads_total", "souk_router_certificate_expiry_timestamp_seconds", "souk_event_stream_lag", "souk_event_retries_waiting",
+	"souk_router_certificate_expiry_timestamp_seconds", "souk_event_stream_lag", "souk_event_retries_waiting",
 }
 
 // documented returns the queries in the guides, one per line.

@@ -179,7 +179,7 @@ var (
 
 	authentication = base.Metric{
 		Name: "souk_router_authentication_total", Kind: base.Counter,
-		Help:   "Requests by result of authentication: ok, anonymous, or why the token was rejected.",
+		Help:   "Requests by result of authentication: ok, anonymous, refused (the token is not valid) or unavailable (tokens cannot be verified).",
 		Labels: []string{"result"},
 	}
 	deniedFields = base.Metric{

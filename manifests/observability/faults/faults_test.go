@@ -65,6 +65,9 @@ func TestAlertsFireForFaults(t *testing.T) {
 	}
 }
 
+// ordersFail is how many scrapes it takes until enough orders have failed.
+const ordersFail = 24
+
 func faults() []fault {
 	all := []fault{{name: "none", breaks: func(*store) func() { return func() {} }, turns: 60}}
 	for _, service := range subgraphs.Names() {
@@ -85,7 +88,7 @@ func failing(service string) fault {
 		alerts: []string{"UnansweredFastBurn"},
 	}
 	if service == "inventory" {
-		f.alerts = append(f.alerts, "OrdersFail unavailable")
+		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
 }
@@ -116,7 +119,7 @@ func gone(service string) fault {
 		alerts: []string{"SubgraphBreakerOpen " + service, "TargetDown " + service + "-service", "UnansweredFastBurn"},
 	}
 	if service == "inventory" {
-		f.alerts = append(f.alerts, "OrdersFail unavailable")
+		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
 }

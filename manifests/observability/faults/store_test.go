@@ -137,7 +137,7 @@ const (
 
 // trivial is how many operations of a visit need no service: enough that the others, when
 // they are slow, do not use up the error budget of latency.
-const trivial = 20
+const trivial = 30
 
 // visit is what customers do between two scrapes. It reports whether everything was well.
 func (s *store) visit() bool {

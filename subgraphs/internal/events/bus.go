@@ -41,13 +41,15 @@ func New(service string, db *pgxpool.Pool, client redis.UniversalClient, t *tele
 	if err != nil {
 		host = service
 	}
+	m := newMetrics(t.Registry)
+	m.exportPublished(service)
 	return &Bus{
 		db:      db,
 		redis:   client,
 		source:  "/souk/" + service,
 		logger:  logger,
 		tracer:  t.TracerProvider.Tracer("souk/subgraphs/internal/events"),
-		metrics: newMetrics(t.Registry),
+		metrics: m,
 		name:    host + "-" + rand.Text()[:8],
 
 		maxStreamLength: maxStreamLength,

@@ -22,6 +22,15 @@ const (
 	UserMail         = "user.mail" // an e-mail about an account is to be sent
 )
 
+// published are the types of events by the service that publishes them.
+var published = map[string][]string{
+	"order":        {OrderCreated, OrderCancelled, OrderShipped, OrderDelivered, OrderPaid, OrderRefunded, PaymentFailed},
+	"inventory":    {InventoryUpdated},
+	"product":      {ProductUpdated},
+	"notification": {NotificationSent},
+	"user":         {UserErased, UserMail},
+}
+
 const (
 	// Stream is the Redis stream of all events. There is one stream, so that
 	// events of different types about one subject keep their order.

@@ -69,6 +69,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
+// exportPublished makes the series of the events that a service publishes exist before
+// the first one.
+func (m *metrics) exportPublished(service string) {
+	for _, kind := range published[service] {
+		m.published.WithLabelValues(kind)
+	}
+}
+
 // export makes the series of a consumer exist before its first event: an alert
 // would miss a dead letter that is the first.
 func (m *metrics) export(c Consumer) {
