@@ -121,7 +121,6 @@ type target struct {
 // up, and with the end of the series that are missing.
 func (p *prometheus) scrape(app storage.Appender, t target) {
 	p.t.Helper()
-	builder := labels.NewScratchBuilder(8)
 	found := map[string]labels.Labels{}
 	add := func(series labels.Labels, v float64) {
 		b := labels.NewBuilder(series)
@@ -159,9 +158,7 @@ func (p *prometheus) scrape(app storage.Appender, t target) {
 		parser.Labels(&series)
 		add(series, v)
 	}
-	builder.Reset()
-	builder.Add(labels.MetricName, "up")
-	add(builder.Labels(), up)
+	add(labels.FromStrings("__name__", "up"), up)
 	for key, series := range p.known[t.app] {
 		if _, ok := found[key]; !ok {
 			if _, err := app.Append(0, series, p.now.UnixMilli(), math.Float64frombits(staleness.StaleNaN)); err != nil {

@@ -29,25 +29,23 @@ func summary(sql string) string {
 type tokens struct{ rest string }
 
 func (t *tokens) next() string {
-	for {
-		t.rest = strings.TrimLeft(t.rest, " \t\r\n,;=<>+-*/|:.")
-		switch {
-		case t.rest == "":
-			return ""
-		case t.rest[0] == '(' || t.rest[0] == ')':
-			word := t.rest[:1]
-			t.rest = t.rest[1:]
-			return word
-		case t.rest[0] == '\'':
-			_, t.rest, _ = strings.Cut(t.rest[1:], "'")
-			return "''"
-		}
-		end := strings.IndexAny(t.rest, " \t\r\n,;=<>+-*/|:.()'")
-		if end < 0 {
-			end = len(t.rest)
-		}
-		word := t.rest[:end]
-		t.rest = t.rest[end:]
-		return strings.Trim(word, `"`)
+	t.rest = strings.TrimLeft(t.rest, " \t\r\n,;=<>+-*/|:.")
+	switch {
+	case t.rest == "":
+		return ""
+	case t.rest[0] == '(' || t.rest[0] == ')':
+		word := t.rest[:1]
+		t.rest = t.rest[1:]
+		return word
+	case t.rest[0] == '\'':
+		_, t.rest, _ = strings.Cut(t.rest[1:], "'")
+		return "''"
 	}
+	end := strings.IndexAny(t.rest, " \t\r\n,;=<>+-*/|:.()'")
+	if end < 0 {
+		end = len(t.rest)
+	}
+	word := t.rest[:end]
+	t.rest = t.rest[end:]
+	return strings.Trim(word, `"`)
 }
