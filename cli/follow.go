@@ -15,11 +15,12 @@ import (
 // follow reloads the configuration file and the REST routes whenever their contents change.
 // The gateway itself watches the supergraph. follow polls and compares hashes of the
 // contents rather than timestamps, because Kubernetes replaces files by moving symbolic
-// links. It calls loaded after each reload.
+// links. It calls loaded after each reload. What was refused is tried
+// again with another supergraph.
 func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger, loaded func()) {
 	file := r.Follow()
 	defer file.Close()
-	refused := false
+	refused, with := false, "" // the supergraph with which it was refused
 	ticker := time.NewTicker(max(every, 10*time.Millisecond))
 	defer ticker.Stop()
 	for {
@@ -36,7 +37,8 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			file.Failed(ctx, err)
 			continue
 		}
-		if now == seen {
+		// REST routes may be refused because their supergraph comes later.
+		if now == seen && !(refused && r.Supergraph() != with) {
 			if !refused { // the file may have been unreadable before
 				file.Succeeded(ctx)
 			}
@@ -44,6 +46,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 		}
 		seen = now
 		began := time.Now()
+		with = r.Supergraph()
 		c, source, err := f.settings(ctx)
 		if ctx.Err() != nil {
 			return

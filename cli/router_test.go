@@ -115,6 +115,32 @@ func TestRouterFollowsConfigMaps(t *testing.T) {
 	becomes("the route has moved", func() bool {
 		return status(t, "http://"+address+"/api/hello") == 404 && status(t, "http://"+address+"/api/greeting") > 404
 	})
+
+	routes.write(t, map[string]string{"hello.graphql": `query later @rest(method: GET, path: "/api/later", result: "later") { later }`})
+	becomes("a route without its field is refused", func() bool {
+		return strings.Contains(get(t, "http://"+address+"/readyz"), `{"name":"configuration/file","status":"DOWN"`)
+	})
+	graph.write(t, map[string]string{"supergraph.graphql": strings.Replace(supergraph, "hello: String", "hello: String\n  later: String", 1)})
+	becomes("the route is served when its field comes", func() bool { return status(t, "http://"+address+"/api/later") > 404 })
+}
+
+// get returns the body of a response.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 func freeAddress(t *testing.T) string {

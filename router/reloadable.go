@@ -90,6 +90,7 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	}
 	options := l.options
 	options.Source = source
+	options.inUse, _ = l.current.gateway.InUse()
 	next, err := newRouter(ctx, c, options, l.shared)
 	if err != nil {
 		return err
@@ -110,6 +111,15 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		}
 	})
 	return nil
+}
+
+// Supergraph returns a hash of the supergraph in use. A configuration that was refused may be
+// valid with another one.
+func (l *Reloadable) Supergraph() string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	_, hash := l.current.gateway.InUse()
+	return hash
 }
 
 // SetSupergraph replaces the supergraph of a Reloadable that was made with one in its

@@ -55,6 +55,9 @@ type Options struct {
 	// Listening is called by Serve when all addresses are bound. It may be nil.
 	Listening func()
 	Extensions
+
+	// inUse is the SDL that the router before this one serves, for wait_for_subgraphs.
+	inUse string
 }
 
 // Extensions are what a program adds to its router. They must be safe for concurrent use, and
@@ -219,6 +222,7 @@ func (r *Router) build(ctx context.Context) error {
 	options := gateway.Options{
 		Memory:     r.memory,
 		Supergraph: r.options.Supergraph,
+		InUse:      r.options.inUse,
 		Transport:  r.transport,
 		Observe:    r.observe(),
 		Examples:   r.options.Examples,

@@ -18,6 +18,6 @@
 // `go test ./router/conformance -update` rewrites the last two.
 //
 // The hub is conformance_test.go. router_test.go starts the router and sends
-// operations, subgraph_test.go is the subgraph server, and docs_test.go checks
-// docs/federation.md.
+// operations, subgraph_test.go is the subgraph server, needs_test.go compares the
+// supergraphs with what the SDLs have, and docs_test.go checks docs/federation.md.
 package conformance

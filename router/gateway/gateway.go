@@ -34,6 +34,10 @@ type Options struct {
 	// Supergraph is the SDL to serve. If it is empty, the gateway reads the
 	// configured file, and watches it if hot_reload is set.
 	Supergraph string
+	// InUse is the SDL that the predecessor of the gateway serves, or empty. With
+	// wait_for_subgraphs, the gateway begins with it, and changes to the file when the
+	// subgraphs serve what the file needs.
+	InUse string
 	// Transport returns the transport for the subgraphs of a supergraph and a
 	// function that closes it. It is required.
 	Transport func(*supergraph.Model) (execute.Transport, func(), error)
@@ -178,7 +182,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 			return nil, err
 		}
 	}
-	if err := gw.SetSupergraph(sdl); err != nil {
+	if sdl, err = gw.begin(sdl); err != nil {
 		if problems := (config.Errors)(nil); o.Supergraph == "" && !errors.As(err, &problems) {
 			err = fmt.Errorf("%s: %w", c.Supergraph.Path, err)
 		}

@@ -20,10 +20,21 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	began := time.Now()
 	next, err := gw.newSnapshot(sdl)
 	if err != nil {
-		gw.metrics.LoadsFailed.Inc()
-		gw.recordReload(began, time.Since(began), gw.current.Load(), nil, err)
+		gw.refused(began, err)
 		return err
 	}
+	gw.use(next, began)
+	return nil
+}
+
+// refused reports that a supergraph cannot be used. The caller holds gw.loading.
+func (gw *Gateway) refused(began time.Time, err error) {
+	gw.metrics.LoadsFailed.Inc()
+	gw.recordReload(began, time.Since(began), gw.current.Load(), nil, err)
+}
+
+// use makes a snapshot the current one. The caller holds gw.loading.
+func (gw *Gateway) use(next *snapshot, began time.Time) {
 	if old := gw.current.Load(); old != nil {
 		gw.warm(next, old)
 	}
@@ -36,7 +47,6 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 		old.release()
 		gw.recordReload(began, took, old, next, nil)
 	}
-	return nil
 }
 
 // Inherit prepares a gateway that is about to replace former. It copies the documents that
@@ -89,6 +99,8 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 	ctx := gw.drain // Close cancels it
 	seen := sha256.Sum256([]byte(loaded))
 	refused := false
+	var waiting *candidate
+	defer func() { waiting.drop() }()
 	ticker := time.NewTicker(max(gw.config.Supergraph.PollInterval, 10*time.Millisecond))
 	defer ticker.Stop()
 	for {
@@ -105,20 +117,20 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 			file.Failed(ctx, err)
 			continue
 		}
-		sum := sha256.Sum256(data)
-		if sum == seen {
-			if !refused { // the file may have been unreadable before
-				file.Succeeded(ctx)
+		if sum := sha256.Sum256(data); sum != seen {
+			seen = sum
+			waiting.drop()
+			waiting, err = gw.propose(string(data))
+			if refused = err != nil; refused {
+				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
+				file.Record(err)
 			}
-			continue
 		}
-		seen = sum
-		err = gw.SetSupergraph(string(data))
-		if refused = err != nil; refused {
-			gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
-			file.Record(err)
-			continue
+		if waiting != nil && waiting.check(ctx, file) {
+			waiting = nil
 		}
-		file.Succeeded(ctx)
+		if waiting == nil && !refused { // the file may have been unreadable before
+			file.Succeeded(ctx)
+		}
 	}
 }

@@ -28,16 +28,17 @@ import (
 // A snapshot is everything made from one supergraph. When a new supergraph replaces
 // it, it is released after its last request has ended.
 type snapshot struct {
-	gateway  *Gateway
-	id       string // hash of the SDL
-	sdl      string // for hooks and the console; empty without
-	loaded   time.Time
-	model    *supergraph.Model
-	schema   *operation.Schema
-	planner  *planner.Planner
-	executor *execute.Executor
-	close    func()
-	rest     RESTHandler
+	gateway   *Gateway
+	id        string // hash of the SDL
+	sdl       string // for hooks, the console and wait_for_subgraphs; empty without
+	loaded    time.Time
+	model     *supergraph.Model
+	schema    *operation.Schema
+	planner   *planner.Planner
+	executor  *execute.Executor
+	transport execute.Transport
+	close     func()
+	rest      RESTHandler
 	// authorize and admit may be nil.
 	authorize Authorizer
 	admit     Admitter
@@ -154,6 +155,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		model:     model,
 		schema:    schema,
 		planner:   planner.New(model, planner.Options{}),
+		transport: transport,
 		close:     closeTransport,
 		documents: bytecache.New[string, *document](gw.config.Caches.Documents, observer(gw.metrics.Document)),
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
@@ -168,7 +170,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 	})
-	if gw.hooks != nil || gw.options.Recorder != nil {
+	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 {
 		s.sdl = sdl
 	}
 	if gw.options.Authorize != nil {

@@ -19,5 +19,6 @@
 //   - authorization.go, directives.go: directives on types and fields
 //   - api.go: the API schema
 //   - diff.go, elements.go: the differences between two supergraphs
+//   - needs.go: what a supergraph needs of a subgraph
 //   - mistaken.go: error messages for texts that are not a supergraph
 package supergraph

@@ -38,6 +38,10 @@ var (
 		Help:   "Supergraph loads, by result: ok or failed.",
 		Labels: []string{"result"},
 	}
+	supergraphWaiting = base.Metric{
+		Name: "souk_router_supergraph_waiting", Kind: base.Gauge,
+		Help: "1 while a new supergraph waits until its subgraphs serve it (supergraph.wait_for_subgraphs), otherwise 0.",
+	}
 
 	planDuration = base.Metric{
 		Name: "souk_router_plan_duration_seconds", Kind: base.Histogram,
@@ -213,7 +217,7 @@ var (
 // Definitions returns the definitions of the router's metrics.
 func Definitions() []base.Metric {
 	return []base.Metric{
-		operationDuration, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads,
+		operationDuration, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,

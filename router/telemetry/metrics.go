@@ -25,6 +25,8 @@ type Metrics struct {
 	PlanDuration prometheus.Observer
 	// LoadsOK and LoadsFailed count loads of a supergraph.
 	LoadsOK, LoadsFailed prometheus.Counter
+	// Waiting is 1 while a new supergraph waits for its subgraphs.
+	Waiting prometheus.Gauge
 	Document, Plan       *Cache
 	Persisted            *Cache
 	EntityCache          *EntityCache
@@ -66,6 +68,7 @@ func New(r prometheus.Registerer) *Metrics {
 		PlanDuration:  planDuration.NewHistogram(r).WithLabelValues(),
 		LoadsOK:       loads.WithLabelValues("ok"),
 		LoadsFailed:   loads.WithLabelValues("failed"),
+		Waiting:       supergraphWaiting.NewGauge(r).WithLabelValues(),
 		Document:      caches("document"),
 		Plan:          caches("plan"),
 		Persisted:     caches("persisted_document"),

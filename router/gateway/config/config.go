@@ -53,6 +53,8 @@ type Supergraph struct {
 	Path         string        `yaml:"path" desc:"File that contains the supergraph SDL." empty:"no"`
 	HotReload    bool          `yaml:"hot_reload" desc:"Reload the file when it changes."`
 	PollInterval time.Duration `yaml:"poll_interval" desc:"How often the router checks the file for changes." min:"10ms"`
+
+	WaitForSubgraphs time.Duration `yaml:"wait_for_subgraphs" desc:"Use a changed file only when each subgraph serves what the file adds, in ten reads of { _service { sdl } } in a row. If that takes longer than this, the router reports a failed load, and goes on waiting. 0 uses the file at once: subgraphs may lack _service, or require credentials for it."`
 }
 
 // Admin configures the admin port.

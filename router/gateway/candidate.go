@@ -1,0 +1,241 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"souk/router/dependency"
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+const (
+	// confirmations is how often in a row the subgraphs must serve what a new supergraph
+	// needs. Replicas of the previous version may still be among those that respond.
+	confirmations = 10
+	// maxCheckInterval bounds the interval between checks that fail, which doubles.
+	maxCheckInterval = 15 * time.Second
+	// maxListed bounds how much of what a subgraph lacks an error lists.
+	maxListed = 5
+)
+
+// A candidate is a new supergraph that waits until its subgraphs serve what it needs of them
+// beyond the current one. Requests in the meantime use the current one.
+type candidate struct {
+	gateway *Gateway
+	next    *snapshot
+	began   time.Time
+	needs   map[string]supergraph.Needs // by subgraph
+	// due is the time of the next check.
+	due       time.Time
+	interval  time.Duration
+	confirmed int
+	cause     string // of the last check that failed
+	overdue   bool
+}
+
+// begin loads the first supergraph and returns its SDL. With wait_for_subgraphs that is the
+// one that the predecessor serves. If it lacks what the configuration or a REST route needs,
+// the file may have it: the caller tries again when the file has come into use.
+func (gw *Gateway) begin(file string) (string, error) {
+	former := gw.options.InUse
+	if gw.config.Supergraph.WaitForSubgraphs == 0 || former == "" {
+		return file, gw.SetSupergraph(file)
+	}
+	gw.loading.Lock()
+	defer gw.loading.Unlock()
+	began := time.Now()
+	next, err := gw.newSnapshot(former)
+	if err != nil {
+		return "", err
+	}
+	gw.use(next, began)
+	return former, nil
+}
+
+// InUse returns the SDL of the current supergraph, if wait_for_subgraphs is set, and its hash.
+func (gw *Gateway) InUse() (sdl, hash string) {
+	s := gw.acquire()
+	if s == nil { // after Close
+		return "", ""
+	}
+	defer s.release()
+	return s.sdl, s.id
+}
+
+// propose loads a supergraph. If it has to wait for subgraphs, it returns a candidate
+// instead. An invalid one is an error.
+func (gw *Gateway) propose(sdl string) (*candidate, error) {
+	if gw.config.Supergraph.WaitForSubgraphs == 0 {
+		return nil, gw.SetSupergraph(sdl)
+	}
+	gw.loading.Lock()
+	defer gw.loading.Unlock()
+	began := time.Now()
+	next, err := gw.newSnapshot(sdl)
+	if err != nil {
+		gw.refused(began, err)
+		return nil, err
+	}
+	needs := added(gw.current.Load().model, next.model)
+	if len(needs) == 0 {
+		gw.use(next, began)
+		return nil, nil
+	}
+	gw.metrics.Waiting.Set(1)
+	return &candidate{gateway: gw, next: next, began: began, needs: needs, due: began, interval: gw.config.Supergraph.PollInterval}, nil
+}
+
+// added returns what the next supergraph needs of each subgraph beyond the old one. A
+// subgraph at another URL has everything to show.
+func added(old, next *supergraph.Model) map[string]supergraph.Needs {
+	all := map[string]supergraph.Needs{}
+	for _, g := range next.Subgraphs {
+		needs := next.Needs(g)
+		if former := old.Subgraph(g.Name); former != nil && former.URL == g.URL {
+			needs = needs.Beyond(old.Needs(former))
+		}
+		if len(needs) > 0 {
+			all[g.Name] = needs
+		}
+	}
+	return all
+}
+
+// drop gives a candidate up. A nil candidate is dropped already.
+func (c *candidate) drop() {
+	if c == nil {
+		return
+	}
+	c.gateway.metrics.Waiting.Set(0)
+	c.next.release()
+}
+
+// check asks the subgraphs, if a check is due. It reports whether the supergraph has come
+// into use. Failures double the interval.
+func (c *candidate) check(ctx context.Context, file *dependency.Dependency) bool {
+	if time.Now().Before(c.due) {
+		return false
+	}
+	settings := c.gateway.config.Supergraph
+	err := c.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil:
+		c.failed(err, file)
+		c.confirmed, c.interval = 0, min(2*c.interval, max(maxCheckInterval, settings.PollInterval))
+	case c.confirmed+1 == confirmations:
+		c.gateway.loading.Lock()
+		defer c.gateway.loading.Unlock()
+		c.gateway.metrics.Waiting.Set(0)
+		c.gateway.use(c.next, time.Now())
+		return true
+	default:
+		c.confirmed++
+		c.interval = settings.PollInterval
+	}
+	c.due = time.Now().Add(c.interval)
+	return false
+}
+
+// failed reports that the subgraphs are not ready: in the log whenever the cause changes, and
+// as a failed load once the time that is allowed has passed.
+func (c *candidate) failed(err error, file *dependency.Dependency) {
+	gw, limit := c.gateway, c.gateway.config.Supergraph.WaitForSubgraphs
+	switch text := err.Error(); {
+	case !c.overdue && time.Since(c.began) >= limit:
+		c.overdue = true
+		gw.logger.Error("subgraphs do not serve what the new supergraph needs; keeping the current one, and waiting: update the subgraphs, or restore the previous supergraph",
+			"supergraph", c.next.id, "waited", time.Since(c.began), "error", err)
+		gw.loading.Lock()
+		defer gw.loading.Unlock()
+		gw.refused(c.began, err)
+	case text != c.cause:
+		gw.logger.Warn("a new supergraph waits for its subgraphs; the current one stays in use", "supergraph", c.next.id, "error", err)
+	}
+	c.cause = err.Error()
+	if c.overdue {
+		file.Record(err)
+	}
+}
+
+// ask reads the SDL of all subgraphs at once. The error says what they lack.
+func (c *candidate) ask(ctx context.Context) error {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	failures := map[string]error{}
+	for name, needs := range c.needs {
+		all.Go(func() {
+			if err := c.next.serves(ctx, name, needs); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failures[name] = fmt.Errorf("subgraph %s: %w", name, err)
+			}
+		})
+	}
+	all.Wait()
+	var err error
+	for _, g := range c.next.model.Subgraphs { // in a fixed order
+		err = errors.Join(err, failures[g.Name])
+	}
+	return err
+}
+
+// serves reports what a subgraph lacks.
+func (s *snapshot) serves(ctx context.Context, subgraph string, needs supergraph.Needs) error {
+	sdl, err := s.served(ctx, subgraph)
+	if err != nil {
+		return err
+	}
+	missing, err := needs.Missing(sdl)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	more := ""
+	if n := len(missing) - maxListed; n > 0 {
+		missing, more = missing[:maxListed], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("it does not serve %s%s", strings.Join(missing, ", "), more)
+}
+
+// served reads the SDL that a subgraph serves.
+func (s *snapshot) served(ctx context.Context, subgraph string) (string, error) {
+	request := execute.NewBuffer(0)
+	defer request.Release()
+	request.B = append(request.B, `{"query":"{ _service { sdl } }"}`...)
+	response, err := s.transport.Send(ctx, &execute.SubgraphRequest{Subgraph: subgraph, Kind: operation.Query, Body: request, Header: http.Header{}})
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Release()
+	var result struct {
+		Data struct {
+			Service struct {
+				SDL string `json:"sdl"`
+			} `json:"_service"`
+		} `json:"data"`
+		Errors []struct {
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if err := json.Unmarshal(response.Body.B, &result); err != nil {
+		return "", fmt.Errorf("the response to { _service { sdl } } has status %d and is no JSON: %w", response.Status, err)
+	}
+	if sdl := result.Data.Service.SDL; sdl != "" {
+		return sdl, nil
+	}
+	cause := "no message"
+	if len(result.Errors) > 0 {
+		cause = cmp.Or(result.Errors[0].Message, cause)
+	}
+	return "", fmt.Errorf("the response to { _service { sdl } } has status %d and no SDL: %s; let the router read it, or set supergraph.wait_for_subgraphs to 0", response.Status, cause)
+}
