@@ -18,10 +18,15 @@ const guide = "../../docs"
 // Each experiment of docs/operations.md, applied over the manifests, is valid and does
 // what the guide says.
 func TestExperimentsMatchTheGuide(t *testing.T) {
-	for file, want := range map[string]struct{ service, says string }{
-		"canary.yaml": {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
-		"delay.yaml":  {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
-		"abort.yaml":  {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
+	for file, want := range map[string]struct {
+		service string
+		gateway bool // the routes of the gateway, not those of the router's proxy
+		says    string
+	}{
+		"canary.yaml":            {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
+		"supergraph-canary.yaml": {service: "api-gateway", gateway: true, says: "weightedClusters:{clusters:[{name:outbound|8080|v1|api-gateway.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|canary|api-gateway.ecommerce.svc.cluster.local,weight:10}]}"},
+		"delay.yaml":             {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
+		"abort.yaml":             {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
 	} {
 		text, err := os.ReadFile(filepath.Join(guide, "experiments", file))
 		if err != nil {
@@ -32,6 +37,13 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 			t.Fatal(err)
 		}
 		plain := read(t)
+		for _, d := range plain.OfKind("ConfigMap") { // the command makes the canary's of schema/
+			if graph := d; d.GetName() == "api-gateway-graph" {
+				graph.Unstructured = d.DeepCopy()
+				graph.SetName("api-gateway-graph-canary")
+				changed = append(changed, graph)
+			}
+		}
 		documents := plain.with(changed)
 		if err := documents.CheckReferences(); err != nil {
 			t.Errorf("%s: %v", file, err)
@@ -39,10 +51,10 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 		if err := analyze(t, documents); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
-		if got := newMesh(t, documents).routesTo(want.service); !strings.Contains(got, want.says) {
+		if got := newMesh(t, documents).routesFor(want.service, want.gateway); !strings.Contains(got, want.says) {
 			t.Errorf("%s: the routes to %s do not contain %s:\n%s", file, want.service, want.says, got)
 		}
-		if got := newMesh(t, plain).routesTo(want.service); strings.Contains(got, want.says) {
+		if got := newMesh(t, plain).routesFor(want.service, want.gateway); strings.Contains(got, want.says) {
 			t.Errorf("%s: the routes to %s contain it without the experiment", file, want.service)
 		}
 	}
@@ -59,6 +71,19 @@ func (d Documents) with(changed Documents) Documents {
 	return append(all, changed...)
 }
 
+// routesFor returns the routes of the gateway, or those of the router's proxy to a service, as
+// text without quotes and spaces.
+func (m *mesh) routesFor(service string, gateway bool) string {
+	if !gateway {
+		return m.routesTo(service)
+	}
+	var all strings.Builder
+	for _, r := range m.gatewayRoutes() {
+		all.WriteString(text(m.t, r))
+	}
+	return strings.NewReplacer(`"`, "", " ", "").Replace(all.String())
+}
+
 // routesTo returns the routes of the router's proxy to a service, as text without quotes
 // and spaces.
 func (m *mesh) routesTo(service string) string {
@@ -73,21 +98,42 @@ func (m *mesh) routesTo(service string) string {
 	return strings.NewReplacer(`"`, "", " ", "").Replace(all.String()) // protojson's white space is not stable
 }
 
-// The canary equals the product service except for its version, image and replicas.
-func TestCanaryMatchesTheService(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(guide, "experiments", "canary.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	same := strings.NewReplacer("name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "")
-	canary, err := decode("canary.yaml", []byte(same.Replace(string(text))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := canary.OfKind("Deployment")[0]
-	for _, want := range read(t).OfKind("Deployment") {
-		if want.GetName() == got.GetName() && !reflect.DeepEqual(got.Object, want.Object) {
-			t.Errorf("docs/experiments/canary.yaml differs from the Deployment in manifests/%s", want.File)
+// The canaries equal the files of the manifests except for their version, image, replicas,
+// supergraph and weights.
+func TestCanariesMatchTheManifests(t *testing.T) {
+	for file, changes := range map[string][]string{
+		"canary.yaml": {"name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "", "weight: 90", "weight: 100", "weight: 10", "weight: 0"},
+		"supergraph-canary.yaml": {
+			"name: api-gateway-canary", "name: api-gateway", "name: api-gateway-graph-canary", "name: api-gateway-graph", "  replicas: 1\n", "",
+			"    - name: v1\n      labels: {app: api-gateway, version: v1}\n    - name: canary\n      labels: {app: api-gateway, version: canary}\n", "",
+			"    - name: streams\n      labels: {app: api-gateway, version: v1}", "    - name: streams\n      labels: {app: api-gateway}",
+			"subset: v1, port: {number: 8080}}\n          weight: 90\n        - destination: {host: api-gateway, subset: canary, port: {number: 8080}}\n          weight: 10\n", "port: {number: 8080}}\n",
+			"version: canary", "version: v1",
+		},
+	} {
+		written, err := os.ReadFile(filepath.Join(guide, "experiments", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := strings.NewReplacer(changes...)
+		canary, err := decode(file, []byte(same.Replace(string(written))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared := 0
+		for _, got := range canary {
+			for _, want := range read(t).OfKind(got.GetKind()) {
+				if want.GetName() != got.GetName() || want.GetNamespace() != got.GetNamespace() {
+					continue
+				}
+				compared++
+				if !reflect.DeepEqual(got.Object, want.Object) {
+					t.Errorf("docs/experiments/%s differs from the %s %s in manifests/%s", file, got.GetKind(), got.GetName(), want.File)
+				}
+			}
+		}
+		if compared != len(canary) {
+			t.Errorf("docs/experiments/%s has %d objects, and the manifests %d of them", file, len(canary), compared)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (s shell) must(t *testing.T, script string) string {
 }
 
 // onlyCluster are commands that need nodes, or programs other than kubectl.
-var onlyCluster = regexp.MustCompile(`(?m)^( *)(?:.*kubectl -n \S+ (?:exec|rollout status|port-forward|logs) .*|istioctl .*|make .*|minikube .*|.* -f https://.*|.*curl .*)$`)
+var onlyCluster = regexp.MustCompile(`(?m)^( *)(?:.*kubectl -n \S+ (?:exec|rollout status|rollout undo|port-forward|logs) .*|istioctl .*|make .*|minikube .*|.* -f https://.*|.*curl .*)$`)
 
 // restart is kubectl rollout restart, which may refuse to restart what it has restarted
 // within a second.
@@ -159,6 +159,7 @@ func checkSecrets(t *testing.T, s shell) {
 			t.Errorf("the commands do not change the Secret %s", name)
 		}
 	}
+	s.must(t, "git init -q . && git add manifests && git -c user.name=souk -c user.email=souk@souk.example commit -qm 1.0.0 && git tag v1.0.0")
 	s.must(t, commandsOf(t, "operations.md", "### Change a running cluster"))
 	if got := s.must(t, secretData); got != rotated {
 		t.Errorf("an update changes secrets: they were\n%s\nand are\n%s", rotated, got)
@@ -167,9 +168,35 @@ func checkSecrets(t *testing.T, s shell) {
 		t.Errorf("creating the secrets again changes them: %s", out)
 	}
 	checkImage(t, s, "registry.example/souk:1.1.0")
+	checkRollBack(t, s)
 	// The file of the repository, in contrast, brings the old values back.
 	if out := s.must(t, "kubectl apply --dry-run=server -f manifests/01-secrets.yaml"); !strings.Contains(out, "secret/order-database configured") {
 		t.Errorf("the rotation is not seen: %s", out)
+	}
+}
+
+// One command restores the previous version, also after an update that changed the services
+// first, and keeps the secrets.
+func checkRollBack(t *testing.T, s shell) {
+	t.Helper()
+	secrets := s.must(t, secretData)
+	back := commandsOf(t, "operations.md", "#### Roll back")
+	s.must(t, back)
+	checkImage(t, s, "souk:1.0.0")
+	services, rest, found := strings.Cut(commandsOf(t, "operations.md", "#### The order of an update"), "done\n")
+	if s.must(t, services+"done\n"); !found {
+		t.Fatal("docs/operations.md does not update the services first")
+	}
+	images := s.must(t, `kubectl -n ecommerce get deployments -o jsonpath='{range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{"\n"}{end}'`)
+	if strings.Count(images, "-service registry.example/souk:1.1.0\n") != 5 || !strings.Contains(images, "api-gateway souk:1.0.0\n") {
+		t.Errorf("after the services are updated, the images are\n%s", images)
+	}
+	s.must(t, rest)
+	checkImage(t, s, "registry.example/souk:1.1.0")
+	s.must(t, back)
+	checkImage(t, s, "souk:1.0.0")
+	if got := s.must(t, secretData); got != secrets {
+		t.Errorf("rolling back changes secrets: they were\n%s\nand are\n%s", secrets, got)
 	}
 }
 
