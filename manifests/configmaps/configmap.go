@@ -35,6 +35,7 @@ var files = []file{
 		{name: "prometheus-rules", namespace: "istio-system", app: "prometheus", patterns: []string{"manifests/observability/rules/souk.yml"}},
 		{name: "alertmanager", namespace: "istio-system", app: "alertmanager", patterns: []string{"manifests/observability/config/alertmanager.yml"}},
 		{name: "otel-collector", namespace: "istio-system", app: "otel-collector", patterns: []string{"manifests/observability/config/collector.yaml"}},
+		{name: "jaeger-config", namespace: "istio-system", app: "jaeger", patterns: []string{"manifests/observability/config/sampling_strategies.json"}},
 		{name: "grafana", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/config/datasources.yaml", "manifests/observability/config/dashboards.yaml"}},
 		{name: "grafana-dashboards", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/dashboards/*.json"}},
 	}},
