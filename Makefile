@@ -182,6 +182,14 @@ collector: ## build an OpenTelemetry Collector, for verify
 schemathesis: ## test the REST API against its OpenAPI document with Schemathesis (about 6 minutes)
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
+# How many changes to try; -1 means all of them, which takes about 20 minutes.
+MUTANTS ?= 400
+SEED    ?= $(shell date +%s)
+
+.PHONY: mutants
+mutants: ## change MUTANTS values of the manifests, chosen by SEED, and check that each change is noticed
+	$(GO) test -C manifests/verify -count=1 -timeout 1h -v -run TestMutantsAreNoticed . -mutants=$(MUTANTS) -mutants.seed=$(SEED)
+
 .PHONY: verify
 verify: jaeger collector envoy k6 schemathesis docs add-subgraph own-graph ## check manifests, chart, rules, dashboards, traces, the REST API and the documentation with the real programs
 	promtool check rules manifests/observability/rules/souk.yml

@@ -163,16 +163,6 @@ func tries(t *testing.T, name string, let func(method, path string) bool, port u
 	return found
 }
 
-func podPorts(pod *corev1.Pod) []uint32 {
-	var found []uint32
-	for _, c := range pod.Spec.Containers {
-		for _, p := range c.Ports {
-			found = append(found, uint32(p.ContainerPort))
-		}
-	}
-	return found
-}
-
 // Programs may make the calls that they are configured to make, by the policies of the
 // mesh and of the network.
 func TestConfiguredCallsAreAllowed(t *testing.T) {
@@ -208,7 +198,11 @@ func getThrough(t *testing.T, documents Documents) error {
 	if err != nil {
 		return err
 	}
-	store := slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" })
+	return getThroughPods(documents, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" }))
+}
+
+// getThroughPods returns an error unless the pods of the store may make their calls.
+func getThroughPods(documents Documents, store []*corev1.Pod) error {
 	calls, err := documents.Calls(store)
 	if err != nil {
 		return err

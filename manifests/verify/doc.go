@@ -11,6 +11,8 @@
 //	references.go          names that refer to nothing; probes and file systems
 //	workloads.go           replicas, disruption budgets, shutdown, connections
 //	programs.go            subcommands, probes, payment
+//	alike.go               values in which one service differs from the others
+//	uniform.go             what holds for every object and pod
 //	databases.go           databases, backups, images, hosts and TLS of the mesh
 //	redis.go               Redis, and a real one with its configuration
 //	files.go               files that arguments and configuration files name
@@ -33,7 +35,12 @@
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
+//	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
+//
+// `make mutants` changes values of the manifests and runs the checks that need no other
+// program. Each change must be noticed, or match a line of mutants.txt, which has the reason
+// why it need not be.
 //
 // `make verify` runs all tests; `make test` runs those that build quickly.
 package verify

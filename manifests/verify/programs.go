@@ -18,6 +18,11 @@ func checkStart(deployment *appsv1.Deployment) error {
 	if want := subcommand(deployment.Name); len(c.Args) == 0 || c.Args[0] != want {
 		return fmt.Errorf("it starts %q and not souk %s", c.Args, want)
 	}
+	for i, argument := range c.Args[1:] { // a flag, then its value
+		if flag := strings.HasPrefix(argument, "--"); flag != (i%2 == 0) {
+			return fmt.Errorf("its argument %s lacks its flag or its value", argument)
+		}
+	}
 	for _, probe := range []struct {
 		of   *corev1.Probe
 		path string

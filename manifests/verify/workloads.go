@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -85,6 +87,12 @@ func (d Documents) checkScale(deployment *appsv1.Deployment) error {
 	}
 	if s := scaler.Spec; s.ScaleTargetRef.Name != deployment.Name || s.MinReplicas == nil || *s.MinReplicas < 2 || s.MaxReplicas <= *s.MinReplicas || len(s.Metrics) == 0 {
 		return errors.New("its autoscaler does not scale it up from two")
+	}
+	for _, m := range scaler.Spec.Metrics {
+		if r := m.Resource; m.Type != autoscalingv2.ResourceMetricSourceType || r == nil || r.Name != corev1.ResourceCPU ||
+			r.Target.Type != autoscalingv2.UtilizationMetricType || r.Target.AverageUtilization == nil || *r.Target.AverageUtilization < 50 || *r.Target.AverageUtilization > 80 {
+			return errors.New("its autoscaler does not keep its CPU between 50 and 80 percent")
+		}
 	}
 	return nil
 }
@@ -207,13 +215,16 @@ func (d Documents) checkConnections(service, database string) error {
 	if err := errors.Join(d.find("HorizontalPodAutoscaler", service, &scaler), d.find("StatefulSet", database, &set)); err != nil {
 		return err
 	}
-	need, most := connections*int(scaler.Spec.MaxReplicas+1), 0
+	need := connections * int(scaler.Spec.MaxReplicas+1)
 	for _, argument := range set.Spec.Template.Spec.Containers[0].Args {
-		if n, err := fmt.Sscanf(argument, "max_connections=%d", &most); n == 1 && err == nil && most >= need {
+		if value, found := strings.CutPrefix(argument, "max_connections="); found {
+			if most, err := strconv.Atoi(value); err != nil || most < need {
+				return fmt.Errorf("its database takes %s connections, and its replicas open up to %d", value, need)
+			}
 			return nil
 		}
 	}
-	return fmt.Errorf("its database takes %d connections, and its replicas open up to %d", most, need)
+	return errors.New("its database has no max_connections")
 }
 
 func (d Documents) database(deployment *appsv1.Deployment) (*url.URL, error) {

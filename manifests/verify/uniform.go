@@ -1,0 +1,185 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// checkUniform wants of every object and pod, also of those of the monitoring, what holds for
+// all: labels, a known namespace, the same restrictions, bounds, and parts that refer to each
+// other. sources is the top directory of the repository.
+func (d Documents) checkUniform(pods []*corev1.Pod, sources string) (err error) {
+	for _, document := range d {
+		if part := document.GetLabels()["app.kubernetes.io/part-of"]; document.GetLabels() != nil && part != "souk" {
+			err = errors.Join(err, fmt.Errorf("%s: %s %s is part of %q and not of souk", document.File, document.GetKind(), document.GetName(), part))
+		}
+		if n := document.GetNamespace(); document.GetKind() != "Namespace" && !strings.HasPrefix(document.GetKind(), "ClusterRole") && n != "ecommerce" && n != "istio-system" {
+			err = errors.Join(err, fmt.Errorf("%s: %s %s is in the namespace %q", document.File, document.GetKind(), document.GetName(), n))
+		}
+		if document.GetName() == "" {
+			err = errors.Join(err, fmt.Errorf("%s: a %s has no name", document.File, document.GetKind()))
+		}
+		if document.GetKind() == "Service" || document.GetKind() == "PodDisruptionBudget" {
+			if selector, _, _ := unstructured.NestedMap(document.Object, "spec", "selector"); len(selector) == 0 || selector["matchLabels"] == nil && document.GetKind() != "Service" {
+				err = errors.Join(err, fmt.Errorf("%s: %s %s selects no pods by label", document.File, document.GetKind(), document.GetName()))
+			}
+		}
+		if document.GetKind() == "Deployment" || document.GetKind() == "StatefulSet" {
+			err = errors.Join(err, checkController(document))
+		}
+	}
+	variables, readErr := os.ReadFile(filepath.Join(sources, "docs", "environment.md"))
+	err = errors.Join(err, readErr)
+	for _, pod := range pods {
+		err = errors.Join(err, checkRestrictions(pod), checkVolumes(pod))
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			err = errors.Join(err, inContext("pod "+pod.Name+", container "+c.Name, checkContainer(c), checkVariables(c, string(variables))))
+		}
+	}
+	return err
+}
+
+func checkController(document Document) error {
+	limit, _, _ := unstructured.NestedFieldNoCopy(document.Object, "spec", "revisionHistoryLimit")
+	selected, _, _ := unstructured.NestedStringMap(document.Object, "spec", "selector", "matchLabels")
+	labelled, _, _ := unstructured.NestedStringMap(document.Object, "spec", "template", "metadata", "labels")
+	if document.GetKind() == "Deployment" && fmt.Sprint(limit) != "5" {
+		return fmt.Errorf("%s %s keeps %v revisions and not 5", document.GetKind(), document.GetName(), limit)
+	}
+	if len(selected) == 0 || labelled["app.kubernetes.io/part-of"] != "souk" || labelled["app"] != document.GetLabels()["app"] {
+		return fmt.Errorf("the labels of %s %s and its pods differ", document.GetKind(), document.GetName())
+	}
+	for key, value := range selected {
+		if labelled[key] != value {
+			return fmt.Errorf("%s %s does not select its pods", document.GetKind(), document.GetName())
+		}
+	}
+	return nil
+}
+
+// checkRestrictions wants a pod that may do nothing as root.
+func checkRestrictions(pod *corev1.Pod) error {
+	s := pod.Spec.SecurityContext
+	if s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.RunAsUser == nil || s.RunAsGroup == nil || *s.RunAsUser < 400 || *s.RunAsUser > 70000 || *s.RunAsUser != *s.RunAsGroup {
+		return fmt.Errorf("pod %s does not run as a user and a group of its own", pod.Name)
+	}
+	if s.FSGroup != nil && *s.FSGroup != *s.RunAsGroup {
+		return fmt.Errorf("the volumes of pod %s belong to another group", pod.Name)
+	}
+	if s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		return fmt.Errorf("pod %s has another seccomp profile than RuntimeDefault", pod.Name)
+	}
+	if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token != (pod.Labels["app"] == "prometheus") {
+		return fmt.Errorf("only Prometheus has a token for the API server, and pod %s differs", pod.Name)
+	}
+	if scrape := pod.Annotations["prometheus.io/scrape"]; scrape != "" {
+		port := pod.Annotations["prometheus.io/port"]
+		if !slices.ContainsFunc(podPorts(pod), func(p uint32) bool { return fmt.Sprint(p) == port }) || pod.Annotations["prometheus.io/path"] != "/metrics" || scrape != "true" {
+			return fmt.Errorf("the annotations of pod %s do not say where its metrics are", pod.Name)
+		}
+	}
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		if c.MaxSkew != 1 || c.WhenUnsatisfiable != corev1.ScheduleAnyway || c.LabelSelector == nil || c.LabelSelector.MatchLabels["app"] != pod.Labels["app"] || !strings.Contains(corev1.LabelHostname+" "+corev1.LabelTopologyZone, c.TopologyKey) {
+			return fmt.Errorf("pod %s is not spread over nodes and zones", pod.Name)
+		}
+	}
+	return nil
+}
+
+// checkVolumes wants every volume to be mounted, and every mount to have a volume.
+func checkVolumes(pod *corev1.Pod) error {
+	mounted := map[string]bool{}
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, m := range c.VolumeMounts {
+			mounted[m.Name] = true
+			if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+				return fmt.Errorf("pod %s mounts %q, which is no volume of it", pod.Name, m.Name)
+			}
+		}
+	}
+	for _, v := range pod.Spec.Volumes {
+		if !mounted[v.Name] {
+			return fmt.Errorf("pod %s does not mount its volume %q", pod.Name, v.Name)
+		}
+		if v.EmptyDir != nil && (v.EmptyDir.SizeLimit == nil || v.EmptyDir.SizeLimit.Value() > 1<<30) {
+			return fmt.Errorf("the volume %s of pod %s has no limit of at most 1 GiB", v.Name, pod.Name)
+		}
+	}
+	return nil
+}
+
+// checkContainer wants restrictions, bounds, and probes of ports that the container has.
+func checkContainer(c corev1.Container) error {
+	no, yes := false, true
+	want := &corev1.SecurityContext{AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
+	if !reflect.DeepEqual(c.SecurityContext, want) {
+		return errors.New("it has other restrictions than the others")
+	}
+	for _, resource := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+		request, limit := c.Resources.Requests[resource], c.Resources.Limits[resource]
+		if request.IsZero() || limit.IsZero() || request.Cmp(limit) > 0 {
+			return fmt.Errorf("its bounds for %s are %s and %s", resource, &request, &limit)
+		}
+	}
+	if _, tag, found := strings.Cut(c.Image, ":"); c.Name == "" || !found || tag == "" {
+		return fmt.Errorf("it has the name %q and the image %q without a tag", c.Name, c.Image)
+	}
+	names := map[string]bool{}
+	for _, p := range c.Ports {
+		if p.Name == "" || names[p.Name] || p.ContainerPort == 0 {
+			return fmt.Errorf("its port %d has no name of its own", p.ContainerPort)
+		}
+		names[p.Name] = true
+	}
+	for _, probe := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
+		if probe == nil {
+			continue
+		}
+		get, exec := probe.HTTPGet, probe.Exec
+		if get == nil && (exec == nil || len(exec.Command) == 0) {
+			return errors.New("a probe asks nothing")
+		}
+		if get != nil && (get.Port.Type != intstr.String || !names[get.Port.StrVal] || !strings.HasPrefix(get.Path, "/")) {
+			return fmt.Errorf("a probe gets %q from the port %s", get.Path, get.Port.String())
+		}
+		if probe.PeriodSeconds == 1 || probe.PeriodSeconds > 30 || probe.TimeoutSeconds > 10 || probe.FailureThreshold > 200 {
+			return errors.New("a probe has no sensible times")
+		}
+	}
+	return nil
+}
+
+// checkVariables wants variables with a value. The store's programs know each of theirs.
+func checkVariables(c corev1.Container, known string) error {
+	for _, e := range c.Env {
+		if e.Name == "" || e.Value == "" && (e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil && e.ValueFrom.FieldRef == nil && e.ValueFrom.ResourceFieldRef == nil) {
+			return fmt.Errorf("the variable %q has no value", e.Name)
+		}
+		if e.Name == "AUTH_MODE" && e.Value != "enforced" {
+			return fmt.Errorf("AUTH_MODE is %q", e.Value)
+		}
+		if strings.HasPrefix(c.Image, "souk:") && !strings.Contains(known, "`"+e.Name+"`") && c.Name != "api-gateway" {
+			return fmt.Errorf("docs/environment.md has no variable %s", e.Name)
+		}
+	}
+	return nil
+}
+
+func podPorts(pod *corev1.Pod) []uint32 {
+	var found []uint32
+	for _, c := range pod.Spec.Containers {
+		for _, p := range c.Ports {
+			found = append(found, uint32(p.ContainerPort))
+		}
+	}
+	return found
+}
