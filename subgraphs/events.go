@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/redisurl"
 	"souk/subgraphs/internal/events"
 )
 
@@ -68,11 +69,11 @@ func ReviveDeadLetters(ctx context.Context, redisURL string, ids []string, repor
 	return nil
 }
 
-func openRedis(url string) (*redis.Client, error) {
-	options, err := redis.ParseURL(url)
+func openRedis(url string) (redis.UniversalClient, error) {
+	options, err := redisurl.ParsePrimary(url)
 	if err != nil {
 		return nil, fmt.Errorf("the Redis URL is invalid: %w; it has a form such as redis://localhost:6379", err)
 	}
 	options.ContextTimeoutEnabled = true
-	return redis.NewClient(options), nil
+	return redis.NewUniversalClient(options), nil
 }

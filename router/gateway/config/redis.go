@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"souk/internal/redisurl"
 )
 
 // Redis configures the connection to a standalone Redis server, a Redis Cluster,
@@ -68,7 +69,7 @@ func (r Redis) Options() (*redis.UniversalOptions, error) {
 	o := &redis.UniversalOptions{Addrs: r.Addresses}
 	if r.URL != "" {
 		var err error
-		if o, err = fromURL(r.URL); err != nil {
+		if o, err = redisurl.Parse(r.URL); err != nil {
 			return nil, fmt.Errorf("url: %w; it looks like redis://localhost:6379", err)
 		}
 	}
@@ -98,57 +99,6 @@ func (r Redis) Options() (*redis.UniversalOptions, error) {
 	var err error
 	o.TLSConfig, err = r.TLS.apply(o.TLSConfig)
 	return o, err
-}
-
-// fromURL parses the URL forms that go-redis supports, and unix sockets.
-func fromURL(text string) (*redis.UniversalOptions, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, errors.New("it cannot be read; characters such as @, / and % in a password must be percent-encoded")
-	}
-	switch query := u.Query(); {
-	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
-		return nil, fmt.Errorf("the scheme is %q; it must be redis, rediss or unix", u.Scheme)
-	case u.Scheme != "unix" && u.Host == "":
-		return nil, errors.New("it has no host")
-	case query.Has("master_name"):
-		s, err := redis.ParseFailoverURL(text)
-		if err != nil {
-			return nil, err
-		}
-		return &redis.UniversalOptions{
-			Addrs: s.SentinelAddrs, MasterName: s.MasterName, DB: s.DB, Username: s.Username, Password: s.Password,
-			SentinelUsername: s.SentinelUsername, SentinelPassword: s.SentinelPassword, TLSConfig: s.TLSConfig,
-			ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
-			MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
-		}, nil
-	case query.Has("addr"):
-		s, err := redis.ParseClusterURL(text)
-		if err != nil {
-			return nil, err
-		}
-		return &redis.UniversalOptions{
-			Addrs: s.Addrs, IsClusterMode: true, Username: s.Username, Password: s.Password, TLSConfig: s.TLSConfig,
-			ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
-			MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
-			MaxRedirects: s.MaxRedirects,
-		}, nil
-	}
-	s, err := redis.ParseURL(text)
-	if err != nil {
-		return nil, err
-	}
-	o := &redis.UniversalOptions{
-		Addrs: []string{s.Addr}, DB: s.DB, Username: s.Username, Password: s.Password, TLSConfig: s.TLSConfig,
-		ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
-		MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
-	}
-	if u.Scheme == "unix" {
-		o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", s.Addr)
-		}
-	}
-	return o, nil
 }
 
 // apply adds the configured settings to c, which comes from a rediss URL and is

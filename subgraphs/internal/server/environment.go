@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/v9"
 
 	"souk/internal/memory"
+	"souk/internal/redisurl"
 	"souk/telemetry"
 )
 
@@ -119,7 +119,7 @@ func (e *Environment) validate() error {
 	if _, err := pgxpool.ParseConfig(e.DatabaseURL); err != nil {
 		return fmt.Errorf("DATABASE_URL is invalid: %w; set it to a URL such as postgres://souk:secret@localhost:5432/%s", err, e.Name)
 	}
-	if _, err := redis.ParseURL(e.RedisURL); err != nil {
+	if _, err := redisurl.ParsePrimary(e.RedisURL); err != nil {
 		return fmt.Errorf("REDIS_URL is invalid: %w; set it to a URL such as redis://localhost:6379", err)
 	}
 	if e.AuthMode != Tutorial && e.AuthMode != Enforced {

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/redisurl"
 	"souk/subgraphs/internal/database"
 	"souk/subgraphs/internal/events"
 )
@@ -127,12 +128,12 @@ func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error
 }
 
 func openRedis(env Environment) (redis.UniversalClient, error) {
-	options, err := redis.ParseURL(env.RedisURL)
+	options, err := redisurl.ParsePrimary(env.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("parsing REDIS_URL: %w", err)
 	}
 	options.ContextTimeoutEnabled = true // a Redis that hangs must not outlast a deadline
-	client := redis.NewClient(options)
+	client := redis.NewUniversalClient(options)
 	if env.Telemetry.Traces() {
 		err := redisotel.InstrumentTracing(client,
 			redisotel.WithTracerProvider(env.Telemetry.TracerProvider), redisotel.WithCallerEnabled(false))
