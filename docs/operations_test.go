@@ -27,7 +27,7 @@ func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := cluster{readObjects(t, "manifests/*.yaml", "docs/experiments/*.yaml", "docs/backups.yaml")}
+	c := cluster{readObjects(t, "manifests/*.yaml", "docs/experiments/*.yaml", "docs/backups.yaml", "manifests/components/*/*.yaml")}
 	checked := 0
 	for _, words := range kubectl(string(text) + string(tutorial)) {
 		checked++

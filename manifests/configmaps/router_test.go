@@ -35,7 +35,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 			}
 		}
 	}
-	variables := map[string]string{"INVALIDATION_TOKEN": "secret"}
+	variables := map[string]string{"INVALIDATION_TOKEN": "secret", "REDIS_URL": "redis://redis-service:6379"}
 	load := func() config.Config {
 		c, err := config.Load(path, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
 		if err != nil {
@@ -64,6 +64,10 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	}
 	if c.Introspection || c.Playground.Enabled {
 		t.Error("everybody gets the schema or the playground")
+	}
+	variables["TRUSTED_PROXY"] = "10.0.0.0/8" // as in components/ambient
+	if c := load(); !slices.Equal(c.ClientAddress.TrustedProxies, []string{"10.0.0.0/8"}) {
+		t.Errorf("got trusted proxies %v, want those of the variable", c.ClientAddress.TrustedProxies)
 	}
 	variables["INTROSPECTION"], variables["PLAYGROUND"] = "true", "true" // as in docs/tutorial
 	if c := load(); !c.Introspection || !c.Playground.Enabled {

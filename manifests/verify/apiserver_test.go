@@ -84,7 +84,7 @@ func startAPIServer(t *testing.T) *apiServer {
 		client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(known)),
 		kubeconfig: writeKubeconfig(t, dir, config),
 	}
-	s.installIstio(t)
+	s.install(t, istioCRDs(t))
 	return s
 }
 
@@ -194,11 +194,10 @@ func await(t *testing.T, condition func() bool, otherwise func() string) {
 	}
 }
 
-// installIstio installs Istio's custom resource definitions.
-func (s *apiServer) installIstio(t *testing.T) {
+// istioCRDs returns Istio's custom resource definitions.
+func istioCRDs(t *testing.T) Documents {
 	t.Helper()
-	file := filepath.Join(istioModule(t), "manifests/charts/base/files/crd-all.gen.yaml")
-	crds, err := os.ReadFile(file)
+	crds, err := os.ReadFile(filepath.Join(istioModule(t), "manifests/charts/base/files/crd-all.gen.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +205,7 @@ func (s *apiServer) installIstio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.install(t, documents)
+	return documents
 }
 
 // install installs custom resource definitions.
@@ -301,6 +300,7 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("components", func(t *testing.T) { checkComponents(t, server) })
 	for name, wrong := range map[string]fault{
 		"field":            {file: "03", old: "revisionHistoryLimit:", new: "revisionsLimit:", said: ".spec.revisionsLimit: field not declared in schema"},
 		"field of Istio's": {file: "10", old: "consecutive5xxErrors:", new: "consecutive5xxErrs:", said: ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},

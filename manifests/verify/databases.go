@@ -124,7 +124,7 @@ func checkImages(pods []*corev1.Pod) error {
 func (d Documents) checkRules() (err error) {
 	for _, document := range d.OfKind("DestinationRule") {
 		mode, _, _ := unstructured.NestedString(document.Object, "spec", "trafficPolicy", "tls", "mode")
-		if mode != "ISTIO_MUTUAL" {
+		if mode != "ISTIO_MUTUAL" && !d.ambient() { // ztunnel decides
 			err = errors.Join(err, fmt.Errorf("%s: DestinationRule %s has the TLS mode %q", document.File, document.GetName(), mode))
 		}
 	}

@@ -36,6 +36,10 @@
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
 //	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
+//	components_test.go     the store with the components of manifests/components
+//	ambient_test.go        ambient mode: routes, waypoint and ztunnel
+//	sentinel_test.go, cloudnative_test.go, externalsecrets_test.go
+//	                       Redis, Postgres and Secrets of the components
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
 // `make mutants` changes values of the manifests and runs the checks that need no other

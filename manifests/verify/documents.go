@@ -100,3 +100,13 @@ func (d Documents) Has(kind, namespace, name string) bool {
 	}
 	return false
 }
+
+// ambient reports whether the store's namespace is in Istio's ambient mode.
+func (d Documents) ambient() bool {
+	for _, namespace := range d.OfKind("Namespace") {
+		if namespace.GetLabels()["istio.io/dataplane-mode"] == "ambient" {
+			return true
+		}
+	}
+	return false
+}

@@ -42,8 +42,17 @@ func newMesh(t testing.TB, documents Documents) *mesh {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods = append(pods, gatewayPod())
-	objects := []runtime.Object{gatewayService()}
+	var objects []runtime.Object
+	var ambient string
+	if documents.ambient() {
+		var made Documents
+		pods, made = m.enterAmbient(documents, pods)
+		ambient = ambientObjects(t, documents)
+		documents = append(documents, made...)
+	} else {
+		pods = append(pods, gatewayPod())
+		objects = append(objects, gatewayService())
+	}
 	for _, pod := range pods {
 		m.pods[pod.Labels["app"]] = pod
 		objects = append(objects, pod)
@@ -79,7 +88,7 @@ func newMesh(t testing.TB, documents Documents) *mesh {
 	for i := range parsed {
 		parsed[i].Domain = "cluster.local" // the domain of short host names
 	}
-	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, Configs: parsed, MeshConfig: meshOptions()})
+	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, KubernetesObjectString: ambient, Configs: parsed, MeshConfig: meshOptions()})
 	return m
 }
 
@@ -125,8 +134,11 @@ func (m *mesh) proxy(app string) *model.Proxy {
 		m.t.Fatalf("no pod has the label app: %s", app)
 	}
 	kind := model.SidecarProxy
-	if app == gatewayApp {
+	switch {
+	case app == gatewayApp:
 		kind = model.Router
+	case app == waypointApp:
+		kind = model.Waypoint
 	}
 	return m.server.SetupProxy(&model.Proxy{
 		Type: kind, ID: pod.Name + "." + pod.Namespace, ConfigNamespace: pod.Namespace,

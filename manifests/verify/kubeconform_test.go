@@ -2,9 +2,11 @@ package verify
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +15,8 @@ import (
 
 const kubeconform = "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
 
-// kubeconform accepts what the chart and the base for kustomize produce, and finds mistakes in
-// it.
+// kubeconform accepts what the chart, the base for kustomize and the store's components
+// produce, and finds mistakes in it.
 func TestKubeconformAcceptsTheChart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a build of kubeconform")
@@ -29,6 +31,11 @@ func TestKubeconformAcceptsTheChart(t *testing.T) {
 		}
 		file := filepath.Join(dir, name)
 		writeDocuments(t, file, documents)
+		files = append(files, file)
+	}
+	for i, components := range componentSets {
+		file := filepath.Join(dir, fmt.Sprint("components-", i))
+		writeDocuments(t, file, composed(t, components))
 		files = append(files, file)
 	}
 	if out, err := runKubeconform(t, schemas, files...); err != nil {
@@ -99,7 +106,7 @@ func writeSchemas(t *testing.T) string {
 		addUsed(used, definitions, name)
 		write(identity["group"].(string), identity["version"].(string), identity["kind"].(string), map[string]any{"$ref": "#/definitions/" + name, "definitions": used})
 	}
-	for _, crd := range chartCRDs(t) {
+	for _, crd := range slices.Concat(istioCRDs(t), chartCRDs(t), gatewayCRDs(t), databaseCRDs(t), secretCRDs(t)) {
 		group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 		kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
 		versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")

@@ -48,7 +48,7 @@ func (s shell) must(t *testing.T, script string) string {
 }
 
 // onlyCluster are commands that need nodes, or programs other than kubectl.
-var onlyCluster = regexp.MustCompile(`(?m)^( *)(?:.*kubectl -n \S+ (?:exec|rollout status|rollout undo|port-forward|logs) .*|istioctl .*|make .*|minikube .*|.* -f https://.*|.*curl .*)$`)
+var onlyCluster = regexp.MustCompile(`(?m)^( *)(?:.*kubectl -n \S+ (?:exec|rollout status|rollout undo|port-forward|logs|wait) .*|vault .*|istioctl .*|make .*|minikube .*|.* -f https://.*|.*curl .*)$`)
 
 // restart is kubectl rollout restart, which may refuse to restart what it has restarted
 // within a second.

@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,6 +35,7 @@ func (d Documents) NetworkPolicies() (NetworkPolicies, error) {
 type endpoint struct {
 	namespace string
 	labels    map[string]string
+	ip        string // outside the cluster; empty for an address of the Internet
 }
 
 // AllowEgress returns an error unless the policies of a pod allow it to open a
@@ -93,6 +96,9 @@ func appliesTo(policy networkingv1.NetworkPolicy, direction networkingv1.PolicyT
 	return false
 }
 
+// internet is an address outside the cluster, of the network in the examples of the guide.
+const internet = "203.0.113.7"
+
 // peersMatch reports whether an endpoint is among the peers of a rule; a rule
 // without peers applies to all.
 func peersMatch(peers []networkingv1.NetworkPolicyPeer, own string, p endpoint) (bool, error) {
@@ -107,7 +113,8 @@ func peersMatch(peers []networkingv1.NetworkPolicyPeer, own string, p endpoint) 
 
 func peerMatches(peer networkingv1.NetworkPolicyPeer, own string, p endpoint) (bool, error) {
 	if peer.IPBlock != nil {
-		return p.namespace == "", nil
+		block, err := netip.ParsePrefix(peer.IPBlock.CIDR)
+		return err == nil && p.namespace == "" && block.Contains(netip.MustParseAddr(cmp.Or(p.ip, internet))), err
 	}
 	namespaces := labels.SelectorFromSet(labels.Set{corev1.LabelMetadataName: own})
 	pods := labels.Everything()

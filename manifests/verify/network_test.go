@@ -11,6 +11,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
+// nodeLocalDNS is the address of Kubernetes' NodeLocal DNSCache on each node.
+const nodeLocalDNS = "169.254.20.10"
+
 // check returns an error unless the policies allow exactly the connections that the mesh
 // needs.
 func (n NetworkPolicies) check(store []*corev1.Pod) error {
@@ -30,13 +33,15 @@ func (n NetworkPolicies) check(store []*corev1.Pod) error {
 		if err := n.AllowEgress(pod, endpoint{namespace: "istio-system"}, "15012"); err != nil {
 			return fmt.Errorf("to istiod: %w", err)
 		}
-		if err := n.resolves(pod, dns); err != nil {
-			return err
+		for _, server := range []endpoint{dns, {ip: nodeLocalDNS}} {
+			if err := n.resolves(pod, server); err != nil {
+				return err
+			}
 		}
 		for _, closed := range []struct {
 			to   endpoint
 			port string
-		}{{to: endpoint{}, port: "443"}, {to: endpoint{namespace: "default"}, port: "443"}, {to: endpoint{namespace: "kube-system"}, port: "53"}, {to: dns, port: "443"}, {to: endpoint{namespace: "istio-system"}, port: "9090"}, {to: endpoint{namespace: "ecommerce-mail"}, port: "443"}} {
+		}{{to: endpoint{}, port: "443"}, {to: endpoint{namespace: "default"}, port: "443"}, {to: endpoint{namespace: "kube-system"}, port: "53"}, {to: dns, port: "443"}, {to: endpoint{ip: nodeLocalDNS}, port: "443"}, {to: endpoint{ip: "169.254.169.254"}, port: "80"}, {to: endpoint{namespace: "istio-system"}, port: "9090"}, {to: endpoint{namespace: "ecommerce-mail"}, port: "443"}} {
 			if n.AllowEgress(pod, closed.to, closed.port) == nil {
 				return fmt.Errorf("%s can reach port %s of the namespace %q", pod.Name, closed.port, closed.to.namespace)
 			}

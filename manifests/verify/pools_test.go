@@ -74,7 +74,10 @@ func serveBesideStreams(t *testing.T, envoy string, documents Documents) error {
 	defer router.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel() // ends the streams before the server waits for them
-	inbound := startSidecar(t, m, envoy, router.Listener.Addr().String())
+	inbound := router.Listener.Addr().String()
+	if !documents.ambient() { // ztunnel does not read HTTP
+		inbound = startSidecar(t, m, envoy, inbound)
+	}
 	entry := startGateway(t, m, envoy, "https.", inbound)
 
 	group, opening := errgroup.WithContext(ctx)
@@ -171,7 +174,7 @@ func startGateway(t *testing.T, m *mesh, envoy, scheme, router string) string {
 		for _, chain := range l.GetFilterChains() {
 			if manager := managerOf(t, chain); manager != nil && manager.GetRds().GetRouteConfigName() == routes.GetName() {
 				manager.RouteSpecifier = &hcm.HttpConnectionManager_RouteConfig{RouteConfig: routes}
-				return startEnvoy(t, envoy, manager, "api-gateway.ecommerce", router, m.server.Clusters(proxy))
+				return startEnvoy(t, envoy, manager, "|api-gateway", router, m.server.Clusters(proxy))
 			}
 		}
 	}

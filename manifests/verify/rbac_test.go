@@ -150,6 +150,10 @@ func principalMatches(p *rbac.Principal, r request) (bool, error) {
 	case *rbac.Principal_NotId:
 		ok, err := principalMatches(id.NotId, r)
 		return !ok, err
+	case *rbac.Principal_FilterState: // how a waypoint knows the caller
+		if id.FilterState.GetKey() == "io.istio.peer_principal" {
+			return stringMatches(id.FilterState.GetStringMatch(), spiffe(r.account))
+		}
 	case *rbac.Principal_Authenticated_:
 		return stringMatches(id.Authenticated.GetPrincipalName(), spiffe(r.account))
 	}

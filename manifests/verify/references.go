@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -133,6 +134,14 @@ var principal = regexp.MustCompile(`cluster\.local/ns/([^/"\s]+)/sa/([^/"\s]+)`)
 // ingress is the account Istio's own gateway runs as.
 const ingress = "istio-ingressgateway-service-account"
 
+// accountOf returns the account that Istio makes for a Gateway of Kubernetes.
+func accountOf(gateway Document) string {
+	if class, _, _ := unstructured.NestedString(gateway.Object, "spec", "gatewayClassName"); class == "istio-waypoint" {
+		return gateway.GetName()
+	}
+	return gateway.GetName() + "-istio"
+}
+
 func (d Documents) checkPrincipals(document Document) (err error) {
 	text, marshalErr := document.MarshalJSON()
 	if marshalErr != nil {
@@ -140,7 +149,9 @@ func (d Documents) checkPrincipals(document Document) (err error) {
 	}
 	for _, match := range principal.FindAllStringSubmatch(string(text), -1) {
 		namespace, account := match[1], match[2]
-		if namespace == "istio-system" && account == ingress {
+		if namespace == "istio-system" && account == ingress || slices.ContainsFunc(d.OfKind("Gateway"), func(g Document) bool {
+			return g.GetNamespace() == namespace && accountOf(g) == account
+		}) {
 			continue
 		}
 		if !d.Has("ServiceAccount", namespace, account) {

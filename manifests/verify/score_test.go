@@ -29,6 +29,16 @@ func TestKubeScoreFindsNothing(t *testing.T) {
 	checkKubeScore(t, files)
 }
 
+func TestKubeScoreFindsNothingInComponents(t *testing.T) {
+	for _, components := range componentSets {
+		t.Run(strings.Join(components, " "), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "store.yaml")
+			writeDocuments(t, file, composed(t, components))
+			checkKubeScore(t, []string{file})
+		})
+	}
+}
+
 // checkKubeScore fails the test for everything that kube-score finds in files.
 func checkKubeScore(t *testing.T, files []string) {
 	t.Helper()

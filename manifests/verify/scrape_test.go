@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Prometheus's own code reads its configuration and discovers every pod of the store
@@ -35,6 +36,33 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 	}
 }
 
+// Without sidecars, Prometheus finds the pods by their annotations.
+func TestPrometheusFindsPodsWithoutProxies(t *testing.T) {
+	if err := scraped(t, composed(t, []string{"ambient"})); err != nil {
+		t.Fatal(err)
+	}
+	wrong := fault{file: "11", old: "action: keepequal", new: "action: dropequal", said: "it is scraped at"}
+	wrong.noticed(t, "port", scraped(t, wrong.with(t, "ambient")))
+}
+
+// waypointPod is a pod that Istio makes of a Gateway.
+func waypointPod() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "waypoint", Namespace: "ecommerce",
+			Labels:      map[string]string{"app": "waypoint", "version": "v1", "gateway.networking.k8s.io/gateway-name": "waypoint"},
+			Annotations: map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "15020", "prometheus.io/path": "/stats/prometheus"},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "istio-proxy", Ports: []corev1.ContainerPort{
+			{Name: "metrics", ContainerPort: 15020}, {Name: "status-port", ContainerPort: 15021}, {Name: "http-envoy-prom", ContainerPort: 15090},
+		}}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.2.0.2"},
+	}
+}
+
+// measured reports whether a program has metrics.
+func measured(pod *corev1.Pod) bool { return pod.Annotations["prometheus.io/scrape"] == "true" }
+
 func scraped(t *testing.T, documents Documents) error {
 	t.Helper()
 	texts := documents.values("ConfigMap", "istio-system", "prometheus", "prometheus.yml")
@@ -45,8 +73,14 @@ func scraped(t *testing.T, documents Documents) error {
 	if err != nil {
 		return err
 	}
-	for _, pod := range injected(t, documents) {
-		if pod.Labels["app"] == "load-test" {
+	pods := injected(t, documents)
+	if documents.ambient() {
+		if pods, err = documents.Pods(); err != nil {
+			return err
+		}
+	}
+	for _, pod := range append(pods, waypointPod()) {
+		if app := pod.Labels["app"]; pod.Namespace != "ecommerce" || app == "load-test" || documents.ambient() && !measured(pod) {
 			continue
 		}
 		if err := foundOnce(c, pod); err != nil {
@@ -60,7 +94,7 @@ func scraped(t *testing.T, documents Documents) error {
 func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	var found []labels.Labels
 	for _, job := range c.ScrapeConfigs {
-		if job.JobName != "pods" {
+		if job.JobName == "mesh" {
 			continue
 		}
 		for _, target := range discovered(pod) {
@@ -74,7 +108,11 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 		return fmt.Errorf("it has %d targets", len(found))
 	}
 	got := found[0].Get("__address__") + found[0].Get("__metrics_path__")
-	if want := pod.Status.PodIP + ":15020/stats/prometheus"; got != want {
+	want := pod.Status.PodIP + ":15020/stats/prometheus"
+	if pod.Annotations["sidecar.istio.io/status"] == "" {
+		want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + pod.Annotations["prometheus.io/path"]
+	}
+	if got != want {
 		return fmt.Errorf("it is scraped at %s instead of %s", got, want)
 	}
 	if app, version := found[0].Get("app"), found[0].Get("version"); app != pod.Labels["app"] || version != pod.Labels["version"] {
@@ -97,11 +135,14 @@ func discovered(pod *corev1.Pod) []*labels.Builder {
 			target.Set("__meta_kubernetes_pod_phase", string(corev1.PodRunning))
 			target.Set("__meta_kubernetes_pod_container_name", container.Name)
 			target.Set("__meta_kubernetes_pod_container_port_name", port.Name)
+			target.Set("__meta_kubernetes_pod_container_port_number", strconv.Itoa(int(port.ContainerPort)))
 			for name, value := range pod.Labels {
 				target.Set("__meta_kubernetes_pod_label_"+sanitized(name), value)
+				target.Set("__meta_kubernetes_pod_labelpresent_"+sanitized(name), "true")
 			}
 			for name, value := range pod.Annotations {
 				target.Set("__meta_kubernetes_pod_annotation_"+sanitized(name), value)
+				target.Set("__meta_kubernetes_pod_annotationpresent_"+sanitized(name), "true")
 			}
 			targets = append(targets, target)
 		}

@@ -1,0 +1,225 @@
+package redisurl_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/redis/go-redis/v9"
+
+	"souk/internal/redisurl"
+)
+
+const component = "../../manifests/components/redis-sentinel"
+
+// The scripts and configurations of manifests/components/redis-sentinel start three servers
+// and three Sentinels, at addresses in place of the names of pods. A client with the URL of the
+// component's Secret goes on when the primary is killed, and the old primary comes back as a
+// replica.
+func TestSentinelsReplaceTheirPrimary(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	c := newCluster(t)
+	for i := range 3 {
+		c.start("redis-sentinel", i)
+		c.start("redis-server", i)
+	}
+	options, err := redisurl.ParsePrimary(c.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewUniversalClient(options)
+	defer client.Close()
+	set := func(value string) func(context.Context) error {
+		return func(ctx context.Context) error { return client.Set(ctx, "key", value, 0).Err() }
+	}
+	c.await("a replica has the data, so that writes are accepted", set("first"))
+	c.await("the Sentinels know each other and both replicas", func(ctx context.Context) error {
+		sentinel := redis.NewSentinelClient(&redis.Options{Addr: c.address("redis-sentinel", 0) + ":26379", Password: c.password})
+		defer sentinel.Close()
+		state, err := sentinel.Master(ctx, "souk").Result()
+		if err == nil && (state["num-other-sentinels"] != "2" || state["num-slaves"] != "2") {
+			return fmt.Errorf("they know %s Sentinels and %s replicas", state["num-other-sentinels"], state["num-slaves"])
+		}
+		return err
+	})
+	ready := c.command("redis-server", 1, "ready.sh")
+	c.await("a replica is ready", func(context.Context) error { return ready().Run() })
+	c.stop("redis-server", 0)
+	c.await("another server is the primary", set("second"))
+	c.start("redis-server", 0)
+	c.await("the old primary is a replica with the data", func(ctx context.Context) error {
+		old := redis.NewClient(&redis.Options{Addr: c.address("redis-server", 0) + ":6379", Password: c.password})
+		defer old.Close()
+		role, err := old.Info(ctx, "replication").Result()
+		if err != nil || !strings.Contains(role, "role:slave") {
+			return errors.Join(err, fmt.Errorf("it has the state %s", role))
+		}
+		value, err := old.Get(ctx, "key").Result()
+		if err == nil && value != "second" {
+			return fmt.Errorf("it has the value %s", value)
+		}
+		return err
+	})
+	anonymous := redis.NewClient(&redis.Options{Addr: c.address("redis-server", 0) + ":6379"})
+	defer anonymous.Close()
+	if err := anonymous.Ping(t.Context()).Err(); err == nil {
+		t.Error("a client needs no password")
+	}
+}
+
+// A cluster runs the pods of the component as processes.
+type cluster struct {
+	t             *testing.T
+	dir, password string
+	url           string
+	files         map[string]map[string]string // by ConfigMap
+	network       int
+	running       map[string]*exec.Cmd
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), files: map[string]map[string]string{}, running: map[string]*exec.Cmd{}, network: freeNetwork(t)}
+	for _, file := range []string{"redis.yaml", "sentinel.yaml", "secrets.yaml"} {
+		text, err := os.ReadFile(filepath.Join(component, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
+			var object struct {
+				Kind       string
+				Metadata   struct{ Name string }
+				Data       map[string]string
+				StringData map[string]string `yaml:"stringData"`
+			}
+			if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			switch object.Kind {
+			case "ConfigMap":
+				c.files[object.Metadata.Name] = object.Data
+			case "Secret":
+				c.password, c.url = object.StringData["REDIS_PASSWORD"], c.local(object.StringData["REDIS_URL"])
+			}
+		}
+	}
+	t.Cleanup(func() {
+		for _, command := range c.running {
+			_ = command.Process.Kill()
+			_ = command.Wait() // it is killed
+		}
+	})
+	return c
+}
+
+// freeNetwork returns n if nothing listens in 127.0.n.0/24.
+func freeNetwork(t *testing.T) int {
+	t.Helper()
+	for n := 40 + os.Getpid()%200; ; n++ {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.%d.1:6379", n%250))
+		if err == nil {
+			_ = l.Close()
+			return n % 250
+		}
+	}
+}
+
+func (c *cluster) address(set string, i int) string {
+	if set == "redis-sentinel" {
+		i += 10
+	}
+	return fmt.Sprintf("127.0.%d.%d", c.network, i+1)
+}
+
+// local replaces the names of pods by addresses.
+func (c *cluster) local(text string) string {
+	for _, set := range []string{"redis-server", "redis-sentinel"} {
+		for i := range 3 {
+			text = strings.ReplaceAll(text, fmt.Sprintf("%s-%d.%[1]s", set, i), c.address(set, i))
+		}
+	}
+	return text
+}
+
+// command returns a function that makes a command which runs a script of a pod.
+func (c *cluster) command(set string, i int, script string) func() *exec.Cmd {
+	c.t.Helper()
+	address := c.address(set, i)
+	home := filepath.Join(c.dir, address)
+	replace := strings.NewReplacer(
+		"/etc/redis", filepath.Join(home, "etc"), "/run/redis", filepath.Join(home, "run"), "/data", filepath.Join(home, "data"),
+		"$HOSTNAME."+set, address, "bind 0.0.0.0", "bind "+address,
+		// A server on this machine has the client's address, and the shell's variable is not one of its loop.
+		"redis-sentinel-$sentinel.redis-sentinel", fmt.Sprintf("127.0.%d.$((sentinel + 11))", c.network),
+		"redis-cli -e", "redis-cli -h "+address+" -e", "redis-cli info", "redis-cli -h "+address+" info",
+		"down-after-milliseconds souk 5000", "down-after-milliseconds souk 1000",
+	)
+	for _, part := range []string{"etc", "run", "data"} {
+		if err := os.MkdirAll(filepath.Join(home, part), 0o700); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	for name, text := range c.files[set] {
+		if err := os.WriteFile(filepath.Join(home, "etc", name), []byte(replace.Replace(c.local(text))), 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return func() *exec.Cmd {
+		command := exec.CommandContext(context.Background(), "sh", filepath.Join(home, "etc", script))
+		command.Env = append(os.Environ(), "REDISCLI_AUTH="+c.password)
+		return command
+	}
+}
+
+func (c *cluster) start(set string, i int) {
+	c.t.Helper()
+	command := c.command(set, i, "start.sh")()
+	if err := command.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.running[c.address(set, i)] = command
+}
+
+func (c *cluster) stop(set string, i int) {
+	c.t.Helper()
+	command := c.running[c.address(set, i)]
+	if err := command.Process.Kill(); err != nil {
+		c.t.Fatal(err)
+	}
+	_ = command.Wait() // it is killed
+	delete(c.running, c.address(set, i))
+}
+
+// await waits for a condition.
+func (c *cluster) await(what string, condition func(context.Context) error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := condition(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			c.t.Fatalf("waiting until %s: %v", what, err)
+		case <-tick.C:
+		}
+	}
+}

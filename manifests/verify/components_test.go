@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// composed returns the manifests with components, as `kubectl apply -k` applies them, the
+// Secrets and the load test, all with the changes. A change of a component names its file by
+// a path.
+func composed(t *testing.T, components []string, changes ...Change) Documents {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a build of kubectl")
+	}
+	root := filepath.Join(t.TempDir(), "manifests")
+	if err := os.CopyFS(root, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		change(t, root, c)
+	}
+	overlay := filepath.Join(filepath.Dir(root), "overlay")
+	if err := os.Mkdir(overlay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := "resources: [../manifests]\ncomponents:\n"
+	for _, name := range components {
+		text += "  - ../manifests/components/" + name + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), kubernetes(t, "kubectl"), "kustomize", overlay)
+	var complaint strings.Builder
+	command.Stderr = &complaint
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("kubectl kustomize: %v\n%s", err, complaint.String())
+	}
+	documents, err := decode("kustomize", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(documents, besides(t, root, components)...)
+}
+
+// besides returns what is applied apart from the Kustomization: Secrets, and the load test.
+func besides(t *testing.T, root string, components []string) Documents {
+	t.Helper()
+	files := []string{"01-secrets.yaml", "12-load-test.yaml"}
+	for _, name := range components {
+		files = append(files, filepath.Join("components", name, "secrets.yaml"))
+	}
+	var all Documents
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if os.IsNotExist(err) {
+			continue // the component has no Secrets
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		documents, err := decode(file, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, documents...)
+	}
+	return all
+}
+
+func change(t *testing.T, root string, c Change) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, c.File+"*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changed := strings.ReplaceAll(string(text), c.Old, c.New); changed != string(text) {
+			if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("no file %s* has %q to change", c.File, c.Old)
+}
+
+// The commands of docs/operations.md add every component to the Kustomization.
+func TestComponentsAreAdded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a build of kubectl")
+	}
+	s := newShell(t, "")
+	text, err := os.ReadFile(filepath.Join(guide, "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "components", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		command := "(cd manifests && kustomize edit add component components/" + filepath.Base(path) + ")"
+		if !strings.Contains(string(text), "\n"+command+"\n") {
+			t.Errorf("docs/operations.md does not have %s", command)
+		}
+		s.must(t, command)
+	}
+	out := s.must(t, "kubectl kustomize manifests")
+	for _, kind := range []string{"HTTPRoute", "ExternalSecret", "Cluster"} {
+		if !strings.Contains(out, "\nkind: "+kind+"\n") {
+			t.Errorf("the store with all components has no %s", kind)
+		}
+	}
+	if !strings.Contains(out, "name: redis-sentinel\n") || strings.Contains(out, "kind: VirtualService\n") {
+		t.Error("a component has no effect")
+	}
+}
+
+// componentSets are the components, alone and together.
+var componentSets = [][]string{
+	{"ambient"}, {"redis-sentinel"}, {"cloudnative-pg"}, {"external-secrets"},
+	{"cloudnative-pg", "redis-sentinel", "ambient", "external-secrets"},
+}
+
+// checkComponents applies the store with components to an API server that knows their types,
+// and pods as they run there.
+func checkComponents(t *testing.T, server *apiServer) {
+	t.Helper()
+	server.install(t, slices.Concat(gatewayCRDs(t), databaseCRDs(t), secretCRDs(t)))
+	for _, components := range componentSets {
+		documents := composed(t, components)
+		pods := injected(t, documents)
+		if documents.ambient() {
+			var err error
+			if pods, err = documents.Pods(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := server.try(t.Context(), documents, pods); err != nil {
+			t.Errorf("%v: %v", components, err)
+		}
+	}
+	checkComponentCommands(t, server)
+	for name, wrong := range map[string]fault{
+		"route":    {file: "components/ambient/routes", old: "timeouts: {request: 10s}", new: "timeouts: {requests: 10s}", said: "field not declared in schema"},
+		"cluster":  {file: "components/cloudnative-pg/clusters", old: "instances: 2", new: "instances: two", said: "instances"},
+		"backup":   {file: "components/cloudnative-pg/backups", old: "schedule:", new: "schedules:", said: "field not declared in schema"},
+		"secret":   {file: "components/external-secrets/ext", old: "secretKey: SERVICE_TOKEN", new: "key: SERVICE_TOKEN", said: "field not declared in schema"},
+		"listener": {file: "components/ambient/gateway", old: "protocol: HTTPS", new: "protocol: HTTPS!", said: "protocol"},
+	} {
+		wrong.noticed(t, name, server.try(t.Context(), wrong.with(t, strings.Split(wrong.file, "/")[1]), nil))
+	}
+}
+
+// checkComponentCommands runs the commands of docs/operations.md that install Redis with
+// Sentinels and change its password, and those that rotate a secret of a secret store.
+func checkComponentCommands(t *testing.T, server *apiServer) {
+	t.Helper()
+	s := newShell(t, server.kubeconfig)
+	s.must(t, commandsOf(t, "operations.md", "### Redis with Sentinels"))
+	values := strings.Fields(s.must(t, `kubectl -n ecommerce get secret redis -o go-template='{{.data.REDIS_PASSWORD | base64decode}} {{.data.REDIS_URL | base64decode}}'`))
+	if len(values) != 2 || strings.Contains(values[1], "change-me") || strings.Count(values[1], values[0]) != 2 {
+		t.Errorf("the Secret redis has the values %q", values)
+	}
+	s = newShell(t, server.kubeconfig)
+	s.must(t, commandsOf(t, "operations.md", "### Secrets from a secret store"))
+	if left := s.must(t, "kubectl -n ecommerce get externalsecrets -o name"); left != "" {
+		t.Errorf("going back leaves %s", left)
+	}
+}
+
+// gatewayCRDs returns the definitions of the Gateway API's standard channel.
+func gatewayCRDs(t *testing.T) Documents {
+	t.Helper()
+	var all Documents
+	for _, name := range []string{"gatewayclasses", "gateways", "httproutes", "referencegrants"} {
+		all = append(all, moduleDocuments(t, "sigs.k8s.io/gateway-api@v1.6.0", fmt.Sprintf("config/crd/standard/gateway.networking.k8s.io_%s.yaml", name))...)
+	}
+	return all
+}
+
+func databaseCRDs(t *testing.T) Documents {
+	t.Helper()
+	const module = "github.com/cloudnative-pg/cloudnative-pg@v1.28.0"
+	return append(moduleDocuments(t, module, "config/crd/bases/postgresql.cnpg.io_clusters.yaml"), moduleDocuments(t, module, "config/crd/bases/postgresql.cnpg.io_scheduledbackups.yaml")...)
+}
+
+func secretCRDs(t *testing.T) Documents {
+	t.Helper()
+	const module = "github.com/external-secrets/external-secrets@v1.3.2"
+	return append(moduleDocuments(t, module, "config/crds/bases/external-secrets.io_externalsecrets.yaml"), moduleDocuments(t, module, "config/crds/bases/external-secrets.io_clustersecretstores.yaml")...)
+}
+
+// with returns the documents of components with the fault.
+func (f fault) with(t *testing.T, components ...string) Documents {
+	t.Helper()
+	return composed(t, components, Change{File: f.file, Old: f.old, New: f.new})
+}
