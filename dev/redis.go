@@ -3,9 +3,11 @@ package dev
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"souk/internal/loopback"
+	"souk/internal/redisurl"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -56,19 +58,20 @@ func runRedis(address string) (*redisServer, error) {
 }
 
 func connectRedis(ctx context.Context, url string) (*redisServer, error) {
-	options, err := redis.ParseURL(url)
+	options, err := redisurl.ParsePrimary(url)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL %q is invalid: %w; set it to a URL such as redis://localhost:6379", url, err)
 	}
+	description := strings.Join(options.Addrs, ", ")
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	options.ContextTimeoutEnabled = true // a Redis that hangs must not outlast pingTimeout
-	client := redis.NewClient(options)
+	client := redis.NewUniversalClient(options)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, fmt.Errorf("cannot connect to Redis at %s; start it, or unset REDIS_URL to run one in this process: %w", options.Addr, err)
+		return nil, fmt.Errorf("cannot connect to Redis at %s; start it, or unset REDIS_URL to run one in this process: %w", description, err)
 	}
-	return &redisServer{url: url, description: options.Addr}, nil
+	return &redisServer{url: url, description: description}, nil
 }
 
 func (r *redisServer) age(ctx context.Context) {
