@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,10 +89,16 @@ func startAPIServer(t *testing.T) *apiServer {
 	return s
 }
 
+// built are the paths of Kubernetes programs, by name.
+var built sync.Map
+
 // kubernetes returns the path of a Kubernetes program, which Go builds and keeps in its
 // cache.
 func kubernetes(t *testing.T, name string) string {
 	t.Helper()
+	if path, ok := built.Load(name); ok {
+		return path.(string)
+	}
 	command := exec.CommandContext(t.Context(), "go", "tool", "-C", "apiserver", "-n", name)
 	var log strings.Builder
 	command.Stderr = &log
@@ -99,7 +106,9 @@ func kubernetes(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatalf("building %s: %v\n%s", name, err, log.String())
 	}
-	return strings.TrimSpace(string(out))
+	path := strings.TrimSpace(string(out))
+	built.Store(name, path)
+	return path
 }
 
 // writeKubeconfig writes the client configuration for kubectl.

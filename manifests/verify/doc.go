@@ -37,7 +37,8 @@
 //	kubeconform_test.go    kubeconform on the chart and the base
 //	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
 //	components_test.go     the store with the components of manifests/components
-//	ambient_test.go        ambient mode: routes, waypoint and ztunnel
+//	ambient_test.go, ztunnel_test.go
+//	                       ambient mode: routes, waypoint and ztunnel
 //	sentinel_test.go, cloudnative_test.go, externalsecrets_test.go
 //	                       Redis, Postgres and Secrets of the components
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
