@@ -207,11 +207,12 @@ func getThrough(t *testing.T, documents Documents, others ...string) error {
 	if err != nil {
 		return err
 	}
-	return getThroughPods(documents, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" }))
+	return getThroughPods(documents, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" }), accepted)
 }
 
-// getThroughPods returns an error unless the pods of the store may make their calls.
-func getThroughPods(documents Documents, store []*corev1.Pod) error {
+// getThroughPods returns an error unless the pods of the store may make their calls, and those are
+// among the accepted ones.
+func getThroughPods(documents Documents, store []*corev1.Pod, accepted []string) error {
 	calls, err := documents.Calls(store)
 	if err != nil {
 		return err
