@@ -93,7 +93,10 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 		c.TrafficShaping.Router.Deduplicate = false
 	}
 	c.Dev = c.Dev || f.dev
-	return c, source, c.Check(source)
+	if err := c.Check(source); err != nil {
+		return c, source, err
+	}
+	return c, source, c.CheckFiles(source)
 }
 
 // check reports flags that are wrong, and returns the running subgraphs that they name.

@@ -13,7 +13,8 @@
 // configuration while the router serves. The other files configure one part each:
 //
 //	serve.go         ports, deadlines, shutdown
-//	http2.go         HTTP/2 without TLS
+//	listen.go        addresses and TLS of the ports
+//	http2.go         HTTP/2
 //	callers.go       authentication, authorization, rate limit, cost
 //	owner.go         the owner of an idempotency record
 //	subgraphs.go     the transport, metrics and spans of subgraph requests

@@ -64,15 +64,14 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if c.Invalidation.Stream != "" {
 		options.Streams = []string{c.Invalidation.Stream}
 	}
-	if options.Redis, err = c.Redis.Options(); err != nil {
-		return redisError("response_cache.redis", err)
-	}
 	r.dependencies.Hide(c.Redis.Secrets()...)
 	r.dependencies.Hide(c.Invalidation.Token)
-	if options.Redis != nil {
+	if c.Redis.Configured() {
 		options.Dependency = r.dependencies.Open(dependency.Redis, "response_cache", dependency.Use{Effect: withoutCache, Settle: cache.Settle})
-		options.Redis.TLSConfig = options.Dependency.WatchCertificates(options.Redis.TLSConfig)
 		r.closers = append(r.closers, func() error { options.Dependency.Close(); return nil })
+	}
+	if options.Redis, err = c.Redis.Options(options.Dependency.WatchCertificates); err != nil {
+		return redisError("response_cache.redis", err)
 	}
 	if r.cache, err = cache.New(options); err != nil {
 		return err

@@ -22,15 +22,16 @@ const (
 	http2Write = 30 * time.Second
 )
 
-// speakHTTP2 enables HTTP/2 without TLS (prior knowledge, RFC 9113, section 3.3) in addition
-// to HTTP/1.1.
+// speakHTTP2 enables HTTP/2 in addition to HTTP/1.1: negotiated on a port with TLS, and with
+// prior knowledge on one without (RFC 9113, section 3.3).
 func speakHTTP2(server *http.Server, c config.HTTP) {
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
 	if !c.HTTP2 {
 		return
 	}
-	server.Protocols = new(http.Protocols)
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(true)
+	server.Protocols.SetHTTP2(server.TLSConfig != nil)
+	server.Protocols.SetUnencryptedHTTP2(server.TLSConfig == nil)
 	server.HTTP2 = &http.HTTP2Config{
 		MaxConcurrentStreams:          c.HTTP2Streams,
 		MaxReceiveBufferPerConnection: http2Receive,

@@ -20,8 +20,13 @@ const idempotencyTimeout = 500 * time.Millisecond
 // configured. The client reports its health as the dependency with the given name.
 // Router.Close closes both.
 func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duration) (redis.UniversalClient, error) {
-	options, err := c.Options()
-	if err != nil || options == nil {
+	if !c.Configured() {
+		return nil, nil
+	}
+	d := r.dependencies.Open(dependency.Redis, name, dependency.Use{Effect: effect})
+	options, err := c.Options(d.WatchCertificates)
+	if err != nil {
+		d.Close()
 		return nil, err
 	}
 	// A late reply is useless, and retries would exceed the timeout: the next request
@@ -29,8 +34,6 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = timeout, timeout, timeout, timeout
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.ContextTimeoutEnabled = true
-	d := r.dependencies.Open(dependency.Redis, name, dependency.Use{Effect: effect})
-	options.TLSConfig = d.WatchCertificates(options.TLSConfig)
 	client := redis.NewUniversalClient(options)
 	r.dependencies.Hide(c.Secrets()...)
 	d.WatchRedis(client)

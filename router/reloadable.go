@@ -85,8 +85,8 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		return errors.New("the router is shutting down")
 	}
 	// Reading l.current without l.mu is safe: only holders of l.changing write it.
-	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen {
-		return errors.New("listen and admin.listen cannot change while the router runs; restart it")
+	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS {
+		return errors.New("listen, tls, admin.listen and admin.tls cannot change while the router runs; restart it")
 	}
 	options := l.options
 	options.Source = source

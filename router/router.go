@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -390,17 +389,6 @@ func (r *Router) drain(servers []*http.Server) error {
 	}
 	r.gateway.AwaitStreams(ctx) // http.Server.Shutdown does not wait for WebSockets
 	return err
-}
-
-func listen(ctx context.Context, address, setting string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		if op := (*net.OpError)(nil); errors.As(err, &op) {
-			err = op.Err // without the address, which the message has already
-		}
-		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, setting)
-	}
-	return l, nil
 }
 
 // Close ends background work and closes connections, in reverse order of creation.

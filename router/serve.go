@@ -37,43 +37,42 @@ type server struct {
 	shutdownTimeout func() time.Duration
 }
 
+// A port is an address that a server serves.
+type port struct {
+	name     string // the value of a label
+	key      string // the configuration key of the TLS block
+	listener *netlimit.Listener
+	server   *http.Server
+}
+
 // serve serves requests until ctx is done.
 func serve(ctx context.Context, s server) error {
-	inner, err := listen(ctx, s.config.Listen, "--listen or `listen`")
+	var active drain.Count
+	public, err := s.open(ctx, port{name: "public", key: "tls"}, s.config.Listen, "--listen or `listen`", s.config.TLS, active.Handler(s.public))
 	if err != nil {
 		return err
 	}
-	public, err := s.limit(ctx, inner)
-	if err != nil {
-		return errors.Join(err, inner.Close())
-	}
-	s.listening(public)
-	var active drain.Count
-	servers := []*http.Server{s.server(active.Handler(s.public), public)}
-	speakHTTP2(servers[0], s.config.HTTP)
-	listeners := []net.Listener{public}
+	s.listening(public.listener)
+	ports := []port{public}
 	if s.config.Admin.Listen != "" {
-		inner, err := listen(ctx, s.config.Admin.Listen, "`admin.listen`")
+		admin, err := s.open(ctx, port{name: "admin", key: "admin.tls"}, s.config.Admin.Listen, "`admin.listen`", s.config.Admin.TLS, s.admin)
 		if err != nil {
-			return errors.Join(err, public.Close())
+			return errors.Join(err, public.listener.Close())
 		}
-		admin, err := s.limit(ctx, inner)
-		if err != nil {
-			return errors.Join(err, inner.Close(), public.Close())
-		}
-		servers = append(servers, s.server(s.admin, admin))
-		listeners = append(listeners, admin)
+		ports = append(ports, admin)
 	}
-	ended := make(chan error, len(servers))
-	for i, server := range servers {
-		go func() { ended <- server.Serve(listeners[i]) }()
+	ended := make(chan error, len(ports))
+	servers := make([]*http.Server, len(ports))
+	for i, p := range ports {
+		servers[i] = p.server
+		go func() { ended <- p.serve() }()
 	}
 	if s.bound != nil {
 		s.bound()
 	}
-	s.logger.InfoContext(ctx, "the router is listening", "address", public.Addr().String())
-	if len(listeners) > 1 && s.config.HasConsole() {
-		s.logger.InfoContext(ctx, "the console is enabled", "url", "http://"+listeners[1].Addr().String()+console.Prefix)
+	s.logger.InfoContext(ctx, "the router is listening", "address", public.listener.Addr().String(), "scheme", s.config.TLS.Scheme())
+	if len(ports) > 1 && s.config.HasConsole() {
+		s.logger.InfoContext(ctx, "the console is enabled", "url", s.config.Admin.TLS.Scheme()+"://"+ports[1].listener.Addr().String()+console.Prefix)
 	}
 	select {
 	case err = <-ended:
@@ -82,6 +81,33 @@ func serve(ctx context.Context, s server) error {
 		s.logger.InfoContext(ctx, drain.Message(active.Load(), s.shutdownTimeout()))
 	}
 	return errors.Join(err, s.drain(servers))
+}
+
+// open listens on an address. setting says where the address comes from.
+func (s server) open(ctx context.Context, p port, address, setting string, t config.ServerTLS, h http.Handler) (port, error) {
+	secure, err := s.secure(ctx, p.name, p.key, t)
+	if err != nil {
+		return port{}, err
+	}
+	inner, err := listen(ctx, address, setting)
+	if err != nil {
+		return port{}, err
+	}
+	if p.listener, err = s.limit(ctx, inner); err != nil {
+		return port{}, errors.Join(err, inner.Close())
+	}
+	p.server = s.server(h, p.listener)
+	p.server.TLSConfig = secure
+	speakHTTP2(p.server, s.config.HTTP)
+	return p, nil
+}
+
+// serve accepts connections until the server is shut down.
+func (p port) serve() error {
+	if p.server.TLSConfig != nil {
+		return p.server.ServeTLS(p.listener, "", "")
+	}
+	return p.server.Serve(p.listener)
 }
 
 // limit bounds the connections on a port, the rate of new ones, and the time of each write.
@@ -111,7 +137,7 @@ const warnEvery = 60
 func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	limits := s.config.Limits
 	return &http.Server{
-		Handler: s.deadlines(h), ConnState: l.ConnState,
+		Handler: s.deadlines(h), ConnState: l.ConnState, ErrorLog: errorLog(s.logger),
 		ReadHeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, MaxHeaderBytes: limits.MaxHeaderBytes,
 	}
 }

@@ -5,15 +5,18 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/hook"
+	"souk/router/internal/tlsfile"
 	"souk/router/subgraph"
 	"souk/router/supergraph"
 )
@@ -44,6 +47,11 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		t := r.config.TrafficShaping.Of(g.Name)
 		exportSubgraph(r.metrics.Subgraph(g.Name))
 		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
+		secure, err := r.subgraphTLS(dependencies[g.Name], g.Name, t.TLS)
+		if err != nil {
+			closeDependencies()
+			return nil, nil, err
+		}
 		options.Subgraphs[g.Name] = subgraph.Subgraph{
 			URL:                url,
 			Timeout:            t.Timeout,
@@ -54,10 +62,10 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			MaxResponseBytes:   t.MaxResponseBytes,
 			HTTP2:              t.HTTP2,
 			Client:             t.HTTPClient,
+			TLS:                secure,
 			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
-			TLS:                dependencies[g.Name].WatchCertificates(new(tls.Config)),
 			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
@@ -68,6 +76,19 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		return nil, nil, err
 	}
 	return &watchedTransport{Transport: t, subgraphs: dependencies}, func() { t.Close(); closeDependencies() }, nil
+}
+
+// subgraphTLS returns a function that returns the TLS configuration of new connections to a
+// subgraph.
+func (r *Router) subgraphTLS(d *dependency.Dependency, name string, t config.ClientTLS) (func() *tls.Config, error) {
+	source, err := t.Source(tlsfile.Options{
+		Watch:   d.WatchCertificates,
+		Changed: tlsChanged(context.Background(), r.options.Telemetry.Logger.With("subgraph", name)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("TLS for the subgraph %q: %w", name, err)
+	}
+	return source.Config, nil
 }
 
 // breaker returns the circuit breaker settings. It is enabled by default.

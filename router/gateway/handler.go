@@ -31,7 +31,7 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	}
 	if gw.playground() {
 		page := playground.New(playground.Options{
-			Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(),
+			Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(), ConsoleScheme: gw.config.Admin.TLS.Scheme(),
 		})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
 		if _, taken := gw.options.Mount["/"]; !taken && gw.config.Path != "/" && gw.config.Playground.Path != "/" {

@@ -21,6 +21,9 @@
 //	                rejects unsolicited bytes on idle connections
 //	socket_unix.go, socket_other.go
 //	                the system calls of both
+//	unixsocket.go   subgraphs on Unix sockets
+//	streamtransport.go
+//	                net/http for subscriptions
 //	reply.go        checks and reads the response
 //	encoding.go     decompression
 //	unreachable.go  describes connection failures

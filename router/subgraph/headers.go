@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 
 	"golang.org/x/net/http/httpguts"
@@ -155,32 +154,4 @@ func applyRules(rules []headerRule, header, client http.Header) http.Header {
 		}
 	}
 	return h
-}
-
-// A streamTransport prepares subscription requests for net/http: it moves a Host header
-// from a rule to Request.Host, which is the only place where net/http reads it, and adds
-// the credentials in the URL.
-type streamTransport struct{ next http.RoundTripper }
-
-func (t streamTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	host, user := r.Header.Get("Host"), r.URL.User
-	handshake := new(handshakeWatch)
-	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{TLSHandshakeDone: handshake.done})
-	if host != "" || user != nil {
-		r = r.Clone(ctx)
-	} else {
-		r = r.WithContext(ctx)
-	}
-	if host != "" {
-		r.Host = host
-	}
-	if user != nil && r.Header.Get("Authorization") == "" {
-		password, _ := user.Password()
-		r.SetBasicAuth(user.Username(), password)
-	}
-	response, err := t.next.RoundTrip(r)
-	if err != nil {
-		return nil, handshake.explain(err)
-	}
-	return response, nil
 }

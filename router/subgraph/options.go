@@ -50,7 +50,8 @@ type Hooks struct {
 // A Subgraph configures the requests to one subgraph. The default in the comment of a
 // field applies to its zero value.
 type Subgraph struct {
-	// URL is the http or https URL of the GraphQL endpoint. A user name and password
+	// URL is the http or https URL of the GraphQL endpoint, or that of a Unix socket with
+	// the path of the endpoint: unix:///run/products.sock?path=/graphql. A user name and password
 	// in it are sent as Basic authentication (RFC 7617). They replace a propagated
 	// Authorization header; a header rule that sets Authorization replaces them. They
 	// never appear in errors or logs.
@@ -78,8 +79,9 @@ type Subgraph struct {
 	// package, "standard" is net/http. https URLs, HTTP/2 and proxies always use
 	// net/http. Default: "direct".
 	Client string
-	// TLS configures connections to https URLs. It may be nil.
-	TLS *tls.Config
+	// TLS returns the configuration of new connections to https URLs, which may be nil.
+	// Idle connections are closed when it returns another pointer. It may be nil.
+	TLS func() *tls.Config
 	// Proxy returns the proxy for a request, or nil for none. Default:
 	// http.ProxyFromEnvironment.
 	Proxy func(*http.Request) (*url.URL, error)
@@ -189,6 +191,9 @@ func (s Subgraph) withDefaults() Subgraph {
 	if s.Proxy == nil {
 		s.Proxy = http.ProxyFromEnvironment
 	}
+	if s.TLS == nil {
+		s.TLS = func() *tls.Config { return nil }
+	}
 	setDefault(&s.Client, "direct")
 	setDefault(&s.Timeout, 30*time.Second)
 	setDefault(&s.MaxIdleConnections, 256)
@@ -204,7 +209,6 @@ func (s Subgraph) withDefaults() Subgraph {
 	setDefault(&s.Breaker.ConsecutiveTimeouts, 5)
 	setDefault(&s.Breaker.Rest, 5*time.Second)
 	setDefault(&s.Subscriptions.Protocol, "ws")
-	setDefault(&s.Subscriptions.URL, s.URL)
 	setDefault(&s.Subscriptions.MaxReconnects, 10)
 	setDefault(&s.Subscriptions.Interval, 500*time.Millisecond)
 	setDefault(&s.Subscriptions.MaxInterval, 30*time.Second)

@@ -24,12 +24,15 @@ import (
 type standard struct {
 	url    *url.URL
 	limit  int
-	open   func() *http.Transport
+	open   func(*tls.Config) *http.Transport
+	tls    func() *tls.Config
 	age    time.Duration // 0 means no bound
 	jitter func() float64
 
 	mu      sync.Mutex
 	current *transportInUse
+	// files is what tls returned last, and secure the configuration made of it.
+	files, secure *tls.Config
 }
 
 // A transportInUse is a transport and the number of its requests, guarded by standard.mu.
@@ -41,14 +44,6 @@ type transportInUse struct {
 }
 
 func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
-	secure := s.TLS.Clone()
-	if secure == nil {
-		secure = new(tls.Config)
-	}
-	if secure.ClientSessionCache == nil {
-		// New connections resume TLS sessions, even on a new transport.
-		secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-	}
 	dial := s.Dial
 	if !s.HTTP2 || u.Scheme != "http" {
 		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -59,11 +54,11 @@ func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 			return watch(conn), nil
 		}
 	}
-	open := func() *http.Transport {
+	open := func(secure *tls.Config) *http.Transport {
 		t := &http.Transport{
 			Proxy:                  s.Proxy,
 			DialContext:            dial,
-			TLSClientConfig:        secure.Clone(),
+			TLSClientConfig:        secure,
 			TLSHandshakeTimeout:    10 * time.Second,
 			MaxConnsPerHost:        s.MaxConnections,
 			MaxIdleConns:           s.MaxIdleConnections,
@@ -81,7 +76,7 @@ func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 		}
 		return t
 	}
-	return &standard{url: u, limit: s.MaxResponseBytes, open: open, age: s.MaxConnectionAge, jitter: jitter}
+	return &standard{url: u, limit: s.MaxResponseBytes, open: open, tls: s.TLS, age: s.MaxConnectionAge, jitter: jitter}
 }
 
 // acquire returns the transport for a request. The caller must release it.
@@ -89,17 +84,35 @@ func (c *standard) acquire() *transportInUse {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if old := c.current; old != nil && c.age > 0 && !now.Before(old.retires) {
+	changed := c.secured()
+	if old := c.current; old != nil && (changed || c.age > 0 && !now.Before(old.retires)) {
 		old.retired = true
 		// Connections in use close when their requests end.
 		old.CloseIdleConnections()
 		c.current = nil
 	}
 	if c.current == nil {
-		c.current = &transportInUse{Transport: c.open(), retires: now.Add(lifetime(c.age, c.jitter))}
+		c.current = &transportInUse{Transport: c.open(c.secure.Clone()), retires: now.Add(lifetime(c.age, c.jitter))}
 	}
 	c.current.requests++
 	return c.current
+}
+
+// secured makes the TLS configuration of new connections. It reports whether it has changed. New
+// connections resume TLS sessions, even on a new transport.
+func (c *standard) secured() (changed bool) {
+	files := c.tls()
+	if c.secure != nil && files == c.files {
+		return false
+	}
+	c.files, c.secure = files, files.Clone()
+	if c.secure == nil {
+		c.secure = new(tls.Config)
+	}
+	if c.secure.ClientSessionCache == nil {
+		c.secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	return true
 }
 
 func (c *standard) release(t *transportInUse) {

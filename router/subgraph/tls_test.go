@@ -29,7 +29,7 @@ func TestUntrustedCertificateIsNamed(t *testing.T) {
 			"not other": func(c *tls.Config) { c.ServerName = "other" },
 		} {
 			s := over.subgraph(t, subgraph.Subgraph{}, address)
-			configure(s.TLS)
+			configure(s.TLS())
 			tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}})
 			if err != nil {
 				t.Fatal(err)

@@ -63,7 +63,7 @@ func New(o Options) (*Transport, error) {
 	}
 	t := &Transport{options: o, subgraphs: make(map[string]*subgraph, len(o.Subgraphs))}
 	for name, s := range o.Subgraphs {
-		made, err := t.newSubgraph(name, s.withDefaults())
+		made, err := t.newSubgraph(name, s)
 		if err != nil {
 			return nil, fmt.Errorf("subgraph %q: %w", name, err)
 		}
@@ -73,6 +73,12 @@ func New(o Options) (*Transport, error) {
 }
 
 func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
+	s = s.withDefaults()
+	over := s.URL
+	if err := s.reachOverUnix(); err != nil {
+		return nil, err
+	}
+	setDefault(&s.Subscriptions.URL, s.URL)
 	u, err := parseURL(s.URL)
 	if err != nil {
 		return nil, err
@@ -100,17 +106,11 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		made.authenticate(u.User)
 		u.User = nil
 	}
-	made.address = u.String()
+	if made.address = u.String(); u.Host == unixHost {
+		made.address = over
+	}
 	made.client = t.newClient(u, made)
-	made.streams = streamTransport{&http.Transport{
-		Proxy:               s.Proxy,
-		DialContext:         s.Dial,
-		TLSClientConfig:     s.TLS.Clone(),
-		TLSHandshakeTimeout: 10 * time.Second,
-		DisableCompression:  true,
-		// Each stream has its own connection, so idle ones are never reused.
-		DisableKeepAlives: true,
-	}}
+	made.streams = newStreamTransport(&s)
 	made.budget.init(s.Retry.Budget)
 	if s.Breaker.Enabled {
 		made.breaker = t.newBreaker(name, s.Breaker)

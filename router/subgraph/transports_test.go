@@ -109,7 +109,8 @@ func (w transportKind) subgraph(t testing.TB, s subgraph.Subgraph, address strin
 	if w.tls {
 		u.Scheme = "https"
 		_, roots := certificate()
-		s.TLS = &tls.Config{RootCAs: roots}
+		secure := &tls.Config{RootCAs: roots}
+		s.TLS = func() *tls.Config { return secure }
 	}
 	s.HTTP2 = w.h2 && !w.tls
 	if w.standard {

@@ -177,7 +177,7 @@ var (
 	}
 	certificateExpiry = base.Metric{
 		Name: "souk_router_certificate_expiry_timestamp_seconds", Kind: base.Gauge,
-		Help:   "Unix time at which a certificate of the TLS connections to a dependency expires, by owner: server (the first of its chain to expire) or client (the router's own). Absent before the first connection.",
+		Help:   "Unix time at which a certificate expires, by owner: server (the first of its chain to expire) or client. The certificates are those of TLS connections to a dependency, from the first connection on, and those that the router presents on its own ports (kind port, owner server).",
 		Labels: []string{"kind", "name", "owner"},
 	}
 

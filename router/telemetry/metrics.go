@@ -26,12 +26,12 @@ type Metrics struct {
 	// LoadsOK and LoadsFailed count loads of a supergraph.
 	LoadsOK, LoadsFailed prometheus.Counter
 	// Waiting is 1 while a new supergraph waits for its subgraphs.
-	Waiting prometheus.Gauge
-	Document, Plan       *Cache
-	Persisted            *Cache
-	EntityCache          *EntityCache
-	Limits               *Limits
-	DeniedFields         prometheus.Counter
+	Waiting        prometheus.Gauge
+	Document, Plan *Cache
+	Persisted      *Cache
+	EntityCache    *EntityCache
+	Limits         *Limits
+	DeniedFields   prometheus.Counter
 
 	operations     *base.Bound[operationKey, prometheus.Observer]
 	errors         *base.Bound[string, prometheus.Counter]
@@ -42,6 +42,7 @@ type Metrics struct {
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
 	coprocessor    *base.Bound[coprocessorKey, prometheus.Observer]
+	certificates   *prometheus.GaugeVec
 }
 
 type coprocessorKey struct{ stage, result string }
@@ -61,6 +62,7 @@ func New(r prometheus.Registerer) *Metrics {
 	results := authentication.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
 	calls := coprocessorDuration.NewHistogram(r)
+	certificates := certificateExpiry.NewGauge(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
@@ -86,8 +88,9 @@ func New(r prometheus.Registerer) *Metrics {
 		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		subgraphs:      base.Bind(newSubgraphs(r)),
 		redis:          base.Bind(newRedis(r)),
-		dependencies:   newDependencies(r),
+		dependencies:   newDependencies(r, certificates),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
+		certificates:   certificates,
 		closed:         base.Bind(func(reason string) prometheus.Counter { return closed.WithLabelValues(reason) }),
 		coprocessor: base.Bind(func(k coprocessorKey) prometheus.Observer {
 			return calls.WithLabelValues(k.stage, k.result)
@@ -157,6 +160,12 @@ func (m *Metrics) Authentication(result string) prometheus.Counter {
 // ConnectionClosed counts client connections closed to enforce a limit. The reason
 // is one of those defined by package netlimit.
 func (m *Metrics) ConnectionClosed(reason string) prometheus.Counter { return m.closed.Get(reason) }
+
+// CertificateExpiry is when the certificate of a port expires, in Unix seconds. The port is public
+// or admin.
+func (m *Metrics) CertificateExpiry(port string) prometheus.Gauge {
+	return m.certificates.WithLabelValues("port", port, "server")
+}
 
 // A Cache has the metrics of an in-process cache.
 type Cache struct {
@@ -241,9 +250,8 @@ type Dependency struct {
 	Remove func()
 }
 
-func newDependencies(r prometheus.Registerer) func(kind, name string) *Dependency {
+func newDependencies(r prometheus.Registerer, expiry *prometheus.GaugeVec) func(kind, name string) *Dependency {
 	states, failures := dependencyUp.NewGauge(r), dependencyFailures.NewCounter(r)
-	expiry := certificateExpiry.NewGauge(r)
 	return func(kind, name string) *Dependency {
 		return &Dependency{
 			Failures: failures.WithLabelValues(kind, name),

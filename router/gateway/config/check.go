@@ -56,7 +56,7 @@ func (c *Config) check(source *Source) Errors {
 	c.paths(k)
 	c.cachedForAll(k)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
-		if _, err := r.Options(); err != nil {
+		if _, err := r.Options(nil); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
 			}
@@ -105,7 +105,7 @@ func (c *Config) contradictions(add addFunc) {
 	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s", "rate_limit.enabled")
 	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set", "rate_limit.redis")
 	if r.RedisURL != "" {
-		if _, err := (Redis{URL: r.RedisURL}).Options(); err != nil {
+		if _, err := (Redis{URL: r.RedisURL}).Options(nil); err != nil {
 			add(true, "rate_limit.redis_url", fmt.Sprintf("rate_limit.redis_url: %v", err))
 		}
 	}
@@ -251,12 +251,13 @@ var formats = map[string]struct {
 	fits   func(string) bool
 	port   func(string) string
 }{
-	"address": {"host:port, such as 127.0.0.1:4000 or :4000", isAddress, portOfAddress},
-	"path":    {"a path that begins with /, such as /graphql", isPath, nil},
-	"http":    {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
-	"jwks":    {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
-	"stream":  {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
-	"header":  {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
+	"address":  {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock", isAddress, portOfAddress},
+	"path":     {"a path that begins with /, such as /graphql", isPath, nil},
+	"http":     {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"subgraph": {"a URL, such as http://localhost:4001/graphql or unix:///run/products.sock?path=/graphql", isSubgraph, portOfURL},
+	"jwks":     {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"stream":   {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
+	"header":   {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {
@@ -280,11 +281,17 @@ func (k *checker) text(s string, tag reflect.StructTag, path string) {
 }
 
 func isAddress(s string) bool {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return path != ""
+	}
 	_, port, err := net.SplitHostPort(s)
 	return err == nil && port != ""
 }
 
 func portOfAddress(s string) string {
+	if strings.HasPrefix(s, "unix:") {
+		return ""
+	}
 	_, port, _ := net.SplitHostPort(s)
 	return port
 }
@@ -304,6 +311,11 @@ func isPath(s string) bool {
 func isURL(s string, schemes ...string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
+}
+
+func isSubgraph(s string) bool {
+	_, _, unix, err := subgraph.ParseUnixURL(s)
+	return unix && err == nil || isURL(s, "http", "https")
 }
 
 func portOfURL(s string) string {

@@ -189,7 +189,7 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"response_cache: {redis: {addresses: ['a:1'], tls: {ca_file: /nowhere}}}":      `tls.ca_file: open /nowhere`,
 		"response_cache: {redis: {tls: {cert_file: a}}}":                               `response_cache.redis.tls.cert_file needs response_cache.redis.tls.key_file`,
 		"response_cache: {subgraph: {subgraphs: {a: {ttl: 0s}}}}":                      `response_cache.subgraph.subgraphs.a.ttl is 0s; it must be 1ms or more`,
-		"listen: nowhere":                    `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000`,
+		"listen: nowhere":                    `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock`,
 		"admin: {listen: '127.0.0.1:99999'}": `1:17: admin.listen is "127.0.0.1:99999"; the port must be a number from 0 to 65535`,
 		"listen: 127.0.0.1:80000":            `1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`,
 		"{listen: '127.0.0.1:4000', admin: {listen: '127.0.0.1:4000'}}": `admin.listen is "127.0.0.1:4000", and listen is "127.0.0.1:4000": both need the same port; choose another one`,
@@ -238,7 +238,16 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"coprocessor: {policies: true}":                                                       `coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context`,
 		"coprocessor: {url: 'http://a', policies: true, supergraph: {request: {body: true}}}": `coprocessor.policies needs coprocessor.url and`,
 		"{coprocessor: {url: 'http://a', policies: true, supergraph: {request: {context: true}}}, authorization: {enabled: false}}": `coprocessor.policies needs authorization.enabled`,
-		"cors: *nowhere": `cors refers to the anchor "nowhere"`,
+		"cors: *nowhere":                                           `cors refers to the anchor "nowhere"`,
+		"tls: {cert_file: a}":                                      `1:18: tls.cert_file needs tls.key_file`,
+		"tls: {client_ca_file: a}":                                 `1:23: tls.client_ca_file needs tls.cert_file`,
+		"tls: {min_version: '1.1'}":                                `1:20: tls.min_version is "1.1"; it must be one of 1.2, 1.3`,
+		"tls: {cert_file: a, key_file: /nowhere}":                  `1:6: tls.cert_file: open a: no such file`,
+		"admin: {tls: {cert_file: /dev/null, key_file: /nowhere}}": `1:14: admin.tls.cert_file: /dev/null is not a regular file`,
+		"traffic_shaping: {all: {tls: {ca_file: /nowhere}}}":       `1:30: traffic_shaping.all.tls.ca_file: open /nowhere: no such file`,
+		"traffic_shaping: {subgraphs: {a: {tls: {key_file: b}}}}":  `traffic_shaping.subgraphs.a.tls.key_file needs traffic_shaping.subgraphs.a.tls.cert_file`,
+		"override_subgraph_urls: {a: 'unix://run/a.sock'}":         `override_subgraph_urls.a is "unix://run/a.sock"; it must be a URL`,
+		"listen: 'unix:'":                                          `listen is "unix:"; it must be host:port`,
 	} {
 		file := filepath.Join(t.TempDir(), "router.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -247,6 +256,9 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		c, source, err := config.Read(file, environment)
 		if err == nil {
 			err = c.Check(source)
+		}
+		if err == nil {
+			err = c.CheckFiles(source)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), file+":1:") {
 			t.Errorf("%s:\ngot  %v\nwant %s", text, err, want)
@@ -331,7 +343,7 @@ func TestCheckIncludesTheEnvironment(t *testing.T) {
 		t.Error(err)
 	}
 	c.Listen = "nowhere"
-	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000` {
+	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock` {
 		t.Errorf("invalid address from the command line: got %v", err)
 	}
 }

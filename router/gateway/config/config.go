@@ -11,7 +11,8 @@ import (
 // that other GraphQL gateways use, where there is a common one.
 type Config struct {
 	Version    string     `yaml:"version" desc:"Version of the configuration format." enum:"1"`
-	Listen     string     `yaml:"listen" desc:"Address that the router listens on." format:"address" empty:"no"`
+	Listen     string     `yaml:"listen" desc:"Address that the router listens on: host:port, or unix:PATH for a Unix socket." format:"address" empty:"no"`
+	TLS        ServerTLS  `yaml:"tls" desc:"TLS on the address in listen. Without a certificate the router speaks plain HTTP."`
 	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint." format:"path" empty:"no"`
 	Dev        bool       `yaml:"dev" desc:"Development mode: show error messages of subgraphs, add request statistics to the extensions of each response, and serve the playground."`
 	Supergraph Supergraph `yaml:"supergraph" desc:"The supergraph to serve."`
@@ -32,7 +33,7 @@ type Config struct {
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
-	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name." format:"http" empty:"no"`
+	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
 
 	ClientAddress  ClientAddress  `yaml:"client_address" desc:"How the router determines the network address of a client."`
 	Authentication Authentication `yaml:"authentication" desc:"How the router authenticates callers."`
@@ -59,10 +60,11 @@ type Supergraph struct {
 
 // Admin configures the admin port.
 type Admin struct {
-	Listen  string  `yaml:"listen" desc:"Address of the admin port. If empty, there is no admin port." format:"address"`
-	Pprof   bool    `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
-	Bundle  bool    `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
-	Console Console `yaml:"console" desc:"The console: a page and a JSON API under /console/ on the admin port that show the graph, query plans, traces and traffic."`
+	Listen  string    `yaml:"listen" desc:"Address of the admin port: host:port, or unix:PATH for a Unix socket. If empty, there is no admin port." format:"address"`
+	TLS     ServerTLS `yaml:"tls" desc:"TLS on the admin port."`
+	Pprof   bool      `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
+	Bundle  bool      `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
+	Console Console   `yaml:"console" desc:"The console: a page and a JSON API under /console/ on the admin port that show the graph, query plans, traces and traffic."`
 }
 
 // Console configures the console.
@@ -130,6 +132,7 @@ type SubgraphTraffic struct {
 	Retry              Retry          `yaml:"retry" desc:"Retries of queries. The router retries after a connection failure, and after a response that is not GraphQL and has status 408, 502, 503 or 504, or 429 with Retry-After."`
 	CircuitBreaker     CircuitBreaker `yaml:"circuit_breaker" desc:"Stops sending requests to a subgraph that keeps failing."`
 	HTTP2              bool           `yaml:"http2" desc:"Use HTTP/2 without TLS (h2c) for http URLs."`
+	TLS                ClientTLS      `yaml:"tls" desc:"TLS for https and wss URLs. The block of a single subgraph replaces the one of all as a whole."`
 	HTTPClient         string         `yaml:"http_client" desc:"HTTP/1.1 client for http URLs: direct (built into the router, faster) or standard (Go's net/http). https URLs, HTTP/2 and proxies always use standard." enum:"direct,standard"`
 }
 
@@ -147,6 +150,7 @@ func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	s.Retry.fillFrom(t.All.Retry)
 	s.CircuitBreaker.fillFrom(t.All.CircuitBreaker)
 	fill(&s.HTTP2, t.All.HTTP2)
+	fill(&s.TLS, t.All.TLS)
 	fill(&s.HTTPClient, t.All.HTTPClient)
 	return s
 }
@@ -269,7 +273,7 @@ type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Use status 294 instead of 200 for responses with both data and errors. It applies to clients that accept application/graphql-response+json."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Accept queries by the HTTP method QUERY (RFC 10008)."`
 	Batching             Batching `yaml:"batching" desc:"Several GraphQL requests in one HTTP request, as a JSON array."`
-	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 without TLS (h2c with prior knowledge) in addition to HTTP/1.1."`
+	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 in addition to HTTP/1.1: negotiated by TLS, or with prior knowledge (h2c) on a port without TLS."`
 	HTTP2Streams         int      `yaml:"http2_max_concurrent_streams" desc:"Maximum number of concurrent requests on one HTTP/2 connection."`
 	Compression          bool     `yaml:"compression" desc:"Compress responses with br, gzip or zstd. The router prefers them in this order unless the client prefers another."`
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Minimum size of a response to compress."`

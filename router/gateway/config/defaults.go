@@ -11,9 +11,10 @@ func Default() Config {
 	return Config{
 		Version:    "1",
 		Listen:     "127.0.0.1:4000",
+		TLS:        serverTLS(),
 		Path:       "/graphql",
 		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
-		Admin:      Admin{Listen: "127.0.0.1:9090", Console: Console{Sample: 0.01}},
+		Admin:      Admin{Listen: "127.0.0.1:9090", TLS: serverTLS(), Console: Console{Sample: 0.01}},
 		Health:     Health{Enabled: true, Details: true},
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},
@@ -56,6 +57,8 @@ func Default() Config {
 		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
 	}
 }
+
+func serverTLS() ServerTLS { return ServerTLS{ClientCertificates: "required", MinVersion: "1.2"} }
 
 func subscriptions() Subscriptions {
 	yes := true

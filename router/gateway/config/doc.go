@@ -18,6 +18,7 @@
 //	headers.go      header rules
 //	labels.go       override labels
 //	redis.go        connections to Redis
+//	tls.go          TLS of ports and of connections to subgraphs
 //	defaults.go     defaults and environment variables
 //	load.go         reads a file, with package yamlfile; Error, Errors and Source
 //	check.go        checks of values and of combinations

@@ -2,19 +2,19 @@ package config
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"souk/internal/redisurl"
+	"souk/router/internal/tlsfile"
 )
 
 // Redis configures the connection to a standalone Redis server, a Redis Cluster,
@@ -58,8 +58,10 @@ func (r Redis) Secrets() []string {
 }
 
 // Options returns the options for [redis.NewUniversalClient], or nil if no Redis
-// is configured. The error contains no part of the URL, which may hold a password.
-func (r Redis) Options() (*redis.UniversalOptions, error) {
+// is configured. watch, unless nil, returns the TLS configuration to use in place of one; it is
+// called with nil if there is no TLS. The error contains no part of the URL, which may hold a
+// password.
+func (r Redis) Options(watch func(*tls.Config) *tls.Config) (*redis.UniversalOptions, error) {
 	if !r.Configured() {
 		return nil, nil
 	}
@@ -96,40 +98,32 @@ func (r Redis) Options() (*redis.UniversalOptions, error) {
 	// Only Redis Enterprise supports maintenance notifications; other servers
 	// reject the command.
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	var err error
-	o.TLSConfig, err = r.TLS.apply(o.TLSConfig)
-	return o, err
+	if watch == nil {
+		watch = func(c *tls.Config) *tls.Config { return c }
+	}
+	if err := r.TLS.apply(o, watch); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
-// apply adds the configured settings to c, which comes from a rediss URL and is
-// nil for other URLs.
-func (t RedisTLS) apply(c *tls.Config) (*tls.Config, error) {
+// apply adds the configured settings to o, whose TLS settings come from a rediss URL.
+// Connections use the files as they are when they are opened.
+func (t RedisTLS) apply(o *redis.UniversalOptions, watch func(*tls.Config) *tls.Config) error {
 	if t == (RedisTLS{}) {
-		return c, nil
+		o.TLSConfig = watch(o.TLSConfig)
+		return nil
 	}
-	if c == nil {
-		c = &tls.Config{MinVersion: tls.VersionTLS12}
+	client := tlsfile.Client{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile, ServerName: t.ServerName, Insecure: t.InsecureSkipVerify}
+	source, err := client.Source(o.TLSConfig, tlsfile.Options{})
+	if err != nil {
+		return fmt.Errorf("tls.%w", err)
 	}
-	if t.ServerName != "" {
-		c.ServerName = t.ServerName
+	o.TLSConfig = source.Config()
+	o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.DialTimeout, 5*time.Second))
+		defer cancel()
+		return (&tls.Dialer{Config: watch(source.For(address))}).DialContext(ctx, network, address)
 	}
-	c.InsecureSkipVerify = c.InsecureSkipVerify || t.InsecureSkipVerify
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s has no certificate in PEM format", t.CAFile)
-		}
-	}
-	if t.CertFile != "" || t.KeyFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file and tls.key_file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
+	return nil
 }

@@ -11,12 +11,13 @@ import (
 
 // samples are example values for the formats of strings.
 var samples = map[string]string{
-	"address": "127.0.0.1:4000",
-	"path":    "/graphql",
-	"http":    "http://localhost:4001/graphql",
-	"jwks":    "https://issuer.example/.well-known/jwks.json",
-	"stream":  "ws://localhost:4001/graphql",
-	"header":  "X-API-Key",
+	"address":  "127.0.0.1:4000",
+	"path":     "/graphql",
+	"http":     "http://localhost:4001/graphql",
+	"subgraph": "http://localhost:4001/graphql",
+	"jwks":     "https://issuer.example/.well-known/jwks.json",
+	"stream":   "ws://localhost:4001/graphql",
+	"header":   "X-API-Key",
 }
 
 // entries are example names of the entries of maps.
@@ -30,23 +31,49 @@ var entries = map[string]string{
 
 // together are the examples of keys that need other keys.
 var together = map[string]string{
-	"admin.console.enabled":                    "admin:\n  console:\n    enabled: true\n    token: \"${env.SECRET}\"\n",
-	"authentication.jwt.required":              "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
-	"coprocessor.policies":                     "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
-	"persisted_documents.require":              "persisted_documents:\n  path: documents.json\n  require: true\n",
-	"response_cache.redis":                     redisExample("response_cache", "url: redis://localhost:6379"),
-	"rate_limit.redis":                         redisExample("rate_limit", "url: redis://localhost:6379"),
-	"response_cache.redis.tls.cert_file":       redisExample("response_cache", certificate),
-	"response_cache.redis.tls.key_file":        redisExample("response_cache", certificate),
-	"rate_limit.redis.tls.cert_file":           redisExample("rate_limit", certificate),
-	"rate_limit.redis.tls.key_file":            redisExample("rate_limit", certificate),
-	"response_cache.subgraph.all.types":        example("response_cache.subgraph.subgraphs.NAME.types"),
-	"response_cache.subgraph.all.root":         example("response_cache.subgraph.subgraphs.NAME.root"),
-	"response_cache.subgraph.all.shared_types": example("response_cache.subgraph.subgraphs.NAME.shared_types"),
-	"response_cache.subgraph.all.shared_root":  example("response_cache.subgraph.subgraphs.NAME.shared_root"),
+	"admin.console.enabled":                        "admin:\n  console:\n    enabled: true\n    token: \"${env.SECRET}\"\n",
+	"authentication.jwt.required":                  "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
+	"coprocessor.policies":                         "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
+	"persisted_documents.require":                  "persisted_documents:\n  path: documents.json\n  require: true\n",
+	"response_cache.redis":                         redisExample("response_cache", "url: redis://localhost:6379"),
+	"rate_limit.redis":                             redisExample("rate_limit", "url: redis://localhost:6379"),
+	"response_cache.redis.tls.cert_file":           redisExample("response_cache", certificate),
+	"response_cache.redis.tls.key_file":            redisExample("response_cache", certificate),
+	"rate_limit.redis.tls.cert_file":               redisExample("rate_limit", certificate),
+	"rate_limit.redis.tls.key_file":                redisExample("rate_limit", certificate),
+	"tls":                                          serverExample,
+	"tls.cert_file":                                serverExample,
+	"tls.key_file":                                 serverExample,
+	"tls.client_ca_file":                           serverExample + clientsCA,
+	"admin.tls":                                    adminExample,
+	"admin.tls.cert_file":                          adminExample,
+	"admin.tls.key_file":                           adminExample,
+	"admin.tls.client_ca_file":                     adminExample + "  " + clientsCA,
+	"traffic_shaping.all.tls.cert_file":            subgraphExample("all"),
+	"traffic_shaping.all.tls.key_file":             subgraphExample("all"),
+	"traffic_shaping.subgraphs.NAME.tls.cert_file": subgraphExample("subgraphs:\n    products"),
+	"traffic_shaping.subgraphs.NAME.tls.key_file":  subgraphExample("subgraphs:\n    products"),
+	"response_cache.subgraph.all.types":            example("response_cache.subgraph.subgraphs.NAME.types"),
+	"response_cache.subgraph.all.root":             example("response_cache.subgraph.subgraphs.NAME.root"),
+	"response_cache.subgraph.all.shared_types":     example("response_cache.subgraph.subgraphs.NAME.shared_types"),
+	"response_cache.subgraph.all.shared_root":      example("response_cache.subgraph.subgraphs.NAME.shared_root"),
 }
 
 const certificate = "tls: {cert_file: client.crt, key_file: client.key}"
+
+const (
+	serverExample = "tls:\n  cert_file: server.crt\n  key_file: server.key\n"
+	adminExample  = "admin:\n  tls:\n    cert_file: server.crt\n    key_file: server.key\n"
+	clientsCA     = "  client_ca_file: clients-ca.crt\n"
+)
+
+func subgraphExample(of string) string {
+	indent := "    "
+	if of != "all" {
+		indent += "  "
+	}
+	return "traffic_shaping:\n  " + of + ":\n" + indent + certificate + "\n"
+}
 
 func redisExample(block, settings string) string {
 	return block + ":\n  redis:\n    " + settings + "\n"

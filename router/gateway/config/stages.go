@@ -43,7 +43,7 @@ type Authorization struct {
 // ClientAddress configures how the router determines the address of a client
 // behind proxies.
 type ClientAddress struct {
-	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router. The router trusts only these to report a client address. Any other peer is itself the client." example:"10.0.0.0/8"`
+	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router, and unix for those that connect to a Unix socket. The router trusts only these to report a client address. Any other peer is itself the client." example:"10.0.0.0/8"`
 	Header         string   `yaml:"header" desc:"Header to which the proxies append the address of their peer. The router reads no other, because proxies forward other headers unchanged from the client." enum:"X-Forwarded-For,Forwarded"`
 	SubgraphHeader string   `yaml:"subgraph_header" desc:"Header in which subgraphs receive the client address with mutations, such as Souk-Client-Address. Queries do not carry it, so that clients can share responses. The router replaces a header of this name in requests of clients. By default, subgraphs do not learn the address." format:"header"`
 }

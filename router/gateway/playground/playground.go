@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,8 @@ type Options struct {
 	// ConsolePort is the port that serves the router's console on the same host. The
 	// playground then shows query plans and traces. It is empty if there is no console.
 	ConsolePort string
+	// ConsoleScheme is the URL scheme of that port. It defaults to http.
+	ConsoleScheme string
 }
 
 // An Example is an operation in an initial tab.
@@ -103,7 +106,7 @@ func (h *handler) consoleOrigin(r *http.Request) string {
 	if h.ConsolePort == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:") != "" {
 		return ""
 	}
-	return "http://" + net.JoinHostPort(host, h.ConsolePort)
+	return cmp.Or(h.ConsoleScheme, "http") + "://" + net.JoinHostPort(host, h.ConsolePort)
 }
 
 func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {

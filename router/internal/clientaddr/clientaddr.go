@@ -38,10 +38,14 @@ const (
 type Resolver struct {
 	trusted   []netip.Prefix
 	forwarded bool // read Forwarded instead of X-Forwarded-For
+	unix      bool // trust peers on Unix sockets
 }
 
+// unixPeers stands for the peers on Unix sockets in a list of proxies.
+const unixPeers = "unix"
+
 // New returns a Resolver that trusts proxies at the given addresses or in the given
-// networks, such as 10.0.0.0/8. The header is XForwardedFor, Forwarded or "", which
+// networks, such as 10.0.0.0/8, and those on Unix sockets if "unix" is given. The header is XForwardedFor, Forwarded or "", which
 // means XForwardedFor.
 func New(proxies []string, header string) (*Resolver, error) {
 	r := &Resolver{}
@@ -53,11 +57,15 @@ func New(proxies []string, header string) (*Resolver, error) {
 		return nil, fmt.Errorf("the header %q is not supported for client addresses; use %s or %s", header, XForwardedFor, Forwarded)
 	}
 	for _, text := range proxies {
+		if text == unixPeers {
+			r.unix = true
+			continue
+		}
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			address, addressErr := netip.ParseAddr(text)
 			if addressErr != nil {
-				return nil, fmt.Errorf("%q is neither a network, such as 10.0.0.0/8, nor an address", text)
+				return nil, fmt.Errorf("%q is neither a network, such as 10.0.0.0/8, nor an address, nor unix", text)
 			}
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}
@@ -70,11 +78,11 @@ func New(proxies []string, header string) (*Resolver, error) {
 }
 
 // Of returns the address of the client that sent a request: the address of the peer,
-// unless the peer is a trusted proxy. The result is invalid if the peer has no IP
-// address, such as on a Unix socket.
+// unless the peer is a trusted proxy. The result is invalid if there is none, such as on a
+// Unix socket without a trusted proxy.
 func (r *Resolver) Of(req *http.Request) netip.Addr {
 	peer, ok := parseNode(req.RemoteAddr)
-	if !ok || !r.Trusts(peer) {
+	if onUnix := !ok && r.unix && (req.RemoteAddr == "@" || req.RemoteAddr == ""); !onUnix && !r.Trusts(peer) {
 		return peer
 	}
 	if r.forwarded {

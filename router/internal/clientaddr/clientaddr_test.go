@@ -66,6 +66,26 @@ func TestXForwardedForIsFollowedThroughTrustedProxies(t *testing.T) {
 	}
 }
 
+func TestPeersOnUnixSocketsAreTrustedIfConfigured(t *testing.T) {
+	for _, c := range []struct {
+		proxies    []string
+		peer, want string
+	}{
+		{[]string{"unix"}, "@", "198.51.100.1"},
+		{[]string{"unix"}, "", "198.51.100.1"},
+		{[]string{"unix"}, "203.0.113.9:80", "203.0.113.9"},
+		{nil, "@", "invalid IP"},
+	} {
+		r, err := clientaddr.New(c.proxies, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Of(request(c.peer, "X-Forwarded-For", "198.51.100.1")).String(); got != c.want {
+			t.Errorf("proxies %v, peer %q: got %s, want %s", c.proxies, c.peer, got, c.want)
+		}
+	}
+}
+
 func TestForwardedIsFollowedThroughTrustedProxies(t *testing.T) {
 	r, err := clientaddr.New(proxies, "forwarded")
 	if err != nil {

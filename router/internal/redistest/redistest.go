@@ -4,15 +4,8 @@ package redistest
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"souk/internal/loopback"
+	"souk/router/internal/certtest"
 )
 
 // patience bounds each wait for a server. It is reached only if a server does not
@@ -234,49 +228,7 @@ type Certificates struct {
 // NewCertificates creates certificates for one test.
 func NewCertificates(t testing.TB) *Certificates {
 	t.Helper()
-	authority := certificate(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}, nil)
-	server := certificate(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "redis"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-	}, authority)
-	key, err := x509.MarshalECPrivateKey(server.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, kind string, der []byte) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	return &Certificates{
-		CA: write("ca.pem", "CERTIFICATE", authority.der), Cert: write("cert.pem", "CERTIFICATE", server.der), Key: write("key.pem", "EC PRIVATE KEY", key),
-	}
-}
-
-type signed struct {
-	template *x509.Certificate
-	der      []byte
-	key      *ecdsa.PrivateKey
-}
-
-func certificate(t testing.TB, template *x509.Certificate, by *signed) *signed {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	made := &signed{template: template, key: key}
-	if by == nil {
-		by = made
-	}
-	if made.der, err = x509.CreateCertificate(rand.Reader, template, by.template, &key.PublicKey, by.key); err != nil {
-		t.Fatal(err)
-	}
-	return made
+	authority := certtest.New(t)
+	own := authority.Issue(t, t.TempDir(), "redis")
+	return &Certificates{CA: authority.File, Cert: own.Cert, Key: own.Key}
 }

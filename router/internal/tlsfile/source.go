@@ -1,0 +1,199 @@
+package tlsfile
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// checkEvery is how often a Source looks for changes of its files at most. It bounds how long
+// new connections use the old ones.
+const checkEvery = time.Second
+
+// maxFile is the largest size of a file in bytes. Bundles of all public certificate authorities
+// have less than 300 kB.
+const maxFile = 4 << 20
+
+// A Source has the TLS configuration that is made of some files. It is safe for concurrent use.
+// The configuration of a nil Source is nil.
+type Source struct {
+	files   []string
+	make    func() (*tls.Config, error)
+	options Options
+
+	mu       sync.Mutex
+	config   *tls.Config
+	seen     string    // the state of the files that config is made of
+	reported string    // the last error that was reported, since the last success
+	next     time.Time // when to look for changes again
+}
+
+// Options are hooks of a Source.
+type Options struct {
+	// Changed is called after each attempt to use changed files. err is nil if new
+	// connections use them, and otherwise says why they do not. An error is reported once
+	// until it changes. It may be nil.
+	Changed func(err error)
+	// Watch returns the configuration to use in place of one, such as a copy with hooks. It may
+	// be nil.
+	Watch func(*tls.Config) *tls.Config
+	// Expires is called with the end of validity of the own certificate, if there is one,
+	// whenever it is read. It may be nil.
+	Expires func(time.Time)
+	// Now returns the time. It defaults to time.Now.
+	Now func() time.Time
+}
+
+// newSource makes the first configuration. It fails if the files cannot be used.
+func newSource(files []string, make func() (*tls.Config, error), o Options) (*Source, error) {
+	if o.Changed == nil {
+		o.Changed = func(error) {}
+	}
+	if o.Expires == nil {
+		o.Expires = func(time.Time) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Source{make: make, options: o}
+	for _, file := range files {
+		if file != "" {
+			s.files = append(s.files, file)
+		}
+	}
+	state, config, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	s.used(state, config)
+	return s, nil
+}
+
+// Config returns the configuration for a new connection. It is the same pointer until the files
+// change. The caller must not modify it.
+func (s *Source) Config() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.options.Now(); len(s.files) > 0 && !now.Before(s.next) {
+		s.next = now.Add(checkEvery)
+		s.refresh()
+	}
+	return s.config
+}
+
+// refresh makes the configuration again if the files have changed.
+func (s *Source) refresh() {
+	if state, err := s.state(); err == nil && state == s.seen {
+		return
+	}
+	state, config, err := s.read()
+	if err == nil {
+		s.used(state, config)
+		s.options.Changed(nil)
+		return
+	}
+	if s.reported != err.Error() {
+		s.reported = err.Error()
+		s.options.Changed(err)
+	}
+}
+
+// read makes a configuration of the files. It looks at their state first, so that a change in
+// the meantime counts as one. Errors of make name the key of the file.
+func (s *Source) read() (state string, config *tls.Config, err error) {
+	state, err = s.state()
+	config, makeErr := s.make()
+	if makeErr != nil {
+		err = makeErr
+	}
+	return state, config, err
+}
+
+// used records that new connections use a configuration, made of files in a state.
+func (s *Source) used(state string, config *tls.Config) {
+	s.config, s.seen, s.reported = s.options.Watch(config), state, ""
+	s.next = s.options.Now().Add(checkEvery)
+	for _, c := range config.Certificates {
+		if c.Leaf != nil {
+			s.options.Expires(c.Leaf.NotAfter)
+		}
+	}
+}
+
+// state describes the sizes and the times of modification of the files. It follows symbolic
+// links, such as those by which Kubernetes replaces the files of a Secret.
+func (s *Source) state() (string, error) {
+	var b strings.Builder
+	for _, file := range s.files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+	}
+	return b.String(), nil
+}
+
+// content returns the content of a file.
+func content(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%s has %d bytes; a PEM file may have %d", name, info.Size(), maxFile)
+	}
+	return io.ReadAll(io.LimitReader(file, maxFile))
+}
+
+// pair returns the certificate with its key.
+func pair(cert, key string) (tls.Certificate, error) {
+	certPEM, err := content(cert)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("cert_file: %w", err)
+	}
+	keyPEM, err := content(key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("key_file: %w", err)
+	}
+	c, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("cert_file and key_file: %s and %s: %w", cert, key, withoutPrefix(err))
+	}
+	return c, nil
+}
+
+// authorities returns the certificate authorities in a file. key is its key in the
+// configuration.
+func authorities(key, file string) (*x509.CertPool, error) {
+	pem, err := content(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: %s has no certificate in PEM format", key, file)
+	}
+	return pool, nil
+}
+
+// withoutPrefix removes the package from an error of crypto/tls.
+func withoutPrefix(err error) error {
+	return errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+}
