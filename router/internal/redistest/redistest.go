@@ -5,6 +5,7 @@ package redistest
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
@@ -85,7 +86,7 @@ func Prepare(t testing.TB, o Options) *Server {
 	listen := []string{"--port", port}
 	if o.TLS != nil {
 		listen = []string{"--port", "0", "--tls-port", port, "--tls-cert-file", o.TLS.Cert, "--tls-key-file", o.TLS.Key, "--tls-ca-cert-file", o.TLS.CA, "--tls-auth-clients", "no"}
-		client.TLSConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the test's own server
+		client.TLSConfig = &tls.Config{RootCAs: o.TLS.pool}
 	}
 	s.args = append(append(s.args, listen...), "--bind", "127.0.0.1", "--dir", dir)
 	if o.Sentinel == "" {
@@ -223,6 +224,8 @@ func StartSentinel(t testing.TB, name string, primary *Server, replicas int) *Se
 // for 127.0.0.1 signed by it with its key.
 type Certificates struct {
 	CA, Cert, Key string
+
+	pool *x509.CertPool // of the authority
 }
 
 // NewCertificates creates certificates for one test.
@@ -230,5 +233,5 @@ func NewCertificates(t testing.TB) *Certificates {
 	t.Helper()
 	authority := certtest.New(t)
 	own := authority.Issue(t, t.TempDir(), "redis")
-	return &Certificates{CA: authority.File, Cert: own.Cert, Key: own.Key}
+	return &Certificates{CA: authority.File, Cert: own.Cert, Key: own.Key, pool: authority.Pool(t)}
 }

@@ -46,8 +46,8 @@ type Options struct {
 	// Expires is called with the end of validity of the own certificate, if there is one,
 	// whenever it is read. It may be nil.
 	Expires func(time.Time)
-	// Now returns the time. It defaults to time.Now.
-	Now func() time.Time
+
+	now func() time.Time // time.Now, but for tests
 }
 
 // newSource makes the first configuration. It fails if the files cannot be used.
@@ -58,8 +58,8 @@ func newSource(files []string, make func() (*tls.Config, error), o Options) (*So
 	if o.Expires == nil {
 		o.Expires = func(time.Time) {}
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.now == nil {
+		o.now = time.Now
 	}
 	s := &Source{make: make, options: o}
 	for _, file := range files {
@@ -83,7 +83,7 @@ func (s *Source) Config() *tls.Config {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := s.options.Now(); len(s.files) > 0 && !now.Before(s.next) {
+	if now := s.options.now(); len(s.files) > 0 && !now.Before(s.next) {
 		s.next = now.Add(checkEvery)
 		s.refresh()
 	}
@@ -121,7 +121,7 @@ func (s *Source) read() (state string, config *tls.Config, err error) {
 // used records that new connections use a configuration, made of files in a state.
 func (s *Source) used(state string, config *tls.Config) {
 	s.config, s.seen, s.reported = s.options.Watch(config), state, ""
-	s.next = s.options.Now().Add(checkEvery)
+	s.next = s.options.now().Add(checkEvery)
 	for _, c := range config.Certificates {
 		if c.Leaf != nil {
 			s.options.Expires(c.Leaf.NotAfter)

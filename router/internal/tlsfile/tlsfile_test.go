@@ -1,4 +1,4 @@
-package tlsfile_test
+package tlsfile
 
 import (
 	"crypto/tls"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"souk/router/internal/certtest"
-	"souk/router/internal/tlsfile"
 )
 
 // A clock is set by hand.
@@ -30,10 +29,10 @@ func serve(t *testing.T, authority *certtest.Authority, dir string) *files {
 	t.Helper()
 	f := &files{Files: authority.Issue(t, dir, "first"), clock: clock{time.Unix(1, 0)}}
 	var err error
-	f.config, err = tlsfile.Server{Cert: f.Cert, Key: f.Key, MinVersion: tls.VersionTLS13}.Config(tlsfile.Options{
+	f.config, err = Server{Cert: f.Cert, Key: f.Key, MinVersion: tls.VersionTLS13}.Config(Options{
 		Changed: func(err error) { f.told = append(f.told, err) },
 		Expires: func(at time.Time) { f.expires = append(f.expires, at) },
-		Now:     func() time.Time { return f.clock.now },
+		now:     func() time.Time { return f.clock.now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,25 +126,25 @@ func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
 	if err := os.Truncate(huge, 5<<20); err != nil {
 		t.Fatal(err)
 	}
-	for want, client := range map[string]tlsfile.Client{
+	for want, client := range map[string]Client{
 		"no such file":                    {CA: dir + "/missing.pem"},
 		"ca_file: " + own.Key + " has no": {CA: own.Key},
 		"is not a regular file":           {CA: dir},
 		"a PEM file may have 4194304":     {CA: huge},
 		"cert_file and key_file: ":        {Cert: own.Key, Key: own.Key},
 	} {
-		if _, err := client.Source(nil, tlsfile.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := client.Source(nil, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q", err, want)
 		}
 	}
 }
 
 func TestServerNameIsThatOfTheAddress(t *testing.T) {
-	plain, err := tlsfile.Client{CA: certtest.New(t).File}.Source(nil, tlsfile.Options{})
+	plain, err := Client{CA: certtest.New(t).File}.Source(nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	named, err := tlsfile.Client{ServerName: "other"}.Source(nil, tlsfile.Options{})
+	named, err := Client{ServerName: "other"}.Source(nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
