@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,9 +86,11 @@ func (r *Router) addCache(to *gateway.Options) error {
 // kept returns the cache settings of one subgraph, combined with those for all subgraphs.
 func kept(name string, c config.Config) (cache.Subgraph, error) {
 	all, s := c.ResponseCache.Subgraph.All, c.ResponseCache.Subgraph.Subgraphs[name]
-	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: c.Headers.PropagatedTo(name)}
+	sent := c.ClientHeaders(name)
+	fromClaims := len(c.Headers.All.SetFromClaims)+len(c.Headers.Subgraphs[name].SetFromClaims) > 0
+	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: sent.Names}
 	rule := cache.Rule{
-		TTL:     cmp.Or(s.TTL, all.TTL),
+		TTL: cmp.Or(s.TTL, all.TTL),
 		Private: s.Private || all.Private,
 		Shared:  s.Shared || all.Shared,
 		Vary:    slices.Concat(all.Vary, s.Vary),
@@ -108,8 +111,20 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 			r.Shared = true
 			list.rules[n] = r
 		}
+		separate(list.rules, len(sent.Patterns) > 0, fromClaims)
 	}
 	return out, nil
+}
+
+// separate changes the rules of responses that are not shared. If the subgraph receives any
+// headers that match a pattern, which differ between clients, they are not cached. If it receives
+// headers made of claims, they are private.
+func separate(rules map[string]cache.Rule, patterns, claims bool) {
+	maps.DeleteFunc(rules, func(_ string, r cache.Rule) bool { return patterns && !r.Shared })
+	for name, r := range rules {
+		r.Private = r.Private || claims && !r.Shared
+		rules[name] = r
+	}
 }
 
 // entityOf parses "Type" or "Type.key".

@@ -19,18 +19,8 @@ var perRequest = []string{"Baggage", "Idempotency-Key", "Traceparent", "Tracesta
 // or the token itself if it has no subject. It also uses all other propagated headers,
 // because the response may depend on them.
 func recordOwner(c config.Config) func(*http.Request) string {
-	sent := map[string]bool{}
-	for _, subgraph := range append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "") {
-		for _, name := range c.Headers.PropagatedTo(subgraph) {
-			sent[name] = true
-		}
-	}
-	for _, name := range perRequest {
-		delete(sent, name)
-	}
+	sent := c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	token := http.CanonicalHeaderKey(c.Authentication.JWT.Header)
-	names := slices.Sorted(maps.Keys(sent))
-	names = slices.DeleteFunc(names, func(name string) bool { return name == token || name == "Authorization" })
 	return func(r *http.Request) string {
 		var b strings.Builder
 		scope := auth.From(r.Context()).Scope()
@@ -38,7 +28,10 @@ func recordOwner(c config.Config) func(*http.Request) string {
 		if scope == "" {
 			fmt.Fprintf(&b, " %q %q", r.Header["Authorization"], r.Header[token])
 		}
-		for _, name := range names {
+		for _, name := range sent.In(r.Header) {
+			if name == token || name == "Authorization" || slices.Contains(perRequest, name) {
+				continue
+			}
 			fmt.Fprintf(&b, " %s=%q", name, r.Header[name])
 		}
 		return b.String()

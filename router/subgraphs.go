@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/router/auth"
 	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -66,7 +67,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
-			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
+			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim), r.config.Headers.Subgraphs[g.Name].Rules(claim)},
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
 	}
@@ -108,13 +109,8 @@ func stream(s config.SubgraphStream) subgraph.Subscriptions {
 	}
 }
 
-func headers(rules config.HeaderRules) subgraph.HeaderRules {
-	out := subgraph.HeaderRules{Remove: rules.Remove, Set: rules.Set}
-	for _, name := range rules.Propagate {
-		out.Propagate = append(out.Propagate, subgraph.Propagation{From: name})
-	}
-	return out
-}
+// claim returns a claim of the caller in ctx.
+func claim(ctx context.Context, name string) string { return auth.From(ctx).Claim(name) }
 
 // subgraphName is the attribute of spans about a subgraph.
 const subgraphName = attribute.Key("graphql.subgraph.name")

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,48 @@ func (c *Caller) Scope() string {
 		return ""
 	}
 	return c.Issuer + "\n" + c.Subject
+}
+
+// Claim returns the text of a claim, or "" if the caller is anonymous or has no such claim. name
+// is its name, or its path, such as realm.roles, if there is none of that name. Items of a list
+// are separated by commas; an object is JSON.
+func (c *Caller) Claim(name string) string {
+	if c == nil {
+		return ""
+	}
+	value, ok := c.Claims[name]
+	if !ok {
+		value = any(c.Claims)
+		for part := range strings.SplitSeq(name, ".") {
+			object, _ := value.(map[string]any)
+			value = object[part]
+		}
+	}
+	return claimText(value)
+}
+
+func claimText(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case time.Time: // such as exp
+		return strconv.FormatInt(v.Unix(), 10)
+	case []string:
+		return strings.Join(v, ",")
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = claimText(item)
+		}
+		return strings.Join(items, ",")
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // Expired reports whether the caller's token has expired, which can happen on a

@@ -16,14 +16,11 @@ import (
 func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute.Audience {
 	c := &s.gateway.config
 	var a execute.Audience
-	for _, name := range p.Subgraphs() {
-		a.Headers = append(a.Headers, c.Headers.PropagatedTo(name)...)
-	}
-	slices.Sort(a.Headers)
-	a.Headers = slices.Compact(a.Headers)
+	sent := c.ClientHeaders(p.Subgraphs()...)
+	a.Headers = sent.Names
 	jwt := c.Authentication.JWT
 	protects := s.gateway.options.Protects
-	a.Private = jwt.Required || protects != nil && protects(s.model, op)
+	a.Private = len(sent.Patterns) > 0 || jwt.Required || protects != nil && protects(s.model, op)
 	vary := slices.Clone(a.Headers)
 	if a.Private && jwt.Header != "" {
 		vary = append(vary, http.CanonicalHeaderKey(jwt.Header))
@@ -31,7 +28,11 @@ func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute
 	if c.OverrideLabels.Header != "" && len(s.model.Labels) > 0 {
 		vary = append(vary, http.CanonicalHeaderKey(c.OverrideLabels.Header))
 	}
-	vary = append(vary, "Accept", "Accept-Encoding")
+	if len(sent.Patterns) > 0 {
+		vary = []string{"*"} // any header may match
+	} else {
+		vary = append(vary, "Accept", "Accept-Encoding")
+	}
 	slices.Sort(vary)
 	a.Vary = []string{strings.Join(slices.Compact(vary), ", ")}
 	return a

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -133,8 +135,10 @@ type Gateway struct {
 	coders    coders
 	bodies    *body.Reader
 	persisted *persistedDocuments
-	flights   flights
-	hooks     *hookchain.Chain // nil without hooks
+	// sent are the headers of clients on which requests to any subgraph depend.
+	sent    config.ClientHeaders
+	flights flights
+	hooks   *hookchain.Chain // nil without hooks
 	// pages checks origins against cors.allow_origins; it is nil if the list is
 	// empty. anyPage is set if the list contains *.
 	pages   *cors.Cors
@@ -169,6 +173,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
+	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))

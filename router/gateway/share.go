@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"souk/router/execute"
-	"souk/router/gateway/config"
 	"souk/router/operation"
 )
 
@@ -43,12 +42,7 @@ func (x *exchange) shareKey(p *prepared) string {
 // streamKey returns a key of everything that the events of a subscription depend on: the
 // operation and its snapshot, the caller, and the headers that subgraphs receive.
 func (x *exchange) streamKey(p *prepared) string {
-	names := propagated(x.config.Headers)
-	for i := range names {
-		names[i] = http.CanonicalHeaderKey(names[i])
-	}
-	slices.Sort(names)
-	return fmt.Sprintf("%p\x00%s\x00%s", x.snapshot, x.caller().Scope, x.equalityKey(p, slices.Compact(names)))
+	return fmt.Sprintf("%p\x00%s\x00%s", x.snapshot, x.caller().Scope, x.equalityKey(p, x.sent.In(x.r.Header)))
 }
 
 // equalityKey returns the same key for requests with the same operation, variables,
@@ -84,7 +78,7 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 func (x *exchange) sharedHeaders() []string {
 	names := []string{"Authorization", "Cookie", x.config.Authentication.JWT.Header}
 	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
-	names = append(names, propagated(x.config.Headers)...)
+	names = append(names, x.sent.In(x.r.Header)...)
 	for i := range names {
 		names[i] = http.CanonicalHeaderKey(names[i])
 	}
@@ -175,13 +169,4 @@ func (x *exchange) execute(f *flight, key string, p *prepared, start time.Time) 
 	f.body = response.Detach()
 	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed}
 	response.Release()
-}
-
-// propagated returns the names of all client headers that any subgraph receives.
-func propagated(c config.Headers) []string {
-	names := slices.Clone(c.All.Propagate)
-	for _, rules := range c.Subgraphs {
-		names = append(names, rules.Propagate...)
-	}
-	return names
 }

@@ -1,10 +1,12 @@
 package subgraph
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 
 	"golang.org/x/net/http/httpguts"
@@ -61,11 +63,33 @@ func checkName(name string) error {
 	return nil
 }
 
-// headerRule is one change to a request header.
+// unmatched has the headers that no pattern matches: those of content negotiation, which are
+// between the client and the router, and those that describe the trace, which the router sets.
+var unmatched = map[string]bool{
+	"Host": true, "Accept": true, "Accept-Encoding": true, "Accept-Charset": true, "Content-Type": true, "Content-Language": true, "Content-Location": true,
+	"Traceparent": true, "Tracestate": true, "Baggage": true,
+	"If-Match": true, "If-None-Match": true, "If-Modified-Since": true, "If-Unmodified-Since": true, "If-Range": true, "Range": true,
+}
+
+// Matches reports whether the name of a client header matches one of some patterns. Headers that
+// cannot be propagated do not match.
+func Matches(name string, patterns []*regexp.Regexp) bool {
+	return !reserved[name] && !unmatched[name] && httpguts.ValidHeaderFieldName(name) &&
+		slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
+}
+
+// headerRule is one change to a request header. It is of one of the kinds that the comments of
+// the fields name.
 type headerRule struct {
-	from, to string // from is empty for a fixed value
-	value    string
-	remove   bool
+	from     string           // the client header to forward as to
+	matching []*regexp.Regexp // forward the client headers that match
+	except   string           // with matching: a header that does not match
+	to       string
+	value    string // the value of to, if the others are not set
+	missing  bool   // with value: only if to is not there
+	remove   bool   // remove to, or what matches
+	claim    string // set to to a claim
+	claims   Claim
 }
 
 // compileHeaders checks rules and flattens them into the order in which they apply.
@@ -82,34 +106,65 @@ func compileHeaders(rules []HeaderRules) ([]headerRule, error) {
 					return nil, fmt.Errorf("header %q cannot be propagated: %w", name, err)
 				}
 			}
-			compiled = append(compiled, headerRule{from: from, to: to, value: p.Default})
+			compiled = append(compiled, headerRule{from: from, to: to})
 		}
+		if len(r.PropagateMatching) > 0 {
+			compiled = append(compiled, headerRule{matching: r.PropagateMatching})
+		}
+		defaults, err := fixedHeaders(r.Defaults, true)
+		if err != nil {
+			return nil, err
+		}
+		compiled = append(compiled, defaults...)
 		for _, name := range r.Remove {
 			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), remove: true})
 		}
-		for _, name := range slices.Sorted(maps.Keys(r.Set)) {
-			if err := CheckSet(name, r.Set[name]); err != nil {
+		if len(r.RemoveMatching) > 0 {
+			compiled = append(compiled, headerRule{matching: r.RemoveMatching, remove: true})
+		}
+		set, err := fixedHeaders(r.Set, false)
+		if err != nil {
+			return nil, err
+		}
+		compiled = append(compiled, set...)
+		for _, name := range slices.Sorted(maps.Keys(r.SetFromClaims)) {
+			if err := CheckPropagated(name); err != nil {
 				return nil, fmt.Errorf("header %q cannot be set: %w", name, err)
 			}
-			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), value: r.Set[name]})
+			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), claim: r.SetFromClaims[name], claims: r.Claim})
 		}
 	}
 	return compiled, nil
 }
 
+// fixedHeaders returns rules for headers with fixed values.
+func fixedHeaders(values map[string]string, missing bool) ([]headerRule, error) {
+	var rules []headerRule
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := CheckSet(name, values[name]); err != nil {
+			return nil, fmt.Errorf("header %q cannot be set: %w", name, err)
+		}
+		rules = append(rules, headerRule{to: http.CanonicalHeaderKey(name), value: values[name], missing: missing})
+	}
+	return rules, nil
+}
+
 // fixHeaders returns the headers that no rule changes, so that the direct client can
-// serialize them once.
+// serialize them once. It returns nil if a rule may change any header.
 func fixHeaders(header http.Header, rules []headerRule) http.Header {
 	fixed := header.Clone()
 	for _, rule := range rules {
+		if rule.matching != nil {
+			return nil
+		}
 		delete(fixed, rule.to)
 	}
 	return fixed
 }
 
 // headerOf returns the header of a request. The caller must not modify it.
-func (t *Transport) headerOf(s *subgraph, r *execute.SubgraphRequest) http.Header {
-	header := s.fetchHeader(r.Header)
+func (t *Transport) headerOf(ctx context.Context, s *subgraph, r *execute.SubgraphRequest) http.Header {
+	header := s.fetchHeader(ctx, r.Header)
 	name := t.options.ClientAddress
 	if address := r.Header[name]; len(address) > 0 && r.Kind == operation.Mutation {
 		header = maps.Clone(header)
@@ -121,37 +176,56 @@ func (t *Transport) headerOf(s *subgraph, r *execute.SubgraphRequest) http.Heade
 // fetchHeader returns the header of a query or mutation that rules make of the client's.
 // It has Host only if a rule sets
 // it. The caller must not modify the result.
-func (s *subgraph) fetchHeader(client http.Header) http.Header {
-	return applyRules(s.rules, s.header, client)
+func (s *subgraph) fetchHeader(ctx context.Context, client http.Header) http.Header {
+	return applyRules(ctx, s.rules, s.header, client)
 }
 
 // requestHeader returns the header of a subscription. It has no Accept-Encoding, because
 // events are not decompressed. The caller may modify the result.
-func (s *subgraph) requestHeader(client http.Header) http.Header {
-	h := maps.Clone(s.fetchHeader(client))
+func (s *subgraph) requestHeader(ctx context.Context, client http.Header) http.Header {
+	h := maps.Clone(s.fetchHeader(ctx, client))
 	delete(h, "Accept-Encoding")
 	return h
 }
 
-func applyRules(rules []headerRule, header, client http.Header) http.Header {
+func applyRules(ctx context.Context, rules []headerRule, header, client http.Header) http.Header {
 	if len(rules) == 0 {
 		return header
 	}
 	h := make(http.Header, len(header)+len(rules)+2)
 	maps.Copy(h, header)
 	for i := range rules {
-		switch rule := &rules[i]; {
-		case rule.remove:
-			delete(h, rule.to)
-		case rule.from == "":
-			h[rule.to] = []string{rule.value}
-		default:
-			if values := client[rule.from]; len(values) > 0 {
-				h[rule.to] = values
-			} else if rule.value != "" {
-				h[rule.to] = []string{rule.value}
-			}
-		}
+		rules[i].apply(ctx, h, client)
 	}
 	return h
 }
+
+func (r *headerRule) apply(ctx context.Context, h, client http.Header) {
+	switch {
+	case r.remove && r.matching != nil:
+		maps.DeleteFunc(h, func(name string, _ []string) bool { return r.matches(name) })
+	case r.remove:
+		delete(h, r.to)
+	case r.matching != nil:
+		for name, values := range client {
+			if r.matches(name) {
+				h[name] = values
+			}
+		}
+	case r.from != "":
+		if values := client[r.from]; len(values) > 0 {
+			h[r.to] = values
+		}
+	case r.claim != "":
+		// Without the claim, nothing that the client has sent stands in for it.
+		delete(h, r.to)
+		if value := r.claims(ctx, r.claim); value != "" && httpguts.ValidHeaderFieldValue(value) {
+			h[r.to] = []string{value}
+		}
+	case r.missing && len(h[r.to]) > 0:
+	default:
+		h[r.to] = []string{r.value}
+	}
+}
+
+func (r *headerRule) matches(name string) bool { return name != r.except && Matches(name, r.matching) }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +76,50 @@ func TestRemovedDefaultsAreNotSent(t *testing.T) {
 
 // A request has exactly one Host, in first position, and one Content-Length,
 // whatever the rules say.
+func TestHeadersByPatternAndFromClaims(t *testing.T) { overEachTransport(t, testPatterns) }
+
+type tenant struct{}
+
+func testPatterns(t *testing.T, over transportKind) {
+	var got http.Header
+	everything := regexp.MustCompile(`(?i)^(?:.*)$`)
+	tr := over.transport(t, subgraph.Subgraph{URL: "http://user:password@host", Headers: []subgraph.HeaderRules{{
+		PropagateMatching: []*regexp.Regexp{everything},
+		RemoveMatching:    []*regexp.Regexp{regexp.MustCompile("^X-Internal-")},
+		SetFromClaims:     map[string]string{"x-tenant": "tenant", "x-user": "sub", "x-broken": "broken"},
+		Claim: func(ctx context.Context, name string) string {
+			if name == "broken" {
+				return "a\nb"
+			}
+			value, _ := ctx.Value(tenant{}).(string)
+			return map[string]string{"tenant": value}[name]
+		},
+	}}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		answer(w, 200, "application/json", `{"data":null}`)
+	})
+	r := request(operation.Query, `{}`)
+	r.Header = http.Header{
+		"X-Shop": {"1", "2"}, "X-Internal-Role": {"admin"}, "X-User": {"forged"}, "X-Tenant": {"forged"}, "X-Broken": {"forged"}, "User-Agent": {"client"},
+		"Authorization": {"Bearer client"}, "Connection": {"X-Shop"}, "Te": {"trailers"}, "Host": {"client"}, "Content-Type": {"text/plain"}, "Accept": {"text/html"},
+		"Accept-Encoding": {"deflate"}, "Content-Length": {"7"}, "Traceparent": {"00-1-2-03"}, "Not A Name": {"1"}, "If-None-Match": {"*"},
+	}
+	resp, err := tr.Send(context.WithValue(t.Context(), tenant{}, "seven"), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Release()
+	for name, want := range map[string][]string{
+		"X-Shop": {"1", "2"}, "X-Internal-Role": nil, "X-User": nil, "X-Tenant": {"seven"}, "X-Broken": nil, "User-Agent": {"client"},
+		"Authorization": {"Basic dXNlcjpwYXNzd29yZA=="}, "Te": nil, "Content-Type": {"application/json"}, "Accept-Encoding": {"gzip, br, zstd"},
+		"Accept": {"application/graphql-response+json, application/json;q=0.9"}, "Traceparent": nil, "Not A Name": nil, "If-None-Match": nil,
+	} {
+		if !slices.Equal(got[name], want) {
+			t.Errorf("header %s = %q, want %q", name, got[name], want)
+		}
+	}
+}
+
 func TestHostAndContentLengthAreSentOnce(t *testing.T) {
 	overHTTP1(t, func(t *testing.T, over transportKind) {
 		for _, rules := range [][]subgraph.HeaderRules{

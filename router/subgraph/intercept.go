@@ -55,7 +55,7 @@ func cannotSend(name, why string) error {
 
 // intercept sends a request through the interceptor.
 func (t *Transport) intercept(ctx context.Context, s *subgraph, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
-	out := &Outgoing{Request: *r, URL: s.address, Header: t.headerOf(s, r).Clone()}
+	out := &Outgoing{Request: *r, URL: s.address, Header: t.headerOf(ctx, s, r).Clone()}
 	r.Unsent = true
 	return t.options.Interceptor.Send(ctx, out, func() (*execute.SubgraphResponse, error) {
 		if err := out.check(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -141,20 +142,32 @@ type Breaker struct {
 type HeaderRules struct {
 	// Propagate has the client headers to forward.
 	Propagate []Propagation
+	// PropagateMatching has patterns of the names of client headers to forward; see
+	// Matches.
+	PropagateMatching []*regexp.Regexp
+	// Defaults has values of headers that the client has not sent.
+	Defaults map[string]string
 	// Remove has the headers to remove from those that earlier rules add.
 	Remove []string
+	// RemoveMatching has patterns of the names of headers to remove.
+	RemoveMatching []*regexp.Regexp
 	// Set has headers with fixed values.
 	Set map[string]string
+	// SetFromClaims has headers with the values of claims. Without a value, a header is
+	// removed.
+	SetFromClaims map[string]string
+	// Claim returns the claims. It is not used without SetFromClaims.
+	Claim Claim
 }
+
+// A Claim returns the value of a claim of the caller in a context, or "" if there is none.
+type Claim func(ctx context.Context, name string) string
 
 // Propagation forwards a client header.
 type Propagation struct {
 	// From is the name of the client header, To the name for the subgraph. If To is
 	// empty, it is the same as From.
 	From, To string
-	// Default is the value if the client did not send the header. If it is empty, the
-	// header is omitted.
-	Default string
 }
 
 // Subscriptions configure the streams from a subgraph.

@@ -60,7 +60,7 @@ func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, e
 	if s == nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
 	}
-	header := s.requestHeader(r.Header).Clone()
+	header := s.requestHeader(ctx, r.Header).Clone()
 	if t.options.Interceptor == nil {
 		return t.subscribe(ctx, s, r, header, event)
 	}

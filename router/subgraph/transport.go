@@ -143,6 +143,9 @@ func (s *subgraph) authenticate(user *url.Userinfo) {
 	s.rules = slices.DeleteFunc(s.rules, func(r headerRule) bool {
 		return r.to == "Authorization" && (r.from != "" || r.remove)
 	})
+	for i := range s.rules {
+		s.rules[i].except = "Authorization"
+	}
 }
 
 func (t *Transport) newClient(u *url.URL, s *subgraph) client {
@@ -175,7 +178,7 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 	if t.options.Interceptor != nil {
 		return t.intercept(ctx, s, r)
 	}
-	return t.send(ctx, s, r, t.headerOf(s, r))
+	return t.send(ctx, s, r, t.headerOf(ctx, s, r))
 }
 
 // send sends a request with a header, or joins an identical query in flight.

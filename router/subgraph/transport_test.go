@@ -58,7 +58,8 @@ func TestSendReturnsTheResponse(t *testing.T) { overEachTransport(t, testSend) }
 func testSend(t *testing.T, over transportKind) {
 	var header http.Header
 	tr := over.transport(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{
-		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Absent", Default: "none"}, {From: "X-Gone"}},
+		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Gone"}},
+		Defaults:  map[string]string{"X-Absent": "none", "X-New": "not used"},
 		Remove:    []string{"x-gone"},
 		Set:       map[string]string{"x-fixed": "1"},
 	}}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {

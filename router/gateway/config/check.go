@@ -257,6 +257,7 @@ var formats = map[string]struct {
 	"subgraph": {"a URL, such as http://localhost:4001/graphql or unix:///run/products.sock?path=/graphql", isSubgraph, portOfURL},
 	"jwks":     {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
 	"stream":   {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
+	"pattern":  {"a regular expression, such as x-shop-.*", isPattern, nil},
 	"header":   {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 }
 

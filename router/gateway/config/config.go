@@ -1,9 +1,6 @@
 package config
 
 import (
-	"maps"
-	"net/http"
-	"slices"
 	"time"
 )
 
@@ -198,37 +195,6 @@ func (c *CircuitBreaker) fillFrom(all CircuitBreaker) {
 	fill(&c.Window, all.Window)
 	fill(&c.ConsecutiveTimeouts, all.ConsecutiveTimeouts)
 	fill(&c.Rest, all.Rest)
-}
-
-// Headers configures which headers subgraphs receive.
-type Headers struct {
-	All       HeaderRules            `yaml:"all" desc:"Rules for all subgraphs."`
-	Subgraphs map[string]HeaderRules `yaml:"subgraphs" desc:"Rules for single subgraphs, by subgraph name. They apply after the rules for all."`
-}
-
-// HeaderRules are applied in the order of the fields.
-type HeaderRules struct {
-	Propagate []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated." example:"X-Request-Id"`
-	Remove    []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward." example:"X-Internal-User"`
-	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
-}
-
-// PropagatedTo returns the names of the client headers that a subgraph receives,
-// in canonical form and sorted.
-func (h Headers) PropagatedTo(subgraph string) []string {
-	sent := map[string]bool{}
-	for _, rules := range []HeaderRules{h.All, h.Subgraphs[subgraph]} {
-		for _, name := range rules.Propagate {
-			sent[http.CanonicalHeaderKey(name)] = true
-		}
-		for _, name := range rules.Remove {
-			delete(sent, http.CanonicalHeaderKey(name))
-		}
-		for name := range rules.Set {
-			delete(sent, http.CanonicalHeaderKey(name))
-		}
-	}
-	return slices.Sorted(maps.Keys(sent))
 }
 
 // CORS configures cross-origin resource sharing (Fetch Standard, section 3.3).

@@ -15,7 +15,7 @@
 //	stages.go       authentication, limits, response cache, telemetry
 //	coprocessor.go  coprocessor stages
 //	cors.go         CORS origins
-//	headers.go      header rules
+//	headers.go      header rules, and the client's headers on which requests depend
 //	labels.go       override labels
 //	redis.go        connections to Redis
 //	tls.go          TLS of ports and of connections to subgraphs

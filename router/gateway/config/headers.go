@@ -2,9 +2,31 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
 
 	"souk/router/subgraph"
 )
+
+// Headers configures which headers subgraphs receive.
+type Headers struct {
+	All       HeaderRules            `yaml:"all" desc:"Rules for all subgraphs."`
+	Subgraphs map[string]HeaderRules `yaml:"subgraphs" desc:"Rules for single subgraphs, by subgraph name. They apply after the rules for all."`
+}
+
+// HeaderRules are applied in the order of the fields.
+type HeaderRules struct {
+	Propagate         []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated." example:"X-Request-Id"`
+	PropagateMatching []string          `yaml:"propagate_matching" desc:"Patterns (RE2) of the names of client headers to forward. A pattern matches the whole name, without regard to case. Headers that cannot be propagated, and those of content negotiation and trace context, never match. Responses are not stored in HTTP caches, and in the entity cache only if they are shared." format:"pattern" example:"x-shop-.*"`
+	Rename            map[string]string `yaml:"rename" desc:"Client headers to forward under another name: the name in the client's request, and the name for the subgraph."`
+	Defaults          map[string]string `yaml:"defaults" desc:"Values of headers that no earlier rule forwards, because the client has not sent them." secret:"yes"`
+	Remove            []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward." example:"X-Internal-User"`
+	RemoveMatching    []string          `yaml:"remove_matching" desc:"Patterns (RE2) of the names of headers to remove from those that earlier rules forward. A pattern matches the whole name, without regard to case." format:"pattern" example:"x-internal-.*"`
+	Set               map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
+	SetFromClaims     map[string]string `yaml:"set_from_claims" desc:"Headers with the value of a claim in the caller's access token: the name of the header, and the name of the claim, or its path (realm.roles). The header is removed if the claim is missing. Items of a list are separated by commas."`
+}
 
 // check adds the invalid rules.
 func (h Headers) check(add addFunc) {
@@ -15,12 +37,125 @@ func (h Headers) check(add addFunc) {
 }
 
 func (r HeaderRules) check(key string, add addFunc) {
-	for i, name := range r.Propagate {
-		at, err := fmt.Sprintf("%s.propagate[%d]", key, i), subgraph.CheckPropagated(name)
+	propagated := func(at, name string) {
+		err := subgraph.CheckPropagated(name)
 		add(err != nil, at, fmt.Sprintf("%s: the header %q cannot be propagated: %v", at, name, err))
 	}
-	for name, value := range r.Set {
-		at, err := key+".set."+name, subgraph.CheckSet(name, value)
+	set := func(at, name, value string) {
+		err := subgraph.CheckSet(name, value)
 		add(err != nil, at, fmt.Sprintf("%s: this header cannot be set: %v", at, err))
 	}
+	for i, name := range r.Propagate {
+		propagated(fmt.Sprintf("%s.propagate[%d]", key, i), name)
+	}
+	for from, to := range r.Rename {
+		propagated(key+".rename."+from, from)
+		propagated(key+".rename."+from, to)
+	}
+	for name, value := range r.Defaults {
+		set(key+".defaults."+name, name, value)
+	}
+	for name, value := range r.Set {
+		set(key+".set."+name, name, value)
+	}
+	for name, claim := range r.SetFromClaims {
+		at := key + ".set_from_claims." + name
+		propagated(at, name)
+		add(claim == "", at, at+" is empty; it must be the name of a claim, such as sub")
+	}
+}
+
+// Rules returns the rules for the transport. claim returns the value of a claim of the caller in
+// a context, or "" if there is none.
+func (r HeaderRules) Rules(claim subgraph.Claim) subgraph.HeaderRules {
+	out := subgraph.HeaderRules{
+		PropagateMatching: patterns(r.PropagateMatching), Defaults: r.Defaults,
+		Remove: r.Remove, RemoveMatching: patterns(r.RemoveMatching), Set: r.Set, SetFromClaims: r.SetFromClaims, Claim: claim,
+	}
+	for _, name := range r.Propagate {
+		out.Propagate = append(out.Propagate, subgraph.Propagation{From: name})
+	}
+	for _, from := range slices.Sorted(maps.Keys(r.Rename)) {
+		out.Propagate = append(out.Propagate, subgraph.Propagation{From: from, To: r.Rename[from]})
+	}
+	return out
+}
+
+// patterns compiles patterns that have been checked.
+func patterns(texts []string) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for _, text := range texts {
+		out = append(out, regexp.MustCompile(wholeName(text)))
+	}
+	return out
+}
+
+// wholeName returns the pattern that matches what text matches, as a whole name.
+func wholeName(text string) string { return "(?i)^(?:" + text + ")$" }
+
+func isPattern(text string) bool {
+	_, err := regexp.Compile(wholeName(text))
+	return err == nil
+}
+
+// ClientHeaders are the headers of a client's request on which requests to subgraphs depend.
+type ClientHeaders struct {
+	// Names are the names of single headers, in canonical form and sorted.
+	Names []string
+	// Patterns match the names of others.
+	Patterns []*regexp.Regexp
+}
+
+// In returns the names of the headers in a client's request on which requests to subgraphs
+// depend, in canonical form and sorted. It includes single headers that the request does not
+// have.
+func (c ClientHeaders) In(header http.Header) []string {
+	if len(c.Patterns) == 0 {
+		return c.Names
+	}
+	names := slices.Clone(c.Names)
+	for name := range header {
+		if subgraph.Matches(name, c.Patterns) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ClientHeaders returns the headers of clients on which requests to any of the subgraphs depend.
+func (c *Config) ClientHeaders(subgraphs ...string) ClientHeaders {
+	var out ClientHeaders
+	sent := map[string]bool{}
+	out.Patterns = append(out.Patterns, patterns(c.Headers.All.PropagateMatching)...)
+	for _, name := range subgraphs {
+		rules := []HeaderRules{c.Headers.All, c.Headers.Subgraphs[name]}
+		maps.Copy(sent, c.sentTo(rules))
+		out.Patterns = append(out.Patterns, patterns(rules[1].PropagateMatching)...)
+	}
+	out.Names = slices.Sorted(maps.Keys(sent))
+	return out
+}
+
+// sentTo returns the names of the client's headers on which the result of rules depends,
+// without regard to patterns that add some.
+func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
+	sent, values := map[string]bool{}, map[string]bool{}
+	for _, r := range rules {
+		for _, name := range r.Propagate {
+			sent[http.CanonicalHeaderKey(name)] = true
+		}
+		removed := slices.Concat(r.Remove, slices.Collect(maps.Keys(r.Set)), slices.Collect(maps.Keys(r.SetFromClaims)))
+		for _, name := range removed {
+			delete(sent, http.CanonicalHeaderKey(name))
+		}
+		for from := range r.Rename {
+			values[http.CanonicalHeaderKey(from)] = true
+		}
+		if len(r.SetFromClaims) > 0 {
+			values[http.CanonicalHeaderKey(c.Authentication.JWT.Header)] = true
+		}
+	}
+	maps.Copy(sent, values)
+	return sent
 }

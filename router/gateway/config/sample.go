@@ -26,6 +26,9 @@ var entries = map[string]string{
 	"subgraphs":              "products",
 	"services":               "order",
 	"set":                    "X-API-Key",
+	"rename":                 "X-Tenant",
+	"defaults":               "X-Tenant",
+	"set_from_claims":        "X-User",
 	"events":                 "product.updated",
 }
 
