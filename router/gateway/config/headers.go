@@ -20,12 +20,12 @@ type Headers struct {
 type HeaderRules struct {
 	Propagate         []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated." example:"X-Request-Id"`
 	PropagateMatching []string          `yaml:"propagate_matching" desc:"Patterns (RE2) of the names of client headers to forward. A pattern matches the whole name, without regard to case. Headers that cannot be propagated, and those of content negotiation and trace context, never match. Responses are not stored in HTTP caches, and in the entity cache only if they are shared." format:"pattern" example:"x-shop-.*"`
-	Rename            map[string]string `yaml:"rename" desc:"Client headers to forward under another name: the name in the client's request, and the name for the subgraph."`
+	Rename            map[string]string `yaml:"rename" desc:"Client headers to forward under another name: the name in the client's request, and the name for the subgraph." example:"X-Shop-Tenant"`
 	Defaults          map[string]string `yaml:"defaults" desc:"Values of headers that no earlier rule forwards, because the client has not sent them." secret:"yes"`
 	Remove            []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward." example:"X-Internal-User"`
 	RemoveMatching    []string          `yaml:"remove_matching" desc:"Patterns (RE2) of the names of headers to remove from those that earlier rules forward. A pattern matches the whole name, without regard to case." format:"pattern" example:"x-internal-.*"`
 	Set               map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
-	SetFromClaims     map[string]string `yaml:"set_from_claims" desc:"Headers with the value of a claim in the caller's access token: the name of the header, and the name of the claim, or its path (realm.roles). The header is removed if the claim is missing. Items of a list are separated by commas."`
+	SetFromClaims     map[string]string `yaml:"set_from_claims" desc:"Headers with the value of a claim in the caller's access token: the name of the header, and the name of the claim, or its path (realm.roles). The header is removed if the claim is missing. Items of a list are separated by commas." example:"sub"`
 }
 
 // check adds the invalid rules.
