@@ -158,7 +158,11 @@ func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 		"headers.all.set.name":            "a header may have no value",
 		"headers.subgraphs.name.set.name": "a header may have no value",
 	}
-	required := map[string]bool{"override_subgraph_urls.name": true, "admin.console.events.services.name": true}
+	required := map[string]bool{
+		"override_subgraph_urls.name": true, "admin.console.events.services.name": true,
+		"headers.all.rename.name": true, "headers.subgraphs.name.rename.name": true,
+		"headers.all.set_from_claims.name": true, "headers.subgraphs.name.set_from_claims.name": true,
+	}
 	for _, k := range allKeys() {
 		optional := k.typ.Kind() == reflect.String && k.path[len(k.path)-1] != "[]" && (!k.value.IsValid() || k.value.String() == "")
 		if k.typ.Kind() == reflect.String && (allowed[k.String()] != "" || optional && !required[k.String()]) {
