@@ -90,7 +90,7 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 	fromClaims := len(c.Headers.All.SetFromClaims)+len(c.Headers.Subgraphs[name].SetFromClaims) > 0
 	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: sent.Names}
 	rule := cache.Rule{
-		TTL: cmp.Or(s.TTL, all.TTL),
+		TTL:     cmp.Or(s.TTL, all.TTL),
 		Private: s.Private || all.Private,
 		Shared:  s.Shared || all.Shared,
 		Vary:    slices.Concat(all.Vary, s.Vary),

@@ -3,7 +3,9 @@ package router_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -83,5 +85,83 @@ func TestClaimsCannotBeForged(t *testing.T) {
 		if _, body := ask(t, "POST", at+"/graphql", `{"query":"{ open }"}`, append(c.headers, posts)...); !strings.Contains(body, c.want) {
 			t.Errorf("%v: got %s, want %s", c.headers, body, c.want)
 		}
+	}
+}
+
+// Clients get the headers of subgraphs that rules name, over GraphQL and REST; nobody gets those
+// for another client.
+func TestClientsGetHeadersOfSubgraphs(t *testing.T) {
+	var cookies atomic.Int64
+	for _, client := range []string{"direct", "standard"} {
+		at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Add("Set-Cookie", fmt.Sprintf("session=%d", cookies.Add(1)))
+			w.Header().Add("Set-Cookie", "other=1")
+			w.Header().Set("X-Subgraph", r.URL.Path)
+			w.Header().Set("X-Region", r.URL.Path)
+			w.Header().Set("X-Private", "1")
+			values(w, r)
+		}, func(c *config.Config) {
+			c.TrafficShaping.All.HTTPClient = client
+			c.TrafficShaping.Router.Deduplicate = true
+			c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
+			c.Headers.All.Return = map[string]string{"set-cookie": "append", "X-Subgraph": "append"}
+			c.Headers.Subgraphs = map[string]config.HeaderRules{"b": {Return: map[string]string{"x-region": "first"}}}
+		})
+		for _, way := range []func() *http.Response{
+			func() *http.Response {
+				r, _ := ask(t, "POST", at+"/graphql", `{"query":"{ open tenant }"}`, posts)
+				return r
+			},
+			func() *http.Response { r, _ := ask(t, "GET", at+"/api/both", ""); return r },
+		} {
+			before := cookies.Load()
+			h := way().Header
+			from := h["X-Subgraph"]
+			slices.Sort(from)
+			if !slices.Equal(from, []string{"/a", "/b"}) || h.Get("X-Region") != "/b" || h["X-Private"] != nil {
+				t.Errorf("%s: got headers %v", client, h)
+			}
+			for i := before + 1; i <= before+2; i++ {
+				if want := fmt.Sprintf("session=%d", i); len(h["Set-Cookie"]) != 4 || !slices.Contains(h["Set-Cookie"], want) {
+					t.Errorf("%s: cookies %q, want %s", client, h["Set-Cookie"], want)
+				}
+			}
+			if h.Get("Content-Type") == "" || !strings.Contains(strings.Join(h["Cache-Control"], ","), "max-age=30") {
+				t.Errorf("%s: got headers %v", client, h)
+			}
+		}
+		if r, body := ask(t, "POST", at+"/graphql", `[{"query":"{ open }"},{"query":"{ tenant }"}]`, posts); r.StatusCode != 200 || r.Header["Set-Cookie"] != nil {
+			t.Errorf("batch: got status %d, cookies %q, %s", r.StatusCode, r.Header["Set-Cookie"], body)
+		}
+	}
+}
+
+// Two clients that send the same query at the same time have a cookie of their own each.
+func TestConcurrentClientsGetTheirOwnHeaders(t *testing.T) {
+	var asked atomic.Int64
+	both := make(chan struct{})
+	at := serveRouter(t, composed(t, valuesA, valuesB), nil, func(w http.ResponseWriter, r *http.Request) {
+		n := asked.Add(1)
+		if n == 2 {
+			close(both)
+		}
+		<-both // ends only if each client has a request of its own
+		w.Header().Set("Set-Cookie", fmt.Sprintf("session=%d", n))
+		values(w, r)
+	}, func(c *config.Config) {
+		c.TrafficShaping.Router.Deduplicate = true
+		c.Headers.All.Return = map[string]string{"Set-Cookie": "append"}
+	})
+	got := make(chan string, 2)
+	for range 2 {
+		go func() {
+			r, _ := ask(t, "POST", at+"/graphql", `{"query":"{ open }"}`, posts)
+			got <- strings.Join(r.Header["Set-Cookie"], " ")
+		}()
+	}
+	all := []string{<-got, <-got}
+	slices.Sort(all)
+	if !slices.Equal(all, []string{"session=1", "session=2"}) {
+		t.Errorf("got cookies %q", all)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"souk/router/auth"
 	"souk/router/dependency"
 	"souk/router/execute"
+	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/hook"
 	"souk/router/internal/tlsfile"
@@ -68,6 +69,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
 			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim), r.config.Headers.Subgraphs[g.Name].Rules(claim)},
+			Received:           receive(r.config.Headers.Returned(g.Name)),
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
 	}
@@ -107,6 +109,14 @@ func stream(s config.SubgraphStream) subgraph.Subscriptions {
 		Resume: s.Resume != nil && *s.Resume, MaxReconnects: s.MaxReconnects,
 		Interval: s.Interval, MaxInterval: s.MaxInterval, PingInterval: s.PingInterval,
 	}
+}
+
+// receive returns a function that hands headers to the client, or nil if there are none.
+func receive(rules map[string]string) func(context.Context, http.Header) {
+	if len(rules) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, header http.Header) { gateway.ReceiveHeader(ctx, rules, header) }
 }
 
 // claim returns a claim of the caller in ctx.

@@ -31,7 +31,8 @@
 // REST routes enter at exchange.go through rest.go. Subscriptions and
 // WebSockets are in streams.go, the single connection mode of GraphQL over SSE
 // in single_connection.go, and subscriptions that share one upstream in
-// shared_streams.go. health.go, metrics.go and inuse.go serve operators. record.go,
+// shared_streams.go. received.go collects
+// headers of subgraphs for the client. health.go, metrics.go and inuse.go serve operators. record.go,
 // inspect.go, inspect_streams.go and changes.go provide what the console shows.
 //
 // A schema snapshot is everything made from one supergraph: schema, planner,

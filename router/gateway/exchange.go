@@ -46,6 +46,8 @@ type exchange struct {
 	text *memory.Lease
 	// body is the buffer with the request body, or nil.
 	body *bytes.Buffer
+	// received has the headers of subgraphs for the client.
+	received http.Header
 	// seen is what the console learns of the operation. It is nil if the console is off.
 	seen *record.Operation
 }
@@ -260,7 +262,7 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execute.Response {
 	x.metrics.InFlight.Inc()
 	ctx, end := x.beginStage(ctx, hook.Execute)
-	response := x.snapshot.executor.Execute(ctx, x.executeRequest(p))
+	response := x.executeReceiving(ctx, x.executeRequest(p))
 	end(nil) // errors are part of the response
 	x.metrics.InFlight.Dec()
 	if response.Shed {

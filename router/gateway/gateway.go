@@ -136,9 +136,11 @@ type Gateway struct {
 	bodies    *body.Reader
 	persisted *persistedDocuments
 	// sent are the headers of clients on which requests to any subgraph depend.
-	sent    config.ClientHeaders
-	flights flights
-	hooks   *hookchain.Chain // nil without hooks
+	sent config.ClientHeaders
+	// receives is set if clients get headers of subgraphs.
+	receives bool
+	flights  flights
+	hooks    *hookchain.Chain // nil without hooks
 	// pages checks origins against cors.allow_origins; it is nil if the list is
 	// empty. anyPage is set if the list contains *.
 	pages   *cors.Cors
@@ -174,6 +176,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
+	gw.receives = c.Headers.ReturnsAny()
 	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -29,6 +30,7 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 		x.w.Header()["Cache-Control"] = control
 	}
 	x.vary = p.program.Audience.Vary
+	maps.Copy(x.w.Header(), x.received)
 	status, body = x.hookResponse(x.r.Context(), status, body, response)
 	x.write(status, body)
 }

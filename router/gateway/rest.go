@@ -54,17 +54,17 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil
 	}
 	// Decoding copies the body, so the response can be released.
-	out := &rest.Response{}
+	out := &rest.Response{Header: x.header()}
+	if x.hooked != nil {
+		out.Header = x.hooked.ResponseHeader
+	}
+	maps.Copy(out.Header, x.received)
 	status, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
 	if err := json.Unmarshal(body, out); err != nil {
 		return nil, fmt.Errorf("decoding the response of operation %s: %w", operationName, err)
 	}
 	if status != http.StatusOK {
 		out.Status = status
-	}
-	out.Header = x.header()
-	if x.hooked != nil {
-		out.Header = x.hooked.ResponseHeader
 	}
 	if control := cacheControl(p.program, p.op.Kind, response, r.Header); control != nil {
 		out.Header["Cache-Control"] = control

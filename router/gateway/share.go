@@ -28,9 +28,10 @@ type flight struct {
 	outcome execute.Response // without its memory
 }
 
-// shares reports whether a request may share the response of an identical one.
+// shares reports whether a request may share the response of an identical one. It does not if
+// the response may have headers for one client, such as Set-Cookie.
 func (x *exchange) shares(p *prepared) bool {
-	return x.config.TrafficShaping.Router.Deduplicate && p.op.Kind == operation.Query
+	return x.config.TrafficShaping.Router.Deduplicate && !x.receives && p.op.Kind == operation.Query
 }
 
 // shareKey returns a key of everything that a response depends on: the operation, its

@@ -93,6 +93,9 @@ type Subgraph struct {
 	Breaker     Breaker
 	// Headers has the header rules, applied in order.
 	Headers []HeaderRules
+	// Received, if not nil, is called with the header of each response to a query or
+	// mutation that the subgraph sent. Identical queries are then not sent once.
+	Received func(ctx context.Context, header http.Header)
 	// Subscriptions configures streams.
 	Subscriptions Subscriptions
 	// Dial opens connections. Default: a net.Dialer.

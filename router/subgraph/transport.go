@@ -158,7 +158,7 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 		fixed = nil
 	}
 	d := newDirect(u, &s.Subgraph, fixed, t.options.Jitter)
-	d.wholeHeader = t.options.Interceptor != nil
+	d.wholeHeader = t.options.Interceptor != nil || s.Received != nil
 	return d
 }
 
@@ -183,6 +183,13 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 
 // send sends a request with a header, or joins an identical query in flight.
 func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
+	if s.Received != nil {
+		response, err := t.try(ctx, s, r, header)
+		if err == nil {
+			s.Received(ctx, response.Header)
+		}
+		return response, err
+	}
 	if s.Deduplicate && r.Kind == operation.Query {
 		return s.flights.do(ctx, r, header, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)

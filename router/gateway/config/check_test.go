@@ -251,6 +251,11 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"traffic_shaping: {all: {tls: {ca_file: /nowhere}}}":       `1:30: traffic_shaping.all.tls.ca_file: open /nowhere: no such file`,
 		"traffic_shaping: {subgraphs: {a: {tls: {key_file: b}}}}":  `traffic_shaping.subgraphs.a.tls.key_file needs traffic_shaping.subgraphs.a.tls.cert_file`,
 		"override_subgraph_urls: {a: 'unix://run/a.sock'}":         `override_subgraph_urls.a is "unix://run/a.sock"; it must be a URL`,
+		"headers: {all: {return: {Content-Type: first}}}":          `headers.all.return.Content-Type: the client cannot get this header of a subgraph: the router sets it for its own response`,
+		"headers: {all: {return: {X-A: all}}}":                     `headers.all.return.X-A is "all"; it must be one of first, last, append`,
+		"headers: {all: {rename: {X-A: Connection}}}":              `headers.all.rename.X-A: the header "Connection" cannot be propagated`,
+		"headers: {all: {propagate_matching: ['a(']}}":             `headers.all.propagate_matching[0] is "a("; it must be a regular expression`,
+		"headers: {all: {defaults: {Te: a}}}":                      `headers.all.defaults.Te: this header cannot be set`,
 		"listen: 'unix:'":                                          `listen is "unix:"; it must be host:port`,
 	} {
 		file := filepath.Join(t.TempDir(), "router.yaml")

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	"souk/router/subgraph"
 )
@@ -26,6 +28,7 @@ type HeaderRules struct {
 	RemoveMatching    []string          `yaml:"remove_matching" desc:"Patterns (RE2) of the names of headers to remove from those that earlier rules forward. A pattern matches the whole name, without regard to case." format:"pattern" example:"x-internal-.*"`
 	Set               map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
 	SetFromClaims     map[string]string `yaml:"set_from_claims" desc:"Headers with the value of a claim in the caller's access token: the name of the header, and the name of the claim, or its path (realm.roles). The header is removed if the claim is missing. Items of a list are separated by commas." example:"sub"`
+	Return            map[string]string `yaml:"return" desc:"Headers of the subgraph's responses that the client gets, and what several responses make of one: first or last, as they arrive, or append. Such a subgraph gets each query by itself, without deduplication. Responses from caches, streams and batches have none of these headers." enum:"first,last,append"`
 }
 
 // check adds the invalid rules.
@@ -57,6 +60,10 @@ func (r HeaderRules) check(key string, add addFunc) {
 	}
 	for name, value := range r.Set {
 		set(key+".set."+name, name, value)
+	}
+	for name := range r.Return {
+		at, err := key+".return."+name, checkReturned(name)
+		add(err != nil, at, fmt.Sprintf("%s: the client cannot get this header of a subgraph: %v", at, err))
 	}
 	for name, claim := range r.SetFromClaims {
 		at := key + ".set_from_claims." + name
@@ -158,4 +165,44 @@ func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
 	}
 	maps.Copy(sent, values)
 	return sent
+}
+
+// ofRouter has the response headers that are about the router's response, not a subgraph's.
+var ofRouter = map[string]bool{
+	"Age": true, "Allow": true, "Cache-Control": true, "Content-Disposition": true, "Content-Type": true, "Date": true, "Etag": true, "Last-Modified": true,
+	"Location": true, "Ratelimit": true, "Ratelimit-Policy": true, "Server-Timing": true, "Traceresponse": true, "Vary": true,
+}
+
+// checkReturned returns an error if a header of a subgraph cannot be the client's.
+func checkReturned(name string) error {
+	canonical := http.CanonicalHeaderKey(name)
+	if err := subgraph.CheckPropagated(name); err != nil {
+		return err
+	}
+	if ofRouter[canonical] || strings.HasPrefix(canonical, "Access-Control-") {
+		return errors.New("the router sets it for its own response")
+	}
+	return nil
+}
+
+// ReturnsAny reports whether clients get headers of any subgraph.
+func (h Headers) ReturnsAny() bool {
+	for _, rules := range h.Subgraphs {
+		if len(rules.Return) > 0 {
+			return true
+		}
+	}
+	return len(h.All.Return) > 0
+}
+
+// Returned returns the headers of a subgraph that clients get, by their canonical names, with
+// first, last or append.
+func (h Headers) Returned(subgraph string) map[string]string {
+	out := map[string]string{}
+	for _, rules := range []HeaderRules{h.All, h.Subgraphs[subgraph]} {
+		for name, merge := range rules.Return {
+			out[http.CanonicalHeaderKey(name)] = merge
+		}
+	}
+	return out
 }

@@ -28,6 +28,7 @@ var entries = map[string]string{
 	"set":                    "X-API-Key",
 	"rename":                 "X-Tenant",
 	"defaults":               "X-Tenant",
+	"return":                 "Set-Cookie",
 	"set_from_claims":        "X-User",
 	"events":                 "product.updated",
 }
