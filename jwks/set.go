@@ -27,6 +27,8 @@ var (
 const (
 	// fetchTimeout bounds a fetch, and so the time a token waits for its key.
 	fetchTimeout = 5 * time.Second
+	// maxRedirects bounds the redirects of a fetch with headers.
+	maxRedirects = 10
 	// maxBytes bounds the size of a JWK Set.
 	maxBytes = 1 << 20
 	// retryPause is the minimum time between a failed fetch and the next one
@@ -44,6 +46,9 @@ type Options struct {
 	// Client fetches the JWK Set. It should not add credentials of a caller.
 	// http.DefaultClient if nil.
 	Client *http.Client
+	// Header has headers of the requests, such as credentials. They are sent to the host of
+	// the URL only.
+	Header http.Header
 	// Refresh is the age at which keys are fetched again, and so the time for
 	// which a withdrawn key may still be accepted. Pause is the minimum time
 	// between two fetches, so that tokens with made-up key IDs do not cause
@@ -219,6 +224,25 @@ func (s *Set) log(ctx context.Context, skipped []string, err error) {
 	}
 }
 
+// client returns the client for a fetch. net/http repeats headers when it follows a redirect, also
+// to another host, if it does not know that they are credentials.
+func (s *Set) client() *http.Client {
+	if len(s.o.Header) == 0 {
+		return s.o.Client
+	}
+	c := *s.o.Client
+	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if len(via) >= maxRedirects || r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
+			return errRedirect
+		}
+		return nil
+	}
+	return &c
+}
+
+// errRedirect is the error of a fetch with headers that is redirected.
+var errRedirect = errors.New("the headers of the request are not for the host that it is redirected to")
+
 // get fetches and parses the JWK Set.
 func (s *Set) get(ctx context.Context) (jwk.Set, []string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -227,8 +251,12 @@ func (s *Set) get(ctx context.Context) (jwk.Set, []string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetching %s: %w", s.name, err)
 	}
+	r.Header = s.o.Header.Clone()
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
-	res, err := s.o.Client.Do(r)
+	res, err := s.client().Do(r)
 	if err != nil {
 		return nil, nil, err // err contains the URL
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -396,5 +397,39 @@ func TestMatchFollowsTypeAndRestrictions(t *testing.T) {
 		if got := len(jwks.Match(keys, c.id, c.algorithm)); got != c.want {
 			t.Errorf("kid %q, alg %s: %d keys, want %d", c.id, c.algorithm, got, c.want)
 		}
+	}
+}
+
+// The headers of a fetch are not repeated to another host.
+func TestHeadersAreForTheHostOfTheURL(t *testing.T) {
+	document := set(publicKey(t, newEd25519(t), map[string]any{"kid": "a"}))
+	var stolen atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stolen.Store(stolen.Load() || r.Header.Get("X-Api-Key") != "")
+		_, _ = io.WriteString(w, document)
+	}))
+	defer other.Close()
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("X-Api-Key") != "secret":
+			http.Error(w, "no key", http.StatusForbidden)
+		case r.URL.Path == "/away":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case r.URL.Path == "/here":
+			http.Redirect(w, r, "/keys", http.StatusFound)
+		default:
+			_, _ = io.WriteString(w, document)
+		}
+	}))
+	defer issuer.Close()
+	for path, usable := range map[string]bool{"/keys": true, "/here": true, "/away": false} {
+		s := jwks.New(jwks.Options{URL: issuer.URL + path, Header: http.Header{"X-Api-Key": {"secret"}}})
+		keys, err := s.Keys(t.Context(), "a", jwa.EdDSA())
+		if (err == nil && len(keys) == 1) != usable {
+			t.Errorf("%s: got %d keys, err %v", path, len(keys), err)
+		}
+	}
+	if stolen.Load() {
+		t.Error("another host has got the header")
 	}
 }

@@ -3,8 +3,10 @@ package router
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -20,6 +22,7 @@ import (
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/internal/clientaddr"
+	"souk/router/internal/tlsfile"
 	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/supergraph"
@@ -130,8 +133,15 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 		Metrics: r.metrics, Logger: r.options.Telemetry.Logger,
 	}
 	keys := map[string]*dependency.Dependency{} // by URL
+	for _, s := range c.Sources {
+		options.Places = append(options.Places, auth.Place(s))
+	}
 	for _, s := range c.JWKS {
-		options.Sources = append(options.Sources, auth.Source(s))
+		source, err := r.keySource(s)
+		if err != nil {
+			return nil, err
+		}
+		options.Sources = append(options.Sources, source)
 		keys[s.URL] = r.dependencies.Open(dependency.JWKS, keySetName(s), dependency.Use{Effect: withoutKeys})
 		r.closers = append(r.closers, func() error { keys[s.URL].Close(); return nil })
 	}
@@ -188,6 +198,35 @@ func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFun
 		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, caller.Expires.Add(r.config.Authentication.JWT.Leeway))
+}
+
+// keySource returns the source of tokens with a key set.
+func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
+	out := auth.Source{URL: s.URL, Refresh: s.Refresh, Issuers: s.Issuers, Audiences: s.Audiences, Algorithms: s.Algorithms}
+	if s.Issuer != "" {
+		out.Issuers = append([]string{s.Issuer}, s.Issuers...)
+	}
+	for name, value := range s.Headers {
+		if out.Header == nil {
+			out.Header = http.Header{}
+		}
+		out.Header.Set(name, value)
+	}
+	name := keySetName(s)
+	secure, err := s.TLS.Source(tlsfile.Options{Changed: tlsChanged(context.Background(), r.options.Telemetry.Logger.With("key_set", name))})
+	if err != nil {
+		return out, fmt.Errorf("TLS for the key set of %s: %w", name, err)
+	}
+	if secure != nil {
+		// Key sets are fetched rarely: each fetch opens a connection.
+		out.Client = &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: secure.Config(),
+			DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return (&tls.Dialer{Config: secure.For(address)}).DialContext(ctx, network, address)
+			},
+		}}
+	}
+	return out, nil
 }
 
 // keySetName returns the name of a key set for readiness and metrics: its issuer or, if it

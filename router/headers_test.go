@@ -1,8 +1,12 @@
 package router_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +15,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"souk/router/gateway/config"
+	"souk/router/internal/certtest"
 )
 
 // Whichever rule makes a header of the client's request, responses that may depend on it are
@@ -163,5 +168,60 @@ func TestConcurrentClientsGetTheirOwnHeaders(t *testing.T) {
 	slices.Sort(all)
 	if !slices.Equal(all, []string{"session=1", "session=2"}) {
 		t.Errorf("got cookies %q", all)
+	}
+}
+
+// Responses to callers whose token is in a cookie or another header are theirs alone. The key set
+// comes from a server with a certificate of its own authority that asks for a header.
+func TestTokensFromOtherPlaces(t *testing.T) {
+	keys, token := issuer(t)
+	authority := certtest.New(t)
+	own := authority.Issue(t, t.TempDir(), "issuer")
+	pair, err := tls.LoadX509KeyPair(own.Cert, own.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secured := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Api-Key") != "secret" {
+			http.Error(w, "no key", http.StatusForbidden)
+			return
+		}
+		http.Redirect(w, r, "/keys", http.StatusFound)
+	}))
+	target, err := url.Parse(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxied := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	routes := http.NewServeMux()
+	routes.Handle("/", secured.Config.Handler)
+	routes.Handle("/keys", proxied)
+	secured.Config.Handler = routes
+	secured.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	secured.StartTLS()
+	defer secured.Close()
+
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
+		c.Headers.All.Propagate = nil
+		c.Authentication.JWT.JWKS = []config.JWKS{{
+			URL: secured.URL, Headers: map[string]string{"X-Api-Key": "secret"}, TLS: config.ClientTLS{CAFile: authority.File}, Algorithms: []string{"EdDSA"},
+		}}
+		c.Authentication.JWT.Algorithms = []string{"RS256"}
+		c.Authentication.JWT.Sources = []config.TokenSource{{Cookie: "session"}, {Header: "X-Token"}}
+	})
+	for _, c := range []struct {
+		header string
+		status int
+	}{
+		{"Cookie: session=" + token("ada"), 200}, {"X-Token: " + token("ada"), 200}, {"Authorization: Bearer " + token("ada"), 200},
+		{"Cookie: other=" + token("ada"), 401}, {"Cookie: session=x.y.z", 401},
+	} {
+		r, body := ask(t, "GET", at+"/api/me", "", c.header)
+		if r.StatusCode != c.status {
+			t.Errorf("%.20s: got status %d, %s", c.header, r.StatusCode, body)
+		}
+		if r.StatusCode == 200 && (r.Header.Get("Cache-Control") != "private, max-age=60" || !varies(r, "Cookie") || !varies(r, "X-Token") || !varies(r, "Authorization")) {
+			t.Errorf("%.20s: got headers %v", c.header, r.Header)
+		}
 	}
 }

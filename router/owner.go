@@ -20,16 +20,19 @@ var perRequest = []string{"Baggage", "Idempotency-Key", "Traceparent", "Tracesta
 // because the response may depend on them.
 func recordOwner(c config.Config) func(*http.Request) string {
 	sent := c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
-	token := http.CanonicalHeaderKey(c.Authentication.JWT.Header)
+	tokens := c.Authentication.JWT.Headers()
 	return func(r *http.Request) string {
 		var b strings.Builder
 		scope := auth.From(r.Context()).Scope()
 		fmt.Fprintf(&b, "%q", scope)
 		if scope == "" {
-			fmt.Fprintf(&b, " %q %q", r.Header["Authorization"], r.Header[token])
+			fmt.Fprintf(&b, " %q", r.Header["Authorization"])
+			for _, name := range tokens {
+				fmt.Fprintf(&b, " %q", r.Header[name])
+			}
 		}
 		for _, name := range sent.In(r.Header) {
-			if name == token || name == "Authorization" || slices.Contains(perRequest, name) {
+			if slices.Contains(tokens, name) || name == "Authorization" || slices.Contains(perRequest, name) {
 				continue
 			}
 			fmt.Fprintf(&b, " %s=%q", name, r.Header[name])

@@ -309,7 +309,7 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 // that the router does not verify.
 func (r *Router) unknownCaller(req *http.Request) bool {
 	jwt := r.config.Authentication.JWT
-	return req.Header.Get(jwt.Header) == "" || len(jwt.JWKS) > 0 && auth.From(req.Context()) == nil
+	return auth.From(req.Context()) == nil && (len(jwt.JWKS) > 0 || req.Header.Get(jwt.Header) == "")
 }
 
 // missingToken returns the message for a caller whose request needs a token and has none. Only

@@ -27,6 +27,8 @@ type Options struct {
 	// the authentication scheme before the token; Bearer if empty and Header is
 	// Authorization.
 	Header, Scheme string
+	// Places are further places of the token, in order, for requests without one in Header.
+	Places []Place
 	// Leeway is the allowed clock skew for exp, nbf and iat.
 	Leeway time.Duration
 	// Required rejects requests without a token. Otherwise they are anonymous.
@@ -46,24 +48,40 @@ type Options struct {
 	Now func() time.Time
 }
 
+// A Place is where requests carry tokens: a header or a cookie.
+type Place struct {
+	// Header is the header. Scheme is the authentication scheme before the token; if it is
+	// empty, the value of the header is the token.
+	Header, Scheme string
+	// Cookie is the name of the cookie (RFC 6265), if Header is empty.
+	Cookie string
+}
+
 // A Source is an issuer of tokens and its key set.
 type Source struct {
 	// URL is the URL of the JWKS (RFC 7517).
 	URL string
+	// Header has headers of the requests for the key set, and Client sends them. Both may
+	// be nil.
+	Header http.Header
+	Client *http.Client
 	// Refresh is the maximum age of the keys; ten minutes if zero.
 	Refresh time.Duration
-	// Issuer is the required iss claim. If it is empty, any issuer is accepted.
-	Issuer string
+	// Issuers are the accepted values of the iss claim. If the list is empty, any issuer is
+	// accepted.
+	Issuers []string
 	// Audiences are the accepted audiences. The aud claim must contain one of them.
 	// If the list is empty, any audience is accepted.
 	Audiences []string
+	// Algorithms are the accepted signature algorithms. The default are those of Options.
+	Algorithms []string
 }
 
 // An Authenticator verifies tokens. It is safe for concurrent use.
 type Authenticator struct {
-	options    Options
-	algorithms []jwa.SignatureAlgorithm
-	sources    []source
+	options Options
+	places  []Place // the first is Options.Header
+	sources []source
 
 	mu       sync.RWMutex
 	verified map[[sha256.Size]byte]verified
@@ -73,7 +91,8 @@ type Authenticator struct {
 
 type source struct {
 	Source
-	keys *jwks.Set
+	algorithms []jwa.SignatureAlgorithm
+	keys       *jwks.Set
 }
 
 // verified is a cache entry for a valid token.
@@ -105,17 +124,26 @@ func New(o Options) (*Authenticator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Authenticator{options: o, verified: map[[sha256.Size]byte]verified{}}
-	var err error
-	if a.algorithms, err = jwks.Algorithms(o.Algorithms); err != nil {
+	a := &Authenticator{
+		options: o, places: append([]Place{{Header: o.Header, Scheme: o.Scheme}}, o.Places...), verified: map[[sha256.Size]byte]verified{},
+	}
+	all, err := jwks.Algorithms(o.Algorithms)
+	if err != nil {
 		return nil, fmt.Errorf("authentication: %w", err)
 	}
-	if len(a.algorithms) == 0 {
-		a.algorithms = jwks.DefaultAlgorithms()
+	if len(all) == 0 {
+		all = jwks.DefaultAlgorithms()
 	}
 	for _, s := range o.Sources {
 		if s.URL == "" {
 			return nil, errors.New("authentication: a JWKS has no url")
+		}
+		algorithms, err := jwks.Algorithms(s.Algorithms)
+		if err != nil {
+			return nil, fmt.Errorf("authentication: %s: %w", s.URL, err)
+		}
+		if len(algorithms) == 0 {
+			algorithms = all
 		}
 		var report func(context.Context, error)
 		if o.Report != nil {
@@ -125,8 +153,8 @@ func New(o Options) (*Authenticator, error) {
 		if o.Storage != nil {
 			storage = o.Storage(s.URL)
 		}
-		a.sources = append(a.sources, source{s, jwks.New(jwks.Options{
-			URL: s.URL, Refresh: s.Refresh, Logger: o.Logger, Report: report, Storage: storage, Now: o.Now,
+		a.sources = append(a.sources, source{s, algorithms, jwks.New(jwks.Options{
+			URL: s.URL, Header: s.Header, Client: s.Client, Refresh: s.Refresh, Logger: o.Logger, Report: report, Storage: storage, Now: o.Now,
 		})})
 	}
 	return a, nil
@@ -148,36 +176,61 @@ func (a *Authenticator) KeepKeys(ctx context.Context) {
 // Credentials of another scheme, such as Basic, may be meant for a subgraph. They do
 // not count as a token, so the caller is anonymous.
 func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (*Caller, error) {
-	values := h[http.CanonicalHeaderKey(a.options.Header)]
-	if len(values) > 1 { // the router and a subgraph might each use a different one
-		return nil, invalid("the request has the header " + a.options.Header + " more than once")
+	for i, place := range a.places {
+		token, given, err := place.token(h)
+		switch {
+		case err != nil:
+			return nil, err
+		case given && token == "":
+			return nil, invalid("it is empty")
+		case given:
+			return a.verify(ctx, token)
+		case i == 0 && bare(h[http.CanonicalHeaderKey(place.Header)]):
+			return nil, invalid("send it as " + example(a.options.Header, a.options.Scheme))
+		}
 	}
-	token, given := "", false
-	if len(values) == 1 {
-		token, given = a.bearer(values[0])
-	}
-	switch {
-	case given && token == "":
-		return nil, invalid("it is empty")
-	case given:
-		return a.verify(ctx, token)
-	case len(values) == 1 && strings.Count(values[0], ".") == 2 && !strings.Contains(values[0], " "):
-		return nil, invalid("send it as " + example(a.options.Header, a.options.Scheme))
-	case a.options.Required:
+	if a.options.Required {
 		return nil, &TokenError{Message: MissingToken(a.options.Header, a.options.Scheme)}
 	}
 	return nil, nil
 }
 
-// bearer returns the token in the value of the header. ok is false if the value has
-// another scheme.
-func (a *Authenticator) bearer(value string) (token string, ok bool) {
-	if a.options.Scheme == "" {
-		value = strings.TrimSpace(value)
-		return value, value != ""
+// bare reports whether a header has a token without its scheme.
+func bare(values []string) bool {
+	return len(values) == 1 && strings.Count(values[0], ".") == 2 && !strings.Contains(values[0], " ")
+}
+
+// token returns the token at a place. given is false if there is none, or a header has another
+// scheme.
+func (p Place) token(h http.Header) (token string, given bool, err error) {
+	if p.Header == "" {
+		return p.cookie(h)
 	}
-	scheme, token, _ := strings.Cut(strings.TrimSpace(value), " ")
-	return strings.TrimSpace(token), strings.EqualFold(scheme, a.options.Scheme)
+	values := h[http.CanonicalHeaderKey(p.Header)]
+	if len(values) > 1 { // the router and a subgraph might each use a different one
+		return "", false, invalid("the request has the header " + p.Header + " more than once")
+	}
+	if len(values) == 0 {
+		return "", false, nil
+	}
+	value := strings.TrimSpace(values[0])
+	if p.Scheme == "" {
+		return value, value != "", nil
+	}
+	scheme, token, _ := strings.Cut(value, " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, p.Scheme), nil
+}
+
+// cookie returns the token in a cookie. An empty cookie is one that has been deleted.
+func (p Place) cookie(h http.Header) (token string, given bool, err error) {
+	cookies := (&http.Request{Header: h}).CookiesNamed(p.Cookie)
+	if len(cookies) > 1 {
+		return "", false, invalid("the request has the cookie " + p.Cookie + " more than once")
+	}
+	if len(cookies) == 0 || cookies[0].Value == "" {
+		return "", false, nil
+	}
+	return cookies[0].Value, true, nil
 }
 
 // A TokenError rejects a request because its token is invalid or missing.
@@ -290,12 +343,12 @@ func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*
 		jwt.WithAcceptableSkew(a.options.Leeway),
 		jwt.WithClock(jwt.ClockFunc(a.options.Now)),
 	}
-	if s.Issuer != "" {
-		options = append(options, jwt.WithIssuer(s.Issuer))
-	}
-	parsed, err := jwks.Verify(ctx, token, s.keys, a.algorithms, options...)
+	parsed, err := jwks.Verify(ctx, token, s.keys, s.algorithms, options...)
 	if err != nil {
 		return nil, err
+	}
+	if issuer, _ := parsed.Issuer(); len(s.Issuers) > 0 && !slices.Contains(s.Issuers, issuer) {
+		return nil, errIssuer
 	}
 	if audience, _ := parsed.Audience(); len(s.Audiences) > 0 && !slices.ContainsFunc(audience, func(name string) bool { return slices.Contains(s.Audiences, name) }) {
 		return nil, errAudience
@@ -303,7 +356,10 @@ func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*
 	return newCaller(token, parsed)
 }
 
-var errAudience = errors.New("it is for another audience (aud)")
+var (
+	errIssuer   = errors.New("its issuer is not trusted (iss)")
+	errAudience = errors.New("it is for another audience (aud)")
+)
 
 // reason describes for clients what is wrong with a token, without the wrapped errors
 // of the library.
@@ -315,12 +371,10 @@ func reason(err error) string {
 		return "it is not valid yet (nbf)"
 	case errors.Is(err, jwt.InvalidIssuedAtError()):
 		return "it was issued in the future (iat)"
-	case errors.Is(err, jwt.InvalidIssuerError()):
-		return "its issuer is not trusted (iss)"
 	case errors.Is(err, jwt.MissingRequiredClaimError()):
 		return "it has no expiry (exp)"
 	}
-	for _, known := range []error{jwks.ErrUnknownKey, jwks.ErrTooLong, jwks.ErrAlgorithm, jwks.ErrCritical, jwks.ErrSignature, jwks.ErrClaims, errAudience} {
+	for _, known := range []error{jwks.ErrUnknownKey, jwks.ErrTooLong, jwks.ErrAlgorithm, jwks.ErrCritical, jwks.ErrSignature, jwks.ErrClaims, errIssuer, errAudience} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

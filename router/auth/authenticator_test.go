@@ -135,7 +135,7 @@ func newFixture(t testing.TB, change func(*auth.Options)) *fixture {
 	f := &fixture{issuer: newIssuer(t), now: start}
 	keys(t, f.issuer)
 	o := auth.Options{
-		Sources: []auth.Source{{URL: f.URL, Issuer: "https://id.example", Audiences: []string{"shop", "other"}}},
+		Sources: []auth.Source{{URL: f.URL, Issuers: []string{"https://old.example", "https://id.example"}, Audiences: []string{"shop", "other"}}},
 		Leeway:  30 * time.Second,
 		Now: func() time.Time {
 			f.mu.Lock()

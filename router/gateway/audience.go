@@ -23,7 +23,7 @@ func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute
 	a.Private = len(sent.Patterns) > 0 || jwt.Required || protects != nil && protects(s.model, op)
 	vary := slices.Clone(a.Headers)
 	if a.Private && jwt.Header != "" {
-		vary = append(vary, http.CanonicalHeaderKey(jwt.Header))
+		vary = append(vary, jwt.Headers()...)
 	}
 	if c.OverrideLabels.Header != "" && len(s.model.Labels) > 0 {
 		vary = append(vary, http.CanonicalHeaderKey(c.OverrideLabels.Header))

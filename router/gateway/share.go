@@ -77,7 +77,7 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 }
 
 func (x *exchange) sharedHeaders() []string {
-	names := []string{"Authorization", "Cookie", x.config.Authentication.JWT.Header}
+	names := append([]string{"Authorization", "Cookie"}, x.config.Authentication.JWT.Headers()...)
 	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
 	names = append(names, x.sent.In(x.r.Header)...)
 	for i := range names {

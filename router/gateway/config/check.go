@@ -121,7 +121,18 @@ func (c *Config) contradictions(add addFunc) {
 	add(keys.Secret != "" && len(keys.Secret) < 16, "authentication.jwt.last_good_keys.secret",
 		"authentication.jwt.last_good_keys.secret is shorter than 16 characters")
 	for i, s := range c.Authentication.JWT.JWKS {
-		add(s.URL == "", fmt.Sprintf("authentication.jwt.jwks[%d]", i), fmt.Sprintf("authentication.jwt.jwks[%d] has no url", i))
+		at := fmt.Sprintf("authentication.jwt.jwks[%d]", i)
+		add(s.URL == "", at, at+" has no url")
+		for name, value := range s.Headers {
+			err := subgraph.CheckSet(name, value)
+			add(err != nil, at+".headers."+name, fmt.Sprintf("%s.headers.%s: this header cannot be set: %v", at, name, err))
+		}
+	}
+	for i, s := range c.Authentication.JWT.Sources {
+		at := fmt.Sprintf("authentication.jwt.sources[%d]", i)
+		add((s.Header == "") == (s.Cookie == ""), at, at+" must have either header or cookie")
+		add(s.Scheme != "" && s.Header == "", at, at+".scheme needs "+at+".header")
+		add(s.Cookie != "" && !httpguts.ValidHeaderFieldName(s.Cookie), at+".cookie", fmt.Sprintf("%s.cookie: %q is not the name of a cookie", at, s.Cookie))
 	}
 }
 

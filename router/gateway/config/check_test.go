@@ -167,7 +167,7 @@ func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 		optional := k.typ.Kind() == reflect.String && k.path[len(k.path)-1] != "[]" && (!k.value.IsValid() || k.value.String() == "")
 		if k.typ.Kind() == reflect.String && (allowed[k.String()] != "" || optional && !required[k.String()]) {
 			// In maps, an enum must be set or absent.
-			if _, err := config.Parse([]byte(k.document(`""`)), environment); err != nil && !strings.Contains(err.Error(), "must be one of") && !strings.Contains(err.Error(), "has no url") {
+			if _, err := config.Parse([]byte(k.document(`""`)), environment); err != nil && !strings.Contains(err.Error(), "must be one of") && !strings.Contains(err.Error(), "has no url") && !strings.Contains(err.Error(), "must have either") {
 				t.Errorf("%s: %v", k, err)
 			}
 			continue
@@ -242,21 +242,28 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"coprocessor: {policies: true}":                                                       `coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context`,
 		"coprocessor: {url: 'http://a', policies: true, supergraph: {request: {body: true}}}": `coprocessor.policies needs coprocessor.url and`,
 		"{coprocessor: {url: 'http://a', policies: true, supergraph: {request: {context: true}}}, authorization: {enabled: false}}": `coprocessor.policies needs authorization.enabled`,
-		"cors: *nowhere":                                           `cors refers to the anchor "nowhere"`,
-		"tls: {cert_file: a}":                                      `1:18: tls.cert_file needs tls.key_file`,
-		"tls: {client_ca_file: a}":                                 `1:23: tls.client_ca_file needs tls.cert_file`,
-		"tls: {min_version: '1.1'}":                                `1:20: tls.min_version is "1.1"; it must be one of 1.2, 1.3`,
-		"tls: {cert_file: a, key_file: /nowhere}":                  `1:6: tls.cert_file: open a: no such file`,
-		"admin: {tls: {cert_file: /dev/null, key_file: /nowhere}}": `1:14: admin.tls.cert_file: /dev/null is not a regular file`,
-		"traffic_shaping: {all: {tls: {ca_file: /nowhere}}}":       `1:30: traffic_shaping.all.tls.ca_file: open /nowhere: no such file`,
-		"traffic_shaping: {subgraphs: {a: {tls: {key_file: b}}}}":  `traffic_shaping.subgraphs.a.tls.key_file needs traffic_shaping.subgraphs.a.tls.cert_file`,
-		"override_subgraph_urls: {a: 'unix://run/a.sock'}":         `override_subgraph_urls.a is "unix://run/a.sock"; it must be a URL`,
-		"headers: {all: {return: {Content-Type: first}}}":          `headers.all.return.Content-Type: the client cannot get this header of a subgraph: the router sets it for its own response`,
-		"headers: {all: {return: {X-A: all}}}":                     `headers.all.return.X-A is "all"; it must be one of first, last, append`,
-		"headers: {all: {rename: {X-A: Connection}}}":              `headers.all.rename.X-A: the header "Connection" cannot be propagated`,
-		"headers: {all: {propagate_matching: ['a(']}}":             `headers.all.propagate_matching[0] is "a("; it must be a regular expression`,
-		"headers: {all: {defaults: {Te: a}}}":                      `headers.all.defaults.Te: this header cannot be set`,
-		"listen: 'unix:'":                                          `listen is "unix:"; it must be host:port`,
+		"cors: *nowhere":                                                                `cors refers to the anchor "nowhere"`,
+		"tls: {cert_file: a}":                                                           `1:18: tls.cert_file needs tls.key_file`,
+		"tls: {client_ca_file: a}":                                                      `1:23: tls.client_ca_file needs tls.cert_file`,
+		"tls: {min_version: '1.1'}":                                                     `1:20: tls.min_version is "1.1"; it must be one of 1.2, 1.3`,
+		"tls: {cert_file: a, key_file: /nowhere}":                                       `1:6: tls.cert_file: open a: no such file`,
+		"admin: {tls: {cert_file: /dev/null, key_file: /nowhere}}":                      `1:14: admin.tls.cert_file: /dev/null is not a regular file`,
+		"traffic_shaping: {all: {tls: {ca_file: /nowhere}}}":                            `1:30: traffic_shaping.all.tls.ca_file: open /nowhere: no such file`,
+		"traffic_shaping: {subgraphs: {a: {tls: {key_file: b}}}}":                       `traffic_shaping.subgraphs.a.tls.key_file needs traffic_shaping.subgraphs.a.tls.cert_file`,
+		"override_subgraph_urls: {a: 'unix://run/a.sock'}":                              `override_subgraph_urls.a is "unix://run/a.sock"; it must be a URL`,
+		"headers: {all: {return: {Content-Type: first}}}":                               `headers.all.return.Content-Type: the client cannot get this header of a subgraph: the router sets it for its own response`,
+		"headers: {all: {return: {X-A: all}}}":                                          `headers.all.return.X-A is "all"; it must be one of first, last, append`,
+		"headers: {all: {rename: {X-A: Connection}}}":                                   `headers.all.rename.X-A: the header "Connection" cannot be propagated`,
+		"headers: {all: {propagate_matching: ['a(']}}":                                  `headers.all.propagate_matching[0] is "a("; it must be a regular expression`,
+		"headers: {all: {defaults: {Te: a}}}":                                           `headers.all.defaults.Te: this header cannot be set`,
+		"authentication: {jwt: {sources: [{}]}}":                                        `authentication.jwt.sources[0] must have either header or cookie`,
+		"authentication: {jwt: {sources: [{header: A, cookie: b}]}}":                    `authentication.jwt.sources[0] must have either header or cookie`,
+		"authentication: {jwt: {sources: [{cookie: b, scheme: c}]}}":                    `authentication.jwt.sources[0].scheme needs authentication.jwt.sources[0].header`,
+		"authentication: {jwt: {sources: [{cookie: 'a b'}]}}":                           `authentication.jwt.sources[0].cookie: "a b" is not the name of a cookie`,
+		"authentication: {jwt: {jwks: [{url: 'https://a', algorithms: [HS256]}]}}":      `authentication.jwt.jwks[0].algorithms[0] is "HS256"; it must be one of RS256, `,
+		"authentication: {jwt: {jwks: [{url: 'https://a', headers: {Te: a}}]}}":         `authentication.jwt.jwks[0].headers.Te: this header cannot be set`,
+		"authentication: {jwt: {jwks: [{url: 'https://a', tls: {ca_file: /nowhere}}]}}": `authentication.jwt.jwks[0].tls.ca_file: open /nowhere`,
+		"listen: 'unix:'": `listen is "unix:"; it must be host:port`,
 	} {
 		file := filepath.Join(t.TempDir(), "router.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -160,7 +160,9 @@ func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
 			values[http.CanonicalHeaderKey(from)] = true
 		}
 		if len(r.SetFromClaims) > 0 {
-			values[http.CanonicalHeaderKey(c.Authentication.JWT.Header)] = true
+			for _, name := range c.Authentication.JWT.Headers() {
+				values[name] = true
+			}
 		}
 	}
 	maps.Copy(sent, values)

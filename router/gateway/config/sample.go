@@ -26,6 +26,7 @@ var entries = map[string]string{
 	"subgraphs":              "products",
 	"services":               "order",
 	"set":                    "X-API-Key",
+	"headers":                "X-API-Key",
 	"rename":                 "X-Tenant",
 	"defaults":               "X-Tenant",
 	"return":                 "Set-Cookie",
@@ -46,6 +47,10 @@ var together = map[string]string{
 	"rate_limit.redis.tls.cert_file":               redisExample("rate_limit", certificate),
 	"rate_limit.redis.tls.key_file":                redisExample("rate_limit", certificate),
 	"tls":                                          serverExample,
+	"authentication.jwt.sources":                   sourcesExample,
+	"authentication.jwt.sources.cookie":            sourcesExample,
+	"authentication.jwt.sources.header":            sourcesExample,
+	"authentication.jwt.sources.scheme":            sourcesExample,
 	"tls.cert_file":                                serverExample,
 	"tls.key_file":                                 serverExample,
 	"tls.client_ca_file":                           serverExample + clientsCA,
@@ -66,9 +71,10 @@ var together = map[string]string{
 const certificate = "tls: {cert_file: client.crt, key_file: client.key}"
 
 const (
-	serverExample = "tls:\n  cert_file: server.crt\n  key_file: server.key\n"
-	adminExample  = "admin:\n  tls:\n    cert_file: server.crt\n    key_file: server.key\n"
-	clientsCA     = "  client_ca_file: clients-ca.crt\n"
+	sourcesExample = "authentication:\n  jwt:\n    sources:\n      - cookie: access_token\n      - header: X-Access-Token\n        scheme: JWT\n"
+	serverExample  = "tls:\n  cert_file: server.crt\n  key_file: server.key\n"
+	adminExample   = "admin:\n  tls:\n    cert_file: server.crt\n    key_file: server.key\n"
+	clientsCA      = "  client_ca_file: clients-ca.crt\n"
 )
 
 func subgraphExample(of string) string {

@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+)
 
 // Authentication configures how the router authenticates callers.
 type Authentication struct {
@@ -12,6 +17,7 @@ type JWT struct {
 	JWKS       []JWKS        `yaml:"jwks" desc:"JSON Web Key Sets. A token is valid if a key in one of them verifies its signature."`
 	Header     string        `yaml:"header" desc:"Request header that carries the token." format:"header" empty:"no"`
 	Scheme     string        `yaml:"scheme" desc:"Authentication scheme that precedes the token in the header."`
+	Sources    []TokenSource `yaml:"sources" desc:"Further places of the token, in order, for requests without one in header."`
 	Algorithms []string      `yaml:"algorithms" desc:"Accepted signature algorithms (RFC 7518, RFC 8037)." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
 	Leeway     time.Duration `yaml:"leeway" desc:"Allowed clock skew when the router checks exp and nbf."`
 	Required   bool          `yaml:"required" desc:"Reject requests without a token. If false, requests without a token, or with another scheme such as Basic, are anonymous. Invalid tokens are always rejected."`
@@ -25,12 +31,33 @@ type LastGoodKeys struct {
 	Secret    string `yaml:"secret" desc:"HMAC key that protects the copies in the Redis of response_cache, at least 16 characters. All routers need the same key. If empty, and directory is too, there are no copies." secret:"yes"`
 }
 
+// TokenSource is a place where requests carry tokens: a header or a cookie.
+type TokenSource struct {
+	Header string `yaml:"header" desc:"Request header that carries the token." format:"header" example:"X-Access-Token"`
+	Scheme string `yaml:"scheme" desc:"Authentication scheme that precedes the token in the header. If empty, the value of the header is the token."`
+	Cookie string `yaml:"cookie" desc:"Cookie that carries the token, instead of a header. Browsers send cookies with requests that other sites cause: keep csrf.enabled." example:"access_token"`
+}
+
+// Headers returns the headers that may carry a token, in canonical form: Cookie for cookies.
+func (j JWT) Headers() []string {
+	names := []string{http.CanonicalHeaderKey(j.Header)}
+	for _, s := range j.Sources {
+		names = append(names, http.CanonicalHeaderKey(cmp.Or(s.Header, "Cookie")))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // JWKS configures one JSON Web Key Set (RFC 7517).
 type JWKS struct {
-	URL       string        `yaml:"url" desc:"URL of the key set." format:"jwks"`
-	Refresh   time.Duration `yaml:"refresh" desc:"How often the router fetches the key set again."`
-	Issuer    string        `yaml:"issuer" desc:"Required value of the iss claim." example:"https://issuer.example/"`
-	Audiences []string      `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them." example:"shop"`
+	URL        string            `yaml:"url" desc:"URL of the key set." format:"jwks"`
+	Refresh    time.Duration     `yaml:"refresh" desc:"How often the router fetches the key set again."`
+	Headers    map[string]string `yaml:"headers" desc:"Headers of the requests for the key set, such as credentials. A redirect to another host is then an error." secret:"yes"`
+	TLS        ClientTLS         `yaml:"tls" desc:"TLS for an https URL."`
+	Issuer     string            `yaml:"issuer" desc:"Required value of the iss claim." example:"https://issuer.example/"`
+	Issuers    []string          `yaml:"issuers" desc:"Further accepted values of the iss claim." example:"https://old-issuer.example/"`
+	Algorithms []string          `yaml:"algorithms" desc:"Accepted signature algorithms of tokens by keys of this set. By default, those of authentication.jwt.algorithms." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
+	Audiences  []string          `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them." example:"shop"`
 }
 
 // Authorization configures the enforcement of @authenticated, @requiresScopes

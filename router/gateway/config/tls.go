@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"fmt"
 
 	"souk/router/internal/tlsfile"
 )
@@ -68,7 +69,7 @@ func (c *Config) CheckFiles(source *Source) error {
 			k.file(key, err)
 		}
 	}
-	for key, t := range c.subgraphTLS() {
+	for key, t := range c.clientTLS() {
 		_, err := t.Source(tlsfile.Options{})
 		k.file(key, err)
 	}
@@ -78,11 +79,14 @@ func (c *Config) CheckFiles(source *Source) error {
 	return nil
 }
 
-// subgraphTLS returns the TLS blocks of subgraphs by their keys.
-func (c *Config) subgraphTLS() map[string]ClientTLS {
+// clientTLS returns the TLS blocks of connections to subgraphs and issuers by their keys.
+func (c *Config) clientTLS() map[string]ClientTLS {
 	blocks := map[string]ClientTLS{"traffic_shaping.all.tls": c.TrafficShaping.All.TLS}
 	for name, s := range c.TrafficShaping.Subgraphs {
 		blocks["traffic_shaping.subgraphs."+name+".tls"] = s.TLS
+	}
+	for i, s := range c.Authentication.JWT.JWKS {
+		blocks[fmt.Sprintf("authentication.jwt.jwks[%d].tls", i)] = s.TLS
 	}
 	return blocks
 }
