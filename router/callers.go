@@ -217,7 +217,7 @@ func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
 	if err != nil {
 		return out, fmt.Errorf("TLS for the key set of %s: %w", name, err)
 	}
-	if secure != nil {
+	if s.TLS != (config.ClientTLS{}) {
 		// Key sets are fetched rarely: each fetch opens a connection.
 		out.Client = &http.Client{Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: secure.Config(),
