@@ -58,6 +58,9 @@ func newSource(files []string, make func() (*tls.Config, error), o Options) (*So
 	if o.Expires == nil {
 		o.Expires = func(time.Time) {}
 	}
+	if o.Watch == nil {
+		o.Watch = func(c *tls.Config) *tls.Config { return c }
+	}
 	if o.now == nil {
 		o.now = time.Now
 	}
