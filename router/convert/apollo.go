@@ -97,8 +97,9 @@ func apollo() *source {
 		"rhai":                                   nonePresent("scripts are not run: " + useHook),
 		"plugins":                                noneNamed("plugins of Apollo Router do not run here: " + useHook),
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
-		"tls.supergraph":                         none(noTLS),
-		"tls.subgraph":                           none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+		"tls.supergraph":                         apolloServerTLS,
+		"tls.subgraph.all":                       apolloClientTLS("all"),
+		"tls.subgraph.subgraphs.*":               apolloClientTLS("subgraphs.*"),
 		"tls.connector":                          minor(none(noConnectors)),
 		"connectors":                             none(noConnectors),
 		"preview_connectors":                     none(noConnectors),
@@ -193,7 +194,7 @@ func apolloAuthentication() table {
 		"router.jwt.header_value_prefix":   to("authentication.jwt.scheme"),
 		"router.jwt.ignore_other_prefixes": minor(unless("true", "a request with another scheme is anonymous")),
 		"router.jwt.on_error":              minor(unless("Error", "an invalid token is always refused")),
-		"router.jwt.sources":               minor(none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")),
+		"router.jwt.sources":               tokenSources("type", "value_prefix"),
 		"router.jwt.jwks":                  apolloKeys,
 	}
 }

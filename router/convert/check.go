@@ -44,7 +44,7 @@ func (c *conversion) mend(text string) (removed bool, err error) {
 		lines := strings.Split(text, "\n")
 		again := false
 		for _, p := range problems {
-			if p.Line > 0 && p.Line <= len(lines) && strings.Contains(lines[p.Line-1], "${env.") {
+			if p.Line > 0 && p.Line <= len(lines) && (strings.Contains(lines[p.Line-1], "${env.") || strings.Contains(lines[p.Line-1], "${file.")) {
 				lines[p.Line-1], unresolved, again = "#", true, true
 				continue
 			}

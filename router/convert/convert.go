@@ -229,16 +229,16 @@ func (c *conversion) expandable(n *node, values ...string) bool {
 	var others []string
 	for _, v := range values {
 		for _, match := range anyReference.FindAllStringSubmatch(v, -1) {
-			if !strings.HasPrefix(match[1], "env.") && !slices.Contains(others, match[0]) {
+			if !strings.HasPrefix(match[1], "env.") && !strings.HasPrefix(match[1], "file.") && !slices.Contains(others, match[0]) {
 				others = append(others, match[0])
 			}
 		}
 	}
 	if len(others) == 1 {
-		c.note(n, None, "", "%s is not expanded: put the value into a variable, and write ${env.NAME}", others[0])
+		c.note(n, None, "", "%s is not expanded: put the value into a variable or a file, and write ${env.NAME} or ${file.PATH}", others[0])
 	}
 	if len(others) > 1 {
-		c.note(n, None, "", "%s are not expanded: put the values into variables, and write ${env.NAME}", strings.Join(others, " and "))
+		c.note(n, None, "", "%s are not expanded: put the values into variables or files, and write ${env.NAME} or ${file.PATH}", strings.Join(others, " and "))
 	}
 	return len(others) == 0
 }

@@ -184,11 +184,11 @@ func TestWhatIsNoConfigurationIsAnError(t *testing.T) {
 
 // A reference that this router does not expand is reported, and not kept as a text.
 func TestOtherReferencesAreReported(t *testing.T) {
-	r, err := Convert([]byte("override_subgraph_url: {a: '${file.url}', b: '${env.B:-http://b}'}\nsandbox: {enabled: true}"), "apollo")
+	r, err := Convert([]byte("override_subgraph_url: {a: '${vault.url}', b: '${env.B:-http://b}'}\nsandbox: {enabled: true}"), "apollo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(r.Config, "override_subgraph_url.a (line 1) has no equivalent: ${file.url} is not expanded") || !strings.Contains(r.Config, `b: "${env.B:-http://b}"`) {
+	if !strings.Contains(r.Config, "override_subgraph_url.a (line 1) has no equivalent: ${vault.url} is not expanded") || !strings.Contains(r.Config, `b: "${env.B:-http://b}"`) {
 		t.Errorf("got\n%s", r.Config)
 	}
 }
@@ -238,9 +238,9 @@ func FuzzConvert(f *testing.F) {
 // Every reference that is not expanded is named, also if a value has several.
 func TestReferencesThatAreNotExpandedAreNamed(t *testing.T) {
 	for value, want := range map[string]string{
-		"${file.a}":                     "${file.a} is not expanded: put the value into a variable, and write ${env.NAME}",
-		"${file.a}:${env.B}${file.b}":   "${file.a} and ${file.b} are not expanded: put the values into variables, and write ${env.NAME}",
-		"${file.a}${file.a}${env.A:-x}": "${file.a} is not expanded: put the value into a variable, and write ${env.NAME}",
+		"${vault.a}":                      "${vault.a} is not expanded: put the value into a variable or a file, and write ${env.NAME} or ${file.PATH}",
+		"${vault.a}:${env.B}${vault.b}":   "${vault.a} and ${vault.b} are not expanded: put the values into variables or files, and write ${env.NAME} or ${file.PATH}",
+		"${vault.a}${vault.a}${env.A:-x}": "${vault.a} is not expanded: put the value into a variable or a file, and write ${env.NAME} or ${file.PATH}",
 	} {
 		r, err := Convert([]byte("supergraph: {listen: '"+value+"'}\n"), "apollo")
 		if err != nil {
@@ -248,6 +248,40 @@ func TestReferencesThatAreNotExpandedAreNamed(t *testing.T) {
 		}
 		if lost := r.Lost(); len(lost) != 1 || lost[0].Note != want {
 			t.Errorf("%s: got %v", value, lost)
+		}
+	}
+}
+
+// The rules for headers, tokens and TLS of the three routers have an equivalent.
+func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, input string
+		want        []string
+	}{
+		"Apollo headers": {"apollo", "headers: {all: {request: [{propagate: {matching: '.*'}}, {propagate: {named: x-a, rename: x-b, default: c}}, {propagate: {matching: '^x-(one|two)$'}}, {propagate: {matching: shop}}, {remove: {matching: '(?i)^x-internal-.*'}}, {remove: {matching: '^x-one$'}}]}}", []string{
+			`propagate_matching: [".*", ".*(?:^x-(one|two)$).*", ".*shop.*"]`, "rename:\n      x-a: \"x-b\"", "defaults:\n      x-b: \"c\"", `remove_matching: ["x-internal-.*"]`, `remove: ["x-one"]`, "propagate: []",
+		}},
+		"Apollo TLS": {"apollo", "tls: {supergraph: {certificate: '${file./tls/a.crt}', key: '${file./tls/a.key}'}, subgraph: {all: {certificate_authorities: '${file./tls/ca.crt}'}, subgraphs: {products: {client_authentication: {certificate_chain: '${file./tls/c.crt}', key: '${file./tls/c.key}'}}}}}", []string{
+			`cert_file: "/tls/a.crt"`, `key_file: "/tls/a.key"`, `ca_file: "/tls/ca.crt"`, `cert_file: "/tls/c.crt"`, `key_file: "/tls/c.key"`,
+		}},
+		"Apollo tokens": {"apollo", "authentication: {router: {jwt: {jwks: [{url: 'https://a.example', issuers: [b, c], algorithms: [ES256], headers: [{name: X-Key, value: '${env.KEY:-k}'}]}], sources: [{type: header, name: X-T, value_prefix: JWT}, {type: cookie, name: session}]}}}", []string{
+			`issuer: "b"`, `issuers: ["c"]`, `algorithms: ["ES256"]`, `X-Key: "${env.KEY:-k}"`, `header: "X-T"`, `scheme: "JWT"`, `cookie: "session"`,
+		}},
+		"Cosmo": {"cosmo", "version: '1'\nheaders: {all: {request: [{op: propagate, matching: '^X-Test-.*'}, {op: propagate, named: A, rename: B}], response: [{op: propagate, named: Set-Cookie, algorithm: append}]}}\ntls: {server: {enabled: true, cert_file: a, key_file: b, client_auth: {required: false, cert_file: c}}, client: {all: {ca_file: d}}}\nauthentication: {jwt: {jwks: [{url: 'https://a.example', algorithms: [RS256]}], header_sources: [{type: header, name: X-T, value_prefixes: [Bearer, JWT]}]}}", []string{
+			`propagate_matching: ["X-Test-.*"]`, `A: "B"`, `Set-Cookie: "append"`, `cert_file: "a"`, `client_ca_file: "c"`, `client_certificates: "optional"`, `ca_file: "d"`, `algorithms: ["RS256"]`, `scheme: "JWT"`,
+		}},
+		"Hive": {"hive", "headers: {all: {response: [{propagate: {named: x-trace, algorithm: last}}]}}\njwt: {jwks_providers: [{source: remote, url: 'https://a.example'}], issuers: [a, b], lookup_locations: [{source: header, name: X-T}, {source: cookies, name: token}]}", []string{
+			`x-trace: "last"`, `issuer: "a"`, `issuers: ["b"]`, `header: "X-T"`, `cookie: "token"`,
+		}},
+	} {
+		r, _ := convertedFrom(t, c.from, c.input)
+		if lost := r.Lost(); len(lost) > 0 {
+			t.Errorf("%s: lost %v", name, lost)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(r.Config, want) {
+				t.Errorf("%s: there is no %s in\n%s", name, want, r.Config)
+			}
 		}
 	}
 }

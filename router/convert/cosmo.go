@@ -100,8 +100,9 @@ func cosmo() *source {
 		"subgraph_error_propagation.*":                               none(cosmoErrors),
 		"apollo_compatibility_flags":                                 none("errors have the codes of docs/federation.md"),
 		"apollo_router_compatibility_flags":                          none("errors have the codes of docs/federation.md"),
-		"tls.server":                                                 none(noTLS),
-		"tls.client":                                                 none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+		"tls.server":                                                 cosmoServerTLS,
+		"tls.client.all":                                             cosmoClientTLS("all"),
+		"tls.client.subgraphs.*":                                     cosmoClientTLS("subgraphs.*"),
 	}
 	for _, key := range []string{"source", "workers", "items_per_second", "timeout", "in_memory_fallback"} {
 		t["cache_warmup."+key] = none("caches.warm_up has the number of documents; they are those of the last supergraph")

@@ -3,36 +3,20 @@ package convert
 // cosmoHeaders are the rules for the headers of subgraphs, lists of operations such as
 // {op: propagate, named: Authorization}.
 func cosmoHeaders() table {
-	const responses = "response headers of subgraphs do not reach clients; a coprocessor or a hook can add headers (docs/extending.md)"
 	return table{
-		"all.request":          cosmoHeaderList("headers.all"),
-		"all.response":         none(responses),
-		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*"),
-		"subgraphs.*.response": none(responses),
+		"all.request":          cosmoHeaderList("headers.all", (*conversion).headerRule),
+		"all.response":         cosmoHeaderList("headers.all", (*conversion).responseHeader),
+		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*", (*conversion).headerRule),
+		"subgraphs.*.response": cosmoHeaderList("headers.subgraphs.*", (*conversion).responseHeader),
 		"cookie_whitelist":     none("cookies are forwarded if headers.all.propagate has Cookie, all or none: " + useHook),
-		"router":               none(responses),
+		"router":               none("responses of the router have no headers by configuration: " + useHook),
 	}
 }
 
-func cosmoHeaderList(below string) rule {
+func cosmoHeaderList(below string, convert func(c *conversion, op *node, kind string, below []string)) rule {
 	return func(c *conversion, n *node, names []string) {
 		for _, op := range n.children {
-			at := func(key string) []string { return append(fill(below, names), key) }
-			switch kind := op.value("op"); {
-			case kind == "propagate" && op.value("named") != "":
-				c.add(op, c.quoted([]string{op.value("named")}), at("propagate")...)
-				c.others(op, useHook, "op", "named")
-			case kind == "propagate" && op.get("matching") != nil:
-				c.headerPattern(op, at("propagate"))
-				c.others(op, useHook, "op", "matching")
-			case kind == "set" && op.value("name") != "" && op.get("value").isScalar():
-				c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
-				c.others(op, useHook, "op", "name", "value")
-			case kind == "set":
-				c.note(op, None, "", "only fixed values can be set with headers.*.set; %s", useHook)
-			default:
-				c.note(op, Unknown, "", "headers.all.propagate, remove and set are the rules of this router")
-			}
+			convert(c, op, op.value("op"), fill(below, names))
 		}
 	}
 }
@@ -42,7 +26,7 @@ func cosmoAuthentication() table {
 		"jwt.jwks":                cosmoKeys,
 		"jwt.header_name":         to("authentication.jwt.header"),
 		"jwt.header_value_prefix": to("authentication.jwt.scheme"),
-		"jwt.header_sources":      minor(none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")),
+		"jwt.header_sources":      cosmoSources,
 		"jwt.scope_claim":         minor(none("scopes are in the claims scope and scp")),
 		"providers":               cosmoProviders,
 		"ignore_introspection":    minor(unless("false", "introspection needs a token if authentication.jwt.required is set")),
@@ -61,7 +45,7 @@ func cosmoKeys(c *conversion, n *node, _ []string) {
 		}
 		c.keyValue(made, item.get("refresh_interval"), "refresh", duration)
 		c.keyList(made, item.get("audiences"), "audiences")
-		c.algorithms(item.get("algorithms"))
+		c.keyAlgorithms(made, item.get("algorithms"))
 		c.others(item, "a key that is not known makes the router fetch the set again, at most once in a while", "url", "refresh_interval", "audiences", "algorithms")
 	}
 }

@@ -1,70 +1,145 @@
 package convert
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
-// patternAdvice is about headers that a pattern selects.
-const patternAdvice = "a pattern would also select headers that nobody thought of: name the headers in headers.*.%s"
-
-// headerRules are the rules of Apollo and Hive for the headers of subgraphs.
+// headerRules are the rules of Apollo and Hive for headers.
 func headerRules() table {
 	return table{
 		"all.request":          headerList("headers.all"),
-		"all.response":         none("response headers of subgraphs do not reach clients; a coprocessor or a hook can add headers (docs/extending.md)"),
+		"all.response":         responseHeaders("headers.all"),
 		"subgraphs.*.request":  headerList("headers.subgraphs.*"),
-		"subgraphs.*.response": none("response headers of subgraphs do not reach clients; a coprocessor or a hook can add headers (docs/extending.md)"),
+		"subgraphs.*.response": responseHeaders("headers.subgraphs.*"),
 		"connector":            none("connectors are not supported"),
 	}
 }
+
+const useHeaderHook = "use a hook or a coprocessor (docs/extending.md)"
 
 // headerList converts a list of rules such as {propagate: {named: Authorization}}.
 func headerList(below string) rule {
 	return func(c *conversion, n *node, names []string) {
 		for _, item := range n.children {
 			for _, op := range item.children {
-				c.headerRule(op, fill(below, names))
+				c.headerRule(op, op.key, fill(below, names))
 			}
 		}
 	}
 }
 
-func (c *conversion) headerRule(op *node, below []string) {
+// headerRule converts a rule of a kind: propagate, remove or insert.
+func (c *conversion) headerRule(op *node, kind string, below []string) {
 	at := func(key string) []string { return append(append([]string{}, below...), key) }
-	const moved = "use a hook or a coprocessor (docs/extending.md)"
-	name := op.get("named")
+	name, pattern := op.get("named"), op.get("matching")
 	switch {
-	case op.key == "propagate" && name != nil && op.get("matching") == nil:
-		c.add(op, c.quoted(name.texts()), at("propagate")...)
-		c.others(op, moved, "named")
-	case op.key == "remove" && name != nil && op.get("matching") == nil:
+	case kind == "propagate" && name != nil && pattern == nil:
+		c.propagate(op, name.texts(), at)
+	case kind == "remove" && name != nil && pattern == nil:
 		c.add(op, c.quoted(name.texts()), at("remove")...)
-		c.others(op, moved, "named")
-	case (op.key == "propagate" || op.key == "remove") && op.get("matching") != nil:
-		c.headerPattern(op, at(op.key))
-	case op.key == "insert" && op.value("name") != "" && op.get("value").isScalar():
+		c.others(op, useHeaderHook, "op", "named")
+	case (kind == "propagate" || kind == "remove") && pattern != nil && name == nil:
+		c.headerPattern(op, kind, at)
+	case (kind == "insert" || kind == "set") && op.value("name") != "" && op.get("value").isScalar():
 		c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
-		c.others(op, moved, "name", "value")
-	case op.key == "insert":
-		c.note(op, None, "", "only fixed values can be set with headers.*.set; %s", moved)
+		c.others(op, useHeaderHook, "op", "name", "value")
+	case kind == "insert" || kind == "set":
+		c.note(op, None, "", "headers.*.set has fixed values, and headers.*.set_from_claims claims; otherwise %s", useHeaderHook)
 	default:
-		c.note(op, Unknown, "", "headers.all.propagate, remove and set are the rules of this router")
+		c.note(op, Unknown, "", "headers.all has the rules of this router")
 	}
+}
+
+// propagate converts a rule for single headers, which may rename one or have a default.
+func (c *conversion) propagate(op *node, names []string, at func(string) []string) {
+	to := names
+	if rename := op.value("rename"); rename != "" && len(names) == 1 {
+		to = []string{rename}
+		c.set(op.get("rename"), c.quote(rename), append(at("rename"), names[0])...)
+		c.note(op, Converted, strings.Join(at("rename"), "."), "")
+	} else {
+		c.add(op, c.quoted(names), at("propagate")...)
+	}
+	if op.get("default").isScalar() && len(to) == 1 {
+		c.set(op.get("default"), c.quote(op.value("default")), append(at("defaults"), to[0])...)
+	}
+	c.others(op, useHeaderHook, "op", "named", "rename", "default")
 }
 
 var plainPattern = regexp.MustCompile(`^(?:\(\?i\))?\^?([A-Za-z0-9-]+)\$?$`)
 
-// headerPattern converts a pattern that only one name matches.
-func (c *conversion) headerPattern(op *node, path []string) {
-	var headers []string
+// headerPattern converts a pattern. One that only one name matches becomes the name. A pattern of
+// the others matches a part of a name; one of this router, a whole name.
+func (c *conversion) headerPattern(op *node, kind string, at func(string) []string) {
+	var headers, patterns []string
 	for _, pattern := range op.get("matching").texts() {
-		match := plainPattern.FindStringSubmatch(pattern)
-		if match == nil {
-			c.note(op, None, "", patternAdvice, path[len(path)-1])
-			c.notes[len(c.notes)-1].Protection = path[len(path)-1] == "remove"
-			return
+		switch match := plainPattern.FindStringSubmatch(pattern); {
+		case match != nil && strings.Contains(pattern, "^") && strings.HasSuffix(pattern, "$"):
+			headers = append(headers, match[1])
+		default:
+			whole := wholePattern(pattern)
+			if _, err := regexp.Compile(whole); err != nil {
+				c.note(op, None, "", "%q is no regular expression of RE2: name the headers in headers.*.%s", pattern, kind)
+				c.notes[len(c.notes)-1].Protection = kind == "remove"
+				return
+			}
+			patterns = append(patterns, whole)
 		}
-		headers = append(headers, match[1])
 	}
-	c.add(op, c.quoted(headers), path...)
+	if len(headers) > 0 {
+		c.add(op, c.quoted(headers), at(kind)...)
+	}
+	if len(patterns) > 0 {
+		c.add(op, c.quoted(patterns), at(kind+"_matching")...)
+	}
+	c.others(op, useHeaderHook, "op", "matching")
+}
+
+// wholePattern returns the pattern of whole names that has the matches of a pattern of parts.
+func wholePattern(pattern string) string {
+	pattern = strings.TrimPrefix(pattern, "(?i)") // as all patterns here
+	if strings.Contains(pattern, "|") {
+		return ".*(?:" + pattern + ").*"
+	}
+	whole, begins := strings.CutPrefix(pattern, "^")
+	if !begins && !strings.HasPrefix(whole, ".*") {
+		whole = ".*" + whole
+	}
+	whole, ends := strings.CutSuffix(whole, "$")
+	if !ends && !strings.HasSuffix(whole, ".*") {
+		whole += ".*"
+	}
+	return whole
+}
+
+// responseHeaders converts the rules for the headers of subgraphs' responses.
+func responseHeaders(below string) rule {
+	return func(c *conversion, n *node, names []string) {
+		for _, item := range n.children {
+			for _, op := range item.children {
+				c.responseHeader(op, op.key, fill(below, names))
+			}
+		}
+	}
+}
+
+// merging maps how others merge the values of several responses.
+var merging = map[string]string{"": "first", "first": "first", "first_write": "first", "last": "last", "last_write": "last", "append": "append"}
+
+func (c *conversion) responseHeader(op *node, kind string, below []string) {
+	merge := merging[op.value("algorithm")]
+	if kind != "propagate" || op.get("named") == nil || merge == "" {
+		c.note(op, None, "", "only single headers of subgraphs reach clients (headers.*.return: first, last or append); Cache-Control is computed. Otherwise %s", useHeaderHook)
+		return
+	}
+	for _, name := range op.get("named").texts() {
+		c.set(op, c.quote(merge), append(append([]string{}, below...), "return", name)...)
+	}
+	if op.get("default").isScalar() {
+		c.note(op.get("default"), None, "", "a client gets only headers that a subgraph has sent")
+	}
+	c.others(op, useHeaderHook, "op", "named", "algorithm", "default")
 }
 
 func (c *conversion) quoted(texts []string) []string {

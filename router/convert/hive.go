@@ -105,7 +105,7 @@ func hive() *source {
 			"circuit_breaker.volume_threshold": to(target + ".circuit_breaker.min_requests"),
 			"circuit_breaker.reset_timeout":    via(target+".circuit_breaker.rest", duration),
 			"allow_only_http2":                 to(target + ".http2"),
-			"tls":                              none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+			"tls":                              none("name the files in traffic_shaping.*.tls"),
 		})
 	}
 	t.with("headers", headerRules())
@@ -279,13 +279,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 		}
 		c.keyValue(made, item.get("polling_interval"), "refresh", duration)
 		c.keyList(made, jwt.get("audiences"), "audiences")
-		if issuers := jwt.get("issuers"); len(issuers.texts()) == 1 {
-			made.at("issuer").text = c.quote(issuers.texts()[0])
-			made.at("issuer").from = []string{c.paths[issuers]}
-			c.note(issuers, Converted, "authentication.jwt.jwks.issuer", "")
-		} else if len(issuers.texts()) > 1 {
-			c.note(issuers, None, "", "a key set has one issuer: name it in authentication.jwt.jwks.issuer of each")
-		}
+		c.issuers(made, jwt.get("issuers"))
 		if prefetch := item.get("prefetch"); prefetch != nil {
 			c.spare(prefetch, "key sets are fetched when the router starts")
 		}
@@ -299,7 +293,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 func (c *conversion) hiveLocations(n *node) {
 	for i, item := range n.children {
 		if i > 0 || item.value("source") != "header" {
-			c.spare(item, "the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")
+			c.tokenSource(item, "source", "prefix")
 			continue
 		}
 		c.copy(item.get("name"), asText, "authentication", "jwt", "header")

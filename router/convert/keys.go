@@ -10,16 +10,12 @@ func apolloKeys(c *conversion, n *node, _ []string) {
 			continue
 		}
 		c.keyValue(made, item.get("issuer"), "issuer", plain)
-		if list := item.get("issuers"); list != nil && len(list.texts()) == 1 {
-			made.at("issuer").text = c.quote(list.texts()[0])
-			c.note(list, Converted, "authentication.jwt.jwks.issuer", "")
-		} else if list != nil && !list.isNull {
-			c.note(list, None, "", "a key set has one issuer: repeat the key set for each")
-		}
+		c.issuers(made, item.get("issuers"))
 		c.keyValue(made, item.get("poll_interval"), "refresh", duration)
 		c.keyList(made, item.get("audiences"), "audiences")
-		c.algorithms(item.get("algorithms"))
-		c.others(item, "key sets are fetched without further settings", "url", "issuer", "issuers", "poll_interval", "audiences", "algorithms")
+		c.keyAlgorithms(made, item.get("algorithms"))
+		c.keyHeaders(made, item.get("headers"))
+		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "url", "issuer", "issuers", "poll_interval", "audiences", "algorithms", "headers")
 	}
 }
 
@@ -70,18 +66,22 @@ func (c *conversion) keyList(made *branch, n *node, key string) {
 // algorithms collects the signature algorithms, which apply to all key sets here. Those with
 // shared secrets (HS256) are not supported.
 func (c *conversion) algorithms(n *node) {
-	if n == nil || len(n.texts()) == 0 {
-		return
+	if list := c.asymmetric(n); len(list) > 0 {
+		c.add(n, c.quoted(list), "authentication", "jwt", "algorithms")
 	}
-	var asymmetric []string
+}
+
+// asymmetric returns the algorithms of a list that do not use a shared secret.
+func (c *conversion) asymmetric(n *node) (list []string) {
+	if n == nil {
+		return nil
+	}
 	for _, name := range n.texts() {
 		if strings.HasPrefix(name, "HS") {
 			c.spare(n, "%s is not supported: a key that verifies such a token can make one, too", name)
 			continue
 		}
-		asymmetric = append(asymmetric, name)
+		list = append(list, name)
 	}
-	if len(asymmetric) > 0 {
-		c.add(n, c.quoted(asymmetric), "authentication", "jwt", "algorithms")
-	}
+	return list
 }

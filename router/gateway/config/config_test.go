@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"bytes"
 	"encoding/json"
 	"flag"
@@ -176,5 +177,33 @@ func TestEnvironmentVariablesReplaceKeys(t *testing.T) {
 	err := c.ApplyEnvironment(func(name string) (string, bool) { return "many", name == "PORT" }, nil)
 	if err == nil {
 		t.Error("a port that is not a number is accepted")
+	}
+}
+
+// ${file.PATH} is the content of a file, such as a mounted secret, also in a number and within a
+// text.
+func TestValuesFromFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"token": "a-token-of-20-bytes\n", "depth": "7\r\n", "large": strings.Repeat("x", 65<<10),
+		"router.yaml": "admin: {console: {token: '${file.token}'}}\nlimits: {max_depth: '${file.depth}'}\nheaders: {all: {set: {X-A: 'Bearer ${file." + dir + "/token}'}}}\n",
+		"bad.yaml":    "log: {level: '${file.none}'}\nheaders: {all: {set: {X-A: '${file.large}'}}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(filepath.Join(dir, "router.yaml"), none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Admin.Console.Token != "a-token-of-20-bytes" || c.Limits.MaxDepth != 7 || c.Headers.All.Set["X-A"] != "Bearer a-token-of-20-bytes" {
+		t.Errorf("got %+v", c)
+	}
+	_, err = config.Load(filepath.Join(dir, "bad.yaml"), none)
+	for _, want := range []string{"1:15: log.level uses the file none: open ", "2:27: headers.all.set.X-A uses the file large: ", "is larger than 64 KiB"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %s", err, want)
+		}
 	}
 }

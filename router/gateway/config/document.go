@@ -9,7 +9,7 @@ import (
 
 const documentHeader = "# yaml-language-server: $schema=../router/gateway/config/router.schema.json\n" +
 	"# Every key of the router's configuration with its default. Any value may be\n" +
-	"# ${env.NAME} or ${env.NAME:-default}.\n"
+	"# ${env.NAME}, ${env.NAME:-default}, or ${file.PATH} for the content of a file.\n"
 
 // Document returns a configuration file that lists every key with its default and
 // its description. Loading it gives the same configuration as an empty file.

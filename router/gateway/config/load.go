@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"souk/internal/filekind"
 	"souk/router/internal/yamlfile"
@@ -20,8 +23,9 @@ type (
 )
 
 // Load reads a configuration file. Missing keys have their defaults. It calls
-// lookup to expand ${env.NAME} and ${env.NAME:-default} in values. If the file is
-// invalid, the error is an [Errors] with all problems.
+// lookup to expand ${env.NAME} and ${env.NAME:-default} in values; ${file.PATH} is the
+// content of a file, without a line break at its end. A PATH that is not absolute is relative
+// to the configuration file. If the file is invalid, the error is an [Errors] with all problems.
 func Load(path string, lookup func(string) (string, bool)) (Config, error) {
 	c, _, err := Read(path, lookup)
 	return c, err
@@ -36,7 +40,7 @@ func Read(path string, lookup func(string) (string, bool)) (Config, *Source, err
 	return parse(data, path, lookup)
 }
 
-// Parse is like [Load] for the contents of a file.
+// Parse is like [Load] for the contents of a file. It keeps ${file.PATH} as it is.
 func Parse(data []byte, lookup func(string) (string, bool)) (Config, error) {
 	c, _, err := parse(data, "", lookup)
 	return c, err
@@ -49,7 +53,11 @@ var refusedKeys = map[string]string{
 
 func parse(data []byte, file string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	c := Default()
-	source, problems := yamlfile.Decode(data, &c, yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys})
+	options := yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys}
+	if file != "" {
+		options.ReadFile = func(path string) (string, error) { return readSecret(filepath.Dir(file), path) }
+	}
+	source, problems := yamlfile.Decode(data, &c, options)
 	if c.Version != "1" {
 		problems = append(problems, source.Problem("version", "version is %q; this router supports version \"1\"", c.Version))
 		c.Version = "1" // not a value to report again
@@ -62,4 +70,28 @@ func parse(data []byte, file string, lookup func(string) (string, bool)) (Config
 		return Config{}, source, problems.Sorted()
 	}
 	return c, source, nil
+}
+
+// maxSecret bounds the size of a file that a value refers to, in bytes.
+const maxSecret = 64 << 10
+
+// readSecret returns the content of a file that a value refers to. Files with secrets, such as
+// those that Kubernetes and Docker mount, may end with a line break.
+func readSecret(dir, path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSecret {
+		return "", fmt.Errorf("%s is larger than %d KiB", path, maxSecret>>10)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
 }

@@ -17,15 +17,15 @@ func JSONSchema() ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-// environmentReference matches a value that refers to an environment variable.
-const environmentReference = `\$\{env\.`
+// referenceText matches a value that refers to an environment variable or a file.
+const referenceText = `\$\{(env|file)\.`
 
 func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
 	if t.Kind() == reflect.Pointer {
 		return schemaOf(t.Elem(), reflect.Value{})
 	}
 	if t.String() == "time.Duration" {
-		return map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|` + environmentReference}
+		return map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|` + referenceText}
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -44,10 +44,10 @@ func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
 	return map[string]any{"type": "string"}
 }
 
-// orReference returns a schema that accepts s or a reference to an environment
-// variable.
+// orReference returns a schema that accepts s or a reference to an environment variable or
+// a file.
 func orReference(s map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{s, map[string]any{"type": "string", "pattern": environmentReference}}}
+	return map[string]any{"anyOf": []any{s, map[string]any{"type": "string", "pattern": referenceText}}}
 }
 
 func blockSchema(t reflect.Type, value reflect.Value) map[string]any {
