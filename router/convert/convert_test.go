@@ -268,7 +268,7 @@ func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
 			`issuer: "b"`, `issuers: ["c"]`, `algorithms: ["ES256"]`, `X-Key: "${env.KEY:-k}"`, `header: "X-T"`, `scheme: "JWT"`, `cookie: "session"`,
 		}},
 		"Cosmo": {"cosmo", "version: '1'\nheaders: {all: {request: [{op: propagate, matching: '^X-Test-.*'}, {op: propagate, named: A, rename: B}], response: [{op: propagate, named: Set-Cookie, algorithm: append}]}}\ntls: {server: {enabled: true, cert_file: a, key_file: b, client_auth: {required: false, cert_file: c}}, client: {all: {ca_file: d}}}\nauthentication: {jwt: {jwks: [{url: 'https://a.example', algorithms: [RS256]}], header_sources: [{type: header, name: X-T, value_prefixes: [Bearer, JWT]}]}}", []string{
-			`propagate_matching: ["X-Test-.*"]`, `A: "B"`, `Set-Cookie: "append"`, `cert_file: "a"`, `client_ca_file: "c"`, `client_certificates: "optional"`, `ca_file: "d"`, `algorithms: ["RS256"]`, `scheme: "JWT"`,
+			`propagate_matching: ["X-Test-.*"]`, `A: "B"`, `Set-Cookie: "append"`, `cert_file: "a"`, `client_ca_file: "c"`, "client_certificates: optional", `ca_file: "d"`, `algorithms: ["RS256"]`, `scheme: "JWT"`,
 		}},
 		"Hive": {"hive", "headers: {all: {response: [{propagate: {named: x-trace, algorithm: last}}]}}\njwt: {jwks_providers: [{source: remote, url: 'https://a.example'}], issuers: [a, b], lookup_locations: [{source: header, name: X-T}, {source: cookies, name: token}]}", []string{
 			`x-trace: "last"`, `issuer: "a"`, `issuers: ["b"]`, `header: "X-T"`, `cookie: "token"`,

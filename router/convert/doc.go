@@ -10,6 +10,6 @@
 // account.go reports every value that no rule has read, and protect.go marks what protects the
 // graph. output.go writes the result, and check.go removes what would not be valid. Each router has
 // its rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and
-// hive.go, with keys.go for key sets and headers.go for the header rules
-// of Apollo and Hive.
+// hive.go. What they share is in keys.go (key sets), tokens.go (places of tokens), headers.go
+// (header rules) and tls.go.
 package convert

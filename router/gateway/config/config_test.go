@@ -1,12 +1,13 @@
 package config_test
 
 import (
-	"strings"
 	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,7 +202,7 @@ func TestValuesFromFiles(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	_, err = config.Load(filepath.Join(dir, "bad.yaml"), none)
-	for _, want := range []string{"1:15: log.level uses the file none: open ", "2:27: headers.all.set.X-A uses the file large: ", "is larger than 64 KiB"} {
+	for _, want := range []string{"1:14: log.level uses the file none: open ", "2:28: headers.all.set.X-A uses the file large: ", "is larger than 64 KiB"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %s", err, want)
 		}
