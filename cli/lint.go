@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/blocking"
 	"souk/router/compose"
 	"souk/router/lint"
 )
@@ -57,7 +58,7 @@ func newLint() *cobra.Command {
 	exclusive(cmd, "format", "json")
 	flags.StringVar(&failOn, "fail-on", "warn", "fail if there are findings of a level or above: warn, info or none")
 	flags.StringSliceVar(&off, "off", nil, "rules that do not apply, separated by commas; can be repeated")
-	return checking(interruptible(cmd))
+	return checking(cmd)
 }
 
 func ruleList() string {
@@ -87,7 +88,7 @@ func lintSubgraphs(ctx context.Context, files []string) ([]compose.Subgraph, err
 		files = []string{"supergraph.yaml"}
 	}
 	if extension := filepath.Ext(files[0]); len(files) == 1 && (extension == ".yaml" || extension == ".yml") {
-		c, err := compose.ReadConfig(files[0], os.LookupEnv)
+		c, err := blocking.Call(ctx, func() (*compose.Config, error) { return compose.ReadConfig(files[0], os.LookupEnv) })
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +99,7 @@ func lintSubgraphs(ctx context.Context, files []string) ([]compose.Subgraph, err
 		if extension := filepath.Ext(file); extension == ".yaml" || extension == ".yml" {
 			return nil, fmt.Errorf("%s is one of several files; name either one configuration of a composition, or files with the schemas of subgraphs", file)
 		}
-		text, err := os.ReadFile(file)
+		text, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(file) })
 		if err != nil {
 			return nil, fmt.Errorf("reading the schema: %w", err)
 		}

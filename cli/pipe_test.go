@@ -3,11 +3,13 @@
 package cli_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // An interrupt ends a command while it waits for a file, here a pipe that nobody writes to.
@@ -23,7 +25,10 @@ func TestInterruptEndsACommandThatWaitsForAFile(t *testing.T) {
 		"router, supergraph":     "router --supergraph pipe --listen 127.0.0.1:0",
 		"plan":                   "plan --supergraph pipe operation.graphql",
 		"lint":                   "lint pipe",
+		"lint, configuration":    "lint pipe.yaml",
 		"schema check":           "schema check --against pipe schema.graphql",
+		"schema check, graph":    "schema check --against schema.graphql pipe.yaml",
+		"schema check, usage":    "schema check --against schema.graphql schema.graphql --usage pipe",
 		"config validate":        "config validate pipe",
 		"config convert":         "config convert pipe",
 		"subgraph test":          "subgraph test http://localhost:1 --representation @pipe",
@@ -37,7 +42,7 @@ func TestInterruptEndsACommandThatWaitsForAFile(t *testing.T) {
 				"operation.graphql": "{ a }\n",
 			})
 			pipe := filepath.Join(dir, "pipe")
-			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+			if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("pipe", pipe+".yaml")); err != nil {
 				t.Fatal(err)
 			}
 			p := soukIn(t, dir, []string{"ROUTER_ADMIN_LISTEN=127.0.0.1:0"}, strings.Fields(command)...)
@@ -106,5 +111,41 @@ func TestComposeReadsAPipe(t *testing.T) {
 	composed := soukIn(t, dir, nil, "compose", "--config", "supergraph.yaml", "--output", "-").done(t)
 	if err := <-written; err != nil || !strings.Contains(composed, "piped: Int") {
 		t.Errorf("got %v and\n%s", err, composed)
+	}
+}
+
+// What a command of schema.command has started ends with souk: it has the pipe open.
+func TestInterruptEndsTheCommandOfASchema(t *testing.T) {
+	for _, command := range []string{"compose --output -", "dev --config supergraph.yaml", "lint", "schema check --against supergraph.yaml"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {command: [sh, -c, 'exec 3>pipe; touch started; sleep 600; echo x']}\n"})
+			pipe := filepath.Join(dir, "pipe")
+			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := os.ReadFile(pipe) // until the last process that has it open ends
+				ended <- err
+			}()
+			p := soukIn(t, dir, []string{"ROUTER_LISTEN=127.0.0.1:0", "ROUTER_ADMIN_LISTEN=127.0.0.1:0"}, strings.Fields(command)...)
+			await(t, p, "the command runs", func() bool {
+				_, err := os.Stat(filepath.Join(dir, "started"))
+				return err == nil
+			})
+			p.interrupt(t)
+			if status := p.wait(t); status != 0 {
+				t.Errorf("got exit status %d and messages %q", status, p.says())
+			}
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("the command goes on")
+			}
+		})
 	}
 }

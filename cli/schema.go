@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/internal/blocking"
 	"souk/router/compose"
 	"souk/router/schemadiff"
 )
@@ -53,7 +55,7 @@ func newSchemaDiff() *cobra.Command {
 		},
 	}
 	f.add(cmd, "none")
-	return checking(interruptible(cmd))
+	return checking(cmd)
 }
 
 func newSchemaCheck() *cobra.Command {
@@ -78,7 +80,7 @@ func newSchemaCheck() *cobra.Command {
 	f.add(cmd, "breaking")
 	cmd.Flags().StringVar(&f.against, "against", "", "the schema that is in use: a file, or the URL of the running graph")
 	cmd.Flags().StringArrayVar(&f.usage, "usage", nil, "a JSON file with the fields that clients use, such as the console's response to /console/api/graph/usage; can be repeated")
-	return checking(interruptible(cmd))
+	return checking(cmd)
 }
 
 // compare compares two schemas and fails if there are changes that the flags do not allow.
@@ -107,7 +109,7 @@ func (f *schemaFlags) compare(cmd *cobra.Command, old, next string) error {
 	}
 	report := changeReport{Changes: schemadiff.Compare(read[0], read[1])}
 	if len(f.usage) > 0 {
-		usage, err := readUsage(f.usage, old, read[0])
+		usage, err := readUsage(cmd.Context(), f.usage, old, read[0])
 		if err != nil {
 			return err
 		}
@@ -143,10 +145,10 @@ func parseHeaders(given []string) (map[string]string, error) {
 
 // readUsage reads files with the fields of the old schema that clients use. A file that has
 // none of them is refused: it would make changes of what clients use safe.
-func readUsage(files []string, old string, schema *ast.Schema) (schemadiff.Usage, error) {
+func readUsage(ctx context.Context, files []string, old string, schema *ast.Schema) (schemadiff.Usage, error) {
 	usage := schemadiff.Usage{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(file) })
 		if err != nil {
 			return nil, fmt.Errorf("reading the usage: %w", err)
 		}

@@ -4,6 +4,5 @@
 //
 // The hub is loop.go. sources.go loads the SDLs and keeps the last good one of each
 // subgraph, watch.go waits for changes of files, report.go writes what has changed, and
-// process.go, with process_unix.go and process_other.go, runs the commands that start
-// subgraphs.
+// process.go runs the commands that start subgraphs.
 package loop

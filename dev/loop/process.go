@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/internal/processgroup"
 	"souk/router/compose"
 )
 
@@ -112,7 +113,7 @@ func (p *processes) repeat(ctx context.Context, name string, run compose.Run) {
 func (p *processes) once(ctx context.Context, name string, run compose.Run) error {
 	cmd := exec.CommandContext(ctx, run.Command[0], run.Command[1:]...)
 	cmd.Dir, cmd.WaitDelay = run.Dir, stopTimeout
-	ownGroup(cmd)
+	processgroup.Own(cmd)
 	reader, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
 	var copying sync.WaitGroup
@@ -129,7 +130,7 @@ func (p *processes) once(ctx context.Context, name string, run compose.Run) erro
 		fmt.Fprintf(p.out, "%s: started `%s` as process %d\n", name, strings.Join(run.Command, " "), cmd.Process.Pid)
 		err = cmd.Wait()
 	}
-	killGroup(cmd)
+	processgroup.Kill(cmd)
 	_ = writer.Close() // it never fails
 	copying.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {

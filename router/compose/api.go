@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/internal/blocking"
 	"souk/internal/filekind"
 	"souk/router/compose/internal/fetch"
 	"souk/router/supergraph"
@@ -41,7 +42,7 @@ func (s APISource) Read(ctx context.Context) (*ast.Schema, error) {
 		return s.parse(ctx, sdl)
 	}
 	if extension := filepath.Ext(s.Path); extension == ".yaml" || extension == ".yml" {
-		config, err := ReadConfig(s.Path, s.Lookup)
+		config, err := blocking.Call(ctx, func() (*Config, error) { return ReadConfig(s.Path, s.Lookup) })
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func (s APISource) Read(ctx context.Context) (*ast.Schema, error) {
 		}
 		return s.compose(ctx, subgraphs)
 	}
-	text, err := readBounded(s.Path, maxSDLBytes)
+	text, err := blocking.Call(ctx, func() ([]byte, error) { return readBounded(s.Path, maxSDLBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"souk/internal/blocking"
+	"souk/internal/processgroup"
 	"souk/router/compose/internal/fetch"
 	"souk/router/internal/yamlfile"
 )
@@ -186,7 +187,8 @@ func readSDL(file string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// run runs a command and returns what it prints.
+// run runs a command and returns what it prints. What it has started ends if it fails or is
+// interrupted.
 func (c *Config) run(ctx context.Context, command []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -194,8 +196,12 @@ func (c *Config) run(ctx context.Context, command []string) (string, error) {
 	out.limit, failure.limit = maxSDLBytes, 4<<10
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, &out, &failure
-	cmd.WaitDelay = time.Second // for processes that it leaves behind
+	cmd.WaitDelay = time.Second // for those that go on after SIGTERM, or leave processes behind
+	processgroup.Own(cmd)
 	err := cmd.Run()
+	if err != nil {
+		processgroup.Kill(cmd)
+	}
 	said := strings.Join(strings.Fields(failure.String()), " ")
 	if said != "" {
 		said = ": " + said

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package processgroup
+
+import "os/exec"
+
+// Own does nothing: without process groups, a command ends alone.
+func Own(*exec.Cmd) {}
+
+// Kill does nothing.
+func Kill(*exec.Cmd) {}
