@@ -18,6 +18,9 @@ func newCompose() *cobra.Command {
 		Short: "Compose subgraph SDLs into a supergraph SDL",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(cmd, command.Output); err != nil {
+				return err
+			}
 			if command.Output == "-" {
 				command.Output = ""
 			}

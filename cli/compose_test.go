@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -50,5 +52,30 @@ func TestComposeWritesOneJSONObject(t *testing.T) {
 				t.Errorf("got the reason %q, want %q", report.Reason, c.reason)
 			}
 		})
+	}
+}
+
+// The supergraph never replaces what it is composed from, also not through a symbolic link, and
+// it does replace what a link names.
+func TestComposeWritesThroughLinks(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls}\n",
+		"a.graphqls":      "type Query { a: Int }\n",
+		"out.graphql":     "",
+	})
+	for link, to := range map[string]string{"input": "a.graphqls", "output": "out.graphql"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soukIn(t, dir, nil, "compose", "--output", "input").refuses(t, "--output is input, the same file as a.graphqls, which the supergraph is composed from; name another file")
+	soukIn(t, dir, nil, "compose", "--output", "output").done(t)
+	for file, want := range map[string]string{"a.graphqls": "type Query { a: Int }\n", "out.graphql": "# Made by `souk compose`"} {
+		if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%s has %q, %v", file, got, err)
+		}
+	}
+	if to, err := os.Readlink(filepath.Join(dir, "output")); err != nil || to != "out.graphql" {
+		t.Errorf("the link was replaced: %q, %v", to, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/outfile"
 	"souk/router/convert"
 )
 
@@ -28,6 +29,12 @@ func newConfigConvert() *cobra.Command {
 			"read these lines before you use it.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOutput(cmd, output); err != nil {
+				return err
+			}
+			if outfile.Among(output, args[0]) != "" {
+				return fmt.Errorf("--output is %s, the same file as %s, which is converted; name another file", output, args[0])
+			}
 			if from != "" {
 				if err := oneOf("from", from, convert.Sources()...); err != nil {
 					return err
@@ -109,17 +116,11 @@ func writeConverted(cmd *cobra.Command, result *convert.Result, output string, f
 		_, err := io.WriteString(cmd.OutOrStdout(), result.Config)
 		return err
 	}
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if _, err := os.Lstat(output); err == nil && !force {
+		return fmt.Errorf("writing the configuration: %s is there already; --force overwrites it", output)
 	}
-	file, err := os.OpenFile(output, flags, 0o644)
-	if err != nil {
-		return fmt.Errorf("writing the configuration: %w; --force overwrites a file", err)
-	}
-	if _, err := file.WriteString(result.Config); err != nil {
-		_ = file.Close()
+	if err := outfile.Write(output, []byte(result.Config)); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	return file.Close()
+	return nil
 }

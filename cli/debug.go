@@ -35,6 +35,9 @@ func newBundle() *cobra.Command {
 			"admin.debug_bundle: true.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(cmd, output); err != nil {
+				return err
+			}
 			if err := fetchBundle(cmd.Context(), admin, output); err != nil {
 				return err
 			}

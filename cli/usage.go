@@ -129,6 +129,15 @@ func checkArguments(cmd *cobra.Command) {
 	}
 }
 
+// checkOutput refuses an empty name of the file to write, such as that of a variable that is not
+// set.
+func checkOutput(cmd *cobra.Command, output string) error {
+	if output != "" {
+		return nil
+	}
+	return usageError(cmd, "--output is empty; name %s", cmd.Flags().Lookup("output").Usage)
+}
+
 // fileFlag says with which flag a command takes a file.
 func fileFlag(cmd *cobra.Command, file string) string {
 	name := map[string]string{".yaml": "config", ".yml": "config", ".graphql": "supergraph", ".graphqls": "supergraph"}[filepath.Ext(file)]

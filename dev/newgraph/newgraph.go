@@ -14,6 +14,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"souk/internal/outfile"
 )
 
 // A Graph is what the files describe.
@@ -111,6 +113,7 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 			}
 		}
 	}
+	given := g.Subgraphs
 	if err := g.relocate(dir); err != nil {
 		return nil, err
 	}
@@ -121,6 +124,11 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		paths = append(paths, path)
+		for _, s := range given {
+			if outfile.Among(path, s.File) != "" {
+				return nil, fmt.Errorf("nothing was written, because the schema of the subgraph %s is %s, which would be overwritten; rename that file", s.Name, path)
+			}
+		}
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			present = append(present, path)
 		}

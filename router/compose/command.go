@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"souk/internal/blocking"
+	"souk/internal/outfile"
 )
 
 // Command is the command `souk compose`. It composes the subgraphs named in a
@@ -58,6 +57,9 @@ func (c Command) compose(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if input := outfile.Among(c.Output, config.inputs...); input != "" {
+		return nil, fmt.Errorf("--output is %s, the same file as %s, which the supergraph is composed from; name another file", c.Output, input)
+	}
 	client := c.Client
 	if client == nil {
 		client = http.DefaultClient
@@ -81,7 +83,7 @@ func (c Command) finish(ctx context.Context, result *Result) (err error) {
 	case c.Output == "":
 		_, err = io.WriteString(c.Stdout, composed)
 	default:
-		_, err = blocking.Call(ctx, func() (struct{}, error) { return struct{}{}, replace(c.Output, composed) })
+		_, err = blocking.Call(ctx, func() (struct{}, error) { return struct{}{}, outfile.Write(c.Output, []byte(composed)) })
 	}
 	if err != nil {
 		return fmt.Errorf("writing the supergraph: %w", err)
@@ -122,30 +124,6 @@ func (c Command) check(ctx context.Context, composed string) error {
 	line, was, is := firstDifference(string(present), composed)
 	return fmt.Errorf("%w: line %d of %s is %s, but should be %s; run `souk compose --config %s --output %s` and commit the result",
 		ErrStale, line, c.Output, was, is, c.Config, c.Output)
-}
-
-// replace writes a file atomically, because a router may be watching it. Devices and pipes are
-// written to.
-func replace(path, text string) error {
-	if there, err := os.Stat(path); err == nil && !there.Mode().IsRegular() {
-		return os.WriteFile(path, []byte(text), 0o644) // such as /dev/null, which must stay what it is
-	}
-	directory := filepath.Dir(path)
-	temporary, err := os.CreateTemp(directory, filepath.Base(path)+".*")
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: the directory %s does not exist; create it", path, directory)
-	}
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	if _, err := temporary.WriteString(text); err != nil {
-		return errors.Join(err, temporary.Close())
-	}
-	if err := errors.Join(temporary.Chmod(0o644), temporary.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }
 
 // firstDifference returns the number of the first line, from 1, in which two

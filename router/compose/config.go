@@ -33,7 +33,8 @@ type Config struct {
 	// Subgraphs are the subgraphs by name.
 	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
 
-	dir    string // to which paths are relative
+	dir    string   // to which paths are relative
+	inputs []string // paths of the files that have been read, and of those with an SDL
 	source *yamlfile.Source
 }
 
@@ -110,11 +111,12 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 		}
 		return nil, fmt.Errorf("reading the configuration of the composition: %w%s", err, how)
 	}
-	c := &Config{dir: filepath.Dir(path)}
+	c := &Config{dir: filepath.Dir(path), inputs: []string{path}}
 	var problems yamlfile.Errors
 	c.source, problems = yamlfile.Decode(text, c, yamlfile.Options{
 		File: path, Lookup: lookup, Refused: refusedKeys,
 		ReadFile: func(name string) (string, error) {
+			c.inputs = append(c.inputs, c.path(name))
 			contents, err := readBounded(c.path(name), maxSDLBytes)
 			return string(contents), err
 		},
@@ -122,6 +124,9 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 	problems = append(problems, c.check(mocked)...)
 	if len(problems) > 0 {
 		return c, append(problems, c.checkFiles()...).Sorted()
+	}
+	for _, name := range c.Names() {
+		c.inputs = append(c.inputs, c.Files(name)...)
 	}
 	return c, nil
 }
