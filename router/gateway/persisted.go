@@ -40,6 +40,7 @@ func loadPersistedDocuments(ctx context.Context, c config.PersistedDocuments, re
 	if err != nil {
 		return nil, fmt.Errorf("reading persisted_documents.path: %w", err)
 	}
+	data = jsonscan.TrimMark(data)
 	var manifest struct {
 		Operations []struct{ ID, Body string }
 	}

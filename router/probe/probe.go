@@ -64,7 +64,7 @@ type prober struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxDuration, fmt.Errorf("the checks took longer than %v", maxDuration))
 	defer cancel()
-	p := &prober{Options: o, client: &http.Client{}, report: &Report{URL: o.URL, Counts: map[Status]int{Pass: 0, Warn: 0, Fail: 0, Skip: 0}}}
+	p := &prober{Options: o, client: &http.Client{CheckRedirect: sameResponse}, report: &Report{URL: o.URL, Counts: map[Status]int{Pass: 0, Warn: 0, Fail: 0, Skip: 0}}}
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
@@ -85,6 +85,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	return p.report, nil
 }
+
+// sameResponse keeps a redirection, which would turn the POST request into GET.
+func sameResponse(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // add records a result.
 func (p *prober) add(check Check, subject string, status Status, detail, advice string) {
@@ -109,7 +112,7 @@ func (p *prober) skip(check Check, subject, detail, advice string) {
 // reach sends the first query. If it gets no response at all, nothing can be checked.
 func (p *prober) reach(ctx context.Context) error {
 	r, err := p.send(ctx, `{ __typename }`, nil)
-	if errors.Is(err, errNoResponse) {
+	if errors.Is(err, errNoResponse) || errors.As(err, new(redirectedError)) {
 		return err
 	}
 	switch {

@@ -21,6 +21,16 @@ const (
 // errNoResponse means that a request got no response of HTTP.
 var errNoResponse = errors.New("no response")
 
+// A redirectedError means that a subgraph is at another URL.
+type redirectedError struct {
+	url, to string
+	status  int
+}
+
+func (e redirectedError) Error() string {
+	return fmt.Sprintf("%s redirects to %s with status %d; name the URL of the subgraph itself", e.url, short(e.to), e.status)
+}
+
 // A response is a response of the subgraph.
 type response struct {
 	status  int
@@ -91,6 +101,9 @@ func (p *prober) exchange(ctx context.Context, body []byte) (*response, []byte, 
 		return nil, nil, fmt.Errorf("%w from %s: %w", errNoResponse, p.URL, cause(ctx, err))
 	}
 	defer func() { _ = answer.Body.Close() }()
+	if to, err := answer.Location(); err == nil && answer.StatusCode/100 == 3 {
+		return nil, nil, redirectedError{p.URL, to.String(), answer.StatusCode}
+	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxBytes+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w from %s: reading it failed: %w", errNoResponse, p.URL, cause(ctx, err))

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/core"
+
+	"souk/router/internal/jsonscan"
 )
 
 const (
@@ -32,67 +34,94 @@ func ParseRepresentation(text string) (Representation, error) {
 	if name = strings.TrimSpace(name); !ok || name == "" {
 		return Representation{}, fmt.Errorf("%q must be a type and its fields in JSON, such as Product{\"id\":\"1\"}", text)
 	}
-	fields := map[string]any{}
-	if err := decode([]byte("{"+object), &fields); err != nil {
+	node, err := jsonscan.Parse([]byte("{" + object))
+	if err != nil {
 		return Representation{}, fmt.Errorf("%q: %w; write the fields in JSON, such as Product{\"id\":\"1\"}", text, err)
 	}
-	return Representation{name, fields}, nil
+	return represent(name, node)
 }
 
-// checkRepresentations checks that representations are of entities, if there is an SDL.
+// represent returns the representation in a JSON object.
+func represent(name string, object jsonscan.Node) (Representation, error) {
+	r := Representation{typename: name}
+	decoder := json.NewDecoder(bytes.NewReader(object.Raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&r.fields); err != nil {
+		return r, fmt.Errorf("reading the representation of %s: %w", name, err) // not reached: it is an object
+	}
+	delete(r.fields, "__typename")
+	return r, nil
+}
+
+// checkRepresentations checks that representations are of entities and have the fields of a key,
+// if there is an SDL. Without, nothing would be checked with them.
 func (p *prober) checkRepresentations() error {
 	if p.schema == nil {
 		return nil
 	}
+	for _, r := range p.Representations {
+		var keys []string
+		usable := false
+		for _, e := range p.schema.entities {
+			if !p.schema.is(r.typename, e.name) {
+				continue
+			}
+			for _, k := range e.keys {
+				keys = append(keys, strconv.Quote(k.fields))
+				usable = usable || len(project(r.fields, k.selection)) > 0
+			}
+		}
+		switch {
+		case len(keys) == 0:
+			return p.noEntity(r.typename)
+		case !usable:
+			return fmt.Errorf("the representation of %q has the fields of no @key of %s, or null for one; its keys are %s", r.typename, r.typename, strings.Join(keys, ", "))
+		}
+	}
+	return nil
+}
+
+// noEntity is the error of a representation of a type that is no entity.
+func (p *prober) noEntity(typename string) error {
 	names := make([]string, len(p.schema.entities))
 	for i, e := range p.schema.entities {
 		names[i] = e.name
 	}
-	for _, r := range p.Representations {
-		if slices.ContainsFunc(names, func(entity string) bool { return p.schema.is(r.typename, entity) }) {
-			continue
-		}
-		how := "; the subgraph has no entities"
-		if len(names) > 0 {
-			how = "; entities are " + strings.Join(names, ", ")
-		}
-		if near := core.SuggestionList(r.typename, names); len(near) > 0 {
-			how = fmt.Sprintf("; did you mean %s?", near[0])
-		}
-		return fmt.Errorf("the representation of %q is of no entity of the subgraph%s", r.typename, how)
+	how := "; the subgraph has no entities"
+	if len(names) > 0 {
+		how = "; entities are " + strings.Join(names, ", ")
 	}
-	return nil
+	if near := core.SuggestionList(typename, names); len(near) > 0 {
+		how = fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return fmt.Errorf("the representation of %q is of no entity of the subgraph%s", typename, how)
 }
 
 // ReadRepresentations reads representations in the form in which routers send them: a JSON
 // list of objects with __typename.
 func ReadRepresentations(text []byte) ([]Representation, error) {
-	var list []map[string]any
-	if err := decode(text, &list); err != nil {
-		return nil, fmt.Errorf("it must be a JSON list of objects with __typename: %w", err)
+	const form = "it must be a JSON list of objects with __typename"
+	list, err := jsonscan.Parse(jsonscan.TrimMark(text))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", form, err)
+	case list.Kind != jsonscan.KindArray:
+		return nil, fmt.Errorf("%s, but is %s", form, list.Kind)
 	}
-	all := make([]Representation, len(list))
-	for i, fields := range list {
-		name, _ := fields["__typename"].(string)
-		if name == "" {
+	all := make([]Representation, len(list.Items))
+	for i, item := range list.Items {
+		if item.Kind != jsonscan.KindObject {
+			return nil, fmt.Errorf("%s, but item %d is %s", form, i+1, item.Kind)
+		}
+		name, _ := item.Member("__typename")
+		if name == nil || name.Text == "" {
 			return nil, fmt.Errorf("object %d has no __typename", i+1)
 		}
-		delete(fields, "__typename")
-		all[i] = Representation{name, fields}
+		if all[i], err = represent(name.Text, item); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
-}
-
-func decode(text []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if decoder.More() {
-		return errors.New("there is text after the value")
-	}
-	return nil
 }
 
 // samples returns fields of entities that exist: those that were given, or those that root

@@ -1,13 +1,15 @@
 package schemadiff
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/jsonscan"
 )
 
 // Usage has the coordinates of the fields that clients use, such as Product.name, with the
@@ -21,24 +23,28 @@ var errUsageForm = errors.New(`the usage must be a list of coordinates, such as 
 // coordinates, or what the console responds to GET /console/api/graph/usage: an object whose
 // member fields has the coordinates as keys.
 func (u Usage) Parse(text []byte) error {
+	document, err := jsonscan.Parse(jsonscan.TrimMark(text))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsageForm, err)
+	}
 	var list []string
 	requests := map[string]uint64{}
-	if json.Unmarshal(text, &list) != nil {
-		var response struct {
-			Fields map[string]json.RawMessage `json:"fields"`
+	for _, item := range document.Items {
+		if item.Kind != jsonscan.KindString {
+			return fmt.Errorf("%w; the list has %s", errUsageForm, item.Raw)
 		}
-		if err := json.Unmarshal(text, &response); err != nil {
-			return fmt.Errorf("%w: %w", errUsageForm, err)
-		}
-		if response.Fields == nil {
+		list = append(list, item.Text)
+	}
+	if document.Kind != jsonscan.KindArray {
+		fields, _ := document.Member("fields")
+		if fields == nil || fields.Kind != jsonscan.KindObject {
 			return errUsageForm
 		}
-		for coordinate, use := range response.Fields {
-			var of struct {
-				Requests uint64 `json:"requests"`
+		for _, m := range fields.Members {
+			list = append(list, m.Name)
+			if n, ok := m.Value.Member("requests"); ok {
+				requests[m.Name], _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
 			}
-			_ = json.Unmarshal(use, &of) // only the keys matter
-			list, requests[coordinate] = append(list, coordinate), of.Requests
 		}
 	}
 	for _, coordinate := range list {

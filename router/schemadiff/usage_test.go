@@ -49,10 +49,17 @@ func TestOnlyChangesOfUsedElementsBreak(t *testing.T) {
 }
 
 func TestUsageOfAnotherFormIsRefused(t *testing.T) {
-	for _, text := range []string{`{}`, `{"data": {"fields": {}}}`, `[1]`, `"Product.name"`, `["Product"]`, `["Query.product(id:)"]`, `[`, `{"fields": []}`} {
-		if err := (schemadiff.Usage{}).Parse([]byte(text)); err == nil {
-			t.Errorf("%s: got no error", text)
+	for _, text := range []string{`{}`, `{"data": {"fields": {}}}`, `[1]`, `"Product.name"`, `["Product"]`, `["Query.product(id:)"]`, `[`, `{"fields": []}`, `{"fields": {"A.b": {}, "A.b": {}}}`} {
+		if err := (schemadiff.Usage{}).Parse([]byte(text)); err == nil || strings.Contains(err.Error(), "Go ") {
+			t.Errorf("%s: got error %v", text, err)
 		}
+	}
+}
+
+func TestUsageMayBeginWithAByteOrderMark(t *testing.T) {
+	u := schemadiff.Usage{}
+	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || u["A.b"] != 3 {
+		t.Errorf("got %v, error %v", u, err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package jsonscan
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // A Kind is the type of a JSON value.
 type Kind uint8
@@ -74,6 +77,10 @@ func (v *Node) ScalarText() string {
 	}
 	return string(v.Raw)
 }
+
+// TrimMark returns the text of a file without the byte order mark that it may begin with (RFC 8259,
+// section 8.1).
+func TrimMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 // Parse reads one value. It rejects an object with two members of the same name,
 // because readers differ in which one they use. The error is a
