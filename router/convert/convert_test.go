@@ -285,3 +285,16 @@ func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
 		}
 	}
 }
+
+// The own keys of a map go before those that << merges, and earlier blocks before later ones.
+func TestMergeKeys(t *testing.T) {
+	for input, want := range map[string]string{
+		"x: &x {listen: '1.1.1.1:1'}\nsupergraph: {<<: [*x, {listen: '2.2.2.2:2'}]}\n": "1.1.1.1:1",
+		"x: &x {listen: '1.1.1.1:1'}\nsupergraph: {<<: *x, listen: '2.2.2.2:2'}\n":     "2.2.2.2:2",
+	} {
+		r, err := Convert([]byte(input), "apollo")
+		if err != nil || !strings.Contains(r.Config, `listen: "`+want+`"`) {
+			t.Errorf("%s: got %v, %v, want %s", input, r, err, want)
+		}
+	}
+}

@@ -87,9 +87,14 @@ func (r *reader) node(key string, from ast.Node, depth int) (*node, error) {
 		return r.node(key, v.Value, depth+1)
 	case *ast.MappingNode:
 		n.isMap = true
-		for _, entry := range v.Values {
-			if err := r.entry(n, entry, depth); err != nil {
-				return nil, err
+		for _, merge := range []bool{false, true} { // the own keys of a map go before merged ones
+			for _, entry := range v.Values {
+				if entry.Key.IsMergeKey() != merge {
+					continue
+				}
+				if err := r.entry(n, entry, depth); err != nil {
+					return nil, err
+				}
 			}
 		}
 	case *ast.MappingValueNode:
@@ -119,10 +124,21 @@ func (r *reader) node(key string, from ast.Node, depth int) (*node, error) {
 func (r *reader) entry(n *node, entry *ast.MappingValueNode, depth int) error {
 	if entry.Key.IsMergeKey() {
 		merged, err := r.node("<<", entry.Value, depth+1)
-		if err == nil {
-			n.children = append(n.children, merged.children...)
+		if err != nil {
+			return err
 		}
-		return err
+		maps := []*node{merged}
+		if merged.isList {
+			maps = merged.children
+		}
+		for _, each := range maps {
+			for _, child := range each.children {
+				if n.get(child.key) == nil {
+					n.children = append(n.children, child)
+				}
+			}
+		}
+		return nil
 	}
 	child, err := r.node(entry.Key.GetToken().Value, entry.Value, depth+1)
 	if err != nil {

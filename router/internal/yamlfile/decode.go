@@ -36,7 +36,7 @@ type Options struct {
 // `list:"key"`. That field then is the key of each entry.
 func Decode(data []byte, v any, o Options) (*Source, Errors) {
 	d := &decoder{
-		Options: o, source: &Source{file: o.File, places: map[string]place{}}, anchors: map[string]ast.Node{},
+		Options: o, source: &Source{file: o.File, places: map[string]place{}},
 		lines: strings.Split(string(bytes.TrimPrefix(data, byteOrderMark)), "\n"),
 	}
 	document, err := Document(data)
@@ -47,6 +47,7 @@ func Decode(data []byte, v any, o Options) (*Source, Errors) {
 		return d.source, Errors{e}
 	}
 	if document != nil {
+		d.anchors = anchorsIn(document)
 		d.value(document, reflect.ValueOf(v).Elem(), "", "")
 	}
 	return d.source, d.problems
@@ -57,9 +58,10 @@ type decoder struct {
 	Options
 	source   *Source
 	problems Errors
-	anchors  map[string]ast.Node
-	lines    []string // of the document
+	anchors  []*ast.AnchorNode // of the document, in order
+	lines    []string          // of the document
 	depth    int
+	merges   int  // blocks that << has merged
 	entry    bool // the next block is an entry of a list that is decoded into a map
 }
 
@@ -104,12 +106,11 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 	case nil, *ast.NullNode:
 		return
 	case *ast.AnchorNode:
-		d.anchors[n.Name.GetToken().Value] = n.Value
 		d.value(n.Value, v, path, pattern)
 		return
 	case *ast.AliasNode:
-		target, ok := d.anchors[n.Value.GetToken().Value]
-		if !ok {
+		target := d.target(n)
+		if target == nil {
 			d.fail(n.GetToken(), path, "%s refers to the anchor %q, which is not defined before it", cmp.Or(path, "the configuration"), n.Value.GetToken().Value)
 			return
 		}
@@ -137,47 +138,6 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 	default:
 		d.scalar(n, v, path)
 	}
-}
-
-// pairs returns the entries of a block. Entries merged by << come first, so that
-// the block's own entries replace them.
-func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingValueNode {
-	where := cmp.Or(path, "the configuration")
-	var list []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		list = n.Values
-	case *ast.MappingValueNode:
-		list = []*ast.MappingValueNode{n}
-	default:
-		d.fail(n.GetToken(), path, "%s is %s; it must be %s", where, shown(n), wanted(t))
-		return nil
-	}
-	var merged, own []*ast.MappingValueNode
-	for _, pair := range list {
-		if _, merge := pair.Key.(*ast.MergeKeyNode); !merge {
-			own = append(own, pair)
-			continue
-		}
-		target := pair.Value
-		if alias, ok := target.(*ast.AliasNode); ok {
-			target = d.anchors[alias.Value.GetToken().Value]
-		}
-		switch target := target.(type) {
-		case *ast.MappingNode:
-			merged = append(merged, target.Values...)
-		case *ast.MappingValueNode:
-			merged = append(merged, target)
-		default:
-			d.fail(pair.Value.GetToken(), path, "%s has a merge key << whose value is not a block of keys", where)
-		}
-	}
-	given := map[string]bool{}
-	for _, pair := range own {
-		given[pair.Key.GetToken().Value] = true
-	}
-	merged = slices.DeleteFunc(merged, func(pair *ast.MappingValueNode) bool { return given[pair.Key.GetToken().Value] })
-	return append(merged, own...)
 }
 
 func (d *decoder) block(n ast.Node, v reflect.Value, path, pattern string) {

@@ -116,3 +116,26 @@ func TestSyntaxErrorsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// Anchors below keys that are not known are anchors, too, and << merges blocks and lists of them.
+func TestAnchorsAndMergeKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: &x 1\nb: *x\n":                   "",
+		"none: {b: &x 1}\na: *x\n":           `1:1: unknown key "none"; known are a, b, m`,
+		"m: {none: &x {a: 1}}\n<<: *x\n":     "1:14: m.none is a block of keys; it must be a string",
+		"none: &x {a: 1}\n<<: *x\n":          `1:1: unknown key "none"; known are a, b, m`,
+		"m: &x {a: 1}\n<<: [*x, {a: 2}]\n":   "",
+		"<<: [{a: 1}, {a: 2, <<: {b: 3}}]\n": "",
+		"<<: &x {a: 1}\nm: *x\n":             "",
+		"a: *x\nb: &x 1\n":                   `1:4: a refers to the anchor "x", which is not defined before it`,
+		"a: 1\n<<: [1]\n":                    "2:6: the configuration has a merge key << whose value is not a block of keys, or a list of blocks",
+		"m: &x {<<: *x}\n":                   "1:12: m is nested too deeply",
+	} {
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			v, got := decode(text)
+			if got != want || want == "" && v.A != "1" {
+				t.Errorf("got %q and %+v, want %q", got, v, want)
+			}
+		})
+	}
+}
