@@ -37,7 +37,7 @@ func addArgumentsOf[T arguedSource](m *merger, all sources[T], dest argued, argu
 				seen[a.Name] = true
 				list := through(present, func(e T) *schema.Field { return e.Argument(a.Name) })
 				added := dest.AddArgument(a.Name)
-				if m.fromContext(list, added) || !m.everySource(list, added) {
+				if m.fromContext(list, added) || !m.everySource(list, present.nodes, added) {
 					dest.RemoveArgument(added)
 					m.removed[&added.Node] = true
 				}
@@ -70,15 +70,15 @@ func (m *merger) fromContext(all sources[*schema.Field], dest *schema.Field) boo
 }
 
 // everySource reports whether all sources have an argument; otherwise it is not part
-// of the supergraph, which is an error if it is required.
-func (m *merger) everySource(all sources[*schema.Field], dest *schema.Field) bool {
+// of the supergraph, which is an error if it is required. owners returns what could have it.
+func (m *merger) everySource(all sources[*schema.Field], owners func() sources[*schema.Node], dest *schema.Field) bool {
 	missing := graphNames(m, all, func(s source[*schema.Field]) bool { return s.at == nil })
 	if len(missing) == 0 {
 		return true
 	}
 	required := graphNames(m, all, func(s source[*schema.Field]) bool { return s.at != nil && s.at.Required() })
 	if len(required) > 0 {
-		m.errorf("REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH", locations(m, all),
+		m.errorf("REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH", presentAndMissing(m, all, owners()),
 			"Argument %q is required in %s, but missing in %s.", dest.Coordinate(), report.Subgraphs(required), report.Subgraphs(missing))
 		return false
 	}

@@ -50,13 +50,13 @@ func (m *merger) mergeEnumValue(all sources[*schema.Type], t *schema.Type, v *sc
 		t.RemoveValue(v)
 		m.removed[&v.Node] = true
 	default:
-		groups, at := spread[*schema.Type]{elements: all, value: func(t *schema.Type) string {
+		groups, _ := spread[*schema.Type]{elements: all, value: func(t *schema.Type) string {
 			if has(t) {
 				return "yes"
 			}
 			return ""
 		}}.groups(m, "yes")
-		m.errorf("ENUM_VALUE_MISMATCH", at, "Enum %q is the type of inputs (such as %q) and outputs (such as %q), so all subgraphs must have the same values; %q is in %s, but not in %s.",
+		m.errorf("ENUM_VALUE_MISMATCH", presentAndMissing(m, values, all.nodes()), "Enum %q is the type of inputs (such as %q) and outputs (such as %q), so all subgraphs must have the same values; %q is in %s, but not in %s.",
 			t.Name, use.input, use.output, v.Name, groups[0], groups[1])
 	}
 }

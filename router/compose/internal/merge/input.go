@@ -15,7 +15,7 @@ func (m *merger) mergeInput(all sources[*schema.Type], t *schema.Type) {
 		m.addJoinFields(f, equal, &overrides{})
 		m.mergeDefault(present, f.Field, "Input field", "INPUT_FIELD_DEFAULT_MISMATCH")
 		if len(present) < len(f.sources) && (m.inaccessible == "" || !f.Has(m.inaccessible)) {
-			m.leaveOut(f, t)
+			m.leaveOut(f, all, t)
 		}
 	}
 	if len(t.Fields) == 0 {
@@ -25,11 +25,11 @@ func (m *merger) mergeInput(all sources[*schema.Type], t *schema.Type) {
 
 // leaveOut removes a field that not all sources have, which is an error if it is
 // required.
-func (m *merger) leaveOut(f mergedField, t *schema.Type) {
+func (m *merger) leaveOut(f mergedField, all sources[*schema.Type], t *schema.Type) {
 	required := graphNames(m, f.sources, func(s source[*schema.Field]) bool { return s.at != nil && s.at.Required() })
 	if len(required) > 0 {
 		missing := graphNames(m, f.sources, func(s source[*schema.Field]) bool { return s.at == nil })
-		m.errorf("REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH", locations(m, f.sources), "Input field %q is required in %s, but missing in %s.",
+		m.errorf("REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH", presentAndMissing(m, f.sources, all.nodes()), "Input field %q is required in %s, but missing in %s.",
 			f.Coordinate(), report.Subgraphs(required), report.Subgraphs(missing))
 	} else {
 		presence(m, "INCONSISTENT_INPUT_OBJECT_FIELD", &f.Node, f.sources, true, func(*schema.Field) bool { return true },

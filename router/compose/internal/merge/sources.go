@@ -97,6 +97,17 @@ func locations[T element](m *merger, s sources[T]) []report.Location {
 	return all
 }
 
+// presentAndMissing returns where the sources have an element, and then the elements that should
+// have it in the subgraphs where it is missing.
+func presentAndMissing[T element](m *merger, s sources[T], owners sources[*schema.Node]) []report.Location {
+	var none T
+	missing := slices.DeleteFunc(slices.Clone(owners), func(each source[*schema.Node]) bool {
+		at, _ := s.in(each.graph)
+		return at != none
+	})
+	return append(locations(m, s), locations(m, missing)...)
+}
+
 // graphNames returns the names of the subgraphs for which a condition holds.
 func graphNames[T element](m *merger, s sources[T], condition func(source[T]) bool) []string {
 	var names []string

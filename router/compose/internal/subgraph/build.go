@@ -107,12 +107,15 @@ func (b *builder) declare(all []*ast.Definition, extends map[*ast.Definition]boo
 		switch {
 		case t != nil && t.Kind != kinds[d.Kind]:
 			b.invalid(position(d.Position), "Type %q is defined as a %s and as a %s.", d.Name, t.Kind, kinds[d.Kind])
+			b.suggest("Rename one of the types, or make the extension one of the same kind.")
 			continue
 		case t != nil && t.Defined && !extends[d]:
 			b.invalid(position(d.Position), "Type %q is defined twice.", d.Name)
+			b.suggest("Remove one definition, or make it an extension with the keyword extend.")
 			continue
 		case t == nil && extends[d] && schema.BuiltIn(d.Name):
 			b.invalid(position(d.Position), "The built-in type %q cannot be extended.", d.Name)
+			b.suggest("Remove the extension, and define a scalar of your own.")
 			continue
 		case t == nil:
 			t = b.schema.AddType(kinds[d.Kind], d.Name)
@@ -147,6 +150,7 @@ func (b *builder) enumValues(d *ast.Definition, t *schema.Type, extension bool) 
 	for _, v := range d.EnumValues {
 		if t.Value(v.Name) != nil {
 			b.invalid(position(v.Position), "The value %q of enum %q is defined twice.", v.Name, t.Name)
+			b.suggest("Remove one of the values.")
 			continue
 		}
 		value := t.AddValue(v.Name)
@@ -171,6 +175,7 @@ func (b *builder) extension(d *ast.Definition, t *schema.Type) *schema.Extension
 func (b *builder) directiveDefinition(d *ast.DirectiveDefinition) {
 	if b.schema.OwnDirective(d.Name) != nil {
 		b.invalid(position(d.Position), "Directive @%s is defined twice.", d.Name)
+		b.suggest("Remove one of the definitions.")
 		return
 	}
 	own := b.schema.AddDirective(d.Name)
@@ -183,6 +188,7 @@ func (b *builder) directiveDefinition(d *ast.DirectiveDefinition) {
 	for _, a := range d.Arguments {
 		if own.Argument(a.Name) != nil {
 			b.invalid(position(a.Position), "Argument %q of @%s is defined twice.", a.Name, d.Name)
+			b.suggest("Remove one of the arguments.")
 			continue
 		}
 		b.argument(own.AddArgument(a.Name), a)
@@ -198,6 +204,7 @@ func (b *builder) argument(argument *schema.Field, a *ast.ArgumentDefinition) {
 func (b *builder) schemaDefinition() {
 	if len(b.document.Schema) > 1 {
 		b.invalid(position(b.document.Schema[1].Position), "The schema is defined twice.")
+		b.suggest("Remove one definition, or make it an extension with the keyword extend.")
 	}
 	for i, list := range []ast.SchemaDefinitionList{b.document.Schema, b.document.SchemaExtension} {
 		for _, d := range list {
@@ -221,8 +228,10 @@ func (b *builder) rootTypes(d *ast.SchemaDefinition) {
 		switch t := b.schema.Own(o.Type); {
 		case t == nil:
 			b.invalid(position(o.Position), "The root type %q of %s is not defined.", o.Type, o.Operation)
+			b.suggest("Define the type, or correct its name in the schema definition.")
 		case t.Kind != schema.Object:
 			b.invalid(position(o.Position), "The root type %q of %s must be an object type.", o.Type, o.Operation)
+			b.suggest("Name an object type in the schema definition.")
 		default:
 			b.schema.Roots[operation] = o.Type
 		}

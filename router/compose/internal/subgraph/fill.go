@@ -54,10 +54,13 @@ func (b *builder) member(t *schema.Type, r *schema.Reference) {
 	switch {
 	case member == nil:
 		b.invalid(r.Position, "The member %q of union %q is not defined.", r.Name, t.Name)
+		b.suggest("Define the type, or correct its name.")
 	case member.Kind != schema.Object:
 		b.invalid(r.Position, "The member %q of union %q must be an object type, not a %s.", r.Name, t.Name, member.Kind)
+		b.suggest("Remove the member, or name an object type.")
 	case t.HasMember(r.Name):
 		b.invalid(r.Position, "Union %q has the member %q twice.", t.Name, r.Name)
+		b.suggest("Remove one of the members.")
 	default:
 		t.Members = append(t.Members, r)
 	}
@@ -68,10 +71,13 @@ func (b *builder) implements(t *schema.Type, r *schema.Reference) {
 	switch {
 	case implemented == nil:
 		b.invalid(r.Position, "The interface %q that type %q implements is not defined.", r.Name, t.Name)
+		b.suggest("Define the interface, or correct its name.")
 	case implemented.Kind != schema.Interface:
 		b.invalid(r.Position, "Type %q implements %q, which is a %s and not an interface.", t.Name, r.Name, implemented.Kind)
+		b.suggest("Remove it from what the type implements, or make it an interface.")
 	case t.Implements(r.Name):
 		b.invalid(r.Position, "Type %q implements %q twice.", t.Name, r.Name)
+		b.suggest("Remove one of the two.")
 	default:
 		t.Interfaces = append(t.Interfaces, r)
 	}
@@ -89,6 +95,7 @@ func (b *builder) outputField(t *schema.Type, f *ast.FieldDefinition, of *schema
 	}
 	if t.Field(f.Name) != nil {
 		b.invalid(position(f.Position), "Field %q of type %q is defined twice.", f.Name, t.Name)
+		b.suggest("Remove one of the fields.")
 		return
 	}
 	field := t.AddField(f.Name)
@@ -98,6 +105,7 @@ func (b *builder) outputField(t *schema.Type, f *ast.FieldDefinition, of *schema
 	for _, a := range f.Arguments {
 		if field.Argument(a.Name) != nil {
 			b.invalid(position(a.Position), "Argument %q of field %q is defined twice.", a.Name, field.Coordinate())
+			b.suggest("Remove one of the arguments.")
 			continue
 		}
 		argument := field.AddArgument(a.Name)
@@ -112,6 +120,7 @@ func (b *builder) inputFields(t *schema.Type, d *ast.Definition, of *schema.Exte
 	for _, f := range d.Fields {
 		if t.Field(f.Name) != nil {
 			b.invalid(position(f.Position), "Input field %q of type %q is defined twice.", f.Name, t.Name)
+			b.suggest("Remove one of the fields.")
 			continue
 		}
 		field := t.AddField(f.Name)
@@ -130,10 +139,13 @@ func (b *builder) checkReference(f *schema.Field, output bool) {
 	switch {
 	case t == nil:
 		b.invalid(f.Position, "The type %q of %q is not defined.%s", f.Type.Base(), f.Coordinate(), report.DidYouMean(f.Type.Base(), b.typeNames()))
+		b.suggest("Define the type, or correct its name.")
 	case output && !t.IsOutput():
 		b.invalid(f.Position, "The type of field %q must be an output type; %q is an %s.", f.Coordinate(), t.Name, t.Kind)
+		b.suggest("Use a scalar, an enum, an object, an interface or a union.")
 	case !output && !t.IsInput():
 		b.invalid(f.Position, "The type of %q must be an input type; %q is an %s.", f.Coordinate(), t.Name, t.Kind)
+		b.suggest("Use a scalar, an enum or an input object.")
 	}
 }
 

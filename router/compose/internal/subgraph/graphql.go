@@ -36,11 +36,15 @@ func (c *checker) graphQL() {
 func (c *checker) name(n *schema.Node, allowed bool) {
 	if strings.HasPrefix(n.Name, "__") && !allowed {
 		c.invalid(n.Position, "The name %q begins with \"__\", which is reserved for introspection.", n.Name)
+		c.suggest("Choose a name that does not begin with \"__\".")
 	}
 }
 
 func (c *checker) typ(t *schema.Type) {
-	empty := func(what string) { c.invalid(t.Position, "Type %q has no %s; it needs at least one.", t.Name, what) }
+	empty := func(what string) {
+		c.invalid(t.Position, "Type %q has no %s; it needs at least one.", t.Name, what)
+		c.suggest("Add one, or remove the type.")
+	}
 	switch t.Kind {
 	case schema.Object, schema.Interface:
 		added := c.Schema.Roots[schema.Query] == t.Name // Federation adds a field
@@ -72,6 +76,7 @@ func (c *checker) typ(t *schema.Type) {
 			c.name(&v.Node, false)
 			if v.Name == "true" || v.Name == "false" || v.Name == "null" {
 				c.invalid(v.Position, "Enum %q cannot have the value %s.", t.Name, v.Name)
+				c.suggest("Rename the value: true, false and null are literals.")
 			}
 		}
 	}
@@ -81,13 +86,16 @@ func (c *checker) inputValue(f *schema.Field) {
 	c.name(&f.Node, false)
 	if c.Schema.Type(f.Type.Base()) == nil {
 		c.invalid(f.Position, "The type %q of %q is not defined.", f.Type.Base(), f.Coordinate())
+		c.suggest("Define the type, or correct its name.")
 		return
 	}
 	if f.Required() && f.Has("deprecated") {
 		c.invalid(f.Position, "%q is required and cannot be deprecated.", f.Coordinate())
+		c.suggest("Remove @deprecated, or make it optional: nullable or with a default value.")
 	}
 	if f.Default != nil && !valid(f.Default, f.Type, c.Schema) {
 		c.invalid(f.Position, "The default value %s of %q does not have the type %s.", f.Default.Print(nil, nil), f.Coordinate(), f.Type)
+		c.suggest("Write a default value of the type, or change the type.")
 	}
 }
 
@@ -101,6 +109,7 @@ func (c *checker) application(a Application) {
 	if where := location(a); !slices.Contains(d.Locations, where) {
 		c.invalid(a.Position, "Directive @%s cannot be applied to %q: its locations are %s, not %s.",
 			a.Name, a.Node.Coordinate(), strings.Join(d.Locations, ", "), where)
+		c.suggest("Remove the directive there, or add the location to its definition if it is yours.")
 	}
 	for _, given := range a.Arguments {
 		argument := d.Argument(given.Name)
@@ -111,16 +120,20 @@ func (c *checker) application(a Application) {
 				names = append(names, each.Name)
 			}
 			c.invalid(a.Position, "Directive @%s has no argument %q.%s", a.Name, given.Name, report.DidYouMean(given.Name, names))
+			c.suggest("Remove the argument, or correct its name.")
 		case given.Value.Kind == schema.NullValue && argument.Type.NonNull && argument.Default == nil:
 			c.invalid(a.Position, "The argument %q of @%s cannot be null.", given.Name, a.Name)
+			c.suggest("Give the argument a value, or leave it out if it is optional.")
 		case !falsy(given.Value) && !valid(given.Value, argument.Type, c.Schema):
 			c.invalid(a.Position, "The argument %q of @%s on %q must have type %s, not the value %s.",
 				given.Name, a.Name, a.Node.Coordinate(), argument.Type, given.Value.Print(nil, nil))
+			c.suggest("Give the argument a value of its type.")
 		}
 	}
 	for _, argument := range d.Arguments {
 		if argument.Required() && a.Directive.Argument(argument.Name) == nil {
 			c.invalid(a.Position, "Directive @%s on %q needs the argument %q of type %s.", a.Name, a.Node.Coordinate(), argument.Name, argument.Type)
+			c.suggest("Add the argument to the directive.")
 		}
 	}
 }
@@ -170,6 +183,7 @@ func (c *checker) repeated() {
 		}
 		if key := (once{a.Node, a.Name}); seen[key] {
 			c.invalid(a.Position, "Directive @%s is applied to %q twice, but is not repeatable.", a.Name, a.Node.Coordinate())
+			c.suggest("Remove one of the two, or define the directive as repeatable.")
 		} else {
 			seen[key] = true
 		}
@@ -192,6 +206,7 @@ func (c *checker) implementedInterfaces(t *schema.Type) {
 		}
 		if i == t {
 			c.invalid(t.Position, "Type %q cannot implement itself.", t.Name)
+			c.suggest("Remove the interface from those that it implements.")
 		}
 		for _, expected := range i.Fields {
 			c.implementedField(t, expected)
@@ -199,6 +214,7 @@ func (c *checker) implementedInterfaces(t *schema.Type) {
 		for _, of := range i.Interfaces {
 			if !t.Implements(of.Name) {
 				c.invalid(t.Position, "Type %q must implement %q, because it implements %q.", t.Name, of.Name, i.Name)
+				c.suggest("Add the interface to those that the type implements.")
 			}
 		}
 	}
@@ -208,25 +224,30 @@ func (c *checker) implementedField(t *schema.Type, expected *schema.Field) {
 	f := t.Field(expected.Name)
 	if f == nil {
 		c.errorf("INVALID_GRAPHQL", at(expected.Position, t.Position), "Type %q must have the field %q, because it implements the interface.", t.Name, expected.Coordinate())
+		c.suggest("Add the field to the type, or remove it from the interface.")
 		return
 	}
 	if !expected.Type.Subtype(f.Type, c.direct) {
 		c.errorf("INVALID_GRAPHQL", at(expected.Position, f.Position), "Field %q must have type %s or a subtype, as %q has, not %s.",
 			f.Coordinate(), expected.Type, expected.Coordinate(), f.Type)
+		c.suggest("Give the field the type that it has in the interface, or a subtype.")
 	}
 	for _, a := range expected.Arguments {
 		own := f.Argument(a.Name)
 		switch {
 		case own == nil:
 			c.errorf("INVALID_GRAPHQL", at(a.Position, f.Position), "Field %q must have the argument %q.", f.Coordinate(), a.Coordinate())
+			c.suggest("Add the argument to the field, or remove it from the interface.")
 		case !own.Type.Same(a.Type):
 			c.errorf("INVALID_GRAPHQL", at(a.Position, own.Position), "The argument %q must have type %s, as %q has, not %s.",
 				own.Coordinate(), a.Type, a.Coordinate(), own.Type)
+			c.suggest("Give the argument the type that it has in the interface.")
 		}
 	}
 	for _, a := range f.Arguments {
 		if a.Required() && expected.Argument(a.Name) == nil {
 			c.errorf("INVALID_GRAPHQL", at(a.Position, expected.Position), "The argument %q is required, but %q does not have it.", a.Coordinate(), expected.Coordinate())
+			c.suggest("Make the argument optional, or add it to the field of the interface.")
 		}
 	}
 }
@@ -268,6 +289,7 @@ func (c *cycles) visit(t *schema.Type) {
 				names = append(names, each.Name)
 			}
 			c.invalid(f.Position, "Input object %q requires itself by non-null fields: %s.", of.Name, strings.Join(names, "."))
+			c.suggest("Make one of the fields nullable, or a list.")
 		} else {
 			c.visit(of)
 		}
