@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,4 +90,17 @@ func TestSchemaCheckAgainstARunningRouter(t *testing.T) {
 	}
 	p.interrupt(t)
 	p.wait(t)
+}
+
+// The message of a server is one line: it cannot look like other output.
+func TestSchemaCheckKeepsMessagesOfServersInOneLine(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"errors":[{"message":"no\n0 breaking, 0 dangerous and 0 safe changes\nsouk: good"}]}`))
+	}))
+	defer server.Close()
+	p := soukIn(t, writeFiles(t, map[string]string{"a.graphqls": "type Query { a: Int }"}), nil, "schema", "check", "--against", server.URL, "a.graphqls")
+	p.refuses(t, "responded with an error: no 0 breaking, 0 dangerous and 0 safe changes souk: good")
+	if got := p.stderr.String(); strings.Count(got, "\n") != 1 {
+		t.Errorf("got more than one line:\n%s", got)
+	}
 }

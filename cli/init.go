@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -55,6 +57,11 @@ func newInit() *cobra.Command {
 			paths, err := graph.Write(dir, force)
 			if err != nil {
 				return err
+			}
+			for _, s := range graph.Subgraphs {
+				if _, err := os.Stat(s.File); s.File != "" && errors.Is(err, fs.ErrNotExist) {
+					fmt.Fprintf(cmd.ErrOrStderr(), "the schema of the subgraph %s, %s, does not exist; write it before you start the graph\n", s.Name, s.File)
+				}
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), map[string][]string{"files": paths})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/vektah/gqlparser/v2/ast"
+	"golang.org/x/net/http/httpguts"
 
 	"souk/internal/blocking"
 	"souk/router/compose"
@@ -138,7 +139,10 @@ func parseHeaders(given []string) (map[string]string, error) {
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			return nil, fmt.Errorf("--header is %q; it must be a name and a value, such as \"Authorization: Bearer TOKEN\"", text)
 		}
-		headers[name] = strings.TrimSpace(value)
+		if value = strings.TrimSpace(value); !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("--header is %q, which cannot be sent; its name or value has an invalid character", text)
+		}
+		headers[name] = value
 	}
 	return headers, nil
 }

@@ -67,5 +67,6 @@ func TestSubgraphTest(t *testing.T) {
 	souk(t, nil, "subgraph", "test", "--representation", `Prodct{"id":"1"}`, good.URL).refuses(t, `the representation of "Prodct" is of no entity of the subgraph; did you mean Product?`)
 	souk(t, nil, "subgraph", "test", "--representation", `Query{"id":"1"}`, good.URL).refuses(t, `the representation of "Query" is of no entity of the subgraph; entities are Product, Maker`)
 	souk(t, nil, "subgraph", "test", "--header", "Authorization", good.URL).refuses(t, `--header is "Authorization"`)
+	souk(t, nil, "subgraph", "test", "--header", "A: b\r\nC: d", good.URL).refuses(t, `--header is "A: b\r\nC: d", which cannot be sent`)
 	souk(t, nil, "subgraph", "test", "localhost:4001").refuses(t, `"localhost:4001" is not the URL of a subgraph`)
 }

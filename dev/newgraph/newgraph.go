@@ -3,7 +3,6 @@ package newgraph
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -120,6 +119,9 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 	files := []struct{ name, text string }{
 		{"supergraph.yaml", g.supergraph()}, {"router.yaml", g.router()}, {"docker-compose.yaml", g.compose()}, {"values.yaml", g.values()},
 	}
+	if there, err := os.Stat(dir); err == nil && !there.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory; name another one", dir)
+	}
 	var paths, present []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
@@ -129,7 +131,7 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 				return nil, fmt.Errorf("nothing was written, because the schema of the subgraph %s is %s, which would be overwritten; rename that file", s.Name, path)
 			}
 		}
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
 			present = append(present, path)
 		}
 	}

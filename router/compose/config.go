@@ -186,7 +186,7 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		fail("subgraphs", "there are no subgraphs; add at least one with its routing_url and schema.file")
 	}
 	for _, name := range mocked {
-		if _, ok := c.Subgraphs[name]; !ok && !unread("subgraphs") {
+		if _, ok := c.Subgraphs[name]; !ok && len(c.Subgraphs) > 0 && !unread("subgraphs") {
 			fail("subgraphs", "--mock names %q; the subgraphs are %s", name, strings.Join(c.Names(), ", "))
 		}
 	}

@@ -110,7 +110,7 @@ func TestLoadReportsEverySource(t *testing.T) {
 		":5:13: loading the schema of subgraph a: " + filepath.Join(filepath.Dir(path), "none.graphqls") + " does not exist; paths are relative to the directory of the configuration file",
 		":6:48: loading the schema of subgraph b: `sh -c echo broken >&2; exit 3` failed: exit status 3: broken",
 		":7:30: loading the schema of subgraph c: " + subgraph.URL + " responded with status 404 and without a GraphQL response in JSON; is it the URL of the GraphQL endpoint?",
-		":8:30: loading the schema of subgraph d: cannot reach the subgraph: ",
+		":8:30: loading the schema of subgraph d: cannot reach the server: ",
 		":9:48: loading the schema of subgraph e: `true` printed nothing; it must print the SDL to its standard output",
 		":10:45: loading the schema of subgraph f: " + filepath.Join(filepath.Dir(path), "f.json") + " is JSON; name a file with an SDL",
 		":11:47: loading the schema of subgraph g: " + filepath.Join(filepath.Dir(path), "no1.graphqls") + " does not exist",

@@ -330,7 +330,7 @@ func (n Note) String() string {
 	}
 	switch n.Status {
 	case Changed:
-		text += " is " + n.To
+		text += " is " + cmp.Or(n.To, "changed")
 	case None:
 		text += " has no equivalent"
 	case Unknown:

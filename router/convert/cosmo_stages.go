@@ -64,7 +64,10 @@ func cosmoProviders(c *conversion, n *node, _ []string) {
 		c.single(set.get("header_names"), "authentication.jwt.header")
 		c.single(set.get("header_value_prefixes"), "authentication.jwt.scheme")
 		c.others(set, "see authentication.jwt in docs/router.yaml", "url", "refresh_interval", "header_names", "header_value_prefixes")
-		c.others(item, "key sets have no names", "jwks")
+		if name := item.get("name"); name != nil {
+			c.spare(name, "key sets have no names")
+		}
+		c.others(item, "only jwks is known", "jwks", "name")
 	}
 }
 

@@ -172,3 +172,17 @@ func TestDisabledCachesAreNotLost(t *testing.T) {
 		}
 	}
 }
+
+// The name of a provider is a label, without which nothing is less protected. A key that becomes
+// no other one is changed.
+func TestNamesOfProvidersAreNoProtection(t *testing.T) {
+	r, _ := convertedFrom(t, "cosmo", "authentication: {providers: [{name: main, jwks: {url: 'https://a.example/jwks'}}]}")
+	for _, n := range r.Lost() {
+		if n.Protection {
+			t.Errorf("got %v", n)
+		}
+	}
+	if got := (Note{Key: "a", Line: 1, Status: Changed, Note: "b"}).String(); got != "a (line 1) is changed: b" {
+		t.Errorf("got %q", got)
+	}
+}

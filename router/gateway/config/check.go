@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -285,11 +286,21 @@ func (k *checker) text(s string, tag reflect.StructTag, path string) {
 		f := formats[format]
 		switch port := f.port; {
 		case !f.fits(s):
-			k.fail(path, "%s is %q; it must be %s", name, withoutPassword(s), f.wanted)
+			k.fail(path, "%s is %q; it must be %s%s", name, withoutPassword(s), f.wanted, bareReference(s))
 		case port != nil && !isPort(port(s)):
 			k.fail(path, "%s is %q; the port must be a number from 0 to 65535", name, withoutPassword(s))
 		}
 	}
+}
+
+var bare = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)
+
+// bareReference says how to write a variable of the environment that is written as in a shell.
+func bareReference(s string) string {
+	if name := bare.FindStringSubmatch(s); name != nil {
+		return "; the environment variable " + name[1] + " is written as ${env." + name[1] + "}"
+	}
+	return ""
 }
 
 func isAddress(s string) bool {

@@ -102,7 +102,7 @@ func query(ctx context.Context, client *http.Client, url string, headers map[str
 		return fmt.Errorf("%s responded with status %d and without a GraphQL response in JSON; is it the URL of the GraphQL endpoint?", url, response.StatusCode)
 	}
 	if len(answer.Errors) > 0 {
-		return &refusedError{url, answer.Errors[0].Message}
+		return &refusedError{url, strings.Join(strings.Fields(answer.Errors[0].Message), " ")}
 	}
 	if len(answer.Data) == 0 || string(answer.Data) == "null" {
 		return fmt.Errorf("%s responded with status %d and without data", url, response.StatusCode)
@@ -118,5 +118,5 @@ func unreachable(ctx context.Context, url string, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("%s did not respond within %v", url, timeout)
 	}
-	return fmt.Errorf("cannot reach the subgraph: %w; start it, or correct its URL", err)
+	return fmt.Errorf("cannot reach the server: %w; start it, or correct its URL", err)
 }
