@@ -126,6 +126,7 @@ func TestAutomaticPersistedQueriesAreRegistered(t *testing.T) {
 func TestOnlyTrustedDocumentsRun(t *testing.T) {
 	for name, file := range map[string]string{
 		"map":      `{"abc": "{ hello }"}`,
+		"mark":     "\ufeff" + `{"abc": "{ hello }"}`,
 		"manifest": `{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id":"abc","name":"x","type":"query","body":"{ hello }"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
