@@ -78,8 +78,8 @@ func (d Documents) withApps() Documents {
 	return all
 }
 
-// checkCluster wants a cluster to take connections, with a standby, and to be backed up with
-// credentials that a Secret has.
+// checkCluster wants a cluster to take connections, with a standby, outside the mesh, and to be
+// backed up with credentials that a Secret has.
 func (d Documents) checkCluster(name string, need int) error {
 	var schedule bool
 	for _, backup := range d.OfKind("ScheduledBackup") {
@@ -99,6 +99,12 @@ func (d Documents) checkCluster(name string, need int) error {
 		}
 		if instances, _, _ := unstructured.NestedFieldNoCopy(cluster.Object, "spec", "instances"); fmt.Sprint(instances) != "2" {
 			return fmt.Errorf("%s has %v instances", name, instances)
+		}
+		// The pods are in no mesh: the operator, outside it, talks to them in plain text.
+		labels, _, _ := unstructured.NestedStringMap(cluster.Object, "spec", "inheritedMetadata", "labels")
+		annotations, _, _ := unstructured.NestedStringMap(cluster.Object, "spec", "inheritedMetadata", "annotations")
+		if labels["istio.io/dataplane-mode"] != "none" || annotations["sidecar.istio.io/inject"] != "false" {
+			return fmt.Errorf("%s is in the mesh", name)
 		}
 		for _, field := range []string{"accessKeyId", "secretAccessKey"} {
 			ref, _, _ := unstructured.NestedStringMap(cluster.Object, "spec", "backup", "barmanObjectStore", "s3Credentials", field)
