@@ -103,6 +103,14 @@ image: ## build the container image IMAGE with ENGINE: docker, podman or buildah
 	@engine='$(ENGINE)'; test -n "$$engine" || { echo 'install Docker, Podman or Buildah'; exit 1; }; \
 	set -x; $$engine build $(IMAGEFLAGS) --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
+.PHONY: cluster
+cluster: ## start the store in a cluster on this machine (kind, k3d or minikube), and follow docs/tutorial.md
+	@$(GO) run ./manifests/cluster
+
+.PHONY: cluster-down
+cluster-down: ## delete that cluster
+	@$(GO) run ./manifests/cluster -down
+
 .PHONY: sbom
 sbom: build ## write OUT.cdx.json, the bill of materials of the binary
 	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)

@@ -24,6 +24,7 @@
 //	injection.go           Pods as Istio's webhook changes them
 //	apiserver_test.go      a Kubernetes API server accepts every manifest
 //	kubectl_test.go        docs/operations.md, as far as an API server can follow it
+//	cluster_test.go        make cluster, as far as an API server can follow it
 //	istio_test.go, envoy_test.go, rbac_test.go
 //	                       Istio's analyzers, routes and authorization
 //	pools_test.go          two Envoys with many open streams
