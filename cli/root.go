@@ -28,7 +28,7 @@ func New(options ...Option) *cobra.Command {
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))
 	}
-	root.AddCommand(newPayment())
+	root.AddCommand(newPayment(), newBackup())
 	root.AddCommand(p.commands...)
 	root.SetFlagErrorFunc(flagError)
 	root.InitDefaultCompletionCmd()

@@ -2,19 +2,23 @@ package dev_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/goccy/go-yaml"
 
 	"souk/dev"
+	"souk/internal/backup/backuptest"
 	"souk/subgraphs"
 )
 
@@ -65,6 +69,7 @@ func TestBackupIsRestored(t *testing.T) {
 		t.Errorf("the second backup is in the same directory %s", second)
 	}
 	newest := b.make(t, "KEEP=2")
+	b.upload(t, newest)
 	if all := b.names(t); len(all) != 2 || all[1] != newest || all[0] == first {
 		t.Errorf("got backups %v of three, want the two newest", all)
 	}
@@ -73,11 +78,12 @@ func TestBackupIsRestored(t *testing.T) {
 	lost, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", wish)
 	s.stopAll(t)
 	blocks := codeBlocks(t, "../docs/operations.md", "## Backup and restore", "(?s)^```sh\n(.*?)\n```$")
-	if len(blocks) != 4 {
+	if len(blocks) != 6 {
 		t.Fatalf("the guide has %d blocks of commands", len(blocks))
 	}
-	out := b.must(t, strings.Join(blocks[1:], "\n"))
-	for _, want := range []string{"order.dump: OK", "notification.dump: OK"} {
+	// Copied from the volume, and then from the bucket, whose copy is restored.
+	out := b.must(t, strings.Join(blocks[1:2], "\n")+"\nrm *.dump SHA256SUMS\n"+strings.Join(blocks[3:], "\n"))
+	for _, want := range []string{"order.dump: OK", "notification.dump: OK", "downloaded " + newest + "\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}
@@ -101,14 +107,20 @@ type backups struct {
 func (s *store) backups(t *testing.T) *backups {
 	t.Helper()
 	b := &backups{script: filepath.Join(t.TempDir(), "backup.sh"), volume: t.TempDir(), dir: t.TempDir(), programs: t.TempDir()}
-	if err := os.WriteFile(b.script, []byte(backupScript(t)), 0o600); err != nil {
+	if err := os.WriteFile(b.script, []byte(manifestData(t, "../manifests/13-backup.yaml", "backup.sh")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(b.programs, "kubectl"), []byte(kubectl), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
+	if err := os.Symlink(buildSouk(t), filepath.Join(b.programs, "souk")); err != nil {
+		t.Fatal(err)
+	}
 	b.environment = append(os.Environ(), "PATH="+b.programs+":"+os.Getenv("PATH"), "SOUK="+buildSouk(t), "REDIS_URL="+s.RedisURL(),
 		"DATABASE_URL="+s.Variables("order")["DATABASE_URL"], "BACKUPS="+b.volume, "KEEP=14", "SERVICES=order inventory payment product user notification")
+	for key, value := range backuptest.NewBucket(t) {
+		b.environment = append(b.environment, key+"="+value)
+	}
 	for _, name := range append(subgraphs.Names(), "payment") {
 		address := s.PaymentVariables()["DATABASE_URL"]
 		if name != "payment" {
@@ -126,10 +138,10 @@ func (s *store) backups(t *testing.T) *backups {
 	return b
 }
 
-// backupScript returns the script that the CronJob runs.
-func backupScript(t *testing.T) string {
+// manifestData returns a key of a ConfigMap in a file, such as the script that the CronJob runs.
+func manifestData(t *testing.T, path, key string) string {
 	t.Helper()
-	file, err := os.Open("../manifests/13-backup.yaml")
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +149,10 @@ func backupScript(t *testing.T) string {
 	for decoder := yaml.NewDecoder(file); ; {
 		var object struct{ Data map[string]string }
 		if err := decoder.Decode(&object); err != nil {
-			t.Fatalf("no backup.sh: %v", err)
+			t.Fatalf("%s has no %s: %v", path, key, err)
 		}
-		if script := object.Data["backup.sh"]; script != "" {
-			return script
+		if value := object.Data[key]; value != "" {
+			return value
 		}
 	}
 }
@@ -171,6 +183,33 @@ func (b *backups) make(t *testing.T, variables ...string) string {
 	}
 	_, name, _ := strings.Cut(out, "\nbackup ")
 	return strings.TrimSuffix(name, " is complete\n")
+}
+
+// upload runs the Job's second container, without a bucket and with one, and reads its record
+// as the exporter does.
+func (b *backups) upload(t *testing.T, newest string) {
+	t.Helper()
+	arguments := []string{"backup", "upload", b.volume, "--keep=30"}
+	out, err := b.run(t, []string{"BACKUP_URL="}, buildSouk(t), arguments...)
+	if err != nil || !strings.Contains(out, "nothing is uploaded") {
+		t.Errorf("without a bucket: %v\n%s", err, out)
+	}
+	out, err = b.run(t, nil, buildSouk(t), arguments...)
+	if err != nil || !strings.Contains(out, "uploaded "+newest+"\n") {
+		t.Fatalf("with a bucket: %v\n%s", err, out)
+	}
+	var queries map[string]struct{ Query string }
+	if err := yaml.Unmarshal([]byte(manifestData(t, "../manifests/06-order-service.yaml", "backups.yaml")), &queries); err != nil {
+		t.Fatal(err)
+	}
+	made, err := time.Parse("2006-01-02T15-04-05.000Z", newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := b.must(t, fmt.Sprintf("psql --no-align --tuples-only -c %q \"$DATABASE_URL\"", queries["souk_backup"].Query))
+	if seconds, err := strconv.ParseFloat(strings.TrimSpace(recorded), 64); err != nil || math.Abs(seconds-float64(made.UnixMilli())/1000) > 0.01 {
+		t.Errorf("the exporter reads the time %q of the backup %s", recorded, newest)
+	}
 }
 
 func (b *backups) names(t *testing.T) (names []string) {

@@ -18,7 +18,7 @@ var services = []string{"user", "product", "inventory", "order", "notification",
 var differing = regexp.MustCompile(`^(Deployment/SERVICE-(service|provider) (spec\.template\.spec\.containers\[0\]\.(env|args)|spec\.template\.metadata\.annotations\.prometheus|` +
 	`spec\.template\.spec\.containers\[0\]\.resources)|` +
 	`(HorizontalPodAutoscaler|PodDisruptionBudget|Service|ServiceAccount)/SERVICE-\S+ spec\.(maxReplicas|metrics)|` +
-	`StatefulSet/SERVICE-postgres (spec\.template\.spec\.containers\[0\]\.(args|resources)|spec\.volumeClaimTemplates\[0\]\.spec\.resources))`)
+	`StatefulSet/SERVICE-postgres (spec\.template\.spec\.(containers\[0\]\.(args|resources)|containers\[1\]\.(env\[3\]|volumeMounts)|volumes\[2\])|spec\.volumeClaimTemplates\[0\]\.spec\.resources))`)
 
 // checkAlike wants the objects of the services to be alike except for their names and what is
 // listed: a value that only one of them has is a mistake. It reports what differs from most.

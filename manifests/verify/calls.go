@@ -60,7 +60,7 @@ func parseCall(from *corev1.Pod, to string) (Call, error) {
 // configuration are the texts a pod's programs are configured with.
 func (d Documents) configuration(pod *corev1.Pod) []string {
 	var texts []string
-	for _, c := range pod.Spec.Containers {
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, e := range c.Env {
 			texts = append(texts, e.Value)
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {

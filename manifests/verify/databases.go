@@ -63,7 +63,10 @@ func (d Documents) checkBackup() error {
 		return err
 	}
 	pod := job.Spec.JobTemplate.Spec.Template.Spec
-	c := pod.Containers[0]
+	if len(pod.InitContainers) != 1 {
+		return errors.New("backup: it does not make the dumps before it uploads them")
+	}
+	c := pod.InitContainers[0]
 	services, volume := variable(c, "SERVICES"), variable(c, "BACKUPS")
 	if services == nil || volume == nil {
 		return errors.New("backup: it has no SERVICES or no BACKUPS")
@@ -87,14 +90,55 @@ func (d Documents) checkBackup() error {
 			return fmt.Errorf("backup: %s backs up a database of %s", c.Image, image)
 		}
 	}
+	if !d.claimAt(pod, c, volume.Value) {
+		return fmt.Errorf("backup: no volume is mounted at %s", volume.Value)
+	}
+	return d.checkUpload(pod)
+}
+
+// claimAt reports whether a container has a volume that outlives its pod at a path.
+func (d Documents) claimAt(pod corev1.PodSpec, c corev1.Container, path string) bool {
 	for _, mount := range c.VolumeMounts {
 		for _, v := range pod.Volumes {
-			if mount.MountPath == volume.Value && v.Name == mount.Name && v.PersistentVolumeClaim != nil && d.Has("PersistentVolumeClaim", job.Namespace, v.PersistentVolumeClaim.ClaimName) {
+			if mount.MountPath == path && v.Name == mount.Name && v.PersistentVolumeClaim != nil {
+				return d.Has("PersistentVolumeClaim", "ecommerce", v.PersistentVolumeClaim.ClaimName)
+			}
+		}
+	}
+	return false
+}
+
+// checkUpload wants the backups to be uploaded from their volume, and recorded in the database
+// whose exporter reads the record: the one of orders.
+func (d Documents) checkUpload(pod corev1.PodSpec) error {
+	c := pod.Containers[0]
+	if len(c.Args) < 3 || c.Args[0] != "backup" || c.Args[1] != "upload" || !d.claimAt(pod, c, c.Args[2]) {
+		return fmt.Errorf("backup: %v does not upload the volume of the backups", c.Args)
+	}
+	database := variable(c, "DATABASE_URL")
+	if database == nil || database.ValueFrom == nil || database.ValueFrom.SecretKeyRef == nil || database.ValueFrom.SecretKeyRef.Name != "order-database" {
+		return errors.New("backup: it does not record the backups in the database of order-service")
+	}
+	if len(c.EnvFrom) != 1 || c.EnvFrom[0].SecretRef == nil || c.EnvFrom[0].SecretRef.Optional == nil || !*c.EnvFrom[0].SecretRef.Optional {
+		return errors.New("backup: it does not have the bucket from an optional Secret")
+	}
+	var set appsv1.StatefulSet
+	if err := d.find("StatefulSet", "order-postgres", &set); err != nil {
+		return err
+	}
+	exporter := set.Spec.Template.Spec.Containers[1]
+	queries := variable(exporter, "PG_EXPORTER_EXTEND_QUERY_PATH")
+	if queries == nil {
+		return errors.New("order-postgres: its exporter does not read the record of the backups")
+	}
+	for _, mount := range exporter.VolumeMounts {
+		for _, v := range set.Spec.Template.Spec.Volumes {
+			if file, below := strings.CutPrefix(queries.Value, mount.MountPath+"/"); below && v.Name == mount.Name && v.ConfigMap != nil && len(d.values("ConfigMap", set.Namespace, v.ConfigMap.Name, file)) == 1 {
 				return nil
 			}
 		}
 	}
-	return fmt.Errorf("backup: no volume is mounted at %s", volume.Value)
+	return fmt.Errorf("order-postgres: its exporter has no file %s", queries.Value)
 }
 
 // checkImages wants one release of the store: one tag for all containers of a version.

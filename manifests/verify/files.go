@@ -21,7 +21,7 @@ var filePath = regexp.MustCompile(`(?:^|[\s='"\[(:,])(/[A-Za-z0-9][A-Za-z0-9._*/
 func (d Documents) CheckFiles(pods []*corev1.Pod) (err error) {
 	for _, pod := range pods {
 		err = errors.Join(err, d.checkItems(pod))
-		for _, c := range pod.Spec.Containers {
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 			for _, text := range slices.Concat(c.Command, c.Args) {
 				for _, match := range filePath.FindAllStringSubmatch(text, -1) {
 					if wrong := d.checkFile(pod, c, match[1], true); wrong != nil {

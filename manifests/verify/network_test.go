@@ -75,6 +75,7 @@ func TestEgressIsForOneService(t *testing.T) {
 		app   string
 		ports []string
 	}{
+		"backup-egress.yaml":  {"backup", []string{"443"}},
 		"payment-egress.yaml": {"order-service", []string{"443"}},
 		"mail-egress.yaml":    {"notification-service", []string{"465", "587"}},
 	} {

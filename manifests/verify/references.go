@@ -63,7 +63,7 @@ func (d Documents) checkPod(pod *corev1.Pod) (err error) {
 			needs("Secret", v.Secret.SecretName)
 		}
 	}
-	for _, c := range pod.Spec.Containers {
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		if pod.Spec.RestartPolicy != corev1.RestartPolicyNever && (c.ReadinessProbe == nil || c.LivenessProbe == nil) {
 			complain("container %s needs a readiness and a liveness probe", c.Name)
 		}
@@ -76,7 +76,7 @@ func (d Documents) checkPod(pod *corev1.Pod) (err error) {
 			}
 		}
 		for _, e := range c.EnvFrom {
-			if e.SecretRef != nil {
+			if e.SecretRef != nil && (e.SecretRef.Optional == nil || !*e.SecretRef.Optional) {
 				needs("Secret", e.SecretRef.Name)
 			}
 		}
