@@ -221,10 +221,26 @@ func (d Documents) checkConnections(service, database string) error {
 			if most, err := strconv.Atoi(value); err != nil || most < need {
 				return fmt.Errorf("its database takes %s connections, and its replicas open up to %d", value, need)
 			}
-			return nil
+			return checkPostgresMemory(set.Spec.Template.Spec.Containers[0], need)
 		}
 	}
 	return errors.New("its database has no max_connections")
+}
+
+// What a Postgres needs, in MiB: shared_buffers (128) and three autovacuum workers with
+// maintenance_work_mem (64 each), and for each connection a process and a work_mem.
+const (
+	postgresMemory   = 128 + 3*64
+	connectionMemory = 4
+)
+
+// checkPostgresMemory wants the limit of a database's container to hold so many connections.
+func checkPostgresMemory(server corev1.Container, connections int) error {
+	need := int64(postgresMemory + connectionMemory*connections)
+	if limit := server.Resources.Limits.Memory().Value() >> 20; limit < need {
+		return fmt.Errorf("its database may use %d MiB, and %d connections need %d", limit, connections, need)
+	}
+	return nil
 }
 
 func (d Documents) database(deployment *appsv1.Deployment) (*url.URL, error) {

@@ -41,6 +41,7 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		"record of backups":   {file: "13", old: "{secretKeyRef: {name: order-database, key: DATABASE_URL}}", new: "{secretKeyRef: {name: user-database, key: DATABASE_URL}}", said: "backup: it does not record the backups in the database of order-service"},
 		"optional bucket":     {file: "13", old: "name: backup-bucket, optional: true", new: "name: backup-bucket, optional: false", said: "optional Secret"},
 		"read record":         {file: "06-order", old: "value: /etc/exporter/backups.yaml", new: "value: /etc/exporter/backup.yaml", said: "its exporter has no file /etc/exporter/backup.yaml"},
+		"memory of Postgres":  {file: "04", old: "memory: 1Gi, ephemeral-storage: 512Mi", new: "memory: 896Mi, ephemeral-storage: 512Mi", said: "its database may use 896 MiB, and 176 connections need 1024"},
 		"backup's volume":     {file: "13", old: "BACKUPS, value: /backup", new: "BACKUPS, value: /tmp", said: "backup: no volume is mounted at /tmp"},
 		"payment":             {file: "06", old: "PAYMENT_URL,", new: "PAYMENTS_URL,", said: "orders are confirmed without payment"},
 		"name of its key":     {file: "06-p", old: "key: PAYMENT_API_KEY", new: "key: API_KEY", said: "payment-provider expects API_KEY of payment-provider"},
