@@ -29,6 +29,7 @@ func TestMonitoringToolsReachEachOther(t *testing.T) {
 func checkMonitoring(documents Documents) error {
 	for _, at := range []struct{ service, port, app string }{
 		{service: "jaeger", port: "16686", app: "jaeger"}, {service: "tracing", port: "80", app: "jaeger"}, {service: "jaeger-collector", port: "4317", app: "jaeger"},
+		{service: "jaeger-collector", port: "14268", app: "jaeger"}, {service: "tracing", port: "16685", app: "jaeger"},
 		{service: "otel-collector", port: "4317", app: "otel-collector"}, {service: "otel-collector", port: "4318", app: "otel-collector"},
 		{service: "alertmanager", port: "9093", app: "alertmanager"}, {service: "prometheus", port: "9090", app: "prometheus"}, {service: "grafana", port: "3000", app: "grafana"},
 	} {

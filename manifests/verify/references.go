@@ -52,6 +52,9 @@ func (d Documents) checkPod(pod *corev1.Pod) (err error) {
 		}
 	}
 	needs("ServiceAccount", pod.Spec.ServiceAccountName)
+	if pod.Spec.ServiceAccountName == "" {
+		complain("it needs a ServiceAccount of its own, which policies and roles name")
+	}
 	if pod.Labels["app"] == "" || pod.Labels["version"] == "" {
 		complain("Kiali needs the labels app and version")
 	}
