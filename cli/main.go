@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -41,16 +42,26 @@ func Main(options ...Option) int {
 	return status(err)
 }
 
-// watchSignals makes the first SIGINT or SIGTERM call stop. The second ends the process with
-// status 128 plus the signal number, as shells do.
+// grace is how long after the first signal the second one takes effect. Until then, commands that
+// were started, such as those that print a schema, are ended.
+const grace = 1500 * time.Millisecond
+
+// watchSignals makes the first SIGINT, SIGTERM or SIGHUP call stop. The second ends the process
+// with status 128 plus the signal number, as shells do. SIGHUP stays ignored if it is, as by nohup.
 func watchSignals(stop func()) {
+	watched := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		watched = append(watched, syscall.SIGHUP)
+	}
 	signals := make(chan os.Signal, 2)
 	// Not in the goroutine, which may start after the first signal.
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, watched...)
 	go func() {
 		<-signals
+		first := time.Now()
 		stop()
 		if second, ok := (<-signals).(syscall.Signal); ok {
+			time.Sleep(time.Until(first.Add(grace)))
 			os.Exit(128 + int(second))
 		}
 	}()

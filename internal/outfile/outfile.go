@@ -12,8 +12,12 @@ import (
 
 // Write writes a file in one step, so that nobody reads half of it. Through a symbolic link it
 // writes the file that the link names. It writes in place where another file cannot be put:
-// devices, pipes, and files of a directory that is read-only.
+// devices, pipes, and files of a directory that is read-only. A descriptor, such as
+// /dev/stdout, it continues.
 func Write(path string, text []byte) error {
+	if open, err := descriptor(path); open != nil || err != nil {
+		return writeOpen(open, path, text, err)
+	}
 	err := replace(path, text)
 	if errors.Is(err, errInPlace) {
 		err = os.WriteFile(path, text, 0o644)
@@ -25,6 +29,18 @@ func Write(path string, text []byte) error {
 		return fmt.Errorf("%w; make it writable, or name another file", err)
 	}
 	return err
+}
+
+// writeOpen writes to an open file, unless it could not be had.
+func writeOpen(open *os.File, path string, text []byte, err error) error {
+	if err == nil {
+		_, err = open.Write(text)
+		err = errors.Join(err, open.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
 }
 
 // errInPlace means that no other file can take the place of one.

@@ -1,8 +1,10 @@
 package outfile_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,4 +116,38 @@ func TestAmongFindsAFileUnderEachName(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
+}
+
+// What a shell writes to the same open file, before and after, is kept.
+func TestWriteContinuesDescriptors(t *testing.T) {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		t.Skip("there is no /proc")
+	}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	want := ""
+	add := func(text string) {
+		t.Helper()
+		if _, err := log.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		want += text
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	number := strconv.Itoa(int(log.Fd()))
+	if err := os.Symlink("/dev/fd/"+number, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/proc/self/fd/" + number, "/dev/fd/" + number, fmt.Sprintf("/proc/%d/fd/%s", os.Getpid(), number), link} {
+		add("before ")
+		if err := outfile.Write(path, []byte("written ")); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		want += "written "
+		add("after\n")
+	}
+	expect(t, log.Name(), want)
 }

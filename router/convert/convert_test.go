@@ -298,3 +298,35 @@ func TestMergeKeys(t *testing.T) {
 		}
 	}
 }
+
+// Rules whose order or selection this router cannot keep are reported as lost protection, and not
+// converted into their opposite.
+func TestHeaderRulesThatDifferAreReported(t *testing.T) {
+	rules := func(list string) string { return "headers: {all: {request: [" + list + "]}}" }
+	for name, c := range map[string]struct{ from, input, lost, not string }{
+		"inverted":          {"cosmo", "version: '1'\n" + rules("{op: propagate, matching: '^sec', negate_match: true}"), "name those in headers.*.propagate", "sec"},
+		"removed first":     {"apollo", rules("{remove: {named: x-a}}, {propagate: {named: X-A}}"), "it follows a rule for the same header", ""},
+		"patterns":          {"apollo", rules("{remove: {matching: x-old}}, {propagate: {matching: 'x-.*'}}"), "it follows a rule for the same header", ""},
+		"inserted first":    {"apollo", rules("{insert: {name: x-ins, value: a}}, {remove: {named: X-Ins}}"), "it follows a rule for the same header", ""},
+		"cosmo, set first":  {"cosmo", "version: '1'\n" + rules("{op: set, name: a, value: b}, {op: propagate, named: A}"), "it follows a rule for the same header", ""},
+		"two spellings":     {"apollo", rules("{insert: {name: x-ins, value: a}}, {insert: {name: X-Ins, value: b}}"), "headers.all.set.X-Ins is already set", `"b"`},
+		"renamed list":      {"hive", rules("{propagate: {named: [aa, bb], rename: cc}}"), "headers.*.rename renames single headers", "aa"},
+		"excluded by look":  {"hive", rules("{propagate: {matching: '^x-', exclude: ['(?=a)']}}"), "is no regular expression of RE2", "(?="},
+		"nothing different": {"apollo", rules("{propagate: {named: a}}, {remove: {named: b}}, {propagate: {named: c}}, {insert: {name: d, value: e}}, {remove: {named: f}}"), "", ""},
+		"excluded":          {"hive", rules("{propagate: {matching: '^x-.*', exclude: ['^x-secret']}}"), "", ""},
+	} {
+		r, _ := convertedFrom(t, c.from, c.input)
+		var texts []string
+		for _, n := range r.Lost() {
+			texts = append(texts, n.Note)
+		}
+		lost := strings.Join(texts, "\n")
+		settings := r.Config[strings.Index(r.Config, "\nversion:"):]
+		if c.lost == "" && lost != "" || !strings.Contains(lost, c.lost) || c.not != "" && strings.Contains(settings, c.not) {
+			t.Errorf("%s: lost %q in\n%s", name, lost, r.Config)
+		}
+		if name == "excluded" && !strings.Contains(r.Config, `remove_matching: ["x-secret.*"]`) {
+			t.Errorf("%s: got\n%s", name, r.Config)
+		}
+	}
+}

@@ -4,19 +4,23 @@ package convert
 // {op: propagate, named: Authorization}.
 func cosmoHeaders() table {
 	return table{
-		"all.request":          cosmoHeaderList("headers.all", (*conversion).headerRule),
-		"all.response":         cosmoHeaderList("headers.all", (*conversion).responseHeader),
-		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*", (*conversion).headerRule),
-		"subgraphs.*.response": cosmoHeaderList("headers.subgraphs.*", (*conversion).responseHeader),
+		"all.request":          cosmoHeaderList("headers.all", true, (*conversion).headerRule),
+		"all.response":         cosmoHeaderList("headers.all", false, (*conversion).responseHeader),
+		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*", true, (*conversion).headerRule),
+		"subgraphs.*.response": cosmoHeaderList("headers.subgraphs.*", false, (*conversion).responseHeader),
 		"cookie_whitelist":     none("cookies are forwarded if headers.all.propagate has Cookie, all or none: " + useHook),
 		"router":               none("responses of the router have no headers by configuration: " + useHook),
 	}
 }
 
-func cosmoHeaderList(below string, convert func(c *conversion, op *node, kind string, below []string)) rule {
+func cosmoHeaderList(below string, ordered bool, convert func(c *conversion, op *node, kind string, below []string)) rule {
 	return func(c *conversion, n *node, names []string) {
+		var before headerOrder
 		for _, op := range n.children {
 			convert(c, op, op.value("op"), fill(below, names))
+			if ordered {
+				c.order(&before, op, op.value("op"))
+			}
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +23,11 @@ const useHeaderHook = "use a hook or a coprocessor (docs/extending.md)"
 // headerList converts a list of rules such as {propagate: {named: Authorization}}.
 func headerList(below string) rule {
 	return func(c *conversion, n *node, names []string) {
+		var before headerOrder
 		for _, item := range n.children {
 			for _, op := range item.children {
 				c.headerRule(op, op.key, fill(below, names))
+				c.order(&before, op, op.key)
 			}
 		}
 	}
@@ -36,13 +40,16 @@ func (c *conversion) headerRule(op *node, kind string, below []string) {
 	switch {
 	case kind == "propagate" && name != nil && pattern == nil:
 		c.propagate(op, name.texts(), at)
+	case op.get("negate_match").is("true"):
+		c.note(op, None, "", "patterns select the headers that match: name those in headers.*.%s", kind)
+		c.notes[len(c.notes)-1].Protection = true
 	case kind == "remove" && name != nil && pattern == nil:
 		c.add(op, c.quoted(name.texts()), at("remove")...)
 		c.others(op, useHeaderHook, "op", "named")
 	case (kind == "propagate" || kind == "remove") && pattern != nil && name == nil:
 		c.headerPattern(op, kind, at)
 	case (kind == "insert" || kind == "set") && op.value("name") != "" && op.get("value").isScalar():
-		c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
+		c.set(op, c.quote(op.value("value")), append(at("set"), http.CanonicalHeaderKey(op.value("name")))...)
 		c.others(op, useHeaderHook, "op", "name", "value")
 	case kind == "insert" || kind == "set":
 		c.note(op, None, "", "headers.*.set has fixed values, and headers.*.set_from_claims claims; otherwise %s", useHeaderHook)
@@ -54,7 +61,12 @@ func (c *conversion) headerRule(op *node, kind string, below []string) {
 // propagate converts a rule for single headers, which may rename one or have a default.
 func (c *conversion) propagate(op *node, names []string, at func(string) []string) {
 	to := names
-	if rename := op.value("rename"); rename != "" && len(names) == 1 {
+	rename := op.value("rename")
+	if rename != "" && len(names) != 1 {
+		c.note(op, None, "", "headers.*.rename renames single headers: list each")
+		return
+	}
+	if rename != "" {
 		to = []string{rename}
 		c.set(op.get("rename"), c.quote(rename), append(at("rename"), names[0])...)
 		c.note(op, Converted, strings.Join(at("rename"), "."), "")
@@ -93,7 +105,69 @@ func (c *conversion) headerPattern(op *node, kind string, at func(string) []stri
 	if len(patterns) > 0 {
 		c.add(op, c.quoted(patterns), at(kind+"_matching")...)
 	}
-	c.others(op, useHeaderHook, "op", "matching")
+	for _, excluded := range op.get("exclude").texts() {
+		whole := wholePattern(excluded)
+		if _, err := regexp.Compile(whole); err != nil || kind != "propagate" {
+			c.note(op.get("exclude"), None, "", "%q is no regular expression of RE2, or excludes what is not removed: name the headers in headers.*.remove", excluded)
+			c.notes[len(c.notes)-1].Protection = true
+			continue
+		}
+		c.add(op.get("exclude"), c.quoted([]string{whole}), at("remove_matching")...)
+	}
+	c.others(op, useHeaderHook, "op", "matching", "negate_match", "exclude")
+}
+
+// headerOrder has the rules that were converted, by their turn in this router: propagate, remove,
+// set.
+type headerOrder [3][]headerTarget
+
+// A headerTarget is what a rule is about: names and patterns.
+type headerTarget struct {
+	names    []string
+	patterns []*regexp.Regexp
+}
+
+var headerTurns = map[string]int{"propagate": 0, "remove": 1, "insert": 2, "set": 2}
+
+// order reports a rule that concerns the header of an earlier one whose turn here is later: the
+// result would differ.
+func (c *conversion) order(before *headerOrder, op *node, kind string) {
+	turn, known := headerTurns[kind]
+	if !known {
+		return
+	}
+	var t headerTarget
+	for _, key := range []string{"named", "name", "rename"} {
+		t.names = append(t.names, op.get(key).texts()...)
+	}
+	for _, pattern := range op.get("matching").texts() {
+		if compiled, err := regexp.Compile("(?i)" + pattern); err == nil {
+			t.patterns = append(t.patterns, compiled)
+		}
+	}
+	for later := turn + 1; later < len(before); later++ {
+		if slices.ContainsFunc(before[later], t.overlaps) {
+			c.note(op, None, "", "it follows a rule for the same header, but propagate, remove and set apply in this order here: check what the subgraph is to get")
+			c.notes[len(c.notes)-1].Protection = true
+			break
+		}
+	}
+	before[turn] = append(before[turn], t)
+}
+
+// overlaps reports whether two rules may concern the same header.
+func (t headerTarget) overlaps(other headerTarget) bool {
+	if len(t.patterns) > 0 && len(other.patterns) > 0 {
+		return true
+	}
+	return t.hits(other.names) || other.hits(t.names)
+}
+
+func (t headerTarget) hits(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(t.names, func(own string) bool { return strings.EqualFold(own, name) }) ||
+			slices.ContainsFunc(t.patterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
+	})
 }
 
 // wholePattern returns the pattern of whole names that has the matches of a pattern of parts.
