@@ -38,7 +38,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			continue
 		}
 		// REST routes may be refused because their supergraph comes later.
-		if now == seen && !(refused && r.Supergraph() != with) {
+		if now == seen && (!refused || r.Supergraph() == with) {
 			if !refused { // the file may have been unreadable before
 				file.Succeeded(ctx)
 			}

@@ -18,7 +18,7 @@ func descriptor(path string) (*os.File, error) {
 	path, err := filepath.Abs(path)
 	for range maxLinks {
 		if err != nil {
-			return nil, nil
+			break // it is no link, or does not exist
 		}
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			path = filepath.Join(dir, filepath.Base(path)) // /dev/fd may be a link to /proc/self/fd
@@ -26,7 +26,7 @@ func descriptor(path string) (*os.File, error) {
 		if match := descriptorPath.FindStringSubmatch(path); match != nil {
 			return ofProcess(path, match[1], match[2]+match[3])
 		}
-		next := ""
+		var next string
 		if next, err = os.Readlink(path); !filepath.IsAbs(next) {
 			next = filepath.Join(filepath.Dir(path), next)
 		}

@@ -112,7 +112,7 @@ func (t *tutorial) request(ctx context.Context, method, url, body string) (*http
 // expect sends a request and wants a status, and the body to pass a check if there is one.
 func (t *tutorial) expect(method, path, body string, status int, check func(*http.Response, string) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		response, text, err := t.request(ctx, method, t.gateway+path, body)
+		response, text, err := t.request(ctx, method, t.gateway+path, body) //nolint:bodyclose // request closes it
 		if err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (t *tutorial) ask(service string, port int, path, want string) func(context
 			return err
 		}
 		defer stop()
-		response, text, err := t.request(ctx, http.MethodGet, address+path, "")
+		response, text, err := t.request(ctx, http.MethodGet, address+path, "") //nolint:bodyclose // request closes it
 		if err == nil && (response.StatusCode != http.StatusOK || !strings.Contains(text, want)) {
 			err = fmt.Errorf("%s has no %s: %s %.300s", service, want, response.Status, text)
 		}

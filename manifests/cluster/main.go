@@ -27,8 +27,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, func() <-chan time.Time { return time.After(time.Second) }))
+	status := run(ctx, os.Args[1:], os.Stdout, func() <-chan time.Time { return time.After(time.Second) })
+	stop()
+	os.Exit(status)
 }
 
 // run returns the exit status. Experiments that wait for the cluster ask it again after each

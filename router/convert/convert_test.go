@@ -321,7 +321,7 @@ func TestHeaderRulesThatDifferAreReported(t *testing.T) {
 			texts = append(texts, n.Note)
 		}
 		lost := strings.Join(texts, "\n")
-		settings := r.Config[strings.Index(r.Config, "\nversion:"):]
+		_, settings, _ := strings.Cut(r.Config, "\nversion:")
 		if c.lost == "" && lost != "" || !strings.Contains(lost, c.lost) || c.not != "" && strings.Contains(settings, c.not) {
 			t.Errorf("%s: lost %q in\n%s", name, lost, r.Config)
 		}
