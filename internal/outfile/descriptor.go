@@ -16,10 +16,7 @@ const maxLinks = 40
 // the shell writes to as well must not be replaced, nor written from its beginning.
 func descriptor(path string) (*os.File, error) {
 	path, err := filepath.Abs(path)
-	for range maxLinks {
-		if err != nil {
-			break // it is no link, or does not exist
-		}
+	for links := 0; err == nil && links < maxLinks; links++ {
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			path = filepath.Join(dir, filepath.Base(path)) // /dev/fd may be a link to /proc/self/fd
 		}
@@ -32,7 +29,7 @@ func descriptor(path string) (*os.File, error) {
 		}
 		path = next
 	}
-	return nil, nil
+	return nil, nil //nolint:nilerr // what is no link, or does not exist, is no descriptor
 }
 
 // ofProcess opens a descriptor of a process, which is this one if process is empty.

@@ -314,6 +314,7 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("commands of components", func(t *testing.T) { checkComponentCommands(t, server) })
 	for name, wrong := range map[string]fault{
 		"field":            {file: "03", old: "revisionHistoryLimit:", new: "revisionsLimit:", said: ".spec.revisionsLimit: field not declared in schema"},
 		"field of Istio's": {file: "10", old: "consecutive5xxErrors:", new: "consecutive5xxErrs:", said: ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},

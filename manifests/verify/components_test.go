@@ -151,7 +151,6 @@ func checkComponents(t *testing.T, server *apiServer) {
 			t.Errorf("%v: %v", components, err)
 		}
 	}
-	checkComponentCommands(t, server)
 	for name, wrong := range map[string]fault{
 		"route":    {file: "components/ambient/routes", old: "timeouts: {request: 10s}", new: "timeouts: {requests: 10s}", said: "field not declared in schema"},
 		"cluster":  {file: "components/cloudnative-pg/clusters", old: "instances: 2", new: "instances: two", said: "instances"},
