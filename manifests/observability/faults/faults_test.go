@@ -33,7 +33,7 @@ const calm = 10
 
 func TestAlertsFireForFaults(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes minutes; make verify runs it")
+		t.Skip("takes minutes; make faults runs it")
 	}
 	s := startStore(t)
 	for _, f := range faults() {
