@@ -22,7 +22,7 @@ const exitTable = `Exit status:
        cannot start, or fails
   2    there is no result: a wrong flag or argument, a file that cannot be read, a URL
        that does not respond
-  130  a second interrupt ended the command at once (143: a second SIGTERM)`
+  130  a second interrupt ended the command (129: a second SIGHUP, 143: a second SIGTERM)`
 
 // A failedCheck is a negative result, which has been written.
 type failedCheck struct{ error }

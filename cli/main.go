@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"souk/internal/processgroup"
 )
 
 // Main runs the souk command with the arguments of the process and returns the exit status:
@@ -42,8 +44,8 @@ func Main(options ...Option) int {
 	return status(err)
 }
 
-// grace is how long after the first signal the second one takes effect. Until then, commands that
-// were started, such as those that print a schema, are ended.
+// grace is how long after the first signal the second one takes effect. Commands that were started,
+// such as those that print a schema, may end by themselves until then.
 const grace = 1500 * time.Millisecond
 
 // watchSignals makes the first SIGINT, SIGTERM or SIGHUP call stop. The second ends the process
@@ -62,6 +64,7 @@ func watchSignals(stop func()) {
 		stop()
 		if second, ok := (<-signals).(syscall.Signal); ok {
 			time.Sleep(time.Until(first.Add(grace)))
+			processgroup.KillEnding()
 			os.Exit(128 + int(second))
 		}
 	}()

@@ -128,11 +128,14 @@ func TestInterruptEndsTheCommandOfASchema(t *testing.T) {
 		{"compose --output -", `trap "" TERM INT HUP;`, []os.Signal{syscall.SIGHUP}}, // the terminal is closed
 		{"dev --config supergraph.yaml", `trap "" TERM INT HUP;`, []os.Signal{syscall.SIGHUP}},
 		{"compose --output -", `trap "" TERM INT;`, []os.Signal{os.Interrupt, syscall.SIGTERM}},
+		{"dev --config run.yaml", `trap "" TERM INT HUP;`, []os.Signal{syscall.SIGHUP, syscall.SIGHUP}},
 	} {
 		command := c.command
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
-			dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {command: [sh, -c, '" + c.traps + " exec 3>pipe; touch started; sleep 600; echo x']}\n"})
+			dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {command: [sh, -c, '" + c.traps + " exec 3>pipe; touch started; sleep 600; echo x']}\n",
+				"run.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    run: [sh, -c, '" + c.traps + " exec 3>pipe; touch started; sleep 600; echo x']\n    schema: {sdl: 'type Query { a: Int }'}\n",
+			})
 			pipe := filepath.Join(dir, "pipe")
 			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 				t.Fatal(err)

@@ -107,12 +107,17 @@ func (c *conversion) headerPattern(op *node, kind string, at func(string) []stri
 	}
 	for _, excluded := range op.get("exclude").texts() {
 		whole := wholePattern(excluded)
-		if _, err := regexp.Compile(whole); err != nil || kind != "propagate" {
-			c.note(op.get("exclude"), None, "", "%q is no regular expression of RE2, or excludes what is not removed: name the headers in headers.*.remove", excluded)
+		if kind != "propagate" {
+			c.note(op.get("exclude"), None, "", "all headers that match are removed: name those to remove in headers.*.remove")
+			continue
+		}
+		if _, err := regexp.Compile(whole); err != nil {
+			c.note(op.get("exclude"), None, "", "%q is no regular expression of RE2: name the headers in headers.*.remove", excluded)
 			c.notes[len(c.notes)-1].Protection = true
 			continue
 		}
 		c.add(op.get("exclude"), c.quoted([]string{whole}), at("remove_matching")...)
+		c.note(op.get("exclude"), Changed, "headers.*.remove_matching", "the headers are removed also if another rule forwards them")
 	}
 	c.others(op, useHeaderHook, "op", "matching", "negate_match", "exclude")
 }
