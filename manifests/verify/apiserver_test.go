@@ -303,18 +303,12 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
 		t.Fatal(err)
 	}
-	// First, while the cluster has only Istio: the components change objects that must not be there
-	// yet. Then the namespaces get back what belongs to the base.
-	t.Run("components", func(t *testing.T) { checkComponents(t, server) })
-	if err := server.try(t.Context(), read(t), nil); err != nil {
-		t.Fatal(err)
-	}
+	// First, while the cluster has only Istio.
 	t.Run("kubectl", func(t *testing.T) { checkKubectl(t, server.kubeconfig) })
 	t.Run("chart", func(t *testing.T) { checkCharts(t, server) })
 	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("commands of components", func(t *testing.T) { checkComponentCommands(t, server) })
 	for name, wrong := range map[string]fault{
 		"field":            {file: "03", old: "revisionHistoryLimit:", new: "revisionsLimit:", said: ".spec.revisionsLimit: field not declared in schema"},
 		"field of Istio's": {file: "10", old: "consecutive5xxErrors:", new: "consecutive5xxErrs:", said: ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},

@@ -133,6 +133,19 @@ var componentSets = [][]string{
 	{"cloudnative-pg", "redis-sentinel", "ambient", "external-secrets"},
 }
 
+// A cluster of its own, because components change objects that the other tests leave behind.
+func TestAPIServerAcceptsComponents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a build of kube-apiserver")
+	}
+	server := startAPIServer(t)
+	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
+		t.Fatal(err)
+	}
+	checkComponents(t, server)
+	checkComponentCommands(t, server)
+}
+
 // checkComponents applies the store with components to an API server that knows their types,
 // and pods as they run there.
 func checkComponents(t *testing.T, server *apiServer) {
