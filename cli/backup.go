@@ -29,7 +29,7 @@ without, such as https://s3.example/backups/souk), AWS_ACCESS_KEY_ID, AWS_SECRET
 AWS_REGION.`
 
 func newBackupUpload() *cobra.Command {
-	keep := 0
+	keep, asJSON := 0, false
 	cmd := &cobra.Command{
 		Use:   "upload DIRECTORY",
 		Short: "Upload the backups of a directory, and record the newest one",
@@ -45,8 +45,11 @@ which the alert BackupMissing reads; without DATABASE_URL there is none.
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), backupTimeout)
 			defer cancel()
+			done := []string{}
 			report := func(format string, arguments ...any) {
-				fmt.Fprintf(cmd.OutOrStdout(), format+"\n", arguments...)
+				if done = append(done, fmt.Sprintf(format, arguments...)); !asJSON {
+					fmt.Fprintln(cmd.OutOrStdout(), done[len(done)-1])
+				}
 			}
 			bucket, err := backup.Open(os.LookupEnv)
 			switch {
@@ -59,23 +62,32 @@ which the alert BackupMissing reads; without DATABASE_URL there is none.
 					return err
 				}
 			}
-			database := os.Getenv("DATABASE_URL")
-			if database == "" {
-				return nil
-			}
-			local, err := backup.Local(args[0])
-			if err != nil {
+			if err := recordBackup(ctx, args[0]); err != nil || !asJSON {
 				return err
 			}
-			return backup.Record(ctx, database, local[len(local)-1])
+			return writeJSON(cmd.OutOrStdout(), map[string][]string{"done": done})
 		},
 	}
+	jsonFlag(cmd, &asJSON, "what was done")
 	cmd.Flags().IntVar(&keep, "keep", 30, "how many backups stay in the bucket")
 	return checking(cmd)
 }
 
+// recordBackup records the newest backup of a directory in the database, if there is one.
+func recordBackup(ctx context.Context, directory string) error {
+	database := os.Getenv("DATABASE_URL")
+	if database == "" {
+		return nil
+	}
+	local, err := backup.Local(directory)
+	if err != nil {
+		return err
+	}
+	return backup.Record(ctx, database, local[len(local)-1])
+}
+
 func newBackupDownload() *cobra.Command {
-	name := ""
+	name, asJSON := "", false
 	cmd := &cobra.Command{
 		Use:   "download DIRECTORY",
 		Short: "Download a backup from the bucket, and compare it with its checksums",
@@ -92,16 +104,21 @@ func newBackupDownload() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]string{"downloaded": got})
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "downloaded %s\n", got)
 			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON, "the name of the backup")
 	cmd.Flags().StringVar(&name, "name", "", "the backup, such as 2026-11-29T02-17-08.412Z (default the newest one)")
 	return checking(cmd)
 }
 
 func newBackupList() *cobra.Command {
-	return checking(&cobra.Command{
+	asJSON := false
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the backups in the bucket, oldest first",
 		Long:  "List the complete backups in the bucket, oldest first.\n\n" + bucketVariables,
@@ -114,10 +131,15 @@ func newBackupList() *cobra.Command {
 				return err
 			}
 			names, err := bucket.List(ctx)
+			if err == nil && asJSON {
+				return writeJSON(cmd.OutOrStdout(), append([]string{}, names...))
+			}
 			for _, name := range names {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
 			return err
 		},
-	})
+	}
+	jsonFlag(cmd, &asJSON, "the names of the backups")
+	return checking(cmd)
 }
