@@ -134,10 +134,10 @@ func (m *mesh) proxy(app string) *model.Proxy {
 		m.t.Fatalf("no pod has the label app: %s", app)
 	}
 	kind := model.SidecarProxy
-	switch {
-	case app == gatewayApp:
+	switch app {
+	case gatewayApp:
 		kind = model.Router
-	case app == waypointApp:
+	case waypointApp:
 		kind = model.Waypoint
 	}
 	return m.server.SetupProxy(&model.Proxy{

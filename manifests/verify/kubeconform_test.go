@@ -196,5 +196,5 @@ func addUsed(used map[string]any, definitions map[string]map[string]any, name st
 			}
 		}
 	}
-	visit(map[string]any(definitions[name]))
+	visit(definitions[name])
 }

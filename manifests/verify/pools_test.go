@@ -91,8 +91,11 @@ func serveBesideStreams(t *testing.T, envoy string, documents Documents) error {
 	for range 10 {
 		for _, path := range []string{"/graphql", "/api/products", "/api/orders", "/readyz"} {
 			status, err := get(ctx, entry, path)
-			if err != nil || status != http.StatusOK {
-				return fmt.Errorf("%s: status %d, error %v", path, status, err)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			if status != http.StatusOK {
+				return fmt.Errorf("%s: status %d", path, status)
 			}
 		}
 	}

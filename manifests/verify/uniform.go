@@ -88,7 +88,7 @@ func checkRestrictions(pod *corev1.Pod) error {
 		}
 	}
 	for _, c := range pod.Spec.TopologySpreadConstraints {
-		if c.MaxSkew != 1 || c.WhenUnsatisfiable != corev1.ScheduleAnyway || c.LabelSelector == nil || c.LabelSelector.MatchLabels["app"] != pod.Labels["app"] || !strings.Contains(corev1.LabelHostname+" "+corev1.LabelTopologyZone, c.TopologyKey) {
+		if c.MaxSkew != 1 || c.WhenUnsatisfiable != corev1.ScheduleAnyway || c.LabelSelector == nil || c.LabelSelector.MatchLabels["app"] != pod.Labels["app"] || !slices.Contains([]string{corev1.LabelHostname, corev1.LabelTopologyZone}, c.TopologyKey) {
 			return fmt.Errorf("pod %s is not spread over nodes and zones", pod.Name)
 		}
 	}
