@@ -15,6 +15,7 @@ import (
 	"souk/internal/blocking"
 	"souk/internal/filekind"
 	"souk/router/compose/internal/fetch"
+	"souk/router/internal/boundedfile"
 	"souk/router/supergraph"
 )
 
@@ -52,7 +53,7 @@ func (s APISource) Read(ctx context.Context) (*ast.Schema, error) {
 		}
 		return s.compose(ctx, subgraphs)
 	}
-	text, err := blocking.Call(ctx, func() ([]byte, error) { return readBounded(s.Path, maxSDLBytes) })
+	text, err := blocking.Call(ctx, func() ([]byte, error) { return boundedfile.Read(s.Path, maxSDLBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"souk/internal/filekind"
+	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 
@@ -103,7 +102,7 @@ const maxConfigBytes = 8 << 20
 // and column, and the schema files that cannot be read; the configuration then is what could
 // be read of it, or nil.
 func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
-	text, err := readBounded(path, maxConfigBytes)
+	text, err := boundedfile.Read(path, maxConfigBytes)
 	if err != nil {
 		how := ""
 		if errors.Is(err, fs.ErrNotExist) {
@@ -117,7 +116,7 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 		File: path, Lookup: lookup, Refused: refusedKeys,
 		ReadFile: func(name string) (string, error) {
 			c.inputs = append(c.inputs, c.path(name))
-			contents, err := readBounded(c.path(name), maxSDLBytes)
+			contents, err := boundedfile.Read(c.path(name), maxSDLBytes)
 			return string(contents), err
 		},
 	})
@@ -152,23 +151,6 @@ func (c *Config) path(name string) string {
 		return name
 	}
 	return filepath.Join(c.dir, name)
-}
-
-// readBounded reads a file that has at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d MB", path, limit>>20)
-	}
-	return text, nil
 }
 
 func (c *Config) check(mocked []string) (problems yamlfile.Errors) {

@@ -19,6 +19,7 @@ import (
 	"souk/internal/blocking"
 	"souk/internal/processgroup"
 	"souk/router/compose/internal/fetch"
+	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 
@@ -175,7 +176,7 @@ func (c *Config) readFiles(name string) (Subgraph, yamlfile.Errors) {
 
 // readSDL reads a file of at most limit bytes that has an SDL.
 func readSDL(file string, limit int64) ([]byte, error) {
-	text, err := readBounded(file, limit)
+	text, err := boundedfile.Read(file, limit)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist; paths are relative to the directory of the configuration file", file)

@@ -2,12 +2,12 @@ package config
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"souk/internal/filekind"
+	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 
@@ -81,17 +81,9 @@ func readSecret(dir, path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	file, err := os.Open(path)
+	content, err := boundedfile.Read(path, maxSecret)
 	if err != nil {
 		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
-	if err != nil {
-		return "", err
-	}
-	if len(content) > maxSecret {
-		return "", fmt.Errorf("%s is larger than %d KiB", path, maxSecret>>10)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
 }
