@@ -15,7 +15,6 @@ func tokenSources(kind, prefix string) rule {
 // cookie, prefix the one with the scheme.
 func (c *conversion) tokenSource(item *node, kind, prefix string) {
 	name := item.value("name")
-	made := newBranch()
 	key := strings.TrimSuffix(item.value(kind), "s") // header, cookie or cookies
 	switch {
 	case name == "" || key != "header" && key != "cookie":
@@ -24,14 +23,24 @@ func (c *conversion) tokenSource(item *node, kind, prefix string) {
 	case !c.expandable(item, name, item.value(prefix)):
 		return
 	}
+	scheme := ""
+	if key == "header" {
+		scheme = item.value(prefix)
+	}
+	c.addSource(item, key, name, scheme)
+	c.note(item, Converted, "authentication.jwt.sources", "")
+	c.others(item, "see authentication.jwt.sources in docs/router.yaml", kind, "name", prefix)
+}
+
+// addSource adds a header or a cookie to the places of tokens. The scheme may be empty.
+func (c *conversion) addSource(item *node, key, name, scheme string) {
+	made := newBranch()
 	made.at(key).text, made.at(key).from = c.quote(name), []string{c.paths[item]}
-	if scheme := strings.TrimSpace(item.value(prefix)); scheme != "" && key == "header" {
+	if scheme = strings.TrimSpace(scheme); scheme != "" {
 		made.at("scheme").text, made.at("scheme").from = c.quote(scheme), []string{c.paths[item]}
 	}
 	list := c.out.at("authentication", "jwt", "sources")
 	list.isList, list.items = true, append(list.items, made)
-	c.note(item, Converted, "authentication.jwt.sources", "")
-	c.others(item, "see authentication.jwt.sources in docs/router.yaml", kind, "name", prefix)
 }
 
 // cosmoSources converts header_sources, whose headers may have several prefixes.
@@ -46,13 +55,7 @@ func cosmoSources(c *conversion, n *node, _ []string) {
 			prefixes = []string{""}
 		}
 		for _, prefix := range prefixes {
-			made := newBranch()
-			made.at("header").text, made.at("header").from = c.quote(name), []string{c.paths[item]}
-			if prefix = strings.TrimSpace(prefix); prefix != "" {
-				made.at("scheme").text, made.at("scheme").from = c.quote(prefix), []string{c.paths[item]}
-			}
-			list := c.out.at("authentication", "jwt", "sources")
-			list.isList, list.items = true, append(list.items, made)
+			c.addSource(item, "header", name, prefix)
 		}
 		c.note(item, Converted, "authentication.jwt.sources", "")
 		c.others(item, "see authentication.jwt.sources in docs/router.yaml", "type", "name", "value_prefixes")
