@@ -53,25 +53,26 @@ const maxSummaries = 100
 // A Measure measures the statements and the connections of a pool. It is a tracer of
 // the pool.
 type Measure struct {
-	summaries   atomic.Int32
-	statements  *telemetry.Bound[string, prometheus.Observer]
-	failures    *prometheus.CounterVec
-	waits       prometheus.Observer
-	connections *prometheus.GaugeVec
-	maximum     prometheus.Gauge
-	lockWaits   prometheus.Gauge
+	summaries  atomic.Int32
+	statements *telemetry.Bound[string, prometheus.Observer]
+	failures   *prometheus.CounterVec
+	waits      prometheus.Observer
+	idle, used prometheus.Gauge // connections
+	maximum    prometheus.Gauge
+	lockWaits  prometheus.Gauge
 }
 
 // NewMeasure registers the metrics. Every series of the counters exists from the start.
 func NewMeasure(r prometheus.Registerer) *Measure {
-	durations := metricStatements.NewHistogram(r)
+	durations, connections := metricStatements.NewHistogram(r), metricConnections.NewGauge(r)
 	m := &Measure{
-		statements:  telemetry.Bind(func(summary string) prometheus.Observer { return durations.WithLabelValues(summary) }),
-		failures:    metricFailures.NewCounter(r),
-		waits:       metricWaits.NewHistogram(r).WithLabelValues(),
-		connections: metricConnections.NewGauge(r),
-		maximum:     metricMaximum.NewGauge(r).WithLabelValues(),
-		lockWaits:   metricLockWaits.NewGauge(r).WithLabelValues(),
+		statements: telemetry.Bind(func(summary string) prometheus.Observer { return durations.WithLabelValues(summary) }),
+		failures:   metricFailures.NewCounter(r),
+		waits:      metricWaits.NewHistogram(r).WithLabelValues(),
+		idle:       connections.WithLabelValues("idle"),
+		used:       connections.WithLabelValues("used"),
+		maximum:    metricMaximum.NewGauge(r).WithLabelValues(),
+		lockWaits:  metricLockWaits.NewGauge(r).WithLabelValues(),
 	}
 	for _, reason := range []string{reasonTimeout, reasonLock, reasonUnavailable, reasonCanceled, reasonRefused} {
 		m.failures.WithLabelValues(reason)
@@ -139,8 +140,8 @@ func (m *Measure) TraceRelease(pool *pgxpool.Pool, _ pgxpool.TraceReleaseData) {
 
 func (m *Measure) count(pool *pgxpool.Pool) {
 	s := pool.Stat()
-	m.connections.WithLabelValues("idle").Set(float64(s.IdleConns()))
-	m.connections.WithLabelValues("used").Set(float64(s.AcquiredConns()))
+	m.idle.Set(float64(s.IdleConns()))
+	m.used.Set(float64(s.AcquiredConns()))
 	m.maximum.Set(float64(s.MaxConns()))
 }
 
