@@ -310,10 +310,7 @@ func TestAmbientNetworkPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pod := range pods {
-		if pod.Namespace != "ecommerce" {
-			continue
-		}
+	for _, pod := range ofStore(pods) {
 		if err := policies.AllowIngress(pod, endpoint{ip: "169.254.7.127"}, "8080"); err != nil {
 			t.Errorf("probes: %v", err)
 		}

@@ -207,7 +207,12 @@ func getThrough(t *testing.T, documents Documents, others ...string) error {
 	if err != nil {
 		return err
 	}
-	return getThroughPods(documents, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" }), accepted)
+	return getThroughPods(documents, ofStore(pods), accepted)
+}
+
+// ofStore returns those of some pods that are in the namespace of the store.
+func ofStore(pods []*corev1.Pod) []*corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" })
 }
 
 // getThroughPods returns an error unless the pods of the store may make their calls, and those are

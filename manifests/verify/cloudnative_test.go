@@ -129,10 +129,7 @@ func TestCloudNativeNetworkIsForDatabases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pod := range pods {
-		if pod.Namespace != "ecommerce" {
-			continue
-		}
+	for _, pod := range ofStore(pods) {
 		if policies.AllowEgress(pod, endpoint{}, "443") == nil {
 			t.Errorf("%s leaves the cluster", pod.Name)
 		}

@@ -107,10 +107,7 @@ func checkEgress(t *testing.T, file, app string, ports []string) {
 		t.Fatal(err)
 	}
 	outside := endpoint{}
-	for _, pod := range pods {
-		if pod.Namespace != "ecommerce" {
-			continue
-		}
+	for _, pod := range ofStore(pods) {
 		for _, port := range []string{"25", "80", "443", "465", "587"} {
 			if before.AllowEgress(pod, outside, port) == nil {
 				t.Errorf("%s leaves the cluster to port %s without the file", pod.Name, port)
