@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"souk/router"
 	"souk/router/gateway/config"
@@ -218,6 +219,64 @@ func TestAllPortsIncludeTheDefaultPort(t *testing.T) {
 			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws")
 		if (r.StatusCode == http.StatusSwitchingProtocols) != allowed {
 			t.Errorf("WebSocket from %s: got status %d, %s", origin, r.StatusCode, body)
+		}
+	}
+}
+
+// A policy replaces the settings of cors for its origins, in preflight requests, in responses,
+// for WebSockets, and against forged requests.
+func TestPoliciesApplyToTheirOrigins(t *testing.T) {
+	yes := true
+	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
+		c.Subscriptions.InitTimeout = time.Millisecond // WebSockets end at once
+		c.CORS.AllowOrigins, c.CORS.AllowHeaders, c.CORS.MaxAge = []string{"https://shop.example"}, []string{"Content-Type"}, time.Minute
+		c.CORS.Policies = []config.CORSPolicy{
+			{AllowOrigins: []string{"https://partner.example"}, AllowCredentials: &yes, AllowMethods: []string{"GET"}, ExposeHeaders: []string{"X-Partner"}, MaxAge: time.Hour},
+			{MatchOrigins: []string{`https://pr-[0-9]+\.preview\.example`}, AllowHeaders: []string{"*"}},
+		}
+	})
+	type answer struct{ allowed, credentials, age, exposed string }
+	for _, c := range []struct {
+		origin, method, header string
+		want                   answer
+	}{
+		{"https://shop.example", "POST", "content-type", answer{allowed: "POST", age: "60"}},
+		{"https://shop.example", "POST", "x-custom", answer{}},
+		{"https://partner.example", "GET", "content-type", answer{allowed: "GET", credentials: "true", age: "3600"}},
+		{"https://partner.example", "POST", "content-type", answer{}},
+		{"https://pr-12.preview.example", "POST", "x-custom", answer{allowed: "POST", age: "60"}},
+		{"HTTPS://PR-12.PREVIEW.EXAMPLE", "POST", "x-custom", answer{allowed: "POST", age: "60"}},
+		{"https://pr-12.preview.example.evil.example", "POST", "content-type", answer{}},
+		{"https://pr-x.preview.example", "POST", "content-type", answer{}},
+		{"null", "POST", "content-type", answer{}},
+	} {
+		for _, path := range []string{"/graphql", "/api/hello"} {
+			r, _ := ask(t, "OPTIONS", url+path, "", "Origin: "+c.origin, "Access-Control-Request-Method: "+c.method, "Access-Control-Request-Headers: "+c.header)
+			h := r.Header
+			got := answer{h.Get("Access-Control-Allow-Methods"), h.Get("Access-Control-Allow-Credentials"), h.Get("Access-Control-Max-Age"), ""}
+			if got != c.want || (h.Get("Access-Control-Allow-Origin") == c.origin) != (c.want.allowed != "") || !varies(r, "Origin") {
+				t.Errorf("%s %s %s from %s: got headers %v", c.method, path, c.header, c.origin, h)
+			}
+		}
+	}
+	for origin, exposed := range map[string]string{"https://partner.example": "X-Partner", "https://shop.example": "Etag", "": ""} {
+		r, _ := ask(t, "GET", url+"/api/hello", "", "Origin: "+origin)
+		if got := r.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(got, exposed) || (origin == "") != (got == "") || !varies(r, "Origin") {
+			t.Errorf("from %q: got headers %v", origin, r.Header)
+		}
+	}
+	for origin, open := range map[string]bool{"https://partner.example": true, "https://pr-1.preview.example": true, "https://other.example": false} {
+		r, _ := ask(t, "GET", url+"/graphql", "", "Origin: "+origin, "Connection: Upgrade", "Upgrade: websocket",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws")
+		if (r.StatusCode == http.StatusSwitchingProtocols) != open {
+			t.Errorf("WebSocket from %s: got status %d", origin, r.StatusCode)
+		}
+	}
+	// Only the partner's pages may act with cookies.
+	for origin, status := range map[string]int{"https://partner.example": 200, "https://shop.example": 403, "https://other.example": 403} {
+		r, body := ask(t, "GET", url+"/graphql?query=%7Bhello%7D", "", "Origin: "+origin, "Cookie: session=1", "Sec-Fetch-Site: cross-site")
+		if r.StatusCode != status {
+			t.Errorf("forged request from %s: got status %d, want %d: %s", origin, r.StatusCode, status, body)
 		}
 	}
 }

@@ -85,8 +85,8 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		return errors.New("the router is shutting down")
 	}
 	// Reading l.current without l.mu is safe: only holders of l.changing write it.
-	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS {
-		return errors.New("listen, tls, admin.listen and admin.tls cannot change while the router runs; restart it")
+	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen {
+		return errors.New("listen, tls, admin.listen, admin.tls and health_check.listen cannot change while the router runs; restart it")
 	}
 	options := l.options
 	options.Source = source
@@ -146,7 +146,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
-		public: l.Handler(), admin: l.Admin(), listening: l.listening, bound: l.options.Listening,
+		public: l.Handler(), admin: l.Admin(), health: l.handler((*Router).healthChecks), listening: l.listening, bound: l.options.Listening,
 		shutdownTimeout: func() time.Duration {
 			l.mu.RLock()
 			defer l.mu.RUnlock()

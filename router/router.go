@@ -139,6 +139,7 @@ type Router struct {
 	records   redis.UniversalClient // for idempotency records; nil without Redis
 	public    http.Handler
 	admin     http.Handler
+	checks    http.Handler // of the port in health_check.listen
 	closers   []func() error
 	// loaded is set when the first supergraph is in use.
 	loaded atomic.Bool
@@ -260,6 +261,7 @@ func (r *Router) build(ctx context.Context) error {
 	r.loaded.Store(true)
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
 	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
+	r.checks = r.healthHandler()
 	if r.admin, err = r.adminHandler(); err != nil {
 		return err
 	}
@@ -336,10 +338,21 @@ func (r *Router) Handler() http.Handler { return r.public }
 // console and debugging.
 func (r *Router) Admin() http.Handler { return r.admin }
 
+// healthChecks returns the handler of the port in health_check.listen.
+func (r *Router) healthChecks() http.Handler { return r.checks }
+
+func (r *Router) healthHandler() http.Handler {
+	mux := http.NewServeMux()
+	if r.config.Health.Enabled {
+		r.gateway.MountHealth(mux, r.config.Health.Details)
+	}
+	return mux
+}
+
 func (r *Router) adminHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	if r.config.Telemetry.Metrics {
-		mux.Handle("GET /metrics", r.options.Telemetry.Handler())
+		mux.Handle("GET "+r.config.Telemetry.MetricsPath, r.options.Telemetry.Handler())
 	}
 	if r.config.Health.Enabled {
 		r.gateway.MountHealth(mux, true)
@@ -368,7 +381,7 @@ func (r *Router) adminHandler() (http.Handler, error) {
 func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
-		public: r.public, admin: r.admin, listening: r.listening, bound: r.options.Listening, drain: r.drain,
+		public: r.public, admin: r.admin, health: r.healthChecks(), listening: r.listening, bound: r.options.Listening, drain: r.drain,
 		shutdownTimeout: func() time.Duration { return r.config.TrafficShaping.Router.ShutdownTimeout },
 	})
 }

@@ -27,6 +27,7 @@ type server struct {
 	logger        *slog.Logger
 	metrics       *routertelemetry.Metrics
 	public, admin http.Handler
+	health        http.Handler // of the port in health_check.listen
 	// listening is called with the listener of the public port before it serves.
 	listening func(*netlimit.Listener)
 	// bound, if not nil, is called when both ports are bound.
@@ -57,9 +58,16 @@ func serve(ctx context.Context, s server) error {
 	if s.config.Admin.Listen != "" {
 		admin, err := s.open(ctx, port{name: "admin", key: "admin.tls"}, s.config.Admin.Listen, "`admin.listen`", s.config.Admin.TLS, s.admin)
 		if err != nil {
-			return errors.Join(err, public.listener.Close())
+			return errors.Join(err, closeAll(ports))
 		}
 		ports = append(ports, admin)
+	}
+	if s.config.Health.Listen != "" {
+		health, err := s.open(ctx, port{name: "health", key: "health_check"}, s.config.Health.Listen, "`health_check.listen`", config.ServerTLS{}, s.health)
+		if err != nil {
+			return errors.Join(err, closeAll(ports))
+		}
+		ports = append(ports, health)
 	}
 	ended := make(chan error, len(ports))
 	servers := make([]*http.Server, len(ports))
@@ -71,7 +79,7 @@ func serve(ctx context.Context, s server) error {
 		s.bound()
 	}
 	s.logger.InfoContext(ctx, "the router is listening", "address", public.listener.Addr().String(), "scheme", s.config.TLS.Scheme())
-	if len(ports) > 1 && s.config.HasConsole() {
+	if s.config.Admin.Listen != "" && s.config.HasConsole() {
 		s.logger.InfoContext(ctx, "the console is enabled", "url", s.config.Admin.TLS.Scheme()+"://"+ports[1].listener.Addr().String()+console.Prefix)
 	}
 	select {
@@ -81,6 +89,15 @@ func serve(ctx context.Context, s server) error {
 		s.logger.InfoContext(ctx, drain.Message(active.Load(), s.shutdownTimeout()))
 	}
 	return errors.Join(err, s.drain(servers))
+}
+
+// closeAll closes the listeners of ports that are not served yet.
+func closeAll(ports []port) error {
+	var problems []error
+	for _, p := range ports {
+		problems = append(problems, p.listener.Close())
+	}
+	return errors.Join(problems...)
 }
 
 // open listens on an address. setting says where the address comes from.

@@ -8,12 +8,9 @@ const (
 	useOTLP        = "set it with the OTEL_ variables of the environment, such as OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER_ARG"
 	noCloud        = "this router has no service in the cloud and needs no account; its console shows the traffic (docs/console.md)"
 	noTLS          = "the router speaks HTTP: end TLS in a load balancer or an ingress"
-	fixedHealth    = "the paths are /health, /healthz, /readyz and /readiness, on the public and the admin port"
 	boundedCaches  = "caches are bounded in bytes: see caches in docs/router.yaml"
 	noConnectors   = "connectors are not supported: put a subgraph in front of the REST API"
 	fixedMetrics   = "the metrics and spans are fixed (docs/metrics.md)"
-	noRegexOrigins = "name the origins in cors.allow_origins; https://*.shop.example stands for all subdomains"
-	fixedMethods   = "the methods are those of GraphQL over HTTP and the REST routes"
 	globalRate     = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
 )
 
@@ -37,21 +34,21 @@ func apollo() *source {
 		"supergraph.query_planning.experimental_reuse_query_plans":  none("plans belong to one supergraph"),
 		"supergraph.experimental_log_on_broken_pipe":                none("a client that leaves is not logged"),
 		"health_check.enabled":                                      to("health_check.enabled"),
-		"health_check.listen":                                       changed(to("admin.listen"), "the admin port serves health checks and metrics; so does the public port for health checks"),
-		"health_check.path":                                         none(fixedHealth),
+		"health_check.listen":                                       to("health_check.listen"),
+		"health_check.path":                                         healthPaths("liveness_paths"),
 		"health_check.readiness":                                    none("/readyz fails while the router drains or a needed server is missing"),
 		"homepage.enabled":                                          unless("false", "there is no home page; playground.enabled serves a playground"),
 		"homepage.graph_ref":                                        none(noCloud),
 		"sandbox.enabled":                                           changed(to("playground.enabled"), "the playground is GraphiQL, with query plans"),
 		"cors.allow_any_origin":                                     anyOrigin,
 		"cors.origins":                                              to("cors.allow_origins"),
-		"cors.match_origins":                                        minor(none(noRegexOrigins)),
+		"cors.match_origins":                                        originPatterns,
 		"cors.policies":                                             corsPolicies,
 		"cors.allow_credentials":                                    to("cors.allow_credentials"),
 		"cors.allow_headers":                                        to("cors.allow_headers"),
 		"cors.expose_headers":                                       to("cors.expose_headers"),
 		"cors.max_age":                                              via("cors.max_age", seconds),
-		"cors.methods":                                              same(fixedMethods),
+		"cors.methods":                                              to("cors.allow_methods"),
 		"csrf.required_headers":                                     to("csrf.required_headers"),
 		"csrf.unsafe_disabled":                                      via("csrf.enabled", not),
 		"override_subgraph_url.*":                                   to("override_subgraph_urls.*"),
@@ -244,7 +241,7 @@ func apolloTelemetry() table {
 		"exporters.metrics.otlp":                           none("metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that"),
 		"exporters.metrics.prometheus.enabled":             to("telemetry.metrics"),
 		"exporters.metrics.prometheus.listen":              changed(to("admin.listen"), "the admin port serves metrics and health checks"),
-		"exporters.metrics.prometheus.path":                unless("/metrics", "the path is /metrics"),
+		"exporters.metrics.prometheus.path":                to("telemetry.metrics_path"),
 		"exporters.metrics.prometheus.resource_selector":   none(fixedMetrics),
 		"exporters.tracing.common.service_name":            to("telemetry.service_name"),
 		"exporters.tracing.common.sampler":                 none("set OTEL_TRACES_SAMPLER=parentbased_traceidratio and OTEL_TRACES_SAMPLER_ARG"),
@@ -288,32 +285,6 @@ func logFormat(c *conversion, n *node, _ []string) {
 	c.set(n, c.quote(name), "log", "format")
 	for _, child := range n.children {
 		c.others(child, "the fields of log records are fixed")
-	}
-}
-
-func anyOrigin(c *conversion, n *node, _ []string) {
-	if n.is("true") {
-		c.add(n, []string{`"*"`}, "cors", "allow_origins")
-		return
-	}
-	unless("false", "allow_any_origin is true or false")(c, n, nil)
-}
-
-// corsPolicies joins the policies of single origins.
-func corsPolicies(c *conversion, n *node, _ []string) {
-	for _, policy := range n.children {
-		if origins := policy.get("origins"); origins != nil {
-			c.add(origins, c.quoted(origins.texts()), "cors", "allow_origins")
-		}
-		for _, pattern := range []string{"match_origins", "match_origin"} {
-			if found := policy.get(pattern); found != nil && len(found.texts()) > 0 {
-				c.spare(found, "%s", noRegexOrigins)
-			}
-		}
-		if methods := policy.get("methods"); methods != nil {
-			same(fixedMethods)(c, methods, nil)
-		}
-		c.others(policy, "the settings of cors apply to all origins", "origins", "match_origins", "match_origin", "methods")
 	}
 }
 

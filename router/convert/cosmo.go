@@ -40,9 +40,9 @@ func cosmo() *source {
 		"shutdown_delay":                         none("traffic_shaping.router.shutdown_timeout bounds the whole shutdown"),
 		"poll_interval":                          via("supergraph.poll_interval", duration),
 		"poll_jitter":                            none("files are watched without jitter"),
-		"health_check_path":                      none(fixedHealth),
-		"readiness_check_path":                   none(fixedHealth),
-		"liveness_check_path":                    none(fixedHealth),
+		"health_check_path":                      healthPaths("liveness_paths"),
+		"readiness_check_path":                   healthPaths("readiness_paths"),
+		"liveness_check_path":                    healthPaths("liveness_paths"),
 		"watch_config":                           same("the configuration is read again when it changes"),
 		"compliance":                             same("addresses of clients are in no log and no trace"),
 		"cache_control_policy":                   none("Cache-Control of responses is computed from @cacheControl and what subgraphs respond"),
@@ -167,30 +167,6 @@ func listOf(key string) rule {
 	}
 }
 
-func cosmoCORS() table {
-	return table{
-		"enabled":           unless("true", "leave cors.allow_origins empty"),
-		"allow_origins":     cosmoOrigins,
-		"allow_methods":     same(fixedMethods),
-		"allow_headers":     to("cors.allow_headers"),
-		"allow_credentials": to("cors.allow_credentials"),
-		"expose_headers":    to("cors.expose_headers"),
-		"max_age":           via("cors.max_age", duration),
-	}
-}
-
-// cosmoOrigins copies the origins. Credentials are only for origins that are listed.
-func cosmoOrigins(c *conversion, n *node, _ []string) {
-	to("cors.allow_origins")(c, n, nil)
-	credentials := c.root.get("cors").get("allow_credentials")
-	for _, item := range n.children {
-		if item.is("*") && credentials.is("true") {
-			credentials.raw = "false"
-			c.note(item, Changed, "cors.allow_credentials", "credentials are not allowed for every origin: list the origins in cors.allow_origins")
-		}
-	}
-}
-
 func cosmoTelemetry() table {
 	return table{
 		"service_name":                         to("telemetry.service_name"),
@@ -209,7 +185,7 @@ func cosmoTelemetry() table {
 		"metrics.otlp":                         none("metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that"),
 		"metrics.prometheus.enabled":           to("telemetry.metrics"),
 		"metrics.prometheus.listen_addr":       changed(to("admin.listen"), "the admin port serves metrics and health checks"),
-		"metrics.prometheus.path":              unless("/metrics", "the path is /metrics"),
+		"metrics.prometheus.path":              to("telemetry.metrics_path"),
 		"metrics.prometheus.*":                 none(fixedMetrics),
 		"metrics.attributes":                   none(fixedMetrics),
 		"metrics.cardinality_limit":            none("labels have a bounded number of values"),

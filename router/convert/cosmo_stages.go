@@ -47,7 +47,7 @@ func cosmoKeys(c *conversion, n *node, _ []string) {
 		if made == nil {
 			continue
 		}
-		c.keyValue(made, item.get("refresh_interval"), "refresh", duration)
+		c.itemValue(keySets, made, item.get("refresh_interval"), "refresh", duration)
 		c.keyList(made, item.get("audiences"), "audiences")
 		c.keyAlgorithms(made, item.get("algorithms"))
 		c.others(item, "a key that is not known makes the router fetch the set again, at most once in a while", "url", "refresh_interval", "audiences", "algorithms")
@@ -63,7 +63,7 @@ func cosmoProviders(c *conversion, n *node, _ []string) {
 			continue
 		}
 		if made := c.keySet(set); made != nil {
-			c.keyValue(made, set.get("refresh_interval"), "refresh", duration)
+			c.itemValue(keySets, made, set.get("refresh_interval"), "refresh", duration)
 		}
 		c.single(set.get("header_names"), "authentication.jwt.header")
 		c.single(set.get("header_value_prefixes"), "authentication.jwt.scheme")

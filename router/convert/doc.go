@@ -11,5 +11,5 @@
 // graph. output.go writes the result, and check.go removes what would not be valid. Each router has
 // its rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and
 // hive.go. What they share is in keys.go (key sets), tokens.go (places of tokens), headers.go
-// (header rules) and tls.go.
+// (header rules), cors.go (origins, and paths of health checks) and tls.go.
 package convert

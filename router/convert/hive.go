@@ -32,7 +32,7 @@ func hive() *source {
 		"cors.allow_headers":                                 to("cors.allow_headers"),
 		"cors.expose_headers":                                to("cors.expose_headers"),
 		"cors.max_age":                                       via("cors.max_age", seconds),
-		"cors.methods":                                       same(fixedMethods),
+		"cors.methods":                                       to("cors.allow_methods"),
 		"cors.policies":                                      corsPolicies,
 		"override_subgraph_urls.*.url":                       hiveURL,
 		"override_labels":                                    hiveLabels,
@@ -277,7 +277,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 		if made == nil {
 			continue
 		}
-		c.keyValue(made, item.get("polling_interval"), "refresh", duration)
+		c.itemValue(keySets, made, item.get("polling_interval"), "refresh", duration)
 		c.keyList(made, jwt.get("audiences"), "audiences")
 		c.issuers(made, jwt.get("issuers"))
 		if prefetch := item.get("prefetch"); prefetch != nil {

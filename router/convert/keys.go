@@ -9,9 +9,9 @@ func apolloKeys(c *conversion, n *node, _ []string) {
 		if made == nil {
 			continue
 		}
-		c.keyValue(made, item.get("issuer"), "issuer", plain)
+		c.itemValue(keySets, made, item.get("issuer"), "issuer", plain)
 		c.issuers(made, item.get("issuers"))
-		c.keyValue(made, item.get("poll_interval"), "refresh", duration)
+		c.itemValue(keySets, made, item.get("poll_interval"), "refresh", duration)
 		c.keyList(made, item.get("audiences"), "audiences")
 		c.keyAlgorithms(made, item.get("algorithms"))
 		c.keyHeaders(made, item.get("headers"))
@@ -34,11 +34,15 @@ func (c *conversion) keySet(item *node) *branch {
 	made.at("url").from = []string{c.paths[item]}
 	list := c.out.at("authentication", "jwt", "jwks")
 	list.isList, list.items = true, append(list.items, made)
-	c.note(item, Converted, "authentication.jwt.jwks", "")
+	c.note(item, Converted, keySets, "")
 	return made
 }
 
-func (c *conversion) keyValue(made *branch, n *node, key string, change transform) {
+// keySets is the list of key sets.
+const keySets = "authentication.jwt.jwks"
+
+// itemValue adds a value to an item of the list with a key.
+func (c *conversion) itemValue(list string, made *branch, n *node, key string, change transform) {
 	if n == nil || n.isNull {
 		return
 	}
@@ -51,7 +55,7 @@ func (c *conversion) keyValue(made *branch, n *node, key string, change transfor
 		return
 	}
 	made.at(key).text, made.at(key).from = text, []string{c.paths[n]}
-	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
+	c.note(n, Converted, list+"."+key, "")
 }
 
 func (c *conversion) keyList(made *branch, n *node, key string) {
@@ -60,7 +64,7 @@ func (c *conversion) keyList(made *branch, n *node, key string) {
 	}
 	at := made.at(key)
 	at.isList, at.list, at.from = true, c.quoted(n.texts()), []string{c.paths[n]}
-	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
+	c.note(n, Converted, keySets+"."+key, "")
 }
 
 // algorithms collects the signature algorithms, which apply to all key sets here. Those with

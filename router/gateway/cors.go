@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,35 +11,101 @@ import (
 	"souk/router/gateway/config"
 )
 
-// newCORS returns the CORS handler of an endpoint with these methods, or nil if no
-// origin is configured. The handler answers preflight requests and adds CORS headers,
+// A crossOrigin handler answers preflight requests to one endpoint and adds CORS headers,
 // including Vary: Origin, to all responses. It must wrap authentication and limits: a
-// preflight request has no credentials, and a page must be able to read why its
-// request was rejected.
-func newCORS(c config.CORS, methods ...string) *cors.Cors {
-	if len(c.AllowOrigins) == 0 {
-		return nil // the library treats an empty list as *
+// preflight request has no credentials, and a page must be able to read why its request was
+// rejected.
+type crossOrigin struct{ rules []originRule }
+
+// An originRule has the settings for some origins.
+type originRule struct {
+	*cors.Cors
+	any         bool // the origins are all
+	credentials bool
+}
+
+// newCORS returns the handler of an endpoint with these methods, or nil if no origin is
+// configured.
+func newCORS(c config.CORS, methods ...string) *crossOrigin {
+	var h crossOrigin
+	for _, rule := range c.Rules() {
+		h.rules = append(h.rules, newOriginRule(rule, methods))
+	}
+	if len(h.rules) == 0 {
+		return nil
+	}
+	return &h
+}
+
+func newOriginRule(c config.CORS, methods []string) originRule {
+	if len(c.AllowMethods) > 0 {
+		methods = c.AllowMethods
 	}
 	headers := c.AllowHeaders
 	if len(headers) == 0 {
 		headers = []string{"*"} // the library answers with the requested headers
 	}
-	return cors.New(cors.Options{
+	options := cors.Options{
 		AllowedOrigins:   c.Origins(),
 		AllowedMethods:   methods,
 		AllowedHeaders:   headers,
 		ExposedHeaders:   c.ExposeHeaders,
 		AllowCredentials: c.AllowCredentials,
 		MaxAge:           int(c.MaxAge.Seconds()),
-	})
+	}
+	rule := originRule{any: slices.Contains(c.AllowOrigins, "*"), credentials: c.AllowCredentials}
+	if patterns := c.Patterns(); len(patterns) > 0 && !rule.any {
+		var listed *cors.Cors
+		if len(c.AllowOrigins) > 0 {
+			listed = cors.New(options)
+		}
+		options.AllowOriginRequestFunc = func(r *http.Request, origin string) bool {
+			if listed != nil && listed.OriginAllowed(r) {
+				return true
+			}
+			// null is the origin of pages that hide theirs.
+			return origin != "null" && slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(origin) })
+		}
+	}
+	rule.Cors = cors.New(options)
+	return rule
 }
 
-// withCORS wraps h with c, which may be nil.
-func withCORS(c *cors.Cors, h http.Handler) http.Handler {
-	if c == nil {
-		return h
+// of returns the rule for the origin of a request, or nil if no rule has it.
+func (h *crossOrigin) of(r *http.Request) *originRule {
+	if h == nil {
+		return nil
 	}
-	return c.Handler(h)
+	for i := range h.rules {
+		if h.rules[i].OriginAllowed(r) {
+			return &h.rules[i]
+		}
+	}
+	return nil
+}
+
+// wrap wraps next. h may be nil.
+func (h *crossOrigin) wrap(next http.Handler) http.Handler {
+	if h == nil {
+		return next
+	}
+	// The last rule also answers requests without Origin, and those of other origins.
+	wrapped := make([]http.Handler, len(h.rules))
+	for i, rule := range h.rules {
+		wrapped[i] = rule.Handler(next)
+	}
+	if len(wrapped) == 1 {
+		return wrapped[0]
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for i := range h.rules[:len(wrapped)-1] {
+			if h.rules[i].OriginAllowed(r) {
+				wrapped[i].ServeHTTP(w, r)
+				return
+			}
+		}
+		wrapped[len(wrapped)-1].ServeHTTP(w, r)
+	})
 }
 
 // graphQLMethods returns the methods that pages may use on the GraphQL endpoint.
@@ -48,6 +115,3 @@ func (gw *Gateway) graphQLMethods() []string { return strings.Split(gw.methods()
 var restMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 }
-
-// anyPage reports whether pages of every origin may read responses.
-func anyPage(c config.CORS) bool { return slices.Contains(c.AllowOrigins, "*") }

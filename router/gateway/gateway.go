@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rs/cors"
-
 	"souk/internal/blocking"
 	"souk/internal/memory"
 	"souk/router/auth"
@@ -141,11 +139,8 @@ type Gateway struct {
 	receives bool
 	flights  flights
 	hooks    *hookchain.Chain // nil without hooks
-	// pages checks origins against cors.allow_origins; it is nil if the list is
-	// empty. anyPage is set if the list contains *.
-	pages   *cors.Cors
-	anyPage bool
-	cold    coldWork
+	pages    *crossOrigin     // of the GraphQL endpoint; nil if no origin is configured
+	cold     coldWork
 
 	following following
 	shared    sharedStreams
@@ -177,7 +172,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
-	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
+	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error

@@ -17,16 +17,16 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
 	if gw.options.REST != nil {
-		mux.Handle(restPrefix, withCORS(newCORS(gw.config.CORS, restMethods...), gw.wrap(gw.serveREST)))
+		mux.Handle(restPrefix, newCORS(gw.config.CORS, restMethods...).wrap(gw.wrap(gw.serveREST)))
 	}
-	mux.Handle(gw.config.Path, withCORS(gw.pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(gw.config.Path, gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
 			gw.serveWebSocket(w, r)
 			return
 		}
 		graphql.ServeHTTP(w, r)
 	})))
-	if gw.config.Health.Enabled {
+	if gw.config.Health.Enabled && gw.config.Health.Listen == "" {
 		gw.MountHealth(mux, gw.config.Health.Details)
 	}
 	if gw.playground() {

@@ -8,9 +8,8 @@ import (
 	"souk/router/dependency"
 )
 
-// MountHealth adds the liveness endpoints /health and /healthz and the readiness
-// endpoints /readiness and /readyz. With details, readiness responses list each
-// dependency and its state.
+// MountHealth adds the liveness and the readiness endpoints. With details, readiness
+// responses list each dependency and its state.
 func (gw *Gateway) MountHealth(mux *http.ServeMux, details bool) {
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true, nil) }
 	ready := func(w http.ResponseWriter, _ *http.Request) {
@@ -20,10 +19,12 @@ func (gw *Gateway) MountHealth(mux *http.ServeMux, details bool) {
 		}
 		writeHealth(w, gw.Ready(), list)
 	}
-	mux.HandleFunc("GET /health", alive)
-	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("GET /readiness", ready)
-	mux.HandleFunc("GET /readyz", ready)
+	for _, path := range gw.config.Health.LivenessPaths {
+		mux.HandleFunc("GET "+path, alive)
+	}
+	for _, path := range gw.config.Health.ReadinessPaths {
+		mux.HandleFunc("GET "+path, ready)
+	}
 }
 
 // Ready reports whether the gateway accepts requests: it has a supergraph and is not

@@ -36,7 +36,7 @@ func (gw *Gateway) checkRESTForgery(r *http.Request) *problem {
 // allowed. Browsers send no preflight before a handshake, and they let every page read
 // from the WebSocket.
 func (gw *Gateway) checkSocketOrigin(r *http.Request) *problem {
-	if r.Header.Get("Origin") == "" || originOf(r) == sameOrigin || gw.pages != nil && gw.pages.OriginAllowed(r) {
+	if r.Header.Get("Origin") == "" || originOf(r) == sameOrigin || gw.pages.of(r) != nil {
 		return nil
 	}
 	return &problem{status: http.StatusForbidden, code: "ORIGIN_NOT_ALLOWED",
@@ -69,11 +69,14 @@ func (gw *Gateway) preflighted(h http.Header) bool {
 }
 
 // trusts reports whether a request comes from a listed origin. If it has cookies,
-// cors.allow_credentials must be set. The origin * does not count: it lets pages read
+// allow_credentials of that origin must be set. The origin * does not count: it lets pages read
 // responses to requests without cookies, not act on behalf of a user.
 func (gw *Gateway) trusts(r *http.Request) bool {
-	return gw.pages != nil && !gw.anyPage && r.Header.Get("Origin") != "" && gw.pages.OriginAllowed(r) &&
-		(gw.config.CORS.AllowCredentials || r.Header.Get("Cookie") == "")
+	if r.Header.Get("Origin") == "" {
+		return false
+	}
+	rule := gw.pages.of(r)
+	return rule != nil && !rule.any && (rule.credentials || r.Header.Get("Cookie") == "")
 }
 
 // origin classifies the page that sent a request, according to the browser.

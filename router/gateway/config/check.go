@@ -54,6 +54,9 @@ func (c *Config) check(source *Source) Errors {
 	if given && !source.Unread("listen", "admin.listen") && sameAddress(c.Listen, c.Admin.Listen) {
 		k.fail("admin.listen", "%s is %q, and %s is %q: both need the same port; choose another one", source.Name("admin.listen"), c.Admin.Listen, source.Name("listen"), c.Listen)
 	}
+	if !source.Unread("listen", "admin.listen", "health_check.listen") && (sameAddress(c.Listen, c.Health.Listen) || sameAddress(c.Admin.Listen, c.Health.Listen)) {
+		k.fail("health_check.listen", "health_check.listen is %q, which is also the address of another port; choose another one, or leave it empty", c.Health.Listen)
+	}
 	c.paths(k)
 	c.cachedForAll(k)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
@@ -270,6 +273,7 @@ var formats = map[string]struct {
 	"jwks":     {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
 	"stream":   {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
 	"pattern":  {"a regular expression, such as x-shop-.*", isPattern, nil},
+	"method":   {"the name of an HTTP method in capitals, such as POST", isMethod, nil},
 	"header":   {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 }
 
@@ -302,6 +306,8 @@ func bareReference(s string) string {
 	}
 	return ""
 }
+
+func isMethod(s string) bool { return httpguts.ValidHeaderFieldName(s) && s == strings.ToUpper(s) }
 
 func isAddress(s string) bool {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {

@@ -82,8 +82,11 @@ type ConsoleEvents struct {
 
 // Health configures the health endpoints.
 type Health struct {
-	Enabled bool `yaml:"enabled" desc:"Serve /health, /readiness, /healthz and /readyz."`
-	Details bool `yaml:"details" desc:"List each dependency and its state in the response of /readyz on the public port. The admin port always lists them."`
+	Enabled        bool     `yaml:"enabled" desc:"Serve the endpoints."`
+	Listen         string   `yaml:"listen" desc:"Address of a port of their own: host:port, or unix:PATH for a Unix socket. If empty, the public port serves them. The admin port always does." format:"address" example:"0.0.0.0:8088"`
+	LivenessPaths  []string `yaml:"liveness_paths" desc:"Paths that respond with 200 while the process runs." format:"path" empty:"no"`
+	ReadinessPaths []string `yaml:"readiness_paths" desc:"Paths that respond with 200 while the router accepts requests, otherwise with 503: before it has a supergraph, and while it shuts down." format:"path" empty:"no"`
+	Details        bool     `yaml:"details" desc:"List each dependency and its state in readiness responses on the public port or the one in listen. The admin port always lists them."`
 }
 
 // Playground configures the GraphiQL page.
@@ -200,9 +203,24 @@ func (c *CircuitBreaker) fillFrom(all CircuitBreaker) {
 // CORS configures cross-origin resource sharing (Fetch Standard, section 3.3).
 type CORS struct {
 	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for every port including the default, or * for every origin without credentials." example:"https://shop.example"`
+	MatchOrigins     []string      `yaml:"match_origins" desc:"Patterns (RE2) of further origins. A pattern matches the whole origin, without regard to case." format:"pattern" empty:"no" example:"https://pr-[0-9]+\\.preview\\.example"`
 	AllowCredentials bool          `yaml:"allow_credentials" desc:"Allow pages of these origins to send cookies."`
+	AllowMethods     []string      `yaml:"allow_methods" desc:"HTTP methods that pages may use. If empty, all methods of the endpoint." format:"method" empty:"no" example:"POST"`
 	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers that pages may send. If empty, all are allowed." example:"Content-Type"`
 	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers that pages may read."`
+	MaxAge           time.Duration `yaml:"max_age" desc:"How long browsers may cache the response to a preflight request."`
+	Policies         []CORSPolicy  `yaml:"policies" desc:"Other settings for some origins. The first policy with the page's origin applies, otherwise the settings of cors."`
+}
+
+// A CORSPolicy has the settings for some origins. Settings that are missing are those of
+// CORS.
+type CORSPolicy struct {
+	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins, as in cors.allow_origins." example:"https://partner.example"`
+	MatchOrigins     []string      `yaml:"match_origins" desc:"Patterns of further origins, as in cors.match_origins." format:"pattern" empty:"no" example:"https://pr-[0-9]+\\.preview\\.example"`
+	AllowCredentials *bool         `yaml:"allow_credentials" desc:"Allow pages of these origins to send cookies."`
+	AllowMethods     []string      `yaml:"allow_methods" desc:"HTTP methods that pages may use." format:"method" empty:"no" example:"POST"`
+	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers that pages may send; * means all." example:"Content-Type"`
+	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers that pages may read." example:"ETag"`
 	MaxAge           time.Duration `yaml:"max_age" desc:"How long browsers may cache the response to a preflight request."`
 }
 

@@ -60,7 +60,7 @@ func TestParseErrorsNameTheProblem(t *testing.T) {
 	for text, want := range map[string]string{
 		"lisen: x":                                   `1:1: unknown key "lisen"; did you mean "listen"?`,
 		"cors:\n  allow_origin: [a]":                 `2:3: unknown key "cors.allow_origin"; did you mean "allow_origins"?`,
-		"cors:\n  qqqqqqqq: 1":                       `2:3: unknown key "cors.qqqqqqqq"; known are allow_credentials, allow_headers, allow_origins, expose_headers, max_age`,
+		"cors:\n  qqqqqqqq: 1":                       `2:3: unknown key "cors.qqqqqqqq"; known are allow_credentials, allow_headers, allow_methods, allow_origins, expose_headers, match_origins, max_age, policies`,
 		"listen: a\nlisten: b":                       `2:1: the key "listen" is already at 1:1; put all that it has there`,
 		"admin: {listen: ${env.PORT}}":               `1:18: a value with ${env.PORT} needs quotes here, such as "${env.PORT}"`,
 		"admin: {listen: 127.0.0.1:${env.PORT}}":     `1:28: a value with ${env.PORT} needs quotes here, such as "${env.PORT}"`,

@@ -15,7 +15,7 @@ func Default() Config {
 		Path:       "/graphql",
 		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
 		Admin:      Admin{Listen: "127.0.0.1:9090", TLS: serverTLS(), Console: Console{Sample: 0.01}},
-		Health:     Health{Enabled: true, Details: true},
+		Health:     Health{Enabled: true, LivenessPaths: []string{"/health", "/healthz"}, ReadinessPaths: []string{"/readiness", "/readyz"}, Details: true},
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},
 		TrafficShaping: TrafficShaping{
@@ -54,7 +54,7 @@ func Default() Config {
 		},
 		Idempotency: Idempotency{TTL: 24 * time.Hour, Lease: 10 * time.Second, MaxResponseBytes: 64 << 10, MaxBytes: 64 << 20},
 		Coprocessor: coprocessor(),
-		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
+		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true, MetricsPath: "/metrics"},
 	}
 }
 

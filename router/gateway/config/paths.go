@@ -1,26 +1,41 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// reserved lists the paths of the router's own endpoints on the public and the
-// admin port. They are reserved even if the endpoint is disabled.
-var reserved = []string{"/health", "/healthz", "/readiness", "/readyz", "/metrics", "/invalidation"}
+// adminPaths are the paths of other endpoints of the admin port, and prefixes of such paths.
+var adminPaths = []string{"/invalidation", "/debug", "/console"}
 
 // restPaths is the prefix of REST routes.
 const restPaths = "/api"
 
-// paths checks that the paths of the GraphQL endpoint and the playground conflict
-// neither with other endpoints nor with each other.
+// paths checks that no two endpoints have the same path. Those of the public and the admin
+// port differ, too, so that one proxy can serve both.
 func (c *Config) paths(k *checker) {
-	for key, path := range map[string]string{"path": c.Path, "playground.path": c.Playground.Path} {
-		switch bare := strings.TrimSuffix(path, "/"); {
-		case slices.Contains(reserved, bare):
-			k.fail(key, "%s is %q, which is the path of another endpoint of the router; choose another", key, path)
-		case bare == restPaths || strings.HasPrefix(path, restPaths+"/"):
-			k.fail(key, "%s is %q, but paths below %s/ are reserved for REST routes; choose another", key, path, restPaths)
+	type endpoint struct{ key, path string }
+	var endpoints []endpoint
+	for i, path := range c.Health.LivenessPaths {
+		endpoints = append(endpoints, endpoint{fmt.Sprintf("health_check.liveness_paths[%d]", i), path})
+	}
+	for i, path := range c.Health.ReadinessPaths {
+		endpoints = append(endpoints, endpoint{fmt.Sprintf("health_check.readiness_paths[%d]", i), path})
+	}
+	endpoints = append(endpoints, endpoint{"telemetry.metrics_path", c.Telemetry.MetricsPath}, endpoint{"path", c.Path}, endpoint{"playground.path", c.Playground.Path})
+	taken := slices.Clone(adminPaths)
+	for i, e := range endpoints {
+		public := i >= len(endpoints)-2 // path and playground.path, which are compared below
+		bare := strings.TrimSuffix(e.path, "/")
+		switch {
+		case slices.Contains(taken, bare), !public && slices.ContainsFunc(adminPaths, func(p string) bool { return strings.HasPrefix(bare, p+"/") }):
+			k.fail(e.key, "%s is %q, which is the path of another endpoint of the router; choose another", e.key, e.path)
+		case bare == restPaths || strings.HasPrefix(e.path, restPaths+"/"):
+			k.fail(e.key, "%s is %q, but paths below %s/ are reserved for REST routes; choose another", e.key, e.path, restPaths)
+		}
+		if !public {
+			taken = append(taken, bare)
 		}
 	}
 	if (c.Playground.Enabled || c.Dev) && strings.TrimSuffix(c.Path, "/") == strings.TrimSuffix(c.Playground.Path, "/") &&

@@ -18,6 +18,7 @@ var samples = map[string]string{
 	"jwks":     "https://issuer.example/.well-known/jwks.json",
 	"stream":   "ws://localhost:4001/graphql",
 	"header":   "X-API-Key",
+	"method":   "POST",
 }
 
 // entries are example names of the entries of maps.

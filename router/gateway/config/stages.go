@@ -147,5 +147,6 @@ type Telemetry struct {
 	ServiceName string `yaml:"service_name" desc:"Value of service.name in traces and metrics." empty:"no"`
 	Traces      bool   `yaml:"traces" desc:"Export traces by OTLP. The standard OTEL_ environment variables configure the exporter."`
 	Document    bool   `yaml:"document" desc:"Record the operation text in traces, with argument values redacted."`
-	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics at /metrics."`
+	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics on the admin port."`
+	MetricsPath string `yaml:"metrics_path" desc:"Path of the metrics." format:"path" empty:"no"`
 }
