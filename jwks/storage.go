@@ -172,13 +172,13 @@ func (f file) Save(_ context.Context, document []byte) error {
 }
 
 // Redis returns a storage in Redis, shared by all processes with the same
-// secret; each secret has a key of its own. Other programs may write to the same
+// secret; each secret has a key of its own, which begins with prefix. Other programs may write to the same
 // Redis, so a document has a message authentication code made with the secret
 // (HMAC-SHA-256, RFC 2104), and one without it is refused.
-func Redis(client redis.UniversalClient, secret, url string) Storage {
+func Redis(client redis.UniversalClient, prefix, secret, url string) Storage {
 	key := sha256.Sum256([]byte("souk:jwks\x00" + secret))
 	r := redisStorage{client: client, secret: key[:]}
-	r.key = "souk:jwks:" + base64.RawURLEncoding.EncodeToString(r.code([]byte(url))[:9])
+	r.key = prefix + "souk:jwks:" + base64.RawURLEncoding.EncodeToString(r.code([]byte(url))[:9])
 	return r
 }
 

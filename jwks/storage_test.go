@@ -31,7 +31,7 @@ func storages(t *testing.T) map[string]func(url string) jwks.Storage {
 	t.Cleanup(func() { client.Close() })
 	return map[string]func(url string) jwks.Storage{
 		"file":  func(url string) jwks.Storage { return jwks.File(directory, url) },
-		"Redis": func(url string) jwks.Storage { return jwks.Redis(client, "the secret of all processes", url) },
+		"Redis": func(url string) jwks.Storage { return jwks.Redis(client, "", "the secret of all processes", url) },
 	}
 }
 
@@ -148,13 +148,13 @@ func TestKeysInRedisAreProtected(t *testing.T) {
 	attacker := publicKey(t, newEd25519(t), map[string]any{"kid": "attacker"})
 	evil := serve(t, set(attacker))
 	defer evil.Close()
-	s := jwks.New(jwks.Options{URL: evil.URL, Storage: jwks.Redis(client, "another secret", evil.URL)})
+	s := jwks.New(jwks.Options{URL: evil.URL, Storage: jwks.Redis(client, "", "another secret", evil.URL)})
 	if _, err := s.Keys(t.Context(), "attacker", jwa.EdDSA()); err != nil {
 		t.Fatal(err)
 	}
 	evil.publish("")
 	victim := func() error {
-		_, err := jwks.New(jwks.Options{URL: evil.URL, Storage: jwks.Redis(client, "the secret", evil.URL)}).Keys(t.Context(), "attacker", jwa.EdDSA())
+		_, err := jwks.New(jwks.Options{URL: evil.URL, Storage: jwks.Redis(client, "", "the secret", evil.URL)}).Keys(t.Context(), "attacker", jwa.EdDSA())
 		return err
 	}
 	if err := victim(); !errors.Is(err, jwks.ErrUnavailable) {
@@ -300,7 +300,7 @@ func TestCopiesInRedisAreKeptForEachSecret(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 	var c clock
 	start := func(secret string) *jwks.Set {
-		return jwks.New(jwks.Options{URL: server.URL, Now: c.now, Storage: jwks.Redis(client, secret, server.URL)})
+		return jwks.New(jwks.Options{URL: server.URL, Now: c.now, Storage: jwks.Redis(client, "", secret, server.URL)})
 	}
 	use := func(s *jwks.Set) {
 		t.Helper()

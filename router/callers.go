@@ -177,15 +177,15 @@ func (r *Router) keyStorage() (func(url string) jwks.Storage, error) {
 	if c.Secret == "" {
 		return nil, nil
 	}
-	shared := r.config.ResponseCache.Redis
+	shared := r.config.RedisOf(r.config.ResponseCache.Redis)
 	client, err := r.redis("last_good_keys", withoutKeyStorage, shared, max(idempotencyTimeout, shared.Timeout))
 	if err != nil {
 		return nil, redisError("response_cache.redis", err)
 	}
 	if client == nil {
-		return nil, errors.New("authentication.jwt.last_good_keys.secret needs a Redis in response_cache.redis; configure one, or use authentication.jwt.last_good_keys.directory")
+		return nil, errors.New("authentication.jwt.last_good_keys.secret needs a Redis in response_cache.redis or redis; configure one, or use authentication.jwt.last_good_keys.directory")
 	}
-	return func(url string) jwks.Storage { return jwks.Redis(client, c.Secret, url) }, nil
+	return func(url string) jwks.Storage { return jwks.Redis(client, shared.KeyPrefix, c.Secret, url) }, nil
 }
 
 // lifetime returns a context that is canceled when the request's token expires. It allows
@@ -247,13 +247,12 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	if !c.Enabled {
 		return nil
 	}
-	shared := c.Redis
-	shared.URL = cmp.Or(c.RedisURL, shared.URL)
+	shared := r.config.RateLimitRedis()
 	client, err := r.redis("rate_limit", withoutSharedLimit, shared, shared.Timeout)
 	if err != nil {
 		return redisError("rate_limit.redis", err)
 	}
-	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Timeout: shared.Timeout, Metrics: r.metrics}
+	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Timeout: shared.Timeout, KeyPrefix: shared.KeyPrefix, Metrics: r.metrics}
 	if client != nil {
 		options.Redis = client
 	}

@@ -27,9 +27,11 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if !c.Enabled {
 		return nil
 	}
+	connection := r.config.RedisOf(c.Redis)
 	recorder := r.shared.recorder
 	options := cache.Options{
-		Timeout:    c.Redis.Timeout,
+		KeyPrefix:  connection.KeyPrefix,
+		Timeout:    connection.Timeout,
 		LocalBytes: int64(c.LocalBytes),
 		Compare:    c.Compare,
 		Subgraphs:  map[string]cache.Subgraph{},
@@ -65,13 +67,13 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if c.Invalidation.Stream != "" {
 		options.Streams = []string{c.Invalidation.Stream}
 	}
-	r.dependencies.Hide(c.Redis.Secrets()...)
+	r.dependencies.Hide(connection.Secrets()...)
 	r.dependencies.Hide(c.Invalidation.Token)
-	if c.Redis.Configured() {
+	if connection.Configured() {
 		options.Dependency = r.dependencies.Open(dependency.Redis, "response_cache", dependency.Use{Effect: withoutCache, Settle: cache.Settle})
 		r.closers = append(r.closers, func() error { options.Dependency.Close(); return nil })
 	}
-	if options.Redis, err = c.Redis.Options(options.Dependency.WatchCertificates); err != nil {
+	if options.Redis, err = connection.Options(options.Dependency.WatchCertificates); err != nil {
 		return redisError("response_cache.redis", err)
 	}
 	if r.cache, err = cache.New(options); err != nil {

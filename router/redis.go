@@ -41,7 +41,7 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 	probed := make(chan struct{})
 	go func() {
 		defer close(probed)
-		probe(ctx, client, timeout)
+		probe(ctx, client, c.KeyPrefix, timeout)
 	}()
 	r.closers = append(r.closers, func() error {
 		cancel()
@@ -55,10 +55,10 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 // probe writes to Redis once, so that an unusable Redis is reported when the router starts
 // rather than when the first request needs it. The client reports the result to its
 // dependency.
-func probe(ctx context.Context, client redis.UniversalClient, timeout time.Duration) {
+func probe(ctx context.Context, client redis.UniversalClient, prefix string, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Second))
 	defer cancel()
-	_ = client.Set(ctx, "souk:probe", time.Now().UnixMilli(), time.Second).Err()
+	_ = client.Set(ctx, prefix+"souk:probe", time.Now().UnixMilli(), time.Second).Err()
 }
 
 // redisError adds the configuration block to an error.

@@ -249,7 +249,7 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	var err error
 	if r.options.Routes != nil {
-		shared := r.config.ResponseCache.Redis
+		shared := r.config.RedisOf(r.config.ResponseCache.Redis)
 		if r.records, err = r.redis("idempotency", withoutRecords, shared, max(idempotencyTimeout, shared.Timeout)); err != nil {
 			return redisError("response_cache.redis", err)
 		}
@@ -290,7 +290,8 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 		Caller:    recordOwner(r.config),
 		TextIDs:   r.options.TextIDs,
 		Records: rest.Records{
-			Secret: records.Secret, Lifetime: records.TTL, Lease: records.Lease,
+			KeyPrefix: r.config.RedisOf(r.config.ResponseCache.Redis).KeyPrefix,
+			Secret:    records.Secret, Lifetime: records.TTL, Lease: records.Lease,
 			MaxResponseBytes: records.MaxResponseBytes, MaxBytes: records.MaxBytes,
 		},
 		Logger:  r.options.Telemetry.Logger,

@@ -256,7 +256,7 @@ func TestValuesFromBeforeAnOutageAreNotUsed(t *testing.T) {
 			}
 		}},
 		{name: "empty", outage: func(f *fixture, _ *router) { f.redis.FlushAll() }},
-		{name: "lost the epoch alone", outage: func(f *fixture, r *router) { f.redis.Del(r.cache.options.Prefix + epochKey) }},
+		{name: "lost the epoch alone", outage: func(f *fixture, r *router) { f.redis.Del(r.cache.options.prefix + epochKey) }},
 		{name: "no router renewed the lease", outage: func(f *fixture, _ *router) { f.advance(lease + time.Second) }},
 	}
 	for _, tt := range tests {
@@ -335,7 +335,7 @@ func TestCorruptValuesAreNotUsed(t *testing.T) {
 	r.run(other, always(`{"name":"two"}`))
 	var values []string
 	for _, key := range f.redis.Keys() {
-		if strings.HasPrefix(key, r.cache.options.Prefix+valueKey) {
+		if strings.HasPrefix(key, r.cache.options.prefix+valueKey) {
 			values = append(values, key)
 		}
 	}

@@ -58,7 +58,7 @@ type follower struct {
 }
 
 func newFollower(c *Cache) *follower {
-	streams := append(slices.Clone(c.options.Streams), c.options.Prefix+invalidationsKey)
+	streams := append(slices.Clone(c.options.Streams), c.options.prefix+invalidationsKey)
 	f := &follower{cache: c, store: c.store, streams: streams, pulse: newPulse(c.store)}
 	s := settings(c.options)
 	s.MinIdleConns, s.PipelinePoolSize = 0, -1

@@ -40,7 +40,7 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 		bounded, cancel := context.WithTimeout(ctx, c.store.timeout)
 		defer cancel()
 		err = c.store.client.XAdd(bounded, &redis.XAddArgs{
-			Stream: c.options.Prefix + invalidationsKey, MaxLen: maxInvalidations, Approx: true,
+			Stream: c.options.prefix + invalidationsKey, MaxLen: maxInvalidations, Approx: true,
 			Values: []any{"invalidation", body, "router", c.name},
 		}).Err()
 	}
@@ -93,7 +93,7 @@ func (c *Cache) apply(ctx context.Context, client redis.UniversalClient, tags []
 	defer c.bump(tags)
 	keys := make([]string, len(tags))
 	for i, tag := range tags {
-		keys[i] = c.options.Prefix + tag
+		keys[i] = c.options.prefix + tag
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.store.timeout)
 	defer cancel()
@@ -113,7 +113,7 @@ func (c *Cache) bump(tags []string) {
 // tagsOf returns the tags that a stream entry invalidates, none for an entry that does
 // not concern the cache.
 func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
-	if stream == c.options.Prefix+invalidationsKey {
+	if stream == c.options.prefix+invalidationsKey {
 		text, _ := fields["invalidation"].(string)
 		var i Invalidation
 		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" {

@@ -20,9 +20,8 @@ type Options struct {
 	// Redis configures the connection to Redis; nil means the in-process layer
 	// only.
 	Redis *redis.UniversalOptions
-	// Prefix is the prefix of all keys: "{souk:entities}:" if empty. Its braces
-	// keep all keys in one slot of a Redis Cluster, as required by MGET.
-	Prefix string
+	// KeyPrefix begins all keys in Redis.
+	KeyPrefix string
 	// Timeout is the time limit of each command: 150 ms if zero.
 	Timeout time.Duration
 	// LocalBytes is the maximum size of the in-process layer in bytes: 32 MiB if
@@ -57,6 +56,10 @@ type Options struct {
 	Logger  *slog.Logger
 	// Now is the clock: time.Now if nil.
 	Now func() time.Time
+
+	// prefix is the prefix of all keys, with KeyPrefix. Its braces keep all keys in one
+	// slot of a Redis Cluster, as required by MGET.
+	prefix string
 }
 
 // Subgraph configures what is cached of a subgraph.
@@ -101,9 +104,7 @@ const Settle = 5 * time.Second
 const DefaultKey = "id"
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Prefix == "" {
-		o.Prefix = "{souk:entities}:"
-	}
+	o.prefix = o.KeyPrefix + "{" + o.KeyPrefix + "souk:entities}:"
 	if o.Timeout == 0 {
 		o.Timeout = 150 * time.Millisecond
 	}

@@ -322,7 +322,7 @@ func (w *world) evict(rt *rapid.T) {
 		rt.Skip("no key to evict")
 	}
 	key := rapid.SampledFrom(keys).Draw(rt, "key")
-	if key != "events" && key != w.routers[0].cache.options.Prefix+invalidationsKey {
+	if key != "events" && key != w.routers[0].cache.options.prefix+invalidationsKey {
 		w.redis.Del(key)
 	}
 }

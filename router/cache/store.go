@@ -52,7 +52,7 @@ const (
 func newStore(o Options) *store {
 	return &store{
 		client:     redis.NewUniversalClient(settings(o)),
-		prefix:     o.Prefix,
+		prefix:     o.prefix,
 		timeout:    o.Timeout,
 		tokenTTL:   max(time.Hour, 2*o.longestTTL()),
 		breaker:    circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),

@@ -4,14 +4,14 @@ import "strings"
 
 // What is said about several keys.
 const (
-	useHook        = "use a hook, or a coprocessor in any language (docs/extending.md)"
-	useOTLP        = "set it with the OTEL_ variables of the environment, such as OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER_ARG"
-	noCloud        = "this router has no service in the cloud and needs no account; its console shows the traffic (docs/console.md)"
-	noTLS          = "the router speaks HTTP: end TLS in a load balancer or an ingress"
-	boundedCaches  = "caches are bounded in bytes: see caches in docs/router.yaml"
-	noConnectors   = "connectors are not supported: put a subgraph in front of the REST API"
-	fixedMetrics   = "the metrics and spans are fixed (docs/metrics.md)"
-	globalRate     = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
+	useHook       = "use a hook, or a coprocessor in any language (docs/extending.md)"
+	useOTLP       = "set it with the OTEL_ variables of the environment, such as OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER_ARG"
+	noCloud       = "this router has no service in the cloud and needs no account; its console shows the traffic (docs/console.md)"
+	noTLS         = "the router speaks HTTP: end TLS in a load balancer or an ingress"
+	boundedCaches = "caches are bounded in bytes: see caches in docs/router.yaml"
+	noConnectors  = "connectors are not supported: put a subgraph in front of the REST API"
+	fixedMetrics  = "the metrics and spans are fixed (docs/metrics.md)"
+	globalRate    = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
 )
 
 // apollo has the rules for the router.yaml of Apollo Router, versions 1 and 2.

@@ -72,6 +72,12 @@ func (c *conversion) redis(n *node, path ...string) {
 			c.copy(child, asText, at(key)...)
 		}
 	}
+	if namespace := n.get("namespace"); namespace != nil && !namespace.isNull {
+		c.copy(namespace, func(c *conversion, n *node) (string, error) {
+			text, err := n.one()
+			return c.quote(text + ":"), err
+		}, at("key_prefix")...)
+	}
 	for _, key := range []string{"timeout", "fetch_timeout"} {
 		if child := n.get(key); child != nil && !child.isNull {
 			c.copy(child, duration, at("timeout")...)
@@ -80,7 +86,7 @@ func (c *conversion) redis(n *node, path ...string) {
 	if ttl := n.get("ttl"); ttl != nil && !ttl.isNull {
 		via("response_cache.subgraph.all.ttl", duration)(c, ttl, nil)
 	}
-	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "timeout", "fetch_timeout", "ttl")
+	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "namespace", "timeout", "fetch_timeout", "ttl")
 }
 
 // coprocessor converts the stages of a coprocessor, whose protocol is the same.

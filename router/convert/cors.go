@@ -115,4 +115,3 @@ func cosmoOrigins(c *conversion, n *node, _ []string) {
 		}
 	}
 }
-

@@ -25,6 +25,8 @@ type RateOptions struct {
 	Interval time.Duration
 	// Redis holds the counts shared by all routers. If nil, the process counts.
 	Redis redis.UniversalClient
+	// KeyPrefix begins all keys in Redis.
+	KeyPrefix string
 	// Timeout bounds a call to Redis: 50 ms if zero.
 	Timeout time.Duration
 	Metrics *telemetry.Metrics
@@ -32,8 +34,8 @@ type RateOptions struct {
 	Now func() time.Time
 }
 
-// keyPrefix begins all keys in Redis.
-const keyPrefix = "souk:rate:"
+// keys begins all keys in Redis, after RateOptions.KeyPrefix.
+const keys = "souk:rate:"
 
 // A Rate limits the request rate of each caller. It is safe for concurrent use.
 type Rate struct {
@@ -173,5 +175,5 @@ func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
 // bounds the length of the key.
 func (r *Rate) key(caller string) string {
 	sum := sha256.Sum256([]byte(caller))
-	return keyPrefix + r.options.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
+	return r.options.KeyPrefix + keys + r.options.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
 }

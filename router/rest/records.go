@@ -29,6 +29,7 @@ import (
 // can neither see nor guess them.
 type records struct {
 	redis    redis.UniversalClient
+	prefix   string        // of all keys
 	lifetime time.Duration // of a response
 	lease    time.Duration
 	// maxResponse bounds the size of a stored response, maxBytes that of all of them. The
@@ -43,6 +44,8 @@ type records struct {
 
 // Records configures the storage of responses for a repeated Idempotency-Key.
 type Records struct {
+	// KeyPrefix begins all keys in Redis.
+	KeyPrefix string
 	// Secret is the HMAC key. If it is empty, the first router generates one, and all
 	// routers share it through Redis.
 	Secret string
@@ -61,7 +64,10 @@ type Records struct {
 
 func newRecords(client redis.UniversalClient, o Records) *records {
 	s := &records{
-		redis:       client,
+		redis: client,
+		// The hash tag in braces puts all keys in the same slot of a Redis Cluster, because
+		// each script uses several.
+		prefix:      o.KeyPrefix + "{" + o.KeyPrefix + "souk:idempotency}:",
 		lifetime:    cmp.Or(o.Lifetime, defaultLifetime),
 		lease:       cmp.Or(o.Lease, defaultLease),
 		maxResponse: cmp.Or(o.MaxResponseBytes, defaultMaxResponse),
@@ -74,12 +80,9 @@ func newRecords(client redis.UniversalClient, o Records) *records {
 }
 
 const (
-	// The hash tag in braces puts all keys in the same slot of a Redis Cluster, because
-	// each script uses several.
-	recordPrefix = "{souk:idempotency}:"
-	secretKey    = recordPrefix + "secret"
-	indexKey     = recordPrefix + "index"
-	bytesKey     = recordPrefix + "bytes"
+	secretKey = "secret"
+	indexKey  = "index"
+	bytesKey  = "bytes"
 
 	defaultLifetime    = 24 * time.Hour
 	defaultLease       = 10 * time.Second
@@ -195,12 +198,12 @@ func (s *records) claim(ctx context.Context, owner, request []string) (*claim, *
 		if err != nil {
 			return nil, nil, err
 		}
-		c := &claim{records: s, key: recordPrefix + sign(secret, owner), token: rand.Text(), fingerprint: sign(secret, request)}
+		c := &claim{records: s, key: s.prefix + sign(secret, owner), token: rand.Text(), fingerprint: sign(secret, request)}
 		shared := ""
 		if generated {
 			shared = string(secret)
 		}
-		got, err := claimScript.Run(ctx, s.redis, []string{c.key, secretKey}, c.token, c.fingerprint, s.lease.Milliseconds(), shared).StringSlice()
+		got, err := claimScript.Run(ctx, s.redis, []string{c.key, s.prefix + secretKey}, c.token, c.fingerprint, s.lease.Milliseconds(), shared).StringSlice()
 		switch {
 		case err != nil:
 			return nil, nil, fmt.Errorf("claiming an idempotency record: %w", err)
@@ -237,7 +240,7 @@ func (s *records) currentSecret(ctx context.Context) (secret []byte, generated b
 	if s.secret != nil {
 		return s.secret, s.generated, nil
 	}
-	kept, err := s.redis.Get(ctx, secretKey).Bytes()
+	kept, err := s.redis.Get(ctx, s.prefix+secretKey).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil):
 		kept = make([]byte, secretBytes)
@@ -306,7 +309,7 @@ func (c *claim) finish(ctx context.Context, res *response) error {
 	if len(kept) > c.maxResponse {
 		kept = nil // still record that the request was executed
 	}
-	err = finishScript.Run(ctx, c.redis, []string{c.key, indexKey, bytesKey}, c.token, c.fingerprint, res.status, kept,
+	err = finishScript.Run(ctx, c.redis, []string{c.key, c.prefix + indexKey, c.prefix + bytesKey}, c.token, c.fingerprint, res.status, kept,
 		c.lifetime.Milliseconds(), time.Now().UnixMilli(), c.maxBytes).Err()
 	if err != nil {
 		return fmt.Errorf("storing an idempotency record: %w", err)

@@ -32,11 +32,11 @@ func (c *Config) Check(source *Source) error {
 
 // checkCache finds the problem that the environment variable REDIS_URL can resolve.
 func (c *Config) checkCache(source *Source) Errors {
-	if !c.ResponseCache.Enabled || c.ResponseCache.Redis.Configured() || source.Unread("response_cache.redis", "response_cache.enabled") {
+	if response := c.RedisOf(c.ResponseCache.Redis); !c.ResponseCache.Enabled || response.Configured() || source.Unread("redis", "response_cache.redis", "response_cache.enabled") {
 		return nil
 	}
 	return Errors{source.Problem("response_cache.enabled",
-		"response_cache.enabled needs response_cache.redis.url, such as redis://localhost:6379, or the environment variable REDIS_URL")}
+		"response_cache.enabled needs redis.url or response_cache.redis.url, such as redis://localhost:6379, or the environment variable REDIS_URL")}
 }
 
 // check finds the problems that no environment variable can resolve. Values that could not
@@ -59,7 +59,7 @@ func (c *Config) check(source *Source) Errors {
 	}
 	c.paths(k)
 	c.cachedForAll(k)
-	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
+	for key, r := range map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
 		if _, err := r.Options(nil); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
@@ -266,15 +266,16 @@ var formats = map[string]struct {
 	fits   func(string) bool
 	port   func(string) string
 }{
-	"address":  {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock", isAddress, portOfAddress},
-	"path":     {"a path that begins with /, such as /graphql", isPath, nil},
-	"http":     {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
-	"subgraph": {"a URL, such as http://localhost:4001/graphql or unix:///run/products.sock?path=/graphql", isSubgraph, portOfURL},
-	"jwks":     {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
-	"stream":   {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
-	"pattern":  {"a regular expression, such as x-shop-.*", isPattern, nil},
-	"method":   {"the name of an HTTP method in capitals, such as POST", isMethod, nil},
-	"header":   {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
+	"address":    {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock", isAddress, portOfAddress},
+	"path":       {"a path that begins with /, such as /graphql", isPath, nil},
+	"http":       {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"subgraph":   {"a URL, such as http://localhost:4001/graphql or unix:///run/products.sock?path=/graphql", isSubgraph, portOfURL},
+	"jwks":       {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"stream":     {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
+	"pattern":    {"a regular expression, such as x-shop-.*", isPattern, nil},
+	"method":     {"the name of an HTTP method in capitals, such as POST", isMethod, nil},
+	"key_prefix": {"printable ASCII of at most 64 bytes without space and {}*?[], such as shop:", isKeyPrefix, nil},
+	"header":     {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {

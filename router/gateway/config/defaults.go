@@ -42,6 +42,7 @@ func Default() Config {
 		Subscriptions:      subscriptions(),
 		Introspection:      true,
 		Caches:             Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
+		Redis:              Redis{Timeout: 150 * time.Millisecond},
 		ClientAddress:      ClientAddress{Header: "X-Forwarded-For"},
 		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
 		Authorization:      Authorization{Enabled: true},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,7 +31,32 @@ type Redis struct {
 	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels." secret:"yes"`
 	Database         int           `yaml:"database" desc:"Database number. A Redis Cluster only has 0." min:"0"`
 	TLS              RedisTLS      `yaml:"tls" desc:"TLS settings. A rediss:// URL also enables TLS."`
+	KeyPrefix        string        `yaml:"key_prefix" desc:"Prefix of all keys, so that routers of different graphs can share a Redis, or a user of Redis needs no other keys." format:"key_prefix" example:"shop:"`
 	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one command. After that the request continues without Redis." min:"1ms"`
+}
+
+// RedisOf returns the connection of a block: its own, or the one that blocks share.
+func (c *Config) RedisOf(own Redis) Redis {
+	if own.Configured() {
+		return own
+	}
+	return c.Redis
+}
+
+// RateLimitRedis returns the connection of the rate limit.
+func (c *Config) RateLimitRedis() Redis {
+	own := c.RateLimit.Redis
+	own.URL = cmp.Or(c.RateLimit.RedisURL, own.URL)
+	return c.RedisOf(own)
+}
+
+// maxKeyPrefix is the maximum length of a prefix in bytes.
+const maxKeyPrefix = 64
+
+// isKeyPrefix reports whether keys may begin with s. Braces would change the slot of a key
+// in a Redis Cluster.
+func isKeyPrefix(s string) bool {
+	return len(s) <= maxKeyPrefix && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("{}*?[]", r) })
 }
 
 // RedisTLS configures TLS for connections to Redis.

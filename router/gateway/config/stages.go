@@ -28,7 +28,7 @@ type JWT struct {
 // LastGoodKeys configures where copies of the key sets are kept.
 type LastGoodKeys struct {
 	Directory string `yaml:"directory" desc:"Directory for a file for each key set. If empty, secret decides." example:"/var/lib/souk/keys"`
-	Secret    string `yaml:"secret" desc:"HMAC key that protects the copies in the Redis of response_cache, at least 16 characters. All routers need the same key. If empty, and directory is too, there are no copies." secret:"yes"`
+	Secret    string `yaml:"secret" desc:"HMAC key that protects the copies in the Redis of response_cache, or the one in redis, at least 16 characters. All routers need the same key. If empty, and directory is too, there are no copies." secret:"yes"`
 }
 
 // TokenSource is a place where requests carry tokens: a header or a cookie.
@@ -82,7 +82,7 @@ type RateLimit struct {
 	Interval time.Duration `yaml:"interval" desc:"Length of an interval."`
 	By       string        `yaml:"by" desc:"What identifies a caller: the client address (see client_address; the /64 prefix for IPv6), the subject of the token, or a header. If the subject or header is missing, the client address applies." enum:"ip,subject,header"`
 	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
-	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts. Without it, or while it is unavailable, each router counts on its own."`
+	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts, if not the one in redis. Without both, or while it is unavailable, each router counts on its own."`
 	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url." example:"redis://localhost:6379"`
 }
 
@@ -97,7 +97,7 @@ type DemandControl struct {
 // ResponseCache configures the cache of subgraph responses.
 type ResponseCache struct {
 	Enabled      bool              `yaml:"enabled" desc:"Use the response cache."`
-	Redis        Redis             `yaml:"redis" desc:"Redis that stores the entries."`
+	Redis        Redis             `yaml:"redis" desc:"Redis that stores the entries, if not the one in redis."`
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What the router caches from which subgraph."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How entries are invalidated."`
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`

@@ -83,7 +83,7 @@ func Authenticator(r server.Resources) *identity.Authenticator {
 	location := r.Services["user"] + identity.JWKSPath
 	var storage jwks.Storage
 	if r.ServiceToken != "" {
-		storage = jwks.Redis(r.Redis, r.ServiceToken, location)
+		storage = jwks.Redis(r.Redis, "", r.ServiceToken, location)
 	}
 	transport := r.Telemetry.Transport(nil)
 	states := session.FromUserService(r.Services["user"], r.ServiceToken, transport)
