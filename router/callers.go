@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 	"souk/router/gateway/config"
 	"souk/router/internal/clientaddr"
 	"souk/router/internal/tlsfile"
-	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -48,7 +46,7 @@ func (r *Router) addCallers(to *gateway.Options) error {
 	if c := r.config.Authorization; c.Enabled {
 		to.Authorize, to.Protects = r.authorizer, auth.Protects
 	}
-	if r.config.DemandControl.Enabled {
+	if r.config.DemandControl.Enabled || len(r.costRates) > 0 {
 		to.Admit = r.admitter
 	}
 	return nil
@@ -242,37 +240,6 @@ func keySetName(s config.JWKS) string {
 	return u.Host + u.Path
 }
 
-func (r *Router) addRateLimit(to *gateway.Options) error {
-	c := r.config.RateLimit
-	if !c.Enabled {
-		return nil
-	}
-	shared := r.config.RateLimitRedis()
-	client, err := r.redis("rate_limit", withoutSharedLimit, shared, shared.Timeout)
-	if err != nil {
-		return redisError("rate_limit.redis", err)
-	}
-	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Timeout: shared.Timeout, KeyPrefix: shared.KeyPrefix, Metrics: r.metrics}
-	if client != nil {
-		options.Redis = client
-	}
-	rate, err := limit.NewRate(options)
-	if err != nil {
-		return err
-	}
-	key := callerKey(c, r.addresses.Of)
-	to.Admission = append(to.Admission, func(req *http.Request, header http.Header) *gateway.Refusal {
-		d := rate.Allow(req.Context(), key(req))
-		rate.Describe(header, d)
-		if d.Allowed {
-			return nil
-		}
-		message, retryAfter := rate.Refusal(d)
-		return r.refuse(req, http.StatusTooManyRequests, limit.CodeRateLimited, message, http.Header{"Retry-After": {retryAfter}})
-	})
-	return nil
-}
-
 // reject writes the response to a request with a missing or invalid token.
 func (r *Router) reject(w http.ResponseWriter, req *http.Request, status int, code, message string) {
 	gateway.Reject(w, req, r.refuse(req, status, code, message, nil))
@@ -304,16 +271,6 @@ func (r *Router) withClientAddress(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, req)
 	})
-}
-
-func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(*http.Request) string {
-	switch c.By {
-	case "subject":
-		return limit.BySubject(address)
-	case "header":
-		return limit.ByHeader(c.Header, address)
-	}
-	return limit.ByAddress(address)
 }
 
 // authorizer returns the authorizer for the supergraph's @authenticated, @requiresScopes and
@@ -370,20 +327,5 @@ func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal 
 		Err: &operation.Error{
 			Message: message, Code: auth.CodeUnauthorized,
 		},
-	}
-}
-
-// estimate returns a function that estimates costs, for the console.
-func (r *Router) estimate(m *supergraph.Model) func(*operation.Operation, operation.Variables) (float64, error) {
-	return limit.NewEstimator(m, limit.CostOptions{ListSize: r.config.DemandControl.ListSize}).Estimate
-}
-
-// admitter returns the check that rejects operations whose estimated cost is too high.
-func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
-	c := r.config.DemandControl
-	estimator := limit.NewEstimator(m, limit.CostOptions{Max: c.Max, ListSize: c.ListSize, Measure: c.Measure, Metrics: r.metrics})
-	return func(_ context.Context, _ *http.Request, _ http.Header, op *operation.Operation, vars operation.Variables) (float64, error) {
-		cost, err := estimator.Check(op, vars)
-		return cost.Estimated, err
 	}
 }

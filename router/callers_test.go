@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -504,4 +505,67 @@ func (s *socket) read() string {
 		s.Fatal(err)
 	}
 	return string(got)
+}
+
+// All policies apply: the first one that a caller has used up rejects its operations. An
+// object costs 1.
+func TestRatePoliciesCountWhatTheyName(t *testing.T) {
+	i := newTokenIssuer(t)
+	sdl := composed(t, accountsA, accountsB)
+	routes := fstest.MapFS{"account.graphql": {Data: []byte(`query account @rest(method: GET, path: "/api/account", result: "account") { account { id } }`)}}
+	start := func(policies ...config.RatePolicy) string {
+		return serveRouter(t, sdl, routes, accounts(""), func(c *config.Config) {
+			c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+			c.RateLimit = config.RateLimit{Enabled: true, Policies: policies}
+			for n := range c.RateLimit.Policies {
+				c.RateLimit.Policies[n].Interval = 24 * time.Hour
+			}
+		})
+	}
+	const account = "/graphql?query={account{id}}"
+	type request struct {
+		path    string
+		headers []string
+		status  int
+		header  string // begins the RateLimit header
+	}
+	token := "Authorization: Bearer " + i.token(t, time.Hour)
+	for name, c := range map[string]struct {
+		policies []config.RatePolicy
+		requests []request
+	}{
+		"by header": {[]config.RatePolicy{{Name: "key", Requests: 1, By: "header", Header: "X-Key"}}, []request{
+			{account, []string{"X-Key: a"}, 200, `"key";r=0;`}, {"/api/account", []string{"X-Key: a"}, 429, `"key";r=0;`}, {"/api/account", []string{"X-Key: b"}, 200, `"key";r=0;`},
+		}},
+		"by claim": {[]config.RatePolicy{{Name: "user", Requests: 1, By: "claim", Claim: "sub"}}, []request{
+			{account, []string{token}, 200, ""}, {account, []string{token}, 429, ""}, {account, nil, 200, ""}, {account, nil, 429, ""},
+		}},
+		"by client": {[]config.RatePolicy{{Name: "app", Requests: 1, By: "client"}}, []request{
+			{account, []string{"GraphQL-Client-Name: web"}, 200, ""}, {account, []string{"apollographql-client-name: web"}, 429, ""}, {account, []string{"GraphQL-Client-Name: ios"}, 200, ""},
+		}},
+		"all together": {[]config.RatePolicy{{Name: "all", Requests: 2, By: "all"}}, []request{
+			{account, []string{token}, 200, ""}, {"/api/account", nil, 200, ""}, {account, []string{"GraphQL-Client-Name: ios"}, 429, `"all";r=0;`},
+		}},
+		"two policies": {[]config.RatePolicy{{Name: "a", Requests: 5, By: "ip"}, {Name: "b", Requests: 1, By: "all"}}, []request{
+			{account, nil, 200, `"a";r=4;t=17280, "b";r=0;t=86400`}, {account, nil, 429, `"a";r=3;`},
+		}},
+		"costs": {[]config.RatePolicy{{Name: "cost", Requests: 3, By: "ip", Count: "cost"}}, []request{
+			{"/graphql?query={a:account{id}b:account{id}}", nil, 200, `"cost";r=1;`}, {"/graphql?query={a:account{id}b:account{id}}", nil, 429, `"cost";r=1;`}, {"/api/account", nil, 200, `"cost";r=0;`}, {"/api/account", nil, 429, `"cost";r=0;`},
+		}},
+		"too costly": {[]config.RatePolicy{{Name: "cost", Requests: 1, By: "ip", Count: "cost"}}, []request{
+			{"/graphql?query={a:account{id}b:account{id}}", nil, 429, ""},
+		}},
+	} {
+		url := start(c.policies...)
+		for n, r := range c.requests {
+			got := call(t, url, r.path, append(slices.Clone(r.headers), "GraphQL-Require-Preflight: 1")...)
+			limit := got.header.Get("RateLimit")
+			if got.status != r.status || !strings.HasPrefix(limit, r.header) || got.header.Get("RateLimit-Policy") == "" {
+				t.Errorf("%s, request %d: got status %d, RateLimit %q, RateLimit-Policy %q, %s", name, n, got.status, limit, got.header.Get("RateLimit-Policy"), got.body)
+			}
+			if retry := got.header.Get("Retry-After") != ""; retry != (r.status == 429 && name != "too costly") {
+				t.Errorf("%s, request %d: Retry-After = %q", name, n, got.header.Get("Retry-After"))
+			}
+		}
+	}
 }

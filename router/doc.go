@@ -25,6 +25,7 @@
 //	coprocessor.go   the coprocessor
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies
+//	limits.go        rate limits and the cost limit
 //	redis.go         Redis for rate limits and idempotency records
 //	console.go       the console
 //	debug.go         profiles

@@ -137,6 +137,7 @@ type Router struct {
 	addresses *clientaddr.Resolver
 	hooks     *hookchain.Chain      // nil without hooks
 	records   redis.UniversalClient // for idempotency records; nil without Redis
+	costRates []rate                // limits on costs
 	public    http.Handler
 	admin     http.Handler
 	checks    http.Handler // of the port in health_check.listen

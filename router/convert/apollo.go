@@ -11,7 +11,7 @@ const (
 	boundedCaches = "caches are bounded in bytes: see caches in docs/router.yaml"
 	noConnectors  = "connectors are not supported: put a subgraph in front of the REST API"
 	fixedMetrics  = "the metrics and spans are fixed (docs/metrics.md)"
-	globalRate    = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
+	globalRate    = "rate_limit limits requests of clients, not those to subgraphs; traffic_shaping.all.max_connections bounds these"
 )
 
 // apollo has the rules for the router.yaml of Apollo Router, versions 1 and 2.
@@ -200,7 +200,7 @@ func apolloTraffic() table {
 	t := table{
 		"router.timeout":           via("traffic_shaping.router.timeout", duration),
 		"router.concurrency_limit": to("traffic_shaping.router.max_in_flight"),
-		"router.global_rate_limit": none(globalRate),
+		"router.global_rate_limit": globalRateLimit,
 		"deduplicate_variables":    same("queries with equal variables are the same"),
 		"connector":                minor(none(noConnectors)),
 	}
@@ -286,6 +286,25 @@ func logFormat(c *conversion, n *node, _ []string) {
 	for _, child := range n.children {
 		c.others(child, "the fields of log records are fixed")
 	}
+}
+
+// globalRateLimit converts the limit of all clients together.
+func globalRateLimit(c *conversion, n *node, _ []string) {
+	made := newBranch()
+	made.at("name").text = c.quote("global")
+	c.itemValue("rate_limit.policies", made, n.get("capacity"), "requests", plain)
+	c.itemValue("rate_limit.policies", made, n.get("interval"), "interval", duration)
+	made.at("by").text = c.quote("all")
+	if !made.has("requests") || !made.has("interval") {
+		c.spare(n, "a limit of all clients is a policy in rate_limit.policies with requests, interval and by: all")
+		return
+	}
+	c.fallback("true", "rate_limit", "enabled")
+	c.fallback("0", "rate_limit", "requests")
+	at := c.out.at("rate_limit", "policies")
+	at.isList, at.items = true, append(at.items, made)
+	c.note(n, Converted, "rate_limit.policies", "")
+	c.others(n, "see rate_limit.policies in docs/router.yaml", "capacity", "interval")
 }
 
 // subgraphErrors converts true, false or an object with lists of extensions.

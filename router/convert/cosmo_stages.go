@@ -100,8 +100,8 @@ func cosmoRateLimit() table {
 		"storage.addr":            redisAddress,
 		"storage.password":        to("rate_limit.redis.password"),
 		"storage.cluster_enabled": to("rate_limit.redis.cluster"),
-		"storage.key_prefix":      minor(none("the prefix is fixed")),
-		"key_suffix_expression":   none("rate_limit.by is ip, subject or header"),
+		"storage.key_prefix":      via("rate_limit.redis.key_prefix", func(c *conversion, n *node) (string, error) { text, err := n.one(); return c.quote(text + ":"), err }),
+		"key_suffix_expression":   none("rate_limit.by is ip, subject or header; policies also count by claim, client or all together"),
 		"error_extension_code":    minor(none("the code is RATE_LIMIT_EXCEEDED")),
 		"debug":                   minor(none("the console and the metrics show limited operations")),
 	}

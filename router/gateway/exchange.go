@@ -46,6 +46,8 @@ type exchange struct {
 	text *memory.Lease
 	// body is the buffer with the request body, or nil.
 	body *bytes.Buffer
+	// rest is the header of the response to a REST request; nil if no stage needs it.
+	rest http.Header
 	// received has the headers of subgraphs for the client.
 	received http.Header
 	// seen is what the console learns of the operation. It is nil if the console is off.
@@ -198,7 +200,11 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		}
 	}
 	if x.snapshot.admit != nil {
-		cost, err := x.snapshot.admit(ctx, x.r, x.header(), p.op, p.vars)
+		header := x.rest
+		if header == nil {
+			header = x.header()
+		}
+		cost, err := x.snapshot.admit(ctx, x.r, header, p.op, p.vars)
 		if x.seen != nil {
 			x.seen.Cost = cost
 		}

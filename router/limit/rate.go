@@ -20,8 +20,10 @@ type RateOptions struct {
 	// empty.
 	Name string
 	// Requests is the number of requests allowed in each Interval, in a burst
-	// or spread over it.
+	// or spread over it. For a limit on costs it is a cost.
 	Requests int
+	// Costs is set if the limit is on costs.
+	Costs    bool
 	Interval time.Duration
 	// Redis holds the counts shared by all routers. If nil, the process counts.
 	Redis redis.UniversalClient
@@ -37,19 +39,21 @@ type RateOptions struct {
 // keys begins all keys in Redis, after RateOptions.KeyPrefix.
 const keys = "souk:rate:"
 
-// A Rate limits the request rate of each caller. It is safe for concurrent use.
+// A Rate limits the requests of each caller, or what they cost. It is safe for concurrent use.
 type Rate struct {
 	options  RateOptions
 	emission time.Duration // the time for which one request occupies the bucket
 	local    *buckets
 	breaker  circuitbreaker.CircuitBreaker[any]
 	redis    *telemetry.Redis
-	policy   []string // the value of RateLimit-Policy
+	policy   string // the item in RateLimit-Policy
 }
 
 // A Decision is the result of counting a request.
 type Decision struct {
 	Allowed bool
+	// Never is set if the limit allows no request of this cost.
+	Never bool
 	// Remaining is the number of requests that are allowed immediately.
 	Remaining int
 	// Reset is the time until the full limit is available again. RetryAfter is
@@ -88,19 +92,23 @@ func NewRate(o RateOptions) (*Rate, error) {
 		local:    newBuckets(),
 		breaker:  circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
 		redis:    o.Metrics.Redis("limit"),
-		policy:   []string{fmt.Sprintf("%q;q=%d;w=%d", o.Name, o.Requests, seconds(o.Interval))},
+		policy:   fmt.Sprintf("%q;q=%d;w=%d", o.Name, o.Requests, seconds(o.Interval)),
 	}, nil
 }
 
-// Allow counts a request of a caller. It never fails: while Redis is unavailable,
-// the process counts.
-func (r *Rate) Allow(ctx context.Context, caller string) Decision {
+// Allow counts n requests of a caller, or a cost of n. It never fails: while Redis is
+// unavailable, the process counts. More than Requests are never allowed, and not counted.
+func (r *Rate) Allow(ctx context.Context, caller string, n int) Decision {
 	m := r.options.Metrics.Limits
-	if d, ok := r.shared(ctx, caller); ok {
+	if n > r.options.Requests {
+		m.Limited.Inc()
+		return Decision{Never: true}
+	}
+	if d, ok := r.shared(ctx, caller, n); ok {
 		count(d, m.Allowed, m.Limited)
 		return d
 	}
-	d := r.decide(r.local.take(caller, r.options.Now(), r.emission, r.interval()))
+	d := r.decide(r.local.take(caller, r.options.Now(), r.emission*time.Duration(n), r.interval()))
 	count(d, m.LocalAllowed, m.LocalLimited)
 	return d
 }
@@ -128,7 +136,8 @@ func (r *Rate) decide(taken, wait time.Duration) Decision {
 	}
 }
 
-// script implements the generic cell rate algorithm. The key holds the time, in
+// script implements the generic cell rate algorithm. ARGV: the time for which the request
+// occupies the bucket, and the interval, in microseconds. The key holds the time, in
 // microseconds, until which the caller's requests occupy the bucket. It uses the
 // clock of the Redis server, because the clocks of routers differ. It returns how
 // long the bucket is occupied from now on and, for a rejected request, how long to
@@ -148,14 +157,14 @@ return {until_ - now, 0}
 
 // shared decides with Redis. It returns false if Redis is not configured or
 // unavailable.
-func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
+func (r *Rate) shared(ctx context.Context, caller string, n int) (Decision, bool) {
 	if r.options.Redis == nil || !r.breaker.TryAcquirePermit() {
 		return Decision{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	start := time.Now()
-	answer, err := script.Run(ctx, r.options.Redis, []string{r.key(caller)}, r.emission.Microseconds(), r.interval().Microseconds()).Int64Slice()
+	answer, err := script.Run(ctx, r.options.Redis, []string{r.key(caller)}, r.emission.Microseconds()*int64(n), r.interval().Microseconds()).Int64Slice()
 	r.redis.Duration.Observe(time.Since(start).Seconds())
 	if err == nil && len(answer) != 2 {
 		err = fmt.Errorf("rate limit: unexpected reply from Redis: %v", answer)

@@ -67,21 +67,21 @@ func TestRateAllowsBurstAndRefills(t *testing.T) {
 	for name, r := range map[string]*limit.Rate{"shared": f.shared, "local": f.local} {
 		t.Run(name, func(t *testing.T) {
 			for i := range 3 {
-				if d := r.Allow(t.Context(), name); !d.Allowed || d.Remaining != 2-i || d.Reset != time.Duration(i+1)*time.Second {
+				if d := r.Allow(t.Context(), name, 1); !d.Allowed || d.Remaining != 2-i || d.Reset != time.Duration(i+1)*time.Second {
 					t.Errorf("request %d: got %+v", i, d)
 				}
 			}
-			if d := r.Allow(t.Context(), name); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
+			if d := r.Allow(t.Context(), name, 1); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
 				t.Errorf("request above the burst: got %+v", d)
 			}
-			if d := r.Allow(t.Context(), name+"'s neighbour"); !d.Allowed {
+			if d := r.Allow(t.Context(), name+"'s neighbour", 1); !d.Allowed {
 				t.Errorf("another caller: got %+v", d)
 			}
 			f.advance(time.Second)
-			if d := r.Allow(t.Context(), name); !d.Allowed {
+			if d := r.Allow(t.Context(), name, 1); !d.Allowed {
 				t.Errorf("a second later: got %+v", d)
 			}
-			if d := r.Allow(t.Context(), name); d.Allowed {
+			if d := r.Allow(t.Context(), name, 1); d.Allowed {
 				t.Errorf("next request: got %+v", d)
 			}
 		})
@@ -99,14 +99,20 @@ func TestSharedAndLocalRateAgree(t *testing.T) {
 		var passed []time.Time
 		for range rapid.IntRange(1, 30).Draw(rt, "n") {
 			f.advance(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "ms")) * time.Millisecond)
-			a, b := f.shared.Allow(context.Background(), "x"), f.local.Allow(context.Background(), "x")
+			n := rapid.IntRange(1, requests+1).Draw(rt, "cost")
+			a, b := f.shared.Allow(context.Background(), "x", n), f.local.Allow(context.Background(), "x", n)
 			if a != b {
 				rt.Fatalf("Redis decided %+v, the process %+v", a, b)
+			}
+			if a.Never != (n > requests) {
+				rt.Fatalf("a cost of %d of %d: got %+v", n, requests, a)
 			}
 			if !a.Allowed {
 				continue
 			}
-			passed = append(passed, f.now)
+			for range n {
+				passed = append(passed, f.now)
+			}
 			within := 0
 			for _, at := range passed {
 				if f.now.Sub(at) < interval {
@@ -126,7 +132,7 @@ func TestProcessCountsWhileRedisIsUnavailable(t *testing.T) {
 	f.redis.Close()
 	var got []bool
 	for range 8 {
-		got = append(got, f.shared.Allow(t.Context(), "x").Allowed)
+		got = append(got, f.shared.Allow(t.Context(), "x", 1).Allowed)
 	}
 	if s := fmt.Sprint(got); s != "[true true false false false false false false]" {
 		t.Errorf("got keys %s", s)
@@ -136,7 +142,7 @@ func TestProcessCountsWhileRedisIsUnavailable(t *testing.T) {
 func TestDecisionsSetRateLimitHeaders(t *testing.T) {
 	f := newFixture(t, 2, 90*time.Second)
 	for i, want := range []string{`"default";r=1;t=45`, `"default";r=0;t=90`, `"default";r=0;t=90`} {
-		d := f.shared.Allow(t.Context(), "x")
+		d := f.shared.Allow(t.Context(), "x", 1)
 		header := http.Header{}
 		f.shared.Describe(header, d)
 		if header.Get("RateLimit-Policy") != `"default";q=2;w=90` || header.Get("RateLimit") != want {

@@ -105,7 +105,8 @@ func (c *Config) contradictions(add addFunc) {
 		"csrf.required_headers is empty; name a header or set csrf.enabled to false", "csrf.enabled")
 	add(r.Enabled && r.By == "header" && r.Header == "", "rate_limit.by",
 		"rate_limit.by is header, which requires rate_limit.header, such as X-API-Key", "rate_limit.enabled", "rate_limit.header")
-	add(r.Enabled && r.Requests == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false", "rate_limit.enabled")
+	add(r.Enabled && r.Requests == 0 && len(r.Policies) == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false", "rate_limit.enabled", "rate_limit.policies")
+	r.checkPolicies(add)
 	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s", "rate_limit.enabled")
 	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set", "rate_limit.redis")
 	if r.RedisURL != "" {
@@ -137,6 +138,21 @@ func (c *Config) contradictions(add addFunc) {
 		add((s.Header == "") == (s.Cookie == ""), at, at+" must have either header or cookie")
 		add(s.Scheme != "" && s.Header == "", at, at+".scheme needs "+at+".header")
 		add(s.Cookie != "" && !httpguts.ValidHeaderFieldName(s.Cookie), at+".cookie", fmt.Sprintf("%s.cookie: %q is not the name of a cookie", at, s.Cookie))
+	}
+}
+
+// checkPolicies adds the invalid policies.
+func (r RateLimit) checkPolicies(add addFunc) {
+	names := []string{"default"} // the limit of the block itself
+	for i, p := range r.Policies {
+		at := fmt.Sprintf("rate_limit.policies[%d]", i)
+		add(p.Name == "", at, at+" has no name")
+		add(p.Name != "" && slices.Contains(names, p.Name), at+".name", fmt.Sprintf("%s.name is %q, which another policy has; choose another", at, p.Name))
+		names = append(names, p.Name)
+		add(p.Requests == 0, at, at+" has no requests")
+		add(p.Interval == 0, at, at+" has no interval")
+		add(p.By == "header" && p.Header == "", at+".by", at+".by is header, which requires "+at+".header, such as X-API-Key")
+		add(p.By == "claim" && p.Claim == "", at+".by", at+".by is claim, which requires "+at+".claim, such as tenant")
 	}
 }
 
@@ -273,6 +289,7 @@ var formats = map[string]struct {
 	"jwks":       {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
 	"stream":     {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
 	"pattern":    {"a regular expression, such as x-shop-.*", isPattern, nil},
+	"name":       {"letters, digits, - and _, such as tenant", isName, nil},
 	"method":     {"the name of an HTTP method in capitals, such as POST", isMethod, nil},
 	"key_prefix": {"printable ASCII of at most 64 bytes without space and {}*?[], such as shop:", isKeyPrefix, nil},
 	"header":     {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
@@ -307,6 +324,10 @@ func bareReference(s string) string {
 	}
 	return ""
 }
+
+var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func isName(s string) bool { return name.MatchString(s) }
 
 func isMethod(s string) bool { return httpguts.ValidHeaderFieldName(s) && s == strings.ToUpper(s) }
 

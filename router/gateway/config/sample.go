@@ -19,6 +19,7 @@ var samples = map[string]string{
 	"stream":   "ws://localhost:4001/graphql",
 	"header":   "X-API-Key",
 	"method":   "POST",
+	"name":     "tenant",
 }
 
 // entries are example names of the entries of maps.

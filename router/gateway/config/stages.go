@@ -78,12 +78,24 @@ type ClientAddress struct {
 // RateLimit limits the operations of each caller.
 type RateLimit struct {
 	Enabled  bool          `yaml:"enabled" desc:"Enforce the rate limit. HTTP requests, members of a batch, REST calls and WebSocket operations each count. A subscription counts once."`
-	Requests int           `yaml:"requests" desc:"Number of operations allowed in each interval."`
+	Requests int           `yaml:"requests" desc:"Number of operations of a caller allowed in each interval. 0 means that only policies apply."`
 	Interval time.Duration `yaml:"interval" desc:"Length of an interval."`
 	By       string        `yaml:"by" desc:"What identifies a caller: the client address (see client_address; the /64 prefix for IPv6), the subject of the token, or a header. If the subject or header is missing, the client address applies." enum:"ip,subject,header"`
 	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
 	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts, if not the one in redis. Without both, or while it is unavailable, each router counts on its own."`
 	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url." example:"redis://localhost:6379"`
+	Policies []RatePolicy  `yaml:"policies" desc:"Further limits. An operation must pass all of them."`
+}
+
+// A RatePolicy is a limit on the operations of a caller, or on what they cost.
+type RatePolicy struct {
+	Name     string        `yaml:"name" desc:"Name in the headers RateLimit and RateLimit-Policy, and in Redis." format:"name" example:"tenant"`
+	Requests int           `yaml:"requests" desc:"Number of operations allowed in each interval, or their total cost." min:"1"`
+	Interval time.Duration `yaml:"interval" desc:"Length of an interval." min:"1ms"`
+	By       string        `yaml:"by" desc:"What identifies a caller, as in rate_limit.by, or: claim, a claim of the token; client, the name in GraphQL-Client-Name or apollographql-client-name; all, which counts all callers together." enum:"ip,subject,header,claim,client,all"`
+	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
+	Claim    string        `yaml:"claim" desc:"Claim that identifies a caller, if by is claim." example:"tenant"`
+	Count    string        `yaml:"count" desc:"What counts: requests, or the estimated cost of operations (see demand_control), rounded up. Costs are counted after the document is validated." enum:"requests,cost"`
 }
 
 // DemandControl limits the estimated cost of an operation.
