@@ -243,3 +243,43 @@ func TestReconfigureKeepsTheSupergraphThatWaits(t *testing.T) {
 	r.deploy(t, "items", itemsV2)
 	eventually(t, func() bool { return r.serves(t, "weight(unit: KG)") })
 }
+
+// A subgraph that hangs does not hold up a newer file: neither the one that is in use, which a
+// rollback restores, nor another one.
+func TestNewerSupergraphReplacesOneThatWaitsForAHangingSubgraph(t *testing.T) {
+	r := newRollout(t, time.Hour)
+	asked := make(chan struct{}, 1)
+	hanging := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if req.Body = io.NopCloser(strings.NewReader(string(body))); !strings.Contains(string(body), "_service") {
+			r.served["items"].Load().ServeHTTP(w, req)
+			return
+		}
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-req.Context().Done() // until the router gives up
+	}))
+	t.Cleanup(hanging.Close)
+	config := r.config
+	config.OverrideSubgraphURLs = map[string]string{"items": hanging.URL}
+	config.TrafficShaping.Router.Timeout, config.TrafficShaping.All.Timeout = time.Hour, time.Hour
+	if err := r.router.Reconfigure(t.Context(), config, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "items", itemsV2)
+	<-asked
+	r.write(t, "items", itemsV1)
+	eventually(t, func() bool { return r.metric(t, "souk_router_supergraph_waiting 0") })
+	r.write(t, "items", itemsV2)
+	<-asked
+	r.write(t, "items", "type Query { items: [Item!]! }\ntype Item @key(fields: \"id\") { id: ID! }\n")
+	eventually(t, func() bool {
+		_, body := r.get(t, r.router.Handler(), "POST", "/graphql", `{"query":"{ items { id name } }"}`)
+		return strings.Contains(body, "GRAPHQL_VALIDATION_FAILED")
+	})
+}

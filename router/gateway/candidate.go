@@ -40,6 +40,8 @@ type candidate struct {
 	confirmed int
 	cause     string // of the last check that failed
 	overdue   bool
+	asked     chan error // the result of the check that runs, or nil
+	cancel    context.CancelFunc
 }
 
 // begin loads the first supergraph and returns its SDL. With wait_for_subgraphs that is the
@@ -80,12 +82,16 @@ func (gw *Gateway) propose(sdl string) (*candidate, error) {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
 	began := time.Now()
+	current := gw.current.Load()
+	if current.sdl == sdl { // the file is restored while another one waited
+		return nil, nil
+	}
 	next, err := gw.newSnapshot(sdl)
 	if err != nil {
 		gw.refused(began, err)
 		return nil, err
 	}
-	needs := added(gw.current.Load().model, next.model)
+	needs := added(current.model, next.model)
 	if len(needs) == 0 {
 		gw.use(next, began)
 		return nil, nil
@@ -110,26 +116,49 @@ func added(old, next *supergraph.Model) map[string]supergraph.Needs {
 	return all
 }
 
-// drop gives a candidate up. A nil candidate is dropped already.
+// drop gives a candidate up, and ends the check that runs. A nil candidate is dropped already.
 func (c *candidate) drop() {
 	if c == nil {
 		return
+	}
+	if c.asked != nil {
+		c.cancel()
+		<-c.asked
 	}
 	c.gateway.metrics.Waiting.Set(0)
 	c.next.release()
 }
 
-// check asks the subgraphs, if a check is due. It reports whether the supergraph has come
-// into use. Failures double the interval.
-func (c *candidate) check(ctx context.Context, file *dependency.Dependency) bool {
-	if time.Now().Before(c.due) {
-		return false
+// check begins to ask the subgraphs, if a check is due and none runs. It does not wait for
+// them: a subgraph may hang, and a newer file must replace the candidate meanwhile.
+func (c *candidate) check(ctx context.Context) {
+	if c == nil || c.asked != nil || time.Now().Before(c.due) {
+		return
 	}
+	ctx, c.cancel = context.WithCancel(ctx)
+	asked := make(chan error, 1)
+	c.asked = asked
+	go func() {
+		defer close(asked)
+		asked <- c.ask(ctx)
+	}()
+}
+
+// result returns the channel of the check that runs, or nil.
+func (c *candidate) result() <-chan error {
+	if c == nil {
+		return nil
+	}
+	return c.asked
+}
+
+// decide takes the result of a check. It reports whether the supergraph has come into use.
+// Failures double the interval.
+func (c *candidate) decide(err error, file *dependency.Dependency) bool {
+	c.cancel()
+	c.asked = nil
 	settings := c.gateway.config.Supergraph
-	err := c.ask(ctx)
 	switch {
-	case ctx.Err() != nil:
-		return false
 	case err != nil:
 		c.failed(err, file)
 		c.confirmed, c.interval = 0, min(2*c.interval, max(maxCheckInterval, settings.PollInterval))

@@ -107,6 +107,11 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 		select {
 		case <-ctx.Done():
 			return
+		case err := <-waiting.result():
+			if ctx.Err() == nil && waiting.decide(err, file) {
+				waiting = nil
+			}
+			continue
 		case <-ticker.C:
 		}
 		data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(gw.config.Supergraph.Path) })
@@ -126,9 +131,7 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 				file.Record(err)
 			}
 		}
-		if waiting != nil && waiting.check(ctx, file) {
-			waiting = nil
-		}
+		waiting.check(ctx)
 		if waiting == nil && !refused { // the file may have been unreadable before
 			file.Succeeded(ctx)
 		}
