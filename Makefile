@@ -16,6 +16,7 @@ BENCHCOUNT    ?= 1
 COMPOSER      ?=
 COMPOSERRUNS  ?= 5
 FROM          ?= HEAD~1
+TO            ?=
 PRODUCTS      ?= 200000
 ORDERS        ?= 1000000
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
@@ -209,3 +210,14 @@ verify: jaeger collector envoy k6 schemathesis docs add-subgraph own-graph ## ch
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
 	$(GO) test -C manifests/observability/faults -short -count=1 ./...
+
+# The routers first: while one has the new supergraph, it asks the services for new fields. A
+# pod that starts has the ConfigMaps that were applied before.
+.PHONY: rollback
+rollback: ## set the cluster back to the manifests of the Git revision TO
+	@test -n "$(TO)" || { echo 'name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0'; exit 1; }
+	git checkout $(TO) -- manifests
+	kubectl apply -k manifests/ -l app=api-gateway
+	kubectl -n ecommerce rollout restart deployment/api-gateway
+	kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
+	kubectl apply -k manifests/

@@ -32,9 +32,9 @@ shift
 target=$1
 shift 4 # the target, -c, its container, --
 case $target in
-statefulset/redis) shift; exec redis-cli -u "$REDIS_URL" "$@" ;;
-statefulset/*-postgres)
-	service=${target#statefulset/}
+service/redis-cli) shift 2; exec redis-cli -u "$REDIS_URL" "$@" ;; # sh cli.sh
+service/*-postgres)
+	service=${target#service/}
 	prefix=$(echo "${service%-postgres}" | tr a-z A-Z)_POSTGRES
 	export PGHOST=localhost POSTGRES_USER="$(printenv "${prefix}_USER")" PGPASSWORD="$(printenv "${prefix}_PASSWORD")" POSTGRES_DB="$(printenv "${prefix}_DB")"
 	exec "$@" ;;
@@ -80,6 +80,9 @@ func TestBackupIsRestored(t *testing.T) {
 	blocks := codeBlocks(t, "../docs/operations.md", "## Backup and restore", "(?s)^```sh\n(.*?)\n```$")
 	if len(blocks) != 6 {
 		t.Fatalf("the guide has %d blocks of commands", len(blocks))
+	}
+	if stopped, restored := strings.Index(blocks[4], "wait --for=delete"), strings.Index(blocks[4], "pg_restore"); stopped < 0 || stopped > restored {
+		t.Error("the guide restores while writers may still run")
 	}
 	// Copied from the volume, and then from the bucket, whose copy is restored.
 	out := b.must(t, strings.Join(blocks[1:2], "\n")+"\nrm *.dump SHA256SUMS\n"+strings.Join(blocks[3:], "\n"))

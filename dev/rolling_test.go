@@ -44,13 +44,7 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 			load := startLoad(t, store, user, product)
 			load.await(t, 20)
 			for _, leaving := range old {
-				fresh := startReplica(t, store, name, binary)
-				// The replica leaves the endpoints before it receives SIGTERM, as with the preStop
-				// hook of the manifests.
-				replicas.replace(leaving, fresh)
-				load.await(t, 10)
-				leaving.end(t)
-				load.await(t, 20)
+				replicas.roll(t, load, leaving, startReplica(t, store, name, binary))
 			}
 			load.end(t)
 		})
@@ -98,13 +92,23 @@ func (r *replicas) replace(leaving, fresh *replica) {
 	r.endpoints = append(slices.DeleteFunc(r.endpoints, func(e *replica) bool { return e == leaving }), fresh)
 }
 
+// roll replaces a replica under load. It leaves the endpoints before it receives SIGTERM, as
+// with the preStop hook of the manifests.
+func (r *replicas) roll(t *testing.T, load *load, leaving, fresh *replica) {
+	t.Helper()
+	r.replace(leaving, fresh)
+	load.await(t, 10)
+	leaving.end(t)
+	load.await(t, 20)
+}
+
 // A replica is one process of a service.
 type replica struct {
 	cmd *exec.Cmd
 	url *url.URL
 }
 
-func startReplica(t *testing.T, s *store, name, binary string) *replica {
+func startReplica(t *testing.T, s *store, name, binary string, variables ...string) *replica {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,6 +119,7 @@ func startReplica(t *testing.T, s *store, name, binary string) *replica {
 	for key, value := range s.Variables(name) {
 		r.cmd.Env = append(r.cmd.Env, key+"="+value)
 	}
+	r.cmd.Env = append(r.cmd.Env, variables...)
 	r.cmd.Env = append(r.cmd.Env, "PORT="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port)) // the last value counts
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

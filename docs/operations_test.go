@@ -71,6 +71,8 @@ func TestWrongCommandsAreDetected(t *testing.T) {
 		`kubectl -n ecommerce patch secret grafana --type=merge -p '{"stringData":{"X":"'$NEW'"}}'`,
 		"for s in user billing; do\n  kubectl -n ecommerce scale deployment/$s-service --replicas=0\ndone",
 		"echo x | kubectl -n ecommerce exec -i statefulset/orders-postgres -c postgres -- psql",
+		"echo x | kubectl -n ecommerce exec -i service/orders-postgres -c postgres -- psql",
+		"kubectl -n ecommerce exec service/redis-cli -c cache -- redis-cli flushall",
 	} {
 		var err error
 		for _, words := range kubectl("```sh\n" + wrong + "\n```\n") {
@@ -108,7 +110,7 @@ type cluster struct{ objects []object }
 // Objects of Istio's installation, and those that the guide creates.
 var others = []string{
 	"istio-system/Service/kiali", "istio-system/Deployment/istio-ingressgateway",
-	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin", "ecommerce/Job/backup-now", "ecommerce/Secret/mail", "ecommerce/Secret/backup-bucket",
+	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin", "ecommerce/Job/backup-now", "ecommerce/Secret/mail", "ecommerce/Secret/backup-bucket", "istio-system/Service/istio-ingressgateway",
 }
 
 // created are files that the guide creates, and standard input.
@@ -117,7 +119,7 @@ var created = []string{"secrets.yaml", "-"}
 // kinds maps the names that kubectl accepts to kinds.
 var kinds = map[string]string{
 	"deployment": "Deployment", "statefulset": "StatefulSet", "svc": "Service", "job": "Job",
-	"secret": "Secret", "virtualservice": "VirtualService", "pod": "StatefulSet", "cronjob": "CronJob",
+	"secret": "Secret", "virtualservice": "VirtualService", "pod": "StatefulSet", "cronjob": "CronJob", "service": "Service",
 }
 
 // check looks up every object that a command names.
@@ -139,6 +141,9 @@ func (c cluster) check(words []string) (err error) {
 		if !found {
 			err = errors.Join(err, fmt.Errorf("there is no %s %s in namespace %q", named[0], named[1], a.namespace))
 			continue
+		}
+		if o.Kind == "Service" && len(a.containers) > 0 {
+			o = c.behind(o)
 		}
 		if o.Kind != "" {
 			err = errors.Join(err, a.fits(o))
@@ -167,6 +172,26 @@ func (c cluster) find(namespace, kind, name string) (object, bool) {
 		}
 	}
 	return object{}, slices.Contains(others, namespace+"/"+kinds[kind]+"/"+name)
+}
+
+// behind returns what makes the pods that a Service selects.
+func (c cluster) behind(service object) object {
+	selector, _ := service.at("spec", "selector")
+	for _, o := range c.objects {
+		own, _ := o.at("spec", "template", "metadata", "labels")
+		labels, isMap := own.(map[string]any)
+		if !isMap || o.Metadata.Namespace != service.Metadata.Namespace {
+			continue
+		}
+		all := true
+		for key, value := range selector.(map[string]any) {
+			all = all && labels[key] == value
+		}
+		if all {
+			return o
+		}
+	}
+	return service // which has no containers
 }
 
 func cutLast(s, separator string) (before, after string, found bool) {

@@ -56,6 +56,7 @@ func TestSentinelsReplaceTheirPrimary(t *testing.T) {
 	})
 	ready := c.command("redis-server", 1, "ready.sh")
 	c.await("a replica is ready", func(context.Context) error { return ready().Run() })
+	c.cliUsesThePrimary()
 	c.stop("redis-server", 0)
 	c.await("another server is the primary", set("second"))
 	c.start("redis-server", 0)
@@ -76,6 +77,126 @@ func TestSentinelsReplaceTheirPrimary(t *testing.T) {
 	defer anonymous.Close()
 	if err := anonymous.Ping(t.Context()).Err(); err == nil {
 		t.Error("a client needs no password")
+	}
+}
+
+// cliUsesThePrimary runs cli.sh in a replica. It reads and writes at the primary.
+func (c *cluster) cliUsesThePrimary() {
+	c.t.Helper()
+	cli := c.command("redis-server", 1, "cli.sh")()
+	cli.Args = append(cli.Args, "set", "by", "people")
+	if out, err := cli.CombinedOutput(); err != nil || string(out) != "OK\n" {
+		c.t.Errorf("cli.sh: %v\n%s", err, out)
+	}
+}
+
+// The commands of docs/operations.md change the password while clients with the old and the
+// new one go on. When all pods have restarted, the old one is refused.
+func TestPasswordChangeKeepsClients(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	c := newCluster(t)
+	for i := range 3 {
+		c.start("redis-sentinel", i)
+		c.start("redis-server", i)
+	}
+	old := c.client(c.url)
+	c.await("writes are accepted", func(ctx context.Context) error { return old.Set(ctx, "key", "first", 0).Err() })
+	for i := range 3 {
+		c.awaitServer(i)
+	}
+	former := c.password
+	c.runGuide("NEW=next")
+	c.password = "next"
+	next := c.client(strings.ReplaceAll(c.url, former, c.password))
+	for _, client := range []redis.UniversalClient{old, next} {
+		if err := client.Set(t.Context(), "key", "second", 0).Err(); err != nil {
+			t.Fatalf("while both passwords are valid: %v", err)
+		}
+	}
+	for _, set := range []string{"redis-sentinel", "redis-server"} {
+		for i := range 3 {
+			c.stop(set, i)
+			c.start(set, i)
+			if set == "redis-server" {
+				c.awaitServer(i)
+			}
+			c.await("writes with the new password are accepted", func(ctx context.Context) error { return next.Set(ctx, "key", "third", 0).Err() })
+		}
+	}
+	for i := range 3 {
+		for set, port := range map[string]string{"redis-server": ":6379", "redis-sentinel": ":26379"} {
+			client := redis.NewClient(&redis.Options{Addr: c.address(set, i) + port, Password: former})
+			if err := client.Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+				t.Errorf("%s-%d takes the old password: %v", set, i, err)
+			}
+			_ = client.Close()
+		}
+	}
+}
+
+func (c *cluster) client(url string) redis.UniversalClient {
+	c.t.Helper()
+	options, err := redisurl.ParsePrimary(url)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	client := redis.NewUniversalClient(options)
+	c.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// awaitServer waits until a server has the data, and the Sentinels know it.
+func (c *cluster) awaitServer(i int) {
+	c.t.Helper()
+	ready := c.command("redis-server", i, "ready.sh")
+	c.await("the server is ready", func(context.Context) error { return ready().Run() })
+	c.await("the Sentinels know all", func(ctx context.Context) error {
+		for i := range 3 {
+			sentinel := redis.NewSentinelClient(&redis.Options{Addr: c.address("redis-sentinel", i) + ":26379", Password: c.password})
+			state, err := sentinel.Master(ctx, "souk").Result()
+			_ = sentinel.Close()
+			if err != nil {
+				return err
+			}
+			if state["num-other-sentinels"] != "2" || state["num-slaves"] != "2" || state["flags"] != "master" {
+				return fmt.Errorf("Sentinel %d knows %s Sentinels and %s replicas of a server that is %s", i, state["num-other-sentinels"], state["num-slaves"], state["flags"])
+			}
+		}
+		return nil
+	})
+}
+
+// runGuide runs the commands of docs/operations.md that change the password in running pods,
+// up to the change of the Secret.
+func (c *cluster) runGuide(variable string) {
+	c.t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_, commands, found := strings.Cut(string(text), "acl setuser")
+	start := strings.LastIndex(string(text[:len(text)-len(commands)]), "for i in 0 1 2; do\n")
+	block, _, ends := strings.Cut(string(text[start:]), "kubectl -n ecommerce patch secret redis ")
+	if !found || !ends || strings.Contains(block, "```") {
+		c.t.Fatalf("the guide has no commands:\n%s", block)
+	}
+	// -n ecommerce exec POD -c CONTAINER -- redis-cli ...
+	stub := "set -eu\n" + variable + `
+kubectl() {
+	case $4 in
+	redis-server-*) host=127.0.` + fmt.Sprint(c.network) + `.$((${4##*-} + 1)) ;;
+	redis-sentinel-*) host=127.0.` + fmt.Sprint(c.network) + `.$((${4##*-} + 11)) ;;
+	esac
+	shift 8
+	[ "$(redis-cli -h "$host" "$@")" = OK ]
+}
+`
+	command := exec.CommandContext(c.t.Context(), "sh", "-c", stub+block)
+	command.Env = append(os.Environ(), "REDISCLI_AUTH="+c.password)
+	if out, err := command.CombinedOutput(); err != nil {
+		c.t.Fatalf("%v\n%s", err, out)
 	}
 }
 

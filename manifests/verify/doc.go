@@ -9,6 +9,7 @@
 // it must report that fault (see type fault in references_test.go).
 //
 //	references.go          names that refer to nothing; probes and file systems
+//	selections.go          pods with two disruption budgets, Services of two workloads
 //	workloads.go           replicas, disruption budgets, shutdown, connections
 //	programs.go            subcommands, probes, payment
 //	alike.go               values in which one service differs from the others

@@ -7,8 +7,8 @@ func TestNamedFilesAreMounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"file of Redis":    {file: "02", old: "[redis-server, /etc/redis/redis.conf]", new: "[redis-server, /etc/redis/server.conf]", said: "name /etc/redis/server.conf, and the ConfigMap at /etc/redis has only redis.conf"},
-		"key":              {file: "02", old: "  redis.conf: |", new: "  server.conf: |", said: "has only server.conf"},
+		"file of Redis":    {file: "02", old: "[redis-server, /etc/redis/redis.conf]", new: "[redis-server, /etc/redis/server.conf]", said: "name /etc/redis/server.conf, and the ConfigMap at /etc/redis has only cli.sh, redis.conf"},
+		"key":              {file: "02", old: "  redis.conf: |", new: "  server.conf: |", said: "has only cli.sh, server.conf"},
 		"router's file":    {file: "08", old: "/etc/souk/router/router.yaml", new: "/etc/souk/router.yaml", said: "name /etc/souk/router.yaml, which is in no volume"},
 		"supergraph":       {file: "08", old: "path: /etc/souk/graph/supergraph.graphql", new: "path: /etc/souk/graph/graph.graphql", said: "router.yaml names /etc/souk/graph/graph.graphql"},
 		"REST routes":      {file: "08", old: "mountPath: /etc/souk/rest", new: "mountPath: /etc/souk/routes", said: "name /etc/souk/rest, which is in no volume"},

@@ -156,7 +156,7 @@ func checkFast(all Documents) (err error) {
 	}
 	for _, check := range []func() error{
 		all.checkAlike, func() error { return all.checkUniform(pods, "../..") },
-		all.CheckReferences, all.CheckPrograms, all.checkRedis,
+		all.CheckReferences, all.CheckSelections, all.CheckPrograms, all.checkRedis,
 		func() error { return all.CheckFiles(pods) },
 		func() error { return all.CheckTimeouts("../..") },
 		func() error { return checkMonitoring(all) },

@@ -24,7 +24,7 @@ func (d Documents) CheckReferences() error {
 	}
 	err = errors.Join(err, checkImages(pods), d.checkRules())
 	for _, document := range d.OfKind("Service") {
-		err = errors.Join(err, checkService(document, pods))
+		err = errors.Join(err, checkService(document, append(slices.Clone(pods), d.databasePods()...)))
 	}
 	for _, document := range d.OfKind("AuthorizationPolicy") {
 		err = errors.Join(err, d.checkPrincipals(document))

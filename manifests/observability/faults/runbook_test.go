@@ -15,7 +15,7 @@ func TestStatementsOfTheRunbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`echo "(.+)" \| kubectl -n ecommerce exec -i statefulset/(\w+)-postgres`).FindAllStringSubmatch(string(text), -1)
+	found := regexp.MustCompile(`echo "(.+)" \| kubectl -n ecommerce exec -i service/(\w+)-postgres`).FindAllStringSubmatch(string(text), -1)
 	if len(found) < 6 {
 		t.Fatalf("found only %d statements", len(found))
 	}

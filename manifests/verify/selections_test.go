@@ -1,0 +1,37 @@
+package verify
+
+import "testing"
+
+// No pod has two disruption budgets and no Service mixes workloads: in the base, with each
+// component, and while a cluster moves to a component or back, when the objects of both exist.
+func TestSelectionsAreApart(t *testing.T) {
+	base := read(t)
+	if err := base.CheckSelections(); err != nil {
+		t.Error(err)
+	}
+	for name, wrong := range map[string]fault{
+		"budget":  {file: "04", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: product-service}", new: "minAvailable: 1\n  selector:\n    matchLabels: {app: user-service}", said: "pod user-service-0 has the PodDisruptionBudgets"},
+		"Service": {file: "07", old: "  selector: {app: notification-service}", new: "  selector: {version: v1}", said: "Service notification-service selects pods of"},
+	} {
+		wrong.noticed(t, name, wrong.read(t).CheckSelections())
+	}
+	for _, components := range componentSets {
+		with := composed(t, components)
+		if err := with.CheckSelections(); err != nil {
+			t.Errorf("%v: %v", components, err)
+		}
+		if err := base.with(with).CheckSelections(); err != nil {
+			t.Errorf("while the store moves to %v: %v", components, err)
+		}
+		if err := with.with(base).CheckSelections(); err != nil {
+			t.Errorf("while the store moves back from %v: %v", components, err)
+		}
+	}
+	for name, wrong := range map[string]fault{
+		"Redis":    {file: "components/redis-sentinel/redis", old: "app: redis-server", new: "app: redis", said: "pod redis-0 has the PodDisruptionBudgets"},
+		"Postgres": {file: "components/cloudnative-pg/clusters", old: "app: order-database", new: "app: order-postgres", said: "pod order-postgres-1 has the PodDisruptionBudgets"},
+	} {
+		component := map[string]string{"Redis": "redis-sentinel", "Postgres": "cloudnative-pg"}[name]
+		wrong.noticed(t, name, base.with(wrong.with(t, component)).CheckSelections())
+	}
+}
