@@ -65,6 +65,10 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	if c.Introspection || c.Playground.Enabled {
 		t.Error("everybody gets the schema or the playground")
 	}
+	variables["ORDER_SERVICE_URL"] = "http://orders.example:8080"
+	if got := load().OverrideSubgraphURLs["order"]; got != "http://orders.example:8080/graphql" {
+		t.Errorf("got URL %q of the order service, want that of ORDER_SERVICE_URL", got)
+	}
 	variables["TRUSTED_PROXY"] = "10.0.0.0/8" // as in components/ambient
 	if c := load(); !slices.Equal(c.ClientAddress.TrustedProxies, []string{"10.0.0.0/8"}) {
 		t.Errorf("got trusted proxies %v, want those of the variable", c.ClientAddress.TrustedProxies)

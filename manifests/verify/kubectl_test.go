@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 )
 
 // A shell runs the commands of docs/operations.md in a copy of the files that they
@@ -180,13 +183,13 @@ func checkSecrets(t *testing.T, s shell) {
 func checkRollBack(t *testing.T, s shell) {
 	t.Helper()
 	secrets := s.must(t, secretData)
-	s.must(t, commandsOf(t, "operations.md", "#### Roll back"))
+	checkRollBackOrder(t, s)
 	checkImage(t, s, "souk:1.0.0")
 	services, rest, found := strings.Cut(commandsOf(t, "operations.md", "#### The order of an update"), "done\n")
 	if s.must(t, services+"done\n"); !found {
 		t.Fatal("docs/operations.md does not update the services first")
 	}
-	images := s.must(t, `kubectl -n ecommerce get deployments -o jsonpath='{range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{"\n"}{end}'`)
+	images := s.must(t, imagesOf)
 	if strings.Count(images, "-service registry.example/souk:1.1.0\n") != 5 || !strings.Contains(images, "api-gateway souk:1.0.0\n") {
 		t.Errorf("after the services are updated, the images are\n%s", images)
 	}
@@ -195,6 +198,63 @@ func checkRollBack(t *testing.T, s shell) {
 	if got := s.must(t, secretData); got != secrets {
 		t.Errorf("rolling back changes secrets: they were\n%s\nand are\n%s", secrets, got)
 	}
+}
+
+// imagesOf lists the Deployments with their images.
+const imagesOf = `kubectl -n ecommerce get deployments -o jsonpath='{range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{"\n"}{end}'`
+
+// checkRollBackOrder runs the command that rolls back. While it waits for the routers, these
+// have the previous files, and the services the new ones. If they do not become ready, the
+// services stay.
+func checkRollBackOrder(t *testing.T, s shell) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(guide, "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const command = "make rollback TO=v1.0.0"
+	if !strings.Contains(string(text), "\n"+command+"\n") {
+		t.Fatalf("docs/operations.md has no %s", command)
+	}
+	if err := os.Symlink(absolute(t, "../../Makefile"), filepath.Join(s.dir, "Makefile")); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing rolls out here. The wrapper notes the state while kubectl would wait.
+	wrapped := s
+	wrapped.programs = t.TempDir()
+	script := "#!/bin/sh\ncase \"$*\" in (*'rollout status'*) PATH=" + s.programs + ":$PATH\n" + imagesOf +
+		" > seen\nkubectl -n ecommerce get configmap api-gateway-graph -o jsonpath='{.data}' >> seen\nexit ${ROLLOUT:-0};; esac\nexec " + s.programs + "/kubectl \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(wrapped.programs, "kubectl"), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	// The new supergraph has a field more.
+	s.must(t, `sed -i.bak 's/# Made by/# new: made by/' manifests/08-api-gateway.yaml && kubectl apply -k manifests`)
+	if graph := s.must(t, "kubectl -n ecommerce get configmap api-gateway-graph -o jsonpath='{.data}'"); !strings.Contains(graph, "# new") {
+		t.Fatal("the supergraph has not changed")
+	}
+	if out, err := wrapped.run(t, "ROLLOUT=1 "+command); err == nil {
+		t.Errorf("the command succeeds without routers: %s", out)
+	}
+	check := func(when string) {
+		t.Helper()
+		seen := s.must(t, "cat seen")
+		if strings.Count(seen, "-service registry.example/souk:1.1.0\n") != 5 || !strings.Contains(seen, "api-gateway souk:1.0.0\n") || strings.Contains(seen, "# new") {
+			t.Errorf("%s:\n%.2000s", when, seen)
+		}
+	}
+	check("while the routers are rolled back")
+	s.must(t, imagesOf+" > seen")
+	check("when the routers did not become ready")
+	wrapped.must(t, command)
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return absolute
 }
 
 // The store is installed with secrets of its own, one image, and without the load test.
@@ -256,13 +316,55 @@ func checkTutorial(t *testing.T, s shell) {
 	s.must(t, commandsOf(t, page, "## Run the load test")+"kubectl -n ecommerce get job load-test")
 }
 
-// The clean-up of the tutorial leaves nothing of the store. It comes last: the namespace
-// takes nothing new afterwards.
+// The clean-up of the tutorial leaves nothing of the store, and neither does that of the
+// operations guide, with what the guide creates besides the manifests. It comes last: the
+// namespace takes nothing new afterwards.
 func checkCleanUp(t *testing.T, s shell) {
-	s.must(t, strings.ReplaceAll(commandsOf(t, "tutorial.md", "## Clean up"), "kubectl delete -f manifests/", "kubectl delete --wait=false -f manifests/"))
-	if left := s.must(t, "kubectl get deployments,statefulsets,secrets --all-namespaces -o name"); strings.Contains(left, "service") || strings.Contains(left, "-database") {
-		t.Errorf("clean-up leaves\n%s", left)
+	s.must(t, "kubectl -n istio-system delete secret souk-tls --ignore-not-found\nkubectl apply -f manifests\n"+volumeClaims(t, read(t), "ecommerce", "istio-system"))
+	for _, page := range []string{"tutorial.md", "operations.md"} {
+		if page == "operations.md" { // all but what is in the namespace that is gone
+			s.must(t, "kubectl apply -k manifests -l app=grafana\n"+volumeClaims(t, read(t), "istio-system")+
+				"touch tls.crt tls.key\nkubectl -n istio-system create secret generic souk-tls --from-file=tls.crt\n"+
+				"kubectl -n istio-system create secret generic alertmanager-receivers --from-literal=page=https://paging.example\n")
+		}
+		s.must(t, regexp.MustCompile(`kubectl delete -([fk]) manifests/`).ReplaceAllString(commandsOf(t, page, "## Clean up"), "kubectl delete --wait=false -$1 manifests/"))
+		kinds := strings.ReplaceAll(strings.TrimSpace(s.must(t, "kubectl api-resources --verbs=list,delete -o name")), "\n", ",")
+		left := s.must(t, "kubectl get "+kinds+` --all-namespaces --ignore-not-found -o jsonpath='{range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.labels.app\.kubernetes\.io/part-of} {.metadata.deletionTimestamp}{"\n"}{end}'`)
+		for line := range strings.Lines(left) {
+			name, rest, _ := strings.Cut(line, " ")
+			ours := strings.Contains(rest, "souk") || strings.HasPrefix(name, "PersistentVolumeClaim/") || strings.HasPrefix(name, "Secret/istio-system/")
+			if gone := name == "Namespace//ecommerce"; ours && !gone {
+				t.Errorf("the clean-up of %s leaves %s", page, line)
+			}
+		}
 	}
+}
+
+// volumeClaims are commands that create the claims that the controller of StatefulSets would.
+func volumeClaims(t *testing.T, documents Documents, namespaces ...string) string {
+	t.Helper()
+	var script strings.Builder
+	for _, set := range documents.OfKind("StatefulSet") {
+		if !slices.Contains(namespaces, set.GetNamespace()) {
+			continue
+		}
+		selector, _, _ := unstructured.NestedStringMap(set.Object, "spec", "selector", "matchLabels")
+		templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
+		for _, template := range templates {
+			claim := &unstructured.Unstructured{Object: template.(map[string]any)}
+			claim.SetAPIVersion("v1")
+			claim.SetKind("PersistentVolumeClaim")
+			claim.SetName(claim.GetName() + "-" + set.GetName() + "-0")
+			claim.SetNamespace(set.GetNamespace())
+			claim.SetLabels(selector)
+			text, err := yaml.Marshal(claim.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			script.WriteString("kubectl apply -f - <<'END'\n" + string(text) + "END\n")
+		}
+	}
+	return script.String()
 }
 
 // checkImage wants one image for all programs of the store.
