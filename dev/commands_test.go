@@ -1,6 +1,10 @@
 package dev_test
 
 import (
+	"crypto/tls"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,24 +23,61 @@ func TestDocumentedCommandsWork(t *testing.T) {
 	}
 	t.Run("of the README, in tutorial mode", func(t *testing.T) {
 		store := open(t, dev.Options{})
-		run(t, store, codeBlocks(t, "../README.md", "## Try it", "^    (.*)$"))
+		run(t, []string{"GATEWAY_URL=" + store.URL("router")}, codeBlocks(t, "../README.md", "## Try it", "^    (.*)$"))
 	})
 	t.Run("of the tutorial, in tutorial mode", func(t *testing.T) {
 		store := open(t, dev.Options{})
 		const block = "(?s)^```sh\n(.*?)\n```$"
 		requests := codeBlocks(t, "../docs/tutorial.md", "## Send requests", block)
-		run(t, store, append(requests, codeBlocks(t, "../docs/tutorial.md", "## Watch the traffic", block)...))
+		run(t, []string{"GATEWAY_URL=" + store.URL("router")}, append(requests, codeBlocks(t, "../docs/tutorial.md", "## Watch the traffic", block)...))
 	})
 	t.Run("of the operations guide, in enforced mode", func(t *testing.T) {
 		store := open(t, dev.Options{AuthMode: "enforced"})
 		t.Setenv("ADMIN_PASSWORD", "tutorial-admin")
-		run(t, store, codeBlocks(t, "../docs/operations.md", "### The first commands", "(?s)^```sh\n(.*?)\n```$"))
+		blocks := codeBlocks(t, "../docs/operations.md", "### The first commands", "(?s)^```sh\n(.*?)\n```$")
+		run(t, trialTLS(t, store), blocks)
 	})
 }
 
-// run executes the blocks that send requests to the store, in one shell. It
+// trialTLS serves the router as the gateway does, with the trial certificate that the guide's own
+// command makes, and returns the variables with its address. In the working directory of the test
+// is the certificate.
+func trialTLS(t *testing.T, s *store) []string {
+	t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("needs openssl")
+	}
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	command := regexp.MustCompile("(?m)^openssl req .*$").FindString(string(text))
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	certificate, err := tls.LoadX509KeyPair("tls.crt", "tls.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := url.Parse(s.URL("router"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(router) }})
+	gateway.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	gateway.StartTLS()
+	t.Cleanup(gateway.Close)
+	address, err := url.Parse(gateway.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"GATEWAY_URL=https://souk.example:" + address.Port(), "ADDRESS=" + address.Hostname()}
+}
+
+// run executes the blocks that send requests to the store, in one shell with variables. It
 // fails at the first command that fails, or gets a status of 400 or more.
-func run(t *testing.T, s *store, blocks []string) {
+func run(t *testing.T, variables, blocks []string) {
 	t.Helper()
 	var script []string
 	for _, block := range blocks {
@@ -52,7 +93,7 @@ func run(t *testing.T, s *store, blocks []string) {
 		t.Fatal(err)
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-e", "-u", "-x", "-o", "pipefail", "-c", strings.Join(script, "\n"))
-	shell.Env = append(os.Environ(), "CURL_HOME="+home, "GATEWAY_URL="+s.URL("router"))
+	shell.Env = append(append(os.Environ(), "CURL_HOME="+home), variables...)
 	if out, err := shell.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
