@@ -35,7 +35,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 			}
 		}
 	}
-	variables := map[string]string{"INVALIDATION_TOKEN": "secret", "REDIS_URL": "redis://redis-service:6379"}
+	variables := map[string]string{"INVALIDATION_TOKEN": "secret", "REDIS_URL": "redis://redis-service:6379", "ORDER_SERVICE_URL": "http://order-service:8080"}
 	load := func() config.Config {
 		c, err := config.Load(path, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
 		if err != nil {

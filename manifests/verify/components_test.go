@@ -5,9 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // composed returns the manifests with components, as `kubectl apply -k` applies them, the
@@ -36,18 +40,24 @@ func composed(t *testing.T, components []string, changes ...Change) Documents {
 	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), kubernetes(t, "kubectl"), "kustomize", overlay)
+	documents, err := decode("kustomize", kustomization(t, overlay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(documents, besides(t, root, components)...)
+}
+
+// kustomization returns what kubectl makes of a directory.
+func kustomization(t *testing.T, directory string) []byte {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), kubernetes(t, "kubectl"), "kustomize", directory)
 	var complaint strings.Builder
 	command.Stderr = &complaint
 	out, err := command.Output()
 	if err != nil {
 		t.Fatalf("kubectl kustomize: %v\n%s", err, complaint.String())
 	}
-	documents, err := decode("kustomize", out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(documents, besides(t, root, components)...)
+	return out
 }
 
 // besides returns what is applied apart from the Kustomization: Secrets, and the load test.
@@ -175,22 +185,134 @@ func checkComponents(t *testing.T, server *apiServer) {
 	}
 }
 
-// checkComponentCommands runs the commands of docs/operations.md that install Redis with
-// Sentinels and change its password, and those that rotate a secret of a secret store.
+// moves are the sections of docs/operations.md that move a running store to a component and
+// back. kept are kinds that stay: volumes, and what a finalizer keeps without a controller.
+var moves = []struct {
+	component, there, back string
+	kept                   []string
+}{
+	{component: "ambient", there: "### Ambient mode and the Gateway API", back: "#### Back from ambient mode"},
+	{component: "redis-sentinel", there: "### Redis with Sentinels", back: "#### Back to one Redis"},
+	{component: "cloudnative-pg", there: "### Postgres by CloudNativePG", back: "#### Back to single servers", kept: []string{"PersistentVolumeClaim"}},
+	{component: "external-secrets", there: "### Secrets from a secret store", back: "#### Back to Secrets of your own", kept: []string{"ExternalSecret"}},
+}
+
+// checkComponentCommands runs the commands of docs/operations.md that move a store to a component
+// and back, and change passwords there. Nothing stays of the way that was left.
 func checkComponentCommands(t *testing.T, server *apiServer) {
 	t.Helper()
-	s := newShell(t, server.kubeconfig)
-	s.must(t, commandsOf(t, "operations.md", "### Redis with Sentinels"))
-	values := strings.Fields(s.must(t, `kubectl -n ecommerce get secret redis -o go-template='{{.data.REDIS_PASSWORD | base64decode}} {{.data.REDIS_URL | base64decode}}'`))
-	if len(values) != 2 || strings.Contains(values[1], "change-me") || strings.Count(values[1], values[0]) != 2 {
-		t.Errorf("the Secret redis has the values %q", values)
+	base := updated(read(t))
+	for _, m := range moves {
+		s := newShell(t, server.kubeconfig)
+		s.must(t, "kubectl apply -k manifests")
+		with := updated(composed(t, []string{m.component}))
+		s.must(t, commandsOf(t, "operations.md", m.there))
+		checkGone(t, s, m.component, base.without(with), m.kept)
+		switch m.component {
+		case "redis-sentinel":
+			values := strings.Fields(s.must(t, `kubectl -n ecommerce get secret redis -o go-template='{{.data.REDIS_PASSWORD | base64decode}} {{.data.REDIS_URL | base64decode}}'`))
+			if len(values) != 2 || strings.Contains(values[1], "change-me") || strings.Count(values[1], values[0]) != 2 {
+				t.Errorf("the Secret redis has the values %q", values)
+			}
+		case "external-secrets":
+			if when := s.must(t, `kubectl -n ecommerce get externalsecret order-database -o jsonpath='{.metadata.annotations.force-sync}'`); when == "" {
+				t.Error("the operator does not read the new password at once")
+			}
+		}
+		// Nothing takes the finalizer of an orphan's owner away here.
+		s.must(t, strings.ReplaceAll(commandsOf(t, "operations.md", m.back), "--cascade=orphan", "--cascade=orphan --wait=false"))
+		checkGone(t, s, "the base after "+m.component, with.without(base), m.kept)
+		if out := s.must(t, "kubectl diff -k manifests || true"); strings.Contains(out, "\n+") {
+			t.Errorf("after the way back from %s, the store is not that of the base:\n%.2000s", m.component, out)
+		}
 	}
-	s = newShell(t, server.kubeconfig)
-	// Nothing takes the finalizer of an orphan's owner away here.
-	s.must(t, strings.ReplaceAll(commandsOf(t, "operations.md", "### Secrets from a secret store"), "--cascade=orphan", "--cascade=orphan --wait=false"))
-	if when := s.must(t, `kubectl -n ecommerce get externalsecret order-database -o jsonpath='{.metadata.annotations.force-sync}'`); when == "" {
-		t.Error("the operator does not read the new password at once")
+}
+
+// without returns the documents that others do not have.
+func (d Documents) without(others Documents) Documents {
+	return slices.DeleteFunc(slices.Clone(d), func(document Document) bool {
+		return others.Has(document.GetKind(), document.GetNamespace(), document.GetName())
+	})
+}
+
+// checkGone wants none of the documents in the cluster, apart from some kinds.
+func checkGone(t *testing.T, s shell, where string, documents Documents, kept []string) {
+	t.Helper()
+	documents = slices.DeleteFunc(documents, func(d Document) bool { return slices.Contains(kept, d.GetKind()) })
+	if len(documents) == 0 {
+		return
 	}
+	file := filepath.Join(t.TempDir(), "left.yaml")
+	writeDocuments(t, file, documents)
+	if left := s.must(t, "kubectl get --ignore-not-found -o name -f "+file); left != "" {
+		t.Errorf("%s: the commands leave\n%s", where, left)
+	}
+}
+
+// named are the pods that commands of the guide and the runbook run in, by Service.
+var named = regexp.MustCompile(`kubectl -n (\S+) exec (?:-i )?service/(\S+) -c (\S+) -- (?:sh (/\S+))?`)
+
+// The commands of the guide and the runbook find Redis and Postgres with any component: the
+// Service selects pods of one workload with the container, and the script is there.
+func TestCommandsFindPodsWithComponents(t *testing.T) {
+	text := ""
+	for _, page := range []string{"operations.md", "runbook.md"} {
+		content, err := os.ReadFile(filepath.Join(guide, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(content)
+	}
+	if single := regexp.MustCompile(`(exec|logs) .*(statefulset/(redis|\w+-postgres)|\b(redis|\w+-postgres)-0) `).FindString(text); single != "" {
+		t.Errorf("only the base has the pod of %s", single)
+	}
+	for _, service := range services {
+		text += strings.ReplaceAll("kubectl -n ecommerce exec service/$service-postgres -c postgres -- true\n", "$service", service)
+	}
+	commands := named.FindAllStringSubmatch(text, -1)
+	if len(commands) < 20 {
+		t.Fatalf("found only %d commands", len(commands))
+	}
+	for _, components := range slices.Concat(componentSets, [][]string{nil}) {
+		documents := composed(t, components)
+		pods, err := documents.Pods()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pods = append(pods, documents.databasePods()...)
+		for _, c := range commands {
+			if !strings.Contains(c[2], "$") && !documents.runs(pods, c[1], c[2], c[3], c[4]) {
+				t.Errorf("%v: there is no pod for %s", components, c[0])
+			}
+		}
+	}
+}
+
+// runs reports whether a Service selects pods that have a container with a script.
+func (d Documents) runs(pods []*corev1.Pod, namespace, service, container, script string) bool {
+	for _, document := range d.OfKind("Service") {
+		if document.GetName() != service || document.GetNamespace() != namespace {
+			continue
+		}
+		selector, _, _ := unstructured.NestedStringMap(document.Object, "spec", "selector")
+		for _, pod := range selected(pods, namespace, selector) {
+			i := slices.IndexFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == container })
+			return i >= 0 && (script == "" || d.mounts(pod, pod.Spec.Containers[i], script))
+		}
+	}
+	return false
+}
+
+// mounts reports whether a container has a file of a ConfigMap.
+func (d Documents) mounts(pod *corev1.Pod, c corev1.Container, path string) bool {
+	for _, mount := range c.VolumeMounts {
+		for _, volume := range pod.Spec.Volumes {
+			if volume.Name == mount.Name && volume.ConfigMap != nil && filepath.Dir(path) == mount.MountPath {
+				return len(d.values("ConfigMap", pod.Namespace, volume.ConfigMap.Name, filepath.Base(path))) == 1
+			}
+		}
+	}
+	return false
 }
 
 // gatewayCRDs returns the definitions of the Gateway API's standard channel.
@@ -206,7 +328,11 @@ func gatewayCRDs(t *testing.T) Documents {
 func databaseCRDs(t *testing.T) Documents {
 	t.Helper()
 	const module = "github.com/cloudnative-pg/cloudnative-pg@v1.28.0"
-	return append(moduleDocuments(t, module, "config/crd/bases/postgresql.cnpg.io_clusters.yaml"), moduleDocuments(t, module, "config/crd/bases/postgresql.cnpg.io_scheduledbackups.yaml")...)
+	var all Documents
+	for _, name := range []string{"clusters", "backups", "scheduledbackups"} {
+		all = append(all, moduleDocuments(t, module, "config/crd/bases/postgresql.cnpg.io_"+name+".yaml")...)
+	}
+	return all
 }
 
 func secretCRDs(t *testing.T) Documents {

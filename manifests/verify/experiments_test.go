@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	istiomesh "istio.io/istio/pkg/config/mesh"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -23,16 +25,12 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 		gateway bool // the routes of the gateway, not those of the router's proxy
 		says    string
 	}{
-		"canary.yaml":            {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
+		"canary":                 {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
 		"supergraph-canary.yaml": {service: "api-gateway", gateway: true, says: "weightedClusters:{clusters:[{name:outbound|8080|v1|api-gateway.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|canary|api-gateway.ecommerce.svc.cluster.local,weight:10}]}"},
 		"delay.yaml":             {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
 		"abort.yaml":             {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
 	} {
-		text, err := os.ReadFile(filepath.Join(guide, "experiments", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed, err := decode(file, text)
+		changed, err := decode(file, experiment(t, file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,6 +55,83 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 		if got := newMesh(t, plain).routesFor(want.service, want.gateway); strings.Contains(got, want.says) {
 			t.Errorf("%s: the routes to %s contain it without the experiment", file, want.service)
 		}
+	}
+}
+
+// experiment returns the objects of a file, or of a directory, which kustomize makes.
+func experiment(t *testing.T, name string) []byte {
+	t.Helper()
+	path := filepath.Join(guide, "experiments", name)
+	if strings.HasSuffix(name, ".yaml") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if testing.Short() {
+		t.Skip("needs a build of kubectl")
+	}
+	return kustomization(t, path)
+}
+
+// The canary of a service is its Deployment with each component, apart from its name, version,
+// image and number, and all that it refers to is there.
+func TestCanaryBuildsWithComponents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a build of kubectl")
+	}
+	for _, components := range componentSets {
+		top := t.TempDir()
+		if err := errors.Join(os.CopyFS(filepath.Join(top, "manifests"), os.DirFS(dir)), os.CopyFS(filepath.Join(top, "docs"), os.DirFS(guide))); err != nil {
+			t.Fatal(err)
+		}
+		text := "components:\n"
+		for _, name := range components {
+			text += "  - components/" + name + "\n"
+		}
+		file, err := os.OpenFile(filepath.Join(top, "manifests", "Kustomization"), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		store := composed(t, components)
+		variant := "canary"
+		if store.ambient() {
+			variant = "canary-ambient"
+		}
+		canary, err := decode(variant, kustomization(t, filepath.Join(top, "docs", "experiments", variant)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := store.with(canary).withApps()
+		if err := errors.Join(all.CheckReferences(), analyze(t, all)); err != nil {
+			t.Errorf("%v: %v", components, err)
+		}
+		checkCanary(t, components, store, canary)
+	}
+}
+
+// checkCanary compares the Deployment of a canary with that of its service.
+func checkCanary(t *testing.T, components []string, store, canary Documents) {
+	t.Helper()
+	var want, got appsv1.Deployment
+	if err := errors.Join(store.find("Deployment", "product-service", &want), canary.find("Deployment", "product-service-v2", &got)); err != nil {
+		t.Fatal(err)
+	}
+	want.Name, want.Labels["version"], want.Spec.Replicas = got.Name, "v2", got.Spec.Replicas
+	want.Spec.Selector.MatchLabels["version"], want.Spec.Template.Labels["version"] = "v2", "v2"
+	want.Spec.Template.Spec.Containers[0].Image = "souk:1.1.0"
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v: the canary differs from its service", components)
+	}
+	if n := len(canary.OfKind("Deployment", "StatefulSet", "Cluster", "ConfigMap", "PodDisruptionBudget", "HorizontalPodAutoscaler")); n != 1 {
+		t.Errorf("%v: the canary has %d objects of the store", components, n)
 	}
 }
 
@@ -102,7 +177,7 @@ func (m *mesh) routesTo(service string) string {
 // supergraph and weights.
 func TestCanariesMatchTheManifests(t *testing.T) {
 	for file, changes := range map[string][]string{
-		"canary.yaml": {"name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "", "weight: 90", "weight: 100", "weight: 10", "weight: 0"},
+		"canary": {"name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "", "weight: 90", "weight: 100", "weight: 10", "weight: 0"},
 		"supergraph-canary.yaml": {
 			"name: api-gateway-canary", "name: api-gateway", "name: api-gateway-graph-canary", "name: api-gateway-graph", "  replicas: 1\n", "",
 			"    - name: v1\n      labels: {app: api-gateway, version: v1}\n    - name: canary\n      labels: {app: api-gateway, version: canary}\n", "",
@@ -111,10 +186,7 @@ func TestCanariesMatchTheManifests(t *testing.T) {
 			"version: canary", "version: v1",
 		},
 	} {
-		written, err := os.ReadFile(filepath.Join(guide, "experiments", file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		written := experiment(t, file)
 		same := strings.NewReplacer(changes...)
 		canary, err := decode(file, []byte(same.Replace(string(written))))
 		if err != nil {
