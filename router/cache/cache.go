@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -27,6 +28,7 @@ type Cache struct {
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 	closed   atomic.Bool
+	random   func() float64 // from 0 to 1, for compares
 }
 
 // New returns a cache and starts to follow Redis, which need not be available yet. Call
@@ -48,7 +50,7 @@ func newCache(o Options) (*Cache, error) {
 	}
 	o.warn()
 	o.export()
-	c := &Cache{options: o, name: rand.Text(), local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes)}
+	c := &Cache{options: o, name: rand.Text(), local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes), random: mathrand.Float64}
 	if o.Redis == nil {
 		return c, nil
 	}

@@ -3,13 +3,14 @@ package cache
 import (
 	"bytes"
 	"encoding/json"
-	"math/rand/v2"
 	"reflect"
 )
 
-// compares decides whether a value found in Redis is fetched nevertheless.
+// compares decides whether the values that a request to a subgraph finds in Redis are fetched
+// nevertheless: all of them or none. A decision for each value would send most requests for
+// many entities.
 func (c *Cache) compares() bool {
-	return c.options.Compare > 0 && rand.Float64() < c.options.Compare
+	return c.options.Compare > 0 && c.random() < c.options.Compare
 }
 
 // compare counts whether the subgraph responded with the value that was in Redis. It

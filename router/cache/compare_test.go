@@ -48,6 +48,32 @@ func TestValuesAreComparedWithTheSubgraph(t *testing.T) {
 	}
 }
 
+// Whether values are compared is decided once for a request, not for each of its entities.
+func TestAllValuesOfARequestAreCompared(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) {
+		o.Compare, o.LocalBytes, o.Metrics = 0.25, -1, telemetry.New(prometheus.NewRegistry())
+	})
+	var draws []float64
+	r.cache.random = func() (next float64) {
+		next, draws = draws[0], draws[1:]
+		return next
+	}
+	three := request{selection: productName, reps: product(1, 2, 3)}
+	draws = []float64{0.9}
+	r.want("first", three, `{"name":"x"}`, `{"name":"x"} {"name":"x"} {"name":"x"}`)
+	draws = []float64{0.3, 0.2}
+	r.want("not compared", three, `{"name":"y"}`, `{"name":"x"}* {"name":"x"}* {"name":"x"}*`)
+	r.want("compared", three, `{"name":"x"}`, `{"name":"x"} {"name":"x"} {"name":"x"}`)
+	if len(draws) != 0 {
+		t.Errorf("%d decisions are left", len(draws))
+	}
+	m := r.cache.options.Metrics.EntityCache.Type("shop", "Product")
+	if equal, different := counted(t, m.Equal), counted(t, m.Different); equal != 3 || different != 0 {
+		t.Errorf("got %v equal and %v different values, want 3 and 0", equal, different)
+	}
+}
+
 func counted(t *testing.T, c prometheus.Counter) float64 {
 	t.Helper()
 	var m dto.Metric

@@ -117,9 +117,9 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
 		return items
 	}
-	rest := items[:0]
+	rest, compare := items[:0], c.compares()
 	for i := range items {
-		if !c.take(&items[i], r.stamp(&items[i]), r.values(i), now) {
+		if !c.take(&items[i], r.stamp(&items[i]), r.values(i), compare, now) {
 			rest = append(rest, items[i])
 		}
 	}
@@ -136,8 +136,8 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	return rest
 }
 
-// take uses the first fresh value of an item from Redis.
-func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) bool {
+// take uses the first fresh value of an item from Redis, or keeps it to compare.
+func (c *Cache) take(it *item, stamp uint64, values []string, compare bool, now time.Time) bool {
 	metrics := it.typ.metrics
 	outcome := metrics.Miss
 	for i, raw := range values {
@@ -161,7 +161,7 @@ func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) boo
 		}
 		metrics.Redis.Inc()
 		metrics.Age.Observe(now.Sub(v.stored).Seconds())
-		if c.compares() {
+		if compare {
 			it.found = v.json
 			return false
 		}

@@ -32,8 +32,8 @@ type Options struct {
 	// MaxValueBytes is the maximum size of a value: 64 KiB if zero. Larger values
 	// are not cached.
 	MaxValueBytes int
-	// Compare is the fraction of the values found in Redis that are fetched
-	// nevertheless, and counted as equal or different. 0 compares none.
+	// Compare is the fraction of requests to subgraphs whose values found in Redis are
+	// fetched nevertheless, and counted as equal or different. 0 compares none.
 	Compare float64
 
 	// Subgraphs configures what is cached, by the name of the subgraph.

@@ -113,7 +113,7 @@ type ResponseCache struct {
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What the router caches from which subgraph."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How entries are invalidated."`
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`
-	Compare      float64           `yaml:"compare" desc:"Fraction of the entries found in Redis that the router fetches nevertheless, to count how many differ from the subgraph's response. Clients get the fetched response, so that these requests fail while the subgraph does. 0.01 compares one in a hundred." max:"1"`
+	Compare      float64           `yaml:"compare" desc:"Fraction of the requests to subgraphs that the router sends although it found their entries in Redis, to count how many entries differ from the subgraph's response. All entries of such a request are compared. Clients get the fetched response, so that these requests fail while the subgraph does. 0.01 compares one request in a hundred. Entries of the in-memory cache are not compared." max:"1"`
 }
 
 // SubgraphCaches configures caching for all subgraphs and for single ones.
