@@ -20,6 +20,13 @@
 //	timeouts.go            the order of timeouts
 //	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them
+//	router.go, responsecache.go, schema.go
+//	                       what the router admits, and what of the schemas callers share
+//	schedules.go           backups: when they are made, and how long they stay
+//	sentinels.go           the quorum of the Sentinels, and what Redis may lose
+//	traffic.go             retries, TLS, pools and ejection in the mesh
+//	monitoring.go          how often the monitoring looks, and whom it tells
+//	roles.go, quota.go     rights at the API server, and the room of the namespace
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
 //	injection.go           Pods as Istio's webhook changes them
@@ -37,6 +44,7 @@
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
+//	operated_test.go       harmful changes of one value that no program refuses
 //	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
 //	components_test.go     the store with the components of manifests/components
 //	ambient_test.go, ztunnel_test.go

@@ -101,6 +101,20 @@ func (d Documents) Has(kind, namespace, name string) bool {
 	return false
 }
 
+// integer returns a number of an object, which is a float64 once it is read, or 0.
+func integer(object map[string]any, path ...string) int64 {
+	value, _, _ := unstructured.NestedFieldNoCopy(object, path...)
+	switch n := value.(type) {
+	case int64:
+		return n
+	case float64:
+		if n == float64(int64(n)) {
+			return int64(n)
+		}
+	}
+	return 0
+}
+
 // ambient reports whether the store's namespace is in Istio's ambient mode.
 func (d Documents) ambient() bool {
 	for _, namespace := range d.OfKind("Namespace") {

@@ -159,6 +159,7 @@ func checkFast(all Documents) (err error) {
 		all.CheckReferences, all.CheckSelections, all.CheckPrograms, all.checkRedis,
 		func() error { return all.CheckFiles(pods) },
 		func() error { return all.CheckTimeouts("../..") },
+		func() error { return all.checkOperated(pods, "../..") },
 		func() error { return checkMonitoring(all) },
 		func() error { return callsPass(all, pods) },
 	} {

@@ -23,8 +23,8 @@ func (d Documents) checkRedis() error {
 	if dir := directive(conf, "dir"); !keeps(&set, dir+"/") {
 		return fmt.Errorf("redis: its data in %q are not in its volume", dir)
 	}
-	if directive(conf, "appendonly") != "yes" {
-		return errors.New("redis: events do not survive a restart")
+	if err := checkEviction(conf); err != nil {
+		return fmt.Errorf("redis: %w", err)
 	}
 	// Units of Redis in lower case are powers of two.
 	most, err := resource.ParseQuantity(strings.TrimSuffix(directive(conf, "maxmemory"), "mb") + "Mi")
