@@ -26,6 +26,7 @@
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
 //	traffic.go             retries, TLS, pools and ejection in the mesh
 //	monitoring.go          how often the monitoring looks, and whom it tells
+//	entries.go             entries of ambient mode, and the secret store
 //	roles.go, quota.go     rights at the API server, and the room of the namespace
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
@@ -44,7 +45,8 @@
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
-//	operated_test.go       harmful changes of one value that no program refuses
+//	operated_test.go, entries_test.go
+//	                       harmful changes of one value that no program refuses
 //	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
 //	components_test.go     the store with the components of manifests/components
 //	ambient_test.go, ztunnel_test.go
@@ -53,7 +55,8 @@
 //	                       Redis, Postgres and Secrets of the components
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
-// `make mutants` changes values of the manifests and runs the checks that need no other
+// `make mutants` changes values of the manifests, of the files in their ConfigMaps and of the
+// components redis-sentinel and cloudnative-pg, and runs the checks that need no other
 // program. Each change must be noticed, or match a line of mutants.txt, which has the reason
 // why it need not be.
 //

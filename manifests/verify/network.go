@@ -143,23 +143,23 @@ func portsMatch(ports []networkingv1.NetworkPolicyPort, protocol corev1.Protocol
 
 // behind returns a pod that a Service selects, and the port there.
 func (d Documents) behind(namespace, name, port string) (*corev1.Pod, string, error) {
-	pods, err := d.Pods()
-	if err != nil {
-		return nil, "", err
-	}
 	for _, document := range d.OfKind("Service") {
+		if document.GetNamespace() != namespace || document.GetName() != name {
+			continue
+		}
 		var service corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &service); err != nil {
 			return nil, "", err
 		}
-		if service.Namespace != namespace || service.Name != name {
-			continue
+		pods, err := d.selected(namespace, service.Spec.Selector).Pods()
+		if err != nil {
+			return nil, "", err
 		}
 		for _, p := range service.Spec.Ports {
 			if strconv.Itoa(int(p.Port)) != port {
 				continue
 			}
-			for _, pod := range selected(pods, namespace, service.Spec.Selector) {
+			for _, pod := range pods {
 				if number, ok := portOf(pod, p); ok {
 					return pod, number, nil
 				}

@@ -46,6 +46,7 @@ func TestHarmIsNoticed(t *testing.T) {
 		"attempts":             {file: "10", old: "attempts: 2, retryOn", new: "attempts: 20, retryOn", said: "20 more attempts"},
 		"canary":               {file: "10", old: "weight: 100", new: "weight: 0", said: "the version in use gets 0 %"},
 		"weights":              {file: "10", old: "weight: 0", new: "weight: 10", said: "the weights of its targets are 110"},
+		"no target":            {file: "10", old: "- name: pages\n      route:\n        - destination: {host: api-gateway, port: {number: 8080}}\n", new: "- name: pages\n", said: "its requests go nowhere"},
 		"injected fault":       {file: "10", old: "- name: user\n      route:", new: "- name: user\n      fault: {abort: {httpStatus: 503, percentage: {value: 100}}}\n      route:", said: "it has fault"},
 		"ejected pods":         {file: "10", old: "maxEjectionPercent: 50", new: "maxEjectionPercent: 100", said: "100 % of them"},
 		"ejection":             {file: "10", old: "consecutive5xxErrors: 5", new: "consecutive5xxErrors: 1", said: "after 1 errors"},

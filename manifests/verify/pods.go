@@ -2,10 +2,12 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -13,12 +15,8 @@ import (
 // would make it, with an address.
 func (d Documents) Pods() ([]*corev1.Pod, error) {
 	var pods []*corev1.Pod
-	for i, document := range d.OfKind("Deployment", "StatefulSet", "Job", "CronJob") {
-		path := []string{"spec", "template"}
-		if document.GetKind() == "CronJob" {
-			path = []string{"spec", "jobTemplate", "spec", "template"}
-		}
-		raw, _, err := unstructured.NestedMap(document.Object, path...)
+	for i, document := range d.controllers() {
+		raw, _, err := unstructured.NestedMap(document.Object, templatePath(document)...)
 		if err != nil {
 			return nil, err
 		}
@@ -37,6 +35,26 @@ func (d Documents) Pods() ([]*corev1.Pod, error) {
 		})
 	}
 	return pods, nil
+}
+
+// controllers returns what makes pods.
+func (d Documents) controllers() Documents {
+	return d.OfKind("Deployment", "StatefulSet", "Job", "CronJob")
+}
+
+// selected returns the controllers whose pods have the labels of a selector.
+func (d Documents) selected(namespace string, selector map[string]string) Documents {
+	return slices.DeleteFunc(d.controllers(), func(document Document) bool {
+		own, _, _ := unstructured.NestedStringMap(document.Object, append(templatePath(document), "metadata", "labels")...)
+		return document.GetNamespace() != namespace || !labels.SelectorFromSet(selector).Matches(labels.Set(own))
+	})
+}
+
+func templatePath(controller Document) []string {
+	if controller.GetKind() == "CronJob" {
+		return []string{"spec", "jobTemplate", "spec", "template"}
+	}
+	return []string{"spec", "template"}
 }
 
 // withVolumes adds the volumes a StatefulSet's controller would.

@@ -92,6 +92,9 @@ func checkTargets(route map[string]any) error {
 		}
 	}
 	targets, _, _ := unstructured.NestedSlice(route, "route")
+	if _, delegates := route["delegate"]; len(targets) == 0 && !delegates {
+		return errors.New("its requests go nowhere")
+	}
 	sum := int64(0)
 	for i, entry := range targets {
 		target, _ := entry.(map[string]any)
