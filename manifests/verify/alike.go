@@ -18,6 +18,7 @@ var services = []string{"user", "product", "inventory", "order", "notification",
 var differing = regexp.MustCompile(`^(Deployment/SERVICE-(service|provider) (spec\.template\.spec\.containers\[0\]\.(env|args)|spec\.template\.metadata\.annotations\.prometheus|` +
 	`spec\.template\.spec\.containers\[0\]\.resources)|` +
 	`(HorizontalPodAutoscaler|PodDisruptionBudget|Service|ServiceAccount)/SERVICE-\S+ spec\.(maxReplicas|metrics)|` +
+	`ScheduledBackup/SERVICE-postgres spec\.schedule|` +
 	`StatefulSet/SERVICE-postgres (spec\.template\.spec\.(containers\[0\]\.(args|resources)|containers\[1\]\.(env\[3\]|volumeMounts)|volumes\[2\])|spec\.volumeClaimTemplates\[0\]\.spec\.resources))`)
 
 // checkAlike wants the objects of the services to be alike except for their names and what is
@@ -27,7 +28,7 @@ func (d Documents) checkAlike() (err error) {
 	for _, service := range services {
 		name := regexp.MustCompile(`\b` + service + `\b`)
 		for _, document := range d {
-			if !slices.Contains([]string{"Deployment", "StatefulSet", "Service", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget"}, document.GetKind()) ||
+			if !slices.Contains([]string{"Deployment", "StatefulSet", "Service", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Cluster", "ScheduledBackup"}, document.GetKind()) ||
 				!strings.HasPrefix(document.GetName(), service+"-") {
 				continue
 			}

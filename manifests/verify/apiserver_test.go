@@ -299,6 +299,7 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a build of kube-apiserver")
 	}
+	t.Parallel() // mostly it waits for processes
 	server := startAPIServer(t)
 	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
 		t.Fatal(err)

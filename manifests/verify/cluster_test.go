@@ -16,6 +16,7 @@ func TestAPIServerAcceptsMakeCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a build of kube-apiserver")
 	}
+	t.Parallel() // mostly it waits for processes
 	server := startAPIServer(t)
 	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
 		t.Fatal(err)

@@ -47,7 +47,8 @@
 //	kubeconform_test.go    kubeconform on the chart and the base
 //	operated_test.go, entries_test.go
 //	                       harmful changes of one value that no program refuses
-//	mutants_test.go        changes of the manifests that no check notices, with mutants.txt
+//	mutants_test.go, subjects_test.go
+//	                       changes of the manifests that no check notices, with mutants.txt
 //	components_test.go     the store with the components of manifests/components
 //	ambient_test.go, ztunnel_test.go
 //	                       ambient mode: routes, waypoint and ztunnel

@@ -1,11 +1,13 @@
 package verify
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -14,9 +16,7 @@ import (
 	"sync"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-	kuberuntime "k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
 )
 
 var (
@@ -26,21 +26,30 @@ var (
 
 // A mutant is a change of one value, or the removal of one.
 type mutant struct {
+	subject  *subject
 	document int
-	path     []any // keys of maps and indexes of lists
+	path     []any // keys of maps, indexes of lists, embedded{} and lines
 	removed  bool
 	value    any
 }
 
+type (
+	embedded struct{} // a step from a text to the YAML or JSON in it
+	line     int      // a step from a text to one of its lines
+)
+
 // name is FILE KIND/NAME PATH CHANGE, as mutants.txt has it.
-func (m mutant) name(all Documents) string {
-	d := all[m.document]
+func (m mutant) name() string {
+	d := m.subject.all[m.document]
 	var path strings.Builder
 	for _, step := range m.path {
-		if key, ok := step.(string); ok {
-			fmt.Fprintf(&path, ".%s", key)
-		} else {
-			fmt.Fprintf(&path, "[%v]", step)
+		switch step := step.(type) {
+		case string:
+			fmt.Fprintf(&path, ".%s", step)
+		case line:
+			fmt.Fprintf(&path, "[line %d]", step+1)
+		case int:
+			fmt.Fprintf(&path, "[%d]", step)
 		}
 	}
 	change := "removed"
@@ -50,12 +59,13 @@ func (m mutant) name(all Documents) string {
 	return fmt.Sprintf("%s %s/%s %s %s", d.File, d.GetKind(), d.GetName(), strings.TrimPrefix(path.String(), "."), change)
 }
 
-// of returns the documents with the change.
-func (m mutant) of(all Documents) Documents {
-	changed := slices.Clone(all)
-	changed[m.document].Unstructured = all[m.document].DeepCopy()
-	changed[m.document].Object = m.apply(changed[m.document].Object, m.path).(map[string]any)
-	return changed
+// noticed reports whether a check of the documents with the change fails.
+func (m mutant) noticed() bool {
+	changed := slices.Clone(m.subject.all)
+	d := &changed[m.document]
+	d.Unstructured = d.DeepCopy()
+	d.Object = m.apply(d.Object, m.path).(map[string]any)
+	return attempt(func() error { return errors.Join(checkTyped(*d), m.subject.check(changed)) }) != nil
 }
 
 func (m mutant) apply(node any, path []any) any {
@@ -76,20 +86,44 @@ func (m mutant) apply(node any, path []any) any {
 			return slices.Delete(at, i, i+1)
 		}
 		at[i] = m.apply(at[i], path[1:])
+	case string:
+		return m.applyInside(at, path)
 	}
 	return node
 }
 
-// generated are the ConfigMaps that another test compares with their sources.
-var generated = regexp.MustCompile(`^(api-gateway-(graph|rest)|prometheus|prometheus-rules|otel-collector|jaeger-config|grafana|grafana-dashboards|load-test|alertmanager)$`)
+// applyInside changes a file that a ConfigMap has as a text.
+func (m mutant) applyInside(text string, path []any) string {
+	if number, ok := path[0].(line); ok {
+		lines := strings.SplitAfter(text, "\n")
+		lines[number], _ = m.value.(string) // empty if it is removed
+		return strings.Join(lines, "")
+	}
+	var inside any
+	if err := yaml.Unmarshal([]byte(text), &inside); err != nil {
+		return text
+	}
+	changed, err := yaml.Marshal(m.apply(inside, path[1:]))
+	if err != nil {
+		return text
+	}
+	return string(changed)
+}
 
-// mutants returns all changes of the documents.
-func mutants(all Documents) []mutant {
+// programs are the ConfigMaps whose files are schemas, rules, dashboards and scripts, which have
+// tests of their own.
+var programs = regexp.MustCompile(`^(api-gateway-(graph|rest)|prometheus-rules|grafana-dashboards|load-test)$`)
+
+// mutants returns all changes of the documents of a subject.
+func (s *subject) mutants() []mutant {
 	var list []mutant
-	for i, d := range all {
+	for i, d := range s.all {
+		if !strings.HasPrefix(d.File, s.files) {
+			continue
+		}
 		var walk func(node any, path []any)
 		add := func(path []any, removed bool, value any) {
-			list = append(list, mutant{document: i, path: slices.Clone(path), removed: removed, value: value})
+			list = append(list, mutant{subject: s, document: i, path: slices.Clone(path), removed: removed, value: value})
 		}
 		walk = func(node any, path []any) {
 			if len(path) > 1 {
@@ -104,18 +138,62 @@ func mutants(all Documents) []mutant {
 				for index, item := range at {
 					walk(item, append(path, index))
 				}
+			case string:
+				add(path, false, another(at))
+				for _, inner := range inside(path, at) {
+					if inner.lines == nil {
+						walk(inner.node, append(path, embedded{}))
+					}
+					for i, changed := range inner.lines {
+						add(append(path, line(i)), true, nil)
+						add(append(path, line(i)), false, changed)
+					}
+				}
 			default:
 				add(path, false, another(at))
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(d.Object)) {
-			if d.GetKind() == "ConfigMap" && key == "data" && generated.MatchString(d.GetName()) {
+			if d.GetKind() == "ConfigMap" && key == "data" && programs.MatchString(d.GetName()) {
 				continue
 			}
 			walk(d.Object[key], []any{key})
 		}
 	}
 	return list
+}
+
+// A file is what is in a text of a ConfigMap: a tree, or directives by line with another value.
+type file struct {
+	node  any
+	lines map[int]string
+}
+
+// inside returns the file at a path, if it is one.
+func inside(path []any, text string) []file {
+	if len(path) < 2 || path[0] != "data" {
+		return nil
+	}
+	name, _ := path[1].(string)
+	switch filepath.Ext(name) {
+	case ".yaml", ".yml", ".json":
+		var node any
+		if err := yaml.Unmarshal([]byte(text), &node); err == nil && len(path) == 2 {
+			return []file{{node: node}}
+		}
+	case ".conf":
+		directives := map[int]string{}
+		for i, directive := range strings.SplitAfter(text, "\n") {
+			if directive = strings.TrimSpace(directive); directive == "" || strings.HasPrefix(directive, "#") {
+				continue
+			}
+			words := strings.Fields(directive)
+			words[len(words)-1], _ = another(words[len(words)-1]).(string)
+			directives[i] = strings.Join(words, " ") + "\n"
+		}
+		return []file{{lines: directives}}
+	}
+	return nil
 }
 
 var number = regexp.MustCompile(`^[0-9]`)
@@ -136,54 +214,6 @@ func another(value any) any {
 		return v + "x"
 	}
 	return "x"
-}
-
-// checkFast runs the checks that need no other program and no control plane.
-func checkFast(all Documents) (err error) {
-	defer func() { // a check that fails on what is missing has noticed it
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("%v", fault)
-		}
-	}()
-	for _, d := range all {
-		if err := checkTyped(d); err != nil {
-			return err
-		}
-	}
-	pods, err := all.Pods()
-	if err != nil {
-		return err
-	}
-	for _, check := range []func() error{
-		all.checkAlike, func() error { return all.checkUniform(pods, "../..") },
-		all.CheckReferences, all.CheckSelections, all.CheckPrograms, all.checkRedis,
-		func() error { return all.CheckFiles(pods) },
-		func() error { return all.CheckTimeouts("../..") },
-		func() error { return all.checkOperated(pods, "../..") },
-		func() error { return checkMonitoring(all) },
-		func() error { return callsPass(all, pods) },
-	} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkTyped wants an object of Kubernetes to have no other fields and types than its kind.
-func checkTyped(d Document) error {
-	object, err := scheme.Scheme.New(d.GroupVersionKind())
-	if err != nil {
-		if strings.HasSuffix(d.GroupVersionKind().Group, "istio.io") {
-			return nil // Istio's analyzers read it
-		}
-		return err
-	}
-	return kuberuntime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(d.Object, object, true)
-}
-
-func callsPass(all Documents, pods []*corev1.Pod) error {
-	return getThroughPods(all, ofStore(pods), allowed)
 }
 
 // An allowance is a line of mutants.txt: changes that no check needs to notice.
@@ -228,11 +258,14 @@ func TestMutantsAreNoticed(t *testing.T) {
 	if *mutantCount == 0 {
 		t.Skip("runs by make mutants")
 	}
-	all := read(t)
-	if err := checkFast(all); err != nil {
-		t.Fatal(err)
+	var list []mutant
+	for _, s := range subjects(t) {
+		if err := attempt(func() error { return s.check(s.all) }); err != nil {
+			t.Fatalf("%s: %v", s.files, err)
+		}
+		list = append(list, s.mutants()...)
 	}
-	list, allowed := mutants(all), allowances(t)
+	allowed := allowances(t)
 	random := rand.New(rand.NewPCG(*mutantSeed, 0))
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	total := len(list)
@@ -245,7 +278,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range work {
-				survived[i] = checkFast(list[i].of(all)) == nil
+				survived[i] = !list[i].noticed()
 			}
 		})
 	}
@@ -260,7 +293,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 		if !survived[i] {
 			continue
 		}
-		name := m.name(all)
+		name := m.name()
 		at := slices.IndexFunc(allowed, func(a *allowance) bool { return a.pattern.MatchString(name) })
 		if at < 0 {
 			unnoticed = append(unnoticed, name)

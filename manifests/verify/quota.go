@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -91,7 +92,7 @@ var release = regexp.MustCompile(`^v?\d+\.\d+(\.\d+)?(-[a-z0-9.]+)?$`)
 // checkTags wants images of a release, which are not what somebody pushed last.
 func checkTags(pods []*corev1.Pod) (err error) {
 	for _, pod := range pods {
-		for _, c := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 			image := c.Image[strings.LastIndex(c.Image, "/")+1:]
 			if _, tag, _ := strings.Cut(image, ":"); !release.MatchString(tag) {
 				err = errors.Join(err, fmt.Errorf("pod %s: the image %s is of no release", pod.Name, c.Image))
