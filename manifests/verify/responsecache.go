@@ -56,7 +56,7 @@ func (c responseCache) check(sources string) error {
 	if err != nil {
 		return err
 	}
-	if !c.Enabled || c.Compare <= 0 || c.Compare > cacheCompare {
+	if !c.Enabled || len(c.Subgraph.Subgraphs) == 0 || c.Compare <= 0 || c.Compare > cacheCompare {
 		err = fmt.Errorf("the response cache is off, or compares %v of its requests and not up to %v", c.Compare, cacheCompare)
 	}
 	if a := c.Subgraph.All; a.Shared || len(a.Types)+len(a.Root)+len(a.SharedTypes)+len(a.SharedRoot) > 0 {

@@ -26,6 +26,7 @@ type routerConfig struct {
 	Introspection any
 	Playground    struct{ Enabled any }
 	Supergraph    struct {
+		Path      string
 		HotReload bool   `json:"hot_reload"`
 		Wait      string `json:"wait_for_subgraphs"`
 	}
@@ -100,6 +101,9 @@ func (c routerConfig) checkPorts(deployment *appsv1.Deployment) error {
 		if !slices.ContainsFunc(deployment.Spec.Template.Spec.Containers[0].Ports, func(p corev1.ContainerPort) bool { return p.Name == name && p.ContainerPort == int32(at.Port()) }) {
 			return fmt.Errorf("it listens on %s, which is not the port %s of its Deployment", listen, name)
 		}
+	}
+	if !slices.ContainsFunc(deployment.Spec.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return strings.HasPrefix(c.Supergraph.Path, m.MountPath+"/") }) {
+		return fmt.Errorf("the supergraph %s is in no volume", c.Supergraph.Path)
 	}
 	return nil
 }

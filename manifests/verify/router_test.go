@@ -42,6 +42,8 @@ func TestRouterProtectsTheStore(t *testing.T) {
 		"plain token":          {file: "08", old: "${env.INVALIDATION_TOKEN:-}", new: "change-me", said: "token has the value change-me"},
 		"token's variable":     {file: "08", old: "- name: INVALIDATION_TOKEN\n              valueFrom: {secretKeyRef: {name: api-gateway, key: INVALIDATION_TOKEN}}", new: "- {name: INVALIDATION_TOKEN, value: change-me}", said: "INVALIDATION_TOKEN has a value outside of Secrets"},
 		"Redis":                {file: "08", old: "{name: REDIS_URL,", new: "{name: REDIS,", said: "the Deployment has no variable REDIS_URL"},
+		"supergraph":           {file: "08", old: "mountPath: /etc/souk/graph", new: "mountPath: /etc/souk/graphs", said: "is in no volume"},
+		"nothing cached":       {file: "08", old: "subgraph:\n        all: {ttl: 1m}", new: "subgraphs:\n        all: {ttl: 1m}", said: "the response cache is off"},
 		"listener":             {file: "08", old: `listen: "0.0.0.0:9090"`, new: `listen: "127.0.0.1:9090"`, said: "where no other pod reaches it"},
 		"port":                 {file: "08", old: `listen: "0.0.0.0:8080"`, new: `listen: "0.0.0.0:4000"`, said: "is not the port http"},
 		"reload":               {file: "08", old: "hot_reload: true", new: "hot_reload: false", said: "does not come into use"},
