@@ -24,6 +24,7 @@ import (
 	"souk/router/internal/tlsfile"
 	"souk/router/operation"
 	"souk/router/supergraph"
+	routertelemetry "souk/router/telemetry"
 )
 
 // addCallers adds authentication, authorization, the rate limit and the cost limit to the
@@ -242,6 +243,7 @@ func keySetName(s config.JWKS) string {
 
 // reject writes the response to a request with a missing or invalid token.
 func (r *Router) reject(w http.ResponseWriter, req *http.Request, status int, code, message string) {
+	r.metrics.Ended(routertelemetry.NewBlame().Outcome([]string{code}, true)).Inc()
 	gateway.Reject(w, req, r.refuse(req, status, code, message, nil))
 }
 

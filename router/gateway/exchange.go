@@ -275,27 +275,13 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 		x.metrics.Limits.Shed.Inc()
 	}
 	x.metrics.countErrors(response.Codes)
-	x.measure(p, start, response.Errors > 0, response.DataNull)
+	outcome := x.metrics.blame.Outcome(response.Codes, response.DataNull)
+	x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
+	if !response.Shed { // otherwise, it is rejected
+		x.metrics.Ended(outcome).Inc()
+	}
 	x.sawResponse(response, p.program.Weighted)
 	return response
-}
-
-func (m *metrics) countErrors(codes []string) {
-	for _, code := range codes {
-		m.GraphQLError(code).Inc()
-	}
-}
-
-// measure records the duration and outcome of an operation.
-func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
-	outcome := "data"
-	switch {
-	case failed && null:
-		outcome = "errors"
-	case failed:
-		outcome = "partial"
-	}
-	x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
 }
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
@@ -395,14 +381,12 @@ func describe(err error) failure {
 	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
 }
 
-// refuse is like describe. It also shortens and counts the errors, for responses to
-// clients.
+// refuse is like describe. It also shortens and counts the errors, and the operation, for
+// responses to clients.
 func (gw *Gateway) refuse(err error) failure {
 	f := describe(err)
 	f.bound()
-	for _, e := range f.errors {
-		gw.metrics.GraphQLError(e.Code).Inc()
-	}
+	gw.metrics.refused(f.errors)
 	return f
 }
 

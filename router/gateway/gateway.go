@@ -169,7 +169,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
+	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics, c.Telemetry.ClientErrorCodes...), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)

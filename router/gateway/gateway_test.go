@@ -44,6 +44,8 @@ type subgraph struct {
 	asked []string
 	// hold, unless nil, is received from before each response.
 	hold chan struct{}
+	// code is the code of the field fail's error.
+	code string
 }
 
 func (s *subgraph) answer(query string, _ map[string]any) string {
@@ -61,9 +63,16 @@ func (s *subgraph) answer(query string, _ map[string]any) string {
 	}
 	if strings.Contains(query, "fail") {
 		data = append(data, `"fail":null`)
-		return `{"data":{` + strings.Join(data, ",") + `},"errors":[{"message":"no","path":["fail"]}]}`
+		return `{"data":{` + strings.Join(data, ",") + `},"errors":[{"message":"no","path":["fail"]` + s.extensions() + `}]}`
 	}
 	return `{"data":{` + strings.Join(data, ",") + `}}`
+}
+
+func (s *subgraph) extensions() string {
+	if s.code == "" {
+		return ""
+	}
+	return `,"extensions":{"code":"` + s.code + `"}`
 }
 
 func (s *subgraph) count() int {

@@ -3,25 +3,43 @@ package gateway
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"souk/router/operation"
 	"souk/router/telemetry"
 )
 
 // metrics holds the instruments of the hot path, resolved once.
 type metrics struct {
 	*telemetry.Metrics
+	blame                        telemetry.Blame
 	documentHits, documentMisses prometheus.Counter
 	planHits, planMisses         prometheus.Counter
 	planDuration                 prometheus.Observer
 }
 
-func newMetrics(m *telemetry.Metrics) *metrics {
+func newMetrics(m *telemetry.Metrics, clientErrorCodes ...string) *metrics {
 	if m == nil {
 		m = telemetry.New(nil)
 	}
 	return &metrics{
-		Metrics:      m,
+		Metrics: m, blame: telemetry.NewBlame(clientErrorCodes...),
 		documentHits: m.Document.Hits, documentMisses: m.Document.Misses,
 		planHits: m.Plan.Hits, planMisses: m.Plan.Misses,
 		planDuration: m.PlanDuration,
+	}
+}
+
+// refused counts an operation that is not executed, and its errors.
+func (m *metrics) refused(list []*operation.Error) {
+	codes := make([]string, len(list))
+	for i, e := range list {
+		codes[i] = e.Code
+	}
+	m.countErrors(codes)
+	m.Ended(m.blame.Outcome(codes, true)).Inc()
+}
+
+func (m *metrics) countErrors(codes []string) {
+	for _, code := range codes {
+		m.GraphQLError(code).Inc()
 	}
 }

@@ -80,6 +80,10 @@ func TestRequestsAreCountedInMetrics(t *testing.T) {
 		"graphql_errors_total{GRAPHQL_VALIDATION_FAILED}": 2,
 		"operation_duration_seconds{query,data}":          2,
 		"operation_duration_seconds{query,partial}":       3,
+		"operations_total{data}":                          5, // with three events
+		"operations_total{partial}":                       3,
+		"operations_total{client_errors}":                 2,
+		"operations_total{errors}":                        0,
 		"operations_in_flight{}":                          0,
 		"subscriptions_active{}":                          0,
 		"supergraph_loads_total{ok}":                      1,
@@ -106,6 +110,32 @@ func TestRequestsAreCountedInMetrics(t *testing.T) {
 	}
 }
 
+// Whose failure an operation is decides the code that the subgraph sets, and the router's own.
+func TestErrorsOfClientsAreCountedApart(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s := &subgraph{}
+	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
+		o.Metrics = telemetry.New(registry)
+		c.Telemetry.ClientErrorCodes = []string{"SOLD_OUT"}
+	})
+	for _, code := range []string{"NOT_FOUND", "SOLD_OUT", "INTERNAL_SERVER_ERROR", ""} {
+		s.code = code
+		send(t, "POST", url+"/graphql", `{"query":"{ fail }"}`)
+	}
+	send(t, "POST", url+"/graphql", `{"query":"{ nope }"}`)
+	got := figures(t, registry)
+	for name, want := range map[string]float64{
+		"operations_total{client_errors}":                 3,
+		"operations_total{partial}":                       2,
+		"operation_duration_seconds{query,client_errors}": 2,
+		"operation_duration_seconds{query,partial}":       2,
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+}
+
 func TestShedRequestsAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := &subgraph{hold: make(chan struct{})}
@@ -121,7 +151,8 @@ func TestShedRequestsAreCounted(t *testing.T) {
 	}
 	close(s.hold)
 	<-first
-	if got := figures(t, registry)["shed_total{}"]; got != 1 {
-		t.Errorf("shed_total = %v, want 1", got)
+	got := figures(t, registry)
+	if got["shed_total{}"] != 1 || got["operations_total{errors}"] != 1 || got["operations_total{data}"] != 1 {
+		t.Errorf("got %v, want one operation that is shed, and one with data", got)
 	}
 }

@@ -28,12 +28,19 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 	}
 	x.metrics.InFlight.Inc()
 	defer x.metrics.InFlight.Dec()
-	failed, null := false, false
-	defer func() { x.measure(p, start, failed, null) }()
+	var codes []string
+	null, shed := false, false
+	defer func() {
+		outcome := x.metrics.blame.Outcome(codes, null)
+		x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
+		if !shed { // otherwise, it is rejected
+			x.metrics.Ended(outcome).Inc()
+		}
+	}()
 	return x.snapshot.executor.Deliver(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
-		failed = failed || response.Errors > 0
-		null = null || response.DataNull
+		codes = append(codes, response.Codes...)
+		null, shed = null || response.DataNull, shed || response.Shed
 		x.metrics.countErrors(response.Codes)
 		x.sawResponse(response, p.program.Weighted)
 		return emit(response)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"souk/router/hook"
+	"souk/router/operation"
 	"souk/router/rest"
 )
 
@@ -122,7 +123,7 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 	if current.rest.RunsOperation(r) {
 		slot, refused := gw.takeSlot(r, w.Header())
 		if refused != nil {
-			gw.metrics.GraphQLError(refused.Err.Code).Inc()
+			gw.metrics.refused(operation.Errors{refused.Err})
 			x := exchange{Gateway: gw, r: r}
 			x.see("rest")
 			x.sawFailure(describe(refused))

@@ -128,6 +128,9 @@ func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flig
 	x.metrics.Joined.Inc()
 	select {
 	case <-f.done:
+		if f.body != nil && !f.outcome.Shed { // otherwise, it is rejected
+			x.metrics.Ended(x.metrics.blame.Outcome(f.outcome.Codes, f.outcome.DataNull)).Inc()
+		}
 		return f
 	case <-ctx.Done():
 		x.flights.leave(f)

@@ -231,6 +231,7 @@ func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) 
 	return x.snapshot.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		x.metrics.countErrors(response.Codes)
+		x.metrics.Ended(x.metrics.blame.Outcome(response.Codes, response.DataNull)).Inc()
 		x.sawEvent(response)
 		return emit(response.Body)
 	})
@@ -264,6 +265,7 @@ func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
 			x.logger.WarnContext(ctx, "subscription failed", "operation", p.document.name, "error", refused.Err)
 		}
 		x.metrics.countErrors(refused.Codes)
+		x.metrics.Ended(x.metrics.blame.Outcome(refused.Codes, true)).Inc()
 		x.sawCodes(refused.Codes)
 		return &subscribe.Failure{Errors: refused.Errors, Transport: refused.Err != nil}
 	}

@@ -5,8 +5,13 @@ import base "souk/telemetry"
 var (
 	operationDuration = base.Metric{
 		Name: "souk_router_operation_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
-		Help:   "Duration of an operation, by outcome: data, partial (data and errors) or errors.",
+		Help:   "Duration of an operation, by outcome: data, partial (data and errors), errors, or client_errors (the client caused all errors).",
 		Labels: []string{"graphql_operation_type", "outcome"},
+	}
+	operationsEnded = base.Metric{
+		Name: "souk_router_operations_total", Kind: base.Counter,
+		Help:   "Operations and events of subscriptions, by outcome: data, partial (data and errors), errors, or client_errors (the client caused all errors; telemetry.client_error_codes). Unlike the histogram of durations, it includes operations that were rejected or joined another one.",
+		Labels: []string{"outcome"},
 	}
 	operationsInFlight = base.Metric{
 		Name: "souk_router_operations_in_flight", Kind: base.Gauge,
@@ -217,7 +222,7 @@ var (
 // Definitions returns the definitions of the router's metrics.
 func Definitions() []base.Metric {
 	return []base.Metric{
-		operationDuration, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
+		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,

@@ -34,6 +34,7 @@ type Metrics struct {
 	DeniedFields   prometheus.Counter
 
 	operations     *base.Bound[operationKey, prometheus.Observer]
+	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
 	errorCodes     atomic.Int32
 	subgraphs      *base.Bound[string, *Subgraph]
@@ -47,7 +48,10 @@ type Metrics struct {
 
 type coprocessorKey struct{ stage, result string }
 
-type operationKey struct{ kind, outcome string }
+type operationKey struct {
+	kind    string
+	outcome Outcome
+}
 
 // New registers the router's metrics with r. A nil r is for tests that do not read
 // the metrics.
@@ -57,7 +61,7 @@ func New(r prometheus.Registerer) *Metrics {
 	}
 	caches := newCaches(r)
 	loads := supergraphLoads.NewCounter(r)
-	operations := operationDuration.NewHistogram(r)
+	operations, ended := operationDuration.NewHistogram(r), operationsEnded.NewCounter(r)
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
@@ -83,8 +87,9 @@ func New(r prometheus.Registerer) *Metrics {
 		SubscriptionsDropped:  subscriptionsDropped.NewCounter(r).WithLabelValues(),
 
 		operations: base.Bind(func(k operationKey) prometheus.Observer {
-			return operations.WithLabelValues(k.kind, k.outcome)
+			return operations.WithLabelValues(k.kind, string(k.outcome))
 		}),
+		ended:          base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
 		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		subgraphs:      base.Bind(newSubgraphs(r)),
 		redis:          base.Bind(newRedis(r)),
@@ -102,18 +107,21 @@ func New(r prometheus.Registerer) *Metrics {
 
 // exportOperations makes the time series of operations exist before the first one.
 func (m *Metrics) exportOperations() {
-	for _, kind := range []string{"query", "mutation", "subscription"} {
-		for _, outcome := range []string{"data", "partial", "errors"} {
+	for _, outcome := range outcomes {
+		m.Ended(outcome)
+		for _, kind := range []string{"query", "mutation", "subscription"} {
 			m.Operation(kind, outcome)
 		}
 	}
 }
 
-// Operation observes the duration in seconds of operations of a kind ("query") with
-// an outcome ("data", "partial" or "errors").
-func (m *Metrics) Operation(kind, outcome string) prometheus.Observer {
+// Operation observes the duration in seconds of executions of a kind ("query").
+func (m *Metrics) Operation(kind string, outcome Outcome) prometheus.Observer {
 	return m.operations.Get(operationKey{kind, outcome})
 }
+
+// Ended counts operations and events of subscriptions, also those that were not executed.
+func (m *Metrics) Ended(outcome Outcome) prometheus.Counter { return m.ended.Get(outcome) }
 
 // maxErrorCodes bounds the time series of GraphQLError, because subgraphs choose
 // the codes.

@@ -161,4 +161,6 @@ type Telemetry struct {
 	Document    bool   `yaml:"document" desc:"Record the operation text in traces, with argument values redacted."`
 	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics on the admin port."`
 	MetricsPath string `yaml:"metrics_path" desc:"Path of the metrics." format:"path" empty:"no"`
+
+	ClientErrorCodes []string `yaml:"client_error_codes" desc:"Values of extensions.code by which subgraphs say that the client caused an error, besides common ones such as BAD_USER_INPUT, UNAUTHENTICATED, FORBIDDEN and NOT_FOUND. Metrics count operations with only such errors as client_errors, so that they do not count as failures." example:"OUT_OF_STOCK"`
 }
