@@ -53,6 +53,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Writer:   writer,
 		Users:    userclient.New(r.Services["user"], r.ServiceToken, r.Telemetry.Transport(nil)),
 		Channels: channels,
+		Metrics:  notifier.NewMetrics(r.Telemetry.Registry),
 		Tracer:   r.Telemetry.TracerProvider.Tracer("souk/subgraphs/notification/notifier"),
 		Now:      r.Now,
 		Logger:   r.Logger,

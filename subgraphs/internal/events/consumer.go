@@ -117,6 +117,7 @@ func (b *Bus) runAsLeader(ctx context.Context, c Consumer) error {
 	if !leader {
 		return errStandby
 	}
+	defer b.metrics.forget(c.Group)
 	r := &reader{bus: b, consumer: c, token: b.name + "/" + rand.Text(), queues: map[string]*queue{}}
 	if err := r.join(ctx); err != nil {
 		return err
@@ -301,7 +302,7 @@ func (r *reader) await(ctx context.Context) error {
 	return nil
 }
 
-// measure updates the metrics of the group's lag.
+// measure updates the metrics of the group.
 func (r *reader) measure(ctx context.Context) {
 	groups, err := r.bus.redis.XInfoGroups(ctx, Stream).Result()
 	if err != nil {
@@ -313,4 +314,33 @@ func (r *reader) measure(ctx context.Context) {
 		}
 	}
 	r.bus.metrics.retrying.WithLabelValues(r.consumer.Group).Set(float64(r.queued))
+	r.measureDead(ctx)
+}
+
+// otherType stands for the types of dead letters that the consumer does not know.
+const otherType = "_OTHER"
+
+// measureDead counts the group's dead letters by type.
+func (r *reader) measureDead(ctx context.Context) {
+	newest, err := r.bus.redis.XRevRangeN(ctx, deadStream, "+", "-", maxScanned).Result()
+	if err != nil {
+		return // only the metrics are missing
+	}
+	counts := map[string]int{otherType: 0}
+	for _, kind := range r.consumer.Types {
+		counts[kind] = 0
+	}
+	for _, message := range newest {
+		letter := readDeadLetter(message)
+		if letter.Group != r.consumer.Group {
+			continue
+		}
+		if _, known := counts[letter.Type]; !known {
+			letter.Type = otherType
+		}
+		counts[letter.Type]++
+	}
+	for kind, n := range counts {
+		r.bus.metrics.dead.WithLabelValues(r.consumer.Group, kind).Set(float64(n))
+	}
 }

@@ -34,10 +34,19 @@ var (
 		Name: "souk_event_outbox_age_seconds", Kind: telemetry.Gauge,
 		Help: "Age of the oldest event in the outbox that is not published yet.",
 	}
+	metricRedis = telemetry.Metric{
+		Name: "souk_event_redis_up", Kind: telemetry.Gauge,
+		Help: "1 if Redis responded when the service last asked it, every two seconds, otherwise 0.",
+	}
 	metricPending = telemetry.Metric{
 		Name: "souk_event_retries_waiting", Kind: telemetry.Gauge,
 		Help:   "Events that a consumer group has read but not finished: they wait for a retry, or behind an event of the same subject that does.",
 		Labels: []string{"group"},
+	}
+	metricDead = telemetry.Metric{
+		Name: "souk_event_dead_letters", Kind: telemetry.Gauge,
+		Help:   "Dead letters of a consumer group that are neither revived nor dropped, among the newest 500 of all groups.",
+		Labels: []string{"group", "type"},
 	}
 	metricLag = telemetry.Metric{
 		Name: "souk_event_stream_lag", Kind: telemetry.Gauge,
@@ -47,8 +56,8 @@ var (
 )
 
 type metrics struct {
-	published, lost, handled, failed         *prometheus.CounterVec
-	outboxWaiting, outboxAge, retrying, lags *prometheus.GaugeVec
+	published, lost, handled, failed                      *prometheus.CounterVec
+	outboxWaiting, outboxAge, retrying, lags, redis, dead *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -61,6 +70,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		outboxAge:     metricOutboxAge.NewGauge(r),
 		retrying:      metricPending.NewGauge(r),
 		lags:          metricLag.NewGauge(r),
+		redis:         metricRedis.NewGauge(r),
+		dead:          metricDead.NewGauge(r),
 	}
 	// Export zero from the start, so that the series exist.
 	m.lost.WithLabelValues().Add(0)
@@ -86,4 +97,12 @@ func (m *metrics) export(c Consumer) {
 			m.handled.WithLabelValues(c.Group, kind, result)
 		}
 	}
+}
+
+// forget removes the series of a consumer group that another process reads now.
+func (m *metrics) forget(group string) {
+	own := prometheus.Labels{"group": group}
+	m.lags.DeletePartialMatch(own)
+	m.retrying.DeletePartialMatch(own)
+	m.dead.DeletePartialMatch(own)
 }

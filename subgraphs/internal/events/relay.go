@@ -18,7 +18,8 @@ const (
 	relayPollInterval = 100 * time.Millisecond // between two polls for new events
 	relayBatchSize    = 200
 	// lossCheckInterval is how often an idle relay looks for events that Redis
-	// lost. Before it publishes, it always looks.
+	// lost, and how often every relay asks whether Redis responds. Before it publishes, it
+	// always looks.
 	lossCheckInterval = 2 * time.Second
 )
 
@@ -39,8 +40,12 @@ func (b *Bus) Relay(ctx context.Context) error {
 }
 
 func (b *Bus) relay(ctx context.Context) error {
-	var tidied, checked time.Time
+	var tidied, checked, asked time.Time
 	for ctx.Err() == nil {
+		if time.Since(asked) > lossCheckInterval {
+			asked = time.Now()
+			b.askRedis(ctx)
+		}
 		// One query tells whether there is work; usually there is no event.
 		waiting, age, err := b.measureOutbox(ctx)
 		if err != nil {
@@ -69,6 +74,17 @@ func (b *Bus) relay(ctx context.Context) error {
 		sleep(ctx, relayPollInterval)
 	}
 	return nil
+}
+
+// askRedis exports whether Redis responds. Every replica asks, also one that does not relay.
+func (b *Bus) askRedis(ctx context.Context) {
+	up := 1.0
+	if err := b.redis.Ping(ctx).Err(); err != nil {
+		up = 0
+	}
+	if ctx.Err() == nil {
+		b.metrics.redis.WithLabelValues().Set(up)
+	}
 }
 
 // measureOutbox returns how many events wait (at most 10000) and for how many

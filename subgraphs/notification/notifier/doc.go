@@ -5,7 +5,7 @@
 // send.go sends them, query.go reads them, erase.go empties those of an erased
 // account, and import.go writes those of the past. account.go creates e-mails
 // about accounts, whose tokens exist only in the e-mail that is sent.
-// unconfirmed.go bounds messages to recipients who may be somebody else.
+// metrics.go counts attempts. unconfirmed.go bounds messages to recipients who may be somebody else.
 //
 // An event creates one PENDING notification for each channel, in the
 // consumer's transaction. A unique key on event and channel makes this

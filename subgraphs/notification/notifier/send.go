@@ -102,6 +102,7 @@ func (s *Service) sendNext(ctx context.Context, channel Channel) (bool, error) {
 		trace.WithAttributes(attribute.Int64("souk.notification.id", n.ID), attribute.Int("souk.notification.attempt", n.Attempts)))
 	defer span.End()
 	failure := s.send(ctx, n)
+	s.Metrics.attempted(n.Channel, failure)
 	if failure == nil {
 		return true, s.record(ctx, stopping, func(ctx context.Context) error { return s.markSent(ctx, n) })
 	}

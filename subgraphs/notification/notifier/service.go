@@ -31,6 +31,7 @@ type Service struct {
 	Users  *userclient.Client
 	// Channels holds the sender of each enabled channel.
 	Channels map[Channel]Sender
+	Metrics  *Metrics
 	Tracer   trace.Tracer
 	Now      func() time.Time
 	Logger   *slog.Logger
