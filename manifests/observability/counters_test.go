@@ -20,7 +20,7 @@ import (
 
 // late are counters whose labels only the first request knows. The alerts use them in
 // ratios of many requests, where the first one makes no difference.
-var late = []string{"http_server_request_duration_seconds_count", "db_client_operation_duration_seconds_bucket"}
+var late = []string{"http_server_request_duration_seconds_count", "http_client_request_duration_seconds_count", "db_client_operation_duration_seconds_bucket"}
 
 // A counter in an alert exists before it first counts: otherwise Prometheus sees its
 // first value, and no increase. The store has had no requests when it is scraped.

@@ -133,7 +133,7 @@ func (m *alertmanager) receive(name string) http.Handler {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for _, a := range message.Alerts {
-			m.received[name] = append(m.received[name], strings.TrimSpace(a.Labels["alertname"]+" "+a.Labels["app"]+a.Labels["subgraph"]))
+			m.received[name] = append(m.received[name], strings.TrimSpace(a.Labels["alertname"]+" "+a.Labels["app"]))
 		}
 	})
 }
@@ -164,17 +164,26 @@ func (m *alertmanager) got(name string) []string {
 	return slices.Compact(list)
 }
 
-// Alerts reach the receiver of their severity, Watchdog reaches a receiver of its own, and
-// what a program that is down causes reaches nobody.
+// Alerts reach the receiver of their severity, and Watchdog reaches a receiver of its own. What
+// a fault of a service causes for the same service reaches nobody. What customers notice, and
+// the faults of other services, arrive all the same.
 func TestAlertsReachTheirReceivers(t *testing.T) {
 	m := startAlertmanager(t)
-	m.fire("page TargetDown app=product-service", "page TargetDown app=redis") // before what they inhibit
-	m.fire("none Watchdog", "page OrdersFail result=unavailable", "page SubgraphBreakerOpen subgraph=product", "page UnansweredFastBurn",
-		"ticket EntityCacheAway", "page OutboxStuck app=order-service", "page RedisFull", "ticket DeadLetters group=notification", "ticket LockWaits app=order-service")
+	m.fire("page TargetDown app=product-service", "page TargetDown app=redis", "page TargetDown app=user-postgres", // before what they inhibit
+		"page PostgresAway app=user-service", "page RedisAway app=order-service", "page RedisAway app=user-service", "page UnansweredFastBurn")
+	m.fire("page SubgraphBreakerOpen app=product-service subgraph=product", "page SubgraphBreakerOpen app=user-service subgraph=user",
+		"page OutboxStuck app=order-service", "ticket StatementsTimeOut app=user-service", "ticket UnansweredSlowBurn")
+	m.fire("none Watchdog", "page OrdersFail result=unavailable", "page SubgraphBreakerOpen app=inventory-service subgraph=inventory", "page ServiceErrors app=order-service",
+		"page ServiceErrors app=product-service", "page OutboxStuck app=inventory-service", "page RedisFull", "ticket EntityCacheAway", "ticket DeadLetters group=notification",
+		"ticket LockWaits app=order-service", "ticket StatementsTimeOut app=order-service")
 	want := map[string][]string{
 		"dead-man": {"Watchdog"},
-		"page":     {"RedisFull", "TargetDown product-service", "TargetDown redis"},
-		"ticket":   {"DeadLetters", "LockWaits order-service"},
+		"page": {
+			"OrdersFail", "OutboxStuck inventory-service", "PostgresAway user-service", "RedisAway order-service", "RedisAway user-service", "RedisFull",
+			"ServiceErrors order-service", "ServiceErrors product-service", "SubgraphBreakerOpen inventory-service",
+			"TargetDown product-service", "TargetDown redis", "TargetDown user-postgres", "UnansweredFastBurn",
+		},
+		"ticket": {"DeadLetters", "EntityCacheAway", "LockWaits order-service", "StatementsTimeOut order-service"},
 	}
 	for name, alerts := range want {
 		eventually(t, fmt.Sprintf("%s receives %q", name, alerts), func() bool { return len(m.got(name)) >= len(alerts) })
@@ -188,6 +197,23 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 	for name, alerts := range want {
 		if got := m.got(name); !slices.Equal(got, alerts) {
 			t.Errorf("%s received %q, want %q", name, got, alerts)
+		}
+	}
+}
+
+// An inhibition holds for one service or objective, and never for what customers notice.
+func TestNoAlertOfOneServiceMutesAnother(t *testing.T) {
+	c := (&alertmanager{t: t, received: map[string][]string{}}).load()
+	for _, rule := range c.InhibitRules {
+		if len(rule.Equal) == 0 {
+			t.Errorf("the inhibition of %v by %v has no labels that must be equal", rule.TargetMatchers, rule.SourceMatchers)
+		}
+		for _, target := range []string{"UnansweredFastBurn", "SlowFastBurn", "OrdersFail", "OrdersRefused", "ServiceErrors", "TargetDown"} {
+			for _, m := range rule.TargetMatchers {
+				if m.Name == "alertname" && m.Matches(target) {
+					t.Errorf("%v mutes %s", rule.SourceMatchers, target)
+				}
+			}
 		}
 	}
 }
