@@ -184,7 +184,10 @@ const (
 // reason says why a statement failed, or why there was no connection for it.
 func reason(err error) string {
 	var refused *pgconn.PgError
+	var unconnected *pgconn.ConnectError
 	switch {
+	case errors.As(err, &unconnected) && !errors.Is(err, context.Canceled): // also a timeout, or a wrong password
+		return reasonUnavailable
 	case Slow(err), errors.Is(err, context.DeadlineExceeded):
 		return reasonTimeout
 	case errors.Is(err, context.Canceled):
