@@ -24,7 +24,7 @@ var elsewhere = []string{
 	"redis_commands_total", "redis_db_keys", "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_expired_keys_total", "redis_evicted_keys_total",
 	"pg_up", "pg_stat_activity_count", "pg_stat_activity_max_tx_duration", "pg_settings_max_connections", "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback",
 	"pg_database_size_bytes", "pg_stat_database_blks_hit", "pg_stat_database_blks_read", "pg_stat_database_deadlocks",
-	"souk_backup_last_timestamp_seconds",
+	"souk_backup_last_timestamp_seconds", "souk_gateway_certificate_expiry_timestamp_seconds",
 }
 
 // unseen are metrics of the store that have no series until they first count.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
 	"github.com/prometheus/prometheus/model/textparse"
 	staleness "github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
@@ -102,7 +103,7 @@ func (p *prometheus) turn(targets []target) {
 // describe returns an alert's name and the labels that identify it.
 func describe(l labels.Labels) string {
 	name := l.Get(labels.AlertName)
-	for _, label := range []string{"app", "subgraph", "group", "result", "type"} {
+	for _, label := range []string{"app", "subgraph", "group", "result", "type", "channel"} {
 		if v := l.Get(label); v != "" {
 			return name + " " + v
 		}
@@ -110,11 +111,14 @@ func describe(l labels.Labels) string {
 	return name
 }
 
-// A target is scraped. Exactly one of the members is set.
+// A target is scraped.
 type target struct {
 	app  string
 	url  string                              // serves metrics
-	read func(context.Context) (text string) // an exporter's metrics
+	read func(context.Context) (text string) // an exporter's metrics, in place of those at the URL
+	// servers, unless nil, returns the name in a cluster of a server's address.
+	servers func(address string) string
+	relabel []*relabel.Config // of the metrics
 }
 
 // scrape appends a target's metrics as Prometheus does: with the labels of the target, with
@@ -127,7 +131,10 @@ func (p *prometheus) scrape(app storage.Appender, t target) {
 		for name, value := range map[string]string{"job": "pods", "app": t.app, "pod": t.app + "-0", "instance": "10.0.0.1:15020", "namespace": "ecommerce", "version": "v1"} {
 			b.Set(name, value)
 		}
-		series = b.Labels()
+		if address := series.Get("server_address"); address != "" && t.servers != nil {
+			b.Set("server_address", t.servers(address))
+		}
+		series = relabelled(b.Labels(), t.relabel)
 		found[series.String()] = series
 		if _, err := app.Append(0, series, p.now.UnixMilli(), v); err != nil {
 			p.t.Fatalf("%s: %v", series, err)
