@@ -6,6 +6,7 @@
 // database, PromQL engine and rules. Its time is invented: a scrape follows the previous one
 // at once, but is stored half a minute later, so that a quarter of an hour takes seconds.
 // store_test.go has the store, its traffic and what is scraped. faults_test.go has the
-// faults. runbook_test.go tries the SQL of the runbook. alertmanager_test.go sends alerts through Alertmanager's own code with the
-// configuration of the manifests.
+// faults; a turn has the same operations on every machine. gateway_test.go has an Envoy with a
+// certificate that expires. runbook_test.go tries the SQL of the runbook. alertmanager_test.go
+// sends alerts through Alertmanager's own code with the configuration of the manifests.
 package faults

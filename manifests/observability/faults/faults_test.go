@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"souk/schema"
 	"souk/subgraphs"
 )
@@ -22,7 +24,8 @@ type fault struct {
 	breaks func(*store) (repair func())
 	// turns are the scrapes while it is broken, half a minute apart; 14 if zero.
 	turns int
-	// each runs before each scrape, in place of the usual traffic.
+	// each runs before each scrape, in place of the usual traffic. It ends when its operations
+	// have, so that a turn has the same operations on every machine.
 	each func(*store)
 	// alerts are those that fire. No other one does.
 	alerts []string
@@ -73,7 +76,7 @@ func faults() []fault {
 	for _, service := range subgraphs.Names() {
 		all = append(all, failing(service), hanging(service), gone(service))
 	}
-	return append(all, noRedis, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
+	return append(all, noRedis, noPodOfPostgres, noProvider, mistakes, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
 }
 
 // failing makes each statement of a service fail. The service responds with status 200, data
@@ -88,6 +91,7 @@ func failing(service string) fault {
 		alerts: []string{"UnansweredFastBurn"},
 	}
 	if service == "inventory" {
+		f.each = (*store).visitInVain
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
@@ -98,7 +102,8 @@ func hanging(service string) fault {
 	return fault{
 		name:   service + " hangs",
 		breaks: func(s *store) func() { s.proxies[service].hang(); return s.proxies[service].pass },
-		alerts: []string{"SubgraphBreakerOpen " + service, "UnansweredFastBurn"},
+		each:   func(s *store) { s.visitRefused(service) },
+		alerts: []string{"SubgraphBreakerOpen " + service + "-service", "UnansweredFastBurn"},
 	}
 }
 
@@ -115,10 +120,12 @@ func gone(service string) fault {
 				}
 			}
 		},
-		// Alertmanager mutes the consequences while TargetDown fires.
-		alerts: []string{"SubgraphBreakerOpen " + service, "TargetDown " + service + "-service", "UnansweredFastBurn"},
+		each: func(s *store) { s.visitRefused(service) },
+		// Alertmanager mutes SubgraphBreakerOpen while TargetDown fires.
+		alerts: []string{"SubgraphBreakerOpen " + service + "-service", "TargetDown " + service + "-service", "UnansweredFastBurn"},
 	}
 	if service == "inventory" {
+		f.each = func(s *store) { s.visitRefused(service); s.visitInVain() }
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
@@ -134,7 +141,58 @@ var noRedis = fault{
 		}
 		return s.redis.start
 	},
-	alerts: []string{"EntityCacheAway", "OutboxStuck inventory-service", "OutboxStuck order-service", "TargetDown redis"},
+	// Alertmanager mutes OutboxStuck of a service that says that Redis is away.
+	alerts: []string{
+		"EntityCacheAway", "OutboxStuck inventory-service", "OutboxStuck order-service", "TargetDown redis",
+		"RedisAway inventory-service", "RedisAway notification-service", "RedisAway order-service", "RedisAway product-service", "RedisAway user-service",
+	},
+}
+
+// noPodOfPostgres takes a database away, and the exporter in its pod.
+var noPodOfPostgres = fault{
+	name: "Postgres has no pod",
+	breaks: func(s *store) func() {
+		s.absent = []string{"user-postgres"}
+		s.sql("product", `alter database `+pgx.Identifier{s.database("user")}.Sanitize()+` allow_connections false`)
+		s.sql("product", `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, s.database("user"))
+		return func() {
+			s.absent = nil
+			s.sql("product", `alter database `+pgx.Identifier{s.database("user")}.Sanitize()+` allow_connections true`)
+		}
+	},
+	alerts: []string{"PostgresAway user-service", "UnansweredFastBurn"},
+}
+
+// noProvider stops the payment provider, which has no metrics.
+var noProvider = fault{
+	name: "the payment provider is gone",
+	breaks: func(s *store) func() {
+		if err := s.StopPayment(); err != nil {
+			s.t.Fatal(err)
+		}
+		return func() {
+			if err := s.StartPayment(context.Background()); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	},
+	turns:  ordersFail,
+	alerts: []string{"PeerAway order-service"}, // nothing is ordered meanwhile
+}
+
+// mistakes has every client ask for what does not exist, or what it may not see.
+var mistakes = fault{
+	name:   "clients make mistakes",
+	breaks: func(*store) func() { return func() {} },
+	each: func(s *store) {
+		s.visit()
+		for range 10 {
+			s.ask(`{ nothing }`, nil)
+			s.ask(`{ products(first: -1) { nodes { id } } }`, nil)
+			s.ask(`mutation { retryNotification(id: "0") { __typename } }`, nil)
+		}
+	},
+	turns: 30,
 }
 
 // ageOutbox makes the events of a service wait for longer, as if the invented time passed in
@@ -180,9 +238,9 @@ var lockedPostgres = func() fault {
 			for id := range 6 {
 				requests.Go(func() { s.ask(look, map[string]any{"id": strconv.Itoa(id + 1)}) })
 			}
-			s.metric("inventory", "statements wait for the lock", func(text string) bool { return value(text, "souk_postgres_lock_waits") > 3 })
+			s.scraped["inventory"] = s.metric("inventory", "statements wait for the lock", func(text string) bool { return value(text, "souk_postgres_lock_waits") > 3 })
 		},
-		turns:  12,
+		turns:  18,
 		alerts: []string{"LockWaits inventory-service", "SlowFastBurn", "StatementsSlow inventory-service", "StatementsTimeOut inventory-service", "UnansweredFastBurn"},
 	}
 }()
@@ -213,12 +271,21 @@ var deadLetter = fault{
 	breaks: func(s *store) func() {
 		s.sql("user", `insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
 			values (gen_random_uuid(), 'user.mail', '1', now(), '', '', '{"mailId": {}}')`)
-		s.metric("notification", "the event is a dead letter", func(text string) bool {
-			return strings.Contains(text, `result="dead",type="user.mail"} 1`)
-		})
-		return func() {}
+		letters := func(n float64) func(string) bool {
+			return func(text string) bool {
+				const series = `souk_event_dead_letters{group="notification",type="user.mail"}`
+				return strings.Contains(text, series) && value(text, series) == n
+			}
+		}
+		s.metric("notification", "the event is a dead letter", letters(1))
+		return func() {
+			if err := s.redis.client.Del(s.t.Context(), "souk:events:dead").Err(); err != nil {
+				s.t.Fatal(err)
+			}
+			s.metric("notification", "the dead letter is dropped", letters(0))
+		}
 	},
-	turns:  4,
+	turns:  40, // longer than any window
 	alerts: []string{"DeadLetters notification"},
 }
 
@@ -231,7 +298,7 @@ var refusedSupergraph = fault{
 		})
 		return func() { s.writeSupergraph(schema.Supergraph) }
 	},
-	turns:  4,
+	turns:  30, // longer than any window
 	alerts: []string{"SupergraphRefused api-gateway"},
 }
 

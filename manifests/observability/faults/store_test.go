@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -38,27 +39,31 @@ type store struct {
 	supergraph string // the file that the router reads
 	client     *http.Client
 	product    string // what customers buy
+	// scraped are metrics of the next turn that were read before it, by service.
+	scraped map[string]string
+	// absent are the apps that have no pods, and are no targets.
+	absent []string
 }
 
 // The router waits less for a subgraph than in a cluster, so that one that hangs costs the
-// test little time. For slowServices, whose database gets slow, it waits for longer than
-// Postgres lets a statement take.
+// test little time. For slowServices, whose database gets slow, it waits for much longer than
+// Postgres lets a statement take, also on a machine that is busy.
 const (
-	timeout     = time.Second
-	slowTimeout = 3 * time.Second
+	timeout     = 3 * time.Second
+	slowTimeout = 30 * time.Second
 )
 
 var slowServices = []string{"inventory", "order"}
 
-// rest is how long a circuit breaker stays open. Like the timeout, it is a tenth of the
-// router's default.
-const rest = 500 * time.Millisecond
+// rest is how long a circuit breaker stays open: longer than the pause between two requests
+// of a visit, so that the second one is refused if the first one has tried in vain.
+const rest = 3 * time.Second
 
 func startStore(t *testing.T) *store {
 	t.Helper()
 	s := &store{
 		t: t, redis: startRedis(t), proxies: map[string]*proxy{}, supergraph: filepath.Join(t.TempDir(), "supergraph.graphql"),
-		client: &http.Client{Timeout: time.Minute},
+		client: &http.Client{Timeout: time.Minute}, scraped: map[string]string{},
 	}
 	s.writeSupergraph(schema.Supergraph)
 	var err error
@@ -89,6 +94,7 @@ func (s *store) configure(c *config.Config) {
 	c.TrafficShaping.All.Timeout = timeout
 	c.TrafficShaping.All.CircuitBreaker.Rest = rest
 	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{}
+	c.TrafficShaping.Router.Timeout = time.Minute
 	for _, name := range slowServices {
 		c.TrafficShaping.Subgraphs[name] = config.SubgraphTraffic{Timeout: slowTimeout}
 	}
@@ -150,11 +156,11 @@ func (s *store) visit() bool {
 	return s.order(s.product) && well
 }
 
-// well reports whether customers are served and every event is published.
+// well reports whether customers are served, every service has Redis, and every event is published.
 func (s *store) well() bool {
 	for _, name := range subgraphs.Names() {
 		text := s.metrics(name)
-		if text == "" || value(text, "souk_event_outbox_waiting") > 0 || value(text, "souk_postgres_lock_waits") > 0 {
+		if text == "" || value(text, "souk_event_redis_up") == 0 || value(text, "souk_event_outbox_waiting") > 0 || value(text, "souk_postgres_lock_waits") > 0 {
 			return false
 		}
 	}
@@ -181,6 +187,14 @@ func (s *store) ask(query string, variables map[string]any) bool {
 	return json.NewDecoder(response.Body).Decode(&answer) == nil && answer.Errors == nil && answer.Data != nil
 }
 
+// visitInVain visits until an order is rejected because inventory was away.
+func (s *store) visitInVain() {
+	s.t.Helper()
+	rejected := func() float64 { return value(s.metrics("order"), `souk_orders_total{result="unavailable"}`) }
+	before := rejected()
+	eventually(s.t, "an order is rejected", func() bool { s.visit(); return rejected() > before })
+}
+
 // sql runs a statement in the database of a service.
 func (s *store) sql(service, statement string, arguments ...any) {
 	s.t.Helper()
@@ -189,6 +203,16 @@ func (s *store) sql(service, statement string, arguments ...any) {
 	if _, err := conn.Exec(s.t.Context(), statement, arguments...); err != nil {
 		s.t.Fatalf("%s: %v", statement, err)
 	}
+}
+
+// database returns the name of the database of a service, for a statement.
+func (s *store) database(service string) string {
+	s.t.Helper()
+	c, err := pgx.ParseConfig(s.Variables(service)["DATABASE_URL"])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c.Database
 }
 
 func (s *store) connect(service string) *pgx.Conn {
@@ -205,9 +229,24 @@ func (s *store) connect(service string) *pgx.Conn {
 func (s *store) targets() []target {
 	all := []target{{app: "api-gateway", url: s.URL("admin")}, {app: "redis", read: s.redis.export}}
 	for _, name := range subgraphs.Names() {
-		all = append(all, target{app: name + "-service", url: s.URL(name)}, target{app: name + "-postgres", read: func(ctx context.Context) string { return s.exportPostgres(ctx, name) }})
+		service := target{app: name + "-service", url: s.URL(name), servers: s.servers}
+		if text, ok := s.scraped[name]; ok {
+			service.read = func(context.Context) string { return text }
+		}
+		all = append(all, service, target{app: name + "-postgres", read: func(ctx context.Context) string { return s.exportPostgres(ctx, name) }})
 	}
-	return all
+	s.scraped = map[string]string{}
+	return slices.DeleteFunc(all, func(t target) bool { return slices.Contains(s.absent, t.app) })
+}
+
+// servers gives the addresses of the store's programs the names that they have in a cluster.
+func (s *store) servers(address string) string {
+	for _, name := range subgraphs.Names() {
+		if strings.TrimPrefix(s.URL(name), "http://") == address {
+			return name + "-service:8080"
+		}
+	}
+	return "payment-provider:8080"
 }
 
 // exportPostgres returns the metrics of postgres_exporter that the rules use.
@@ -315,10 +354,24 @@ func (s *store) metrics(name string) string {
 	return text
 }
 
-// metric waits until the metrics of a program fulfil a condition.
-func (s *store) metric(name, what string, condition func(text string) bool) {
+// metric waits until the metrics of a program fulfil a condition, and returns them.
+func (s *store) metric(name, what string, condition func(text string) bool) (text string) {
 	s.t.Helper()
-	eventually(s.t, what, func() bool { return condition(s.metrics(name)) })
+	eventually(s.t, what, func() bool { text = s.metrics(name); return condition(text) })
+	return text
+}
+
+// refused returns how many requests the circuit breaker of a subgraph has refused.
+func (s *store) refused(subgraph string) float64 {
+	return value(s.metrics("admin"), fmt.Sprintf(`souk_router_subgraph_errors_total{code="CIRCUIT_BREAKER_OPEN",subgraph=%q}`, subgraph))
+}
+
+// visitRefused visits until the circuit breaker of a subgraph refuses a request. Once it has
+// opened, that is one visit.
+func (s *store) visitRefused(subgraph string) {
+	s.t.Helper()
+	before := s.refused(subgraph)
+	eventually(s.t, "the breaker of "+subgraph+" refuses a request", func() bool { s.visit(); return s.refused(subgraph) > before })
 }
 
 // value returns the value of a series in metrics; 0 if there is none.
