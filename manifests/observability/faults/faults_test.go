@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"souk/schema"
 	"souk/subgraphs"
 )
@@ -76,7 +74,7 @@ func faults() []fault {
 	for _, service := range subgraphs.Names() {
 		all = append(all, failing(service), hanging(service), gone(service))
 	}
-	return append(all, noRedis, noPodOfPostgres, noProvider, mistakes, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
+	return append(all, noRedis, noProvider, mistakes, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
 }
 
 // failing makes each statement of a service fail. The service responds with status 200, data
@@ -146,21 +144,6 @@ var noRedis = fault{
 		"EntityCacheAway", "OutboxStuck inventory-service", "OutboxStuck order-service", "TargetDown redis",
 		"RedisAway inventory-service", "RedisAway notification-service", "RedisAway order-service", "RedisAway product-service", "RedisAway user-service",
 	},
-}
-
-// noPodOfPostgres takes a database away, and the exporter in its pod.
-var noPodOfPostgres = fault{
-	name: "Postgres has no pod",
-	breaks: func(s *store) func() {
-		s.absent = []string{"user-postgres"}
-		s.sql("product", `alter database `+pgx.Identifier{s.database("user")}.Sanitize()+` allow_connections false`)
-		s.sql("product", `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, s.database("user"))
-		return func() {
-			s.absent = nil
-			s.sql("product", `alter database `+pgx.Identifier{s.database("user")}.Sanitize()+` allow_connections true`)
-		}
-	},
-	alerts: []string{"PostgresAway user-service", "UnansweredFastBurn"},
 }
 
 // noProvider stops the payment provider, which has no metrics.

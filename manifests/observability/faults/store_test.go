@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -41,8 +40,6 @@ type store struct {
 	product    string // what customers buy
 	// scraped are metrics of the next turn that were read before it, by service.
 	scraped map[string]string
-	// absent are the apps that have no pods, and are no targets.
-	absent []string
 }
 
 // The router waits less for a subgraph than in a cluster, so that one that hangs costs the
@@ -205,16 +202,6 @@ func (s *store) sql(service, statement string, arguments ...any) {
 	}
 }
 
-// database returns the name of the database of a service, for a statement.
-func (s *store) database(service string) string {
-	s.t.Helper()
-	c, err := pgx.ParseConfig(s.Variables(service)["DATABASE_URL"])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return c.Database
-}
-
 func (s *store) connect(service string) *pgx.Conn {
 	s.t.Helper()
 	conn, err := pgx.Connect(s.t.Context(), s.Variables(service)["DATABASE_URL"])
@@ -236,7 +223,7 @@ func (s *store) targets() []target {
 		all = append(all, service, target{app: name + "-postgres", read: func(ctx context.Context) string { return s.exportPostgres(ctx, name) }})
 	}
 	s.scraped = map[string]string{}
-	return slices.DeleteFunc(all, func(t target) bool { return slices.Contains(s.absent, t.app) })
+	return all
 }
 
 // servers gives the addresses of the store's programs the names that they have in a cluster.
