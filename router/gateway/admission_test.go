@@ -25,7 +25,7 @@ func (h restRoutes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"docs":true}`)
 		return
 	}
-	answer, err := h.graph.Execute(r.Context(), r, "{ hello }", "", nil)
+	answer, err := h.graph.Execute(r.Context(), w.Header(), r, "{ hello }", "", nil)
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return

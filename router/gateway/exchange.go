@@ -46,7 +46,7 @@ type exchange struct {
 	text *memory.Lease
 	// body is the buffer with the request body, or nil.
 	body *bytes.Buffer
-	// rest is the header of the response to a REST request; nil if no stage needs it.
+	// rest is the header of the response to a REST request, nil otherwise.
 	rest http.Header
 	// received has the headers of subgraphs for the client.
 	received http.Header

@@ -34,10 +34,9 @@ func (e *restExecutor) Resolves(subgraph, typeName, field string) bool {
 
 // Execute implements [rest.Executor]. The operation has passed admission; Execute takes
 // it through all further stages.
-func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {
+func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {
 	start := time.Now()
-	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, carrier: hook.REST}
-	x.rest, _ = r.Context().Value(responseHeader{}).(http.Header)
+	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, rest: header, carrier: hook.REST}
 	x.see("rest")
 	defer x.saw()
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
@@ -74,11 +73,6 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 	out.Header["Vary"] = p.program.Audience.Vary
 	return x.traced(out), nil
 }
-
-// responseHeader is the context key of the header of the response to a REST request. What
-// a stage adds to it is, unlike rest.Response.Header, not stored for a repeated
-// Idempotency-Key.
-type responseHeader struct{}
 
 // refusedAnswer returns the errors of an operation that was not executed, after the
 // response hooks have run.
@@ -132,9 +126,6 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer slot.release()
-		if gw.options.Admit != nil {
-			r = r.WithContext(context.WithValue(r.Context(), responseHeader{}, w.Header()))
-		}
 	}
 	current.rest.ServeHTTP(w, r)
 }

@@ -9,9 +9,10 @@ import (
 // An Executor executes GraphQL operations. The gateway implements it.
 type Executor interface {
 	// Execute executes an operation of a document. r is the REST request, for its
-	// credentials and other headers; its body has been read. An error means that there is
+	// credentials and other headers; its body has been read. header is that of the response to
+	// r; unlike Response.Header, it is not kept for a repeated request. An error means that there is
 	// no answer at all. Field errors and request errors belong in the answer.
-	Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*Response, error)
+	Execute(ctx context.Context, header http.Header, r *http.Request, document, operationName string, variables json.RawMessage) (*Response, error)
 	// Resolves reports whether a subgraph may resolve a field of a type. An error of a
 	// subgraph names it in extensions.service, and may be at an object that lacks fields.
 	Resolves(subgraph, typeName, field string) bool

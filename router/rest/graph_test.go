@@ -66,7 +66,7 @@ func newGraph(t testing.TB, root thing) *graph {
 	return &graph{schema: schema, root: root}
 }
 
-func (g *graph) Execute(_ context.Context, _ *http.Request, document, name string, variables json.RawMessage) (*rest.Response, error) {
+func (g *graph) Execute(_ context.Context, _ http.Header, _ *http.Request, document, name string, variables json.RawMessage) (*rest.Response, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.executed = append(g.executed, name)

@@ -179,7 +179,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return nil, notAcceptable(r)
 	}
 	q := newRequest(r, route, &coercer{schema: h.schema, ids: h.ids, limits: h.limits})
-	q.graph = h.graph
+	q.graph, q.header = h.graph, w.Header()
 	q.quiet = h.quiet
 	if route.method == http.MethodPost {
 		var p *problem
@@ -221,7 +221,7 @@ func (h *Handler) execute(ctx context.Context, q *request) (*response, *problem)
 }
 
 func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, *problem) {
-	answer, err := h.graph.Execute(ctx, q.http, q.route.document, q.route.operation.Name, q.variables())
+	answer, err := h.graph.Execute(ctx, q.header, q.http, q.route.document, q.route.operation.Name, q.variables())
 	if err != nil {
 		h.logger.ErrorContext(ctx, "REST operation failed", "operation", q.route.operation.Name, "error", err)
 		return nil, graphFailure(ctx, err)

@@ -21,6 +21,7 @@ import (
 type request struct {
 	*coercer
 	http           *http.Request
+	header         http.Header // of the response
 	route          *route
 	graph          Executor
 	given          map[string][]byte    // variables by name, as JSON
