@@ -138,6 +138,7 @@ func runRouter(ctx context.Context, f routerFlags, running *compose.Config, stde
 	}
 	tel, err := telemetry.Setup(ctx, telemetry.Options{
 		ServiceName: c.Telemetry.ServiceName, ServiceVersion: p.version, LogLevel: c.Log.Level, LogFormat: c.Log.Format, Writer: stderr,
+		WithoutTraces: !c.Telemetry.Traces, Buckets: c.Telemetry.BucketSeconds(),
 	})
 	if err != nil {
 		return fmt.Errorf("setting up telemetry: %w", err)

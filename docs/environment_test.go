@@ -183,13 +183,16 @@ var libraries = []struct{ path, name string }{
 	{"time", `Getenv\("(TZ)"`},
 	{"github.com/charmbracelet/colorprofile", `"(NO_COLOR)"`},
 	{"github.com/jackc/pgx/v5/pgconn", `"(PG[A-Z]+)"`},
-	{"go.opentelemetry.io/otel", `"(OTEL_[A-Z_]+[A-Z])"`},
+	{"go.opentelemetry.io", `"(OTEL_[A-Z_]+[A-Z])"`},
 }
 
 // without are names in libraries that have no effect, with the reason.
 var without = map[string]string{
 	"GOROOT":             "programs do not read Go's sources",
 	"OTEL_EXPORTER_OTLP": "a prefix of names",
+
+	"OTEL_GO_X_CARDINALITY_LIMIT":  "metrics come from a Prometheus registry, not from instruments of the SDK",
+	"OTEL_METRICS_EXEMPLAR_FILTER": "metrics come from a Prometheus registry, not from instruments of the SDK",
 }
 
 // libraryVariables returns the variables that libraries read, with their packages.

@@ -175,6 +175,7 @@ func (o *Options) setTelemetry(ctx context.Context, c config.Config) (func() err
 	}
 	made, err := telemetry.Setup(ctx, telemetry.Options{
 		ServiceName: c.Telemetry.ServiceName, ServiceVersion: o.Version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
+		WithoutTraces: !c.Telemetry.Traces, Buckets: c.Telemetry.BucketSeconds(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("setting up telemetry: %w", err)

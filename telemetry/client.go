@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -37,7 +36,7 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	method := knownMethod(r.Method)
 	ctx := r.Context()
 	var span trace.Span
-	if m.t.traces {
+	if m.t.Traces() {
 		ctx, span = m.t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.ServerAddress(r.URL.Hostname()), semconv.URLPath(r.URL.Path)))
 	}
@@ -74,11 +73,6 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.Body = &spanBody{ReadCloser: res.Body, span: span}
 	}
 	return res, nil
-}
-
-// Inject writes the trace context and baggage of ctx to h, if there are any.
-func (t *Telemetry) Inject(ctx context.Context, h http.Header) {
-	t.Propagator.Inject(ctx, propagation.HeaderCarrier(h))
 }
 
 // failureKind returns the attribute error.type of a request without a response.
@@ -137,8 +131,8 @@ type clientMetrics struct {
 	duration *Bound[clientKey, prometheus.Observer]
 }
 
-func newClientMetrics(r prometheus.Registerer) *clientMetrics {
-	duration := clientDuration.NewHistogram(r)
+func newClientMetrics(r prometheus.Registerer, buckets []float64) *clientMetrics {
+	duration := clientDuration.WithBuckets(buckets).NewHistogram(r)
 	return &clientMetrics{duration: Bind(func(k clientKey) prometheus.Observer {
 		status := ""
 		if k.status != 0 {

@@ -13,6 +13,11 @@ var (
 		Help:   "Server requests in flight.",
 		Labels: []string{"http_request_method"},
 	}
+	exportDropped = Metric{
+		Name: "souk_telemetry_dropped_total", Kind: Counter,
+		Help:   "Spans and log records that were not exported by OTLP, by signal (traces or logs) and reason: queue_full or export_failed.",
+		Labels: []string{"signal", "reason"},
+	}
 	clientDuration = Metric{
 		Name: "http_client_request_duration_seconds", Kind: Histogram, Buckets: DurationBuckets(),
 		Help:   "Time until the response of another service started. error_type is set if there was no response.",
@@ -23,5 +28,5 @@ var (
 // Metrics returns the metrics that every service has, in addition to those of the Go
 // runtime and the process (go_*, process_*).
 func Metrics() []Metric {
-	return []Metric{serverDuration, serverActive, clientDuration}
+	return []Metric{serverDuration, serverActive, clientDuration, exportDropped}
 }

@@ -7,10 +7,13 @@
 // server wraps its handler in Middleware and serves Handler at /metrics. A client
 // wraps its http.RoundTripper in Transport.
 //
-// Traces are off unless an OTLP endpoint is configured. Even then, trace contexts of
-// callers are propagated, at almost no cost.
+// Nothing is exported unless an OTLP endpoint or an exporter is configured. Even then, trace
+// contexts of callers are propagated, at almost no cost.
 //
-// The hub is setup.go. traces.go and log.go set up traces and logs, standardlog.go
-// redirects the logs of libraries, metric.go and
-// definitions.go define metrics, and server.go and client.go measure requests.
+// The hub is setup.go. signals.go exports traces, metrics and logs as the environment says,
+// exemplars.go corrects trace IDs of exemplars, losses.go bounds what waits for its export and
+// counts what is lost, propagation.go carries trace
+// contexts over HTTP. log.go sets up the local log, standardlog.go redirects the logs of
+// libraries, metric.go and definitions.go define metrics, and server.go and client.go measure
+// requests.
 package telemetry

@@ -58,3 +58,24 @@ func (h *traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h *traceHandler) WithGroup(name string) slog.Handler {
 	return &traceHandler{h.Handler.WithGroup(name)}
 }
+
+// leveledHandler passes on records of a level and above.
+type leveledHandler struct {
+	slog.Handler
+	level slog.Leveler
+}
+
+// Enabled implements slog.Handler.
+func (h *leveledHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level.Level() && h.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *leveledHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &leveledHandler{h.Handler.WithAttrs(attrs), h.level}
+}
+
+// WithGroup implements slog.Handler.
+func (h *leveledHandler) WithGroup(name string) slog.Handler {
+	return &leveledHandler{h.Handler.WithGroup(name), h.level}
+}

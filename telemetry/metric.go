@@ -34,6 +34,14 @@ func DurationBuckets() []float64 {
 	return []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 }
 
+// WithBuckets returns m with other buckets, if there are any.
+func (m Metric) WithBuckets(buckets []float64) Metric {
+	if len(buckets) > 0 {
+		m.Buckets = buckets
+	}
+	return m
+}
+
 // NewCounter registers m as a counter with labels.
 func (m Metric) NewCounter(r prometheus.Registerer) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.Labels)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -52,7 +51,7 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	ctx := h.t.Extract(r.Context(), r.Header)
 	var span trace.Span
-	if h.t.traces {
+	if h.t.Traces() {
 		ctx, span = h.t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer),
 			trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLPath(r.URL.Path)))
 	}
@@ -94,15 +93,6 @@ func endServerSpan(span trace.Span, method, route string, status int) {
 		span.SetStatus(codes.Error, "")
 	}
 	span.End()
-}
-
-// Extract returns ctx with the trace context and baggage of h. Without any, it costs
-// two map lookups.
-func (t *Telemetry) Extract(ctx context.Context, h http.Header) context.Context {
-	if h["Traceparent"] == nil && h["Baggage"] == nil {
-		return ctx
-	}
-	return t.Propagator.Extract(ctx, propagation.HeaderCarrier(h))
 }
 
 // knownMethod replaces unknown methods, so that clients cannot create time series.
@@ -158,8 +148,8 @@ type serverMetrics struct {
 	active   *Bound[string, prometheus.Gauge]
 }
 
-func newServerMetrics(r prometheus.Registerer) *serverMetrics {
-	duration, active := serverDuration.NewHistogram(r), serverActive.NewGauge(r)
+func newServerMetrics(r prometheus.Registerer, buckets []float64) *serverMetrics {
+	duration, active := serverDuration.WithBuckets(buckets).NewHistogram(r), serverActive.NewGauge(r)
 	return &serverMetrics{
 		duration: Bind(func(k serverKey) prometheus.Observer {
 			return duration.WithLabelValues(k.method, k.route, strconv.Itoa(k.status))
@@ -171,12 +161,23 @@ func newServerMetrics(r prometheus.Registerer) *serverMetrics {
 // observe records a duration. If the trace is sampled, it becomes the exemplar.
 func observe(o prometheus.Observer, d time.Duration, span trace.Span) {
 	if span != nil {
-		if sc := span.SpanContext(); sc.IsSampled() {
-			if e, ok := o.(prometheus.ExemplarObserver); ok {
-				e.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String()})
-				return
-			}
-		}
+		observeTrace(o, d.Seconds(), span.SpanContext())
+		return
 	}
 	o.Observe(d.Seconds())
+}
+
+// Observe records a value. If the trace of ctx is sampled, it becomes the exemplar.
+func Observe(ctx context.Context, o prometheus.Observer, value float64) {
+	observeTrace(o, value, trace.SpanContextFromContext(ctx))
+}
+
+func observeTrace(o prometheus.Observer, value float64, sc trace.SpanContext) {
+	if sc.IsSampled() {
+		if e, ok := o.(prometheus.ExemplarObserver); ok {
+			e.ObserveWithExemplar(value, prometheus.Labels{"trace_id": sc.TraceID().String()})
+			return
+		}
+	}
+	o.Observe(value)
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // Options configure Setup.
@@ -27,45 +29,54 @@ type Options struct {
 	LogFormat string
 	// Writer receives the logs: standard error if nil.
 	Writer io.Writer
+	// WithoutTraces turns traces off, whatever the environment says.
+	WithoutTraces bool
+	// Buckets are the upper bounds of the histograms of request durations, in seconds:
+	// DurationBuckets if empty.
+	Buckets []float64
 }
 
 // Telemetry has the logger, tracer and metrics of a service.
 type Telemetry struct {
-	// Logger writes records with the trace_id and span_id of their context.
+	// Logger writes records with the trace_id and span_id of their context. It exports them,
+	// too, if the environment turns logs on.
 	Logger *slog.Logger
 	// Level is the minimum level of Logger. It can be changed at any time.
 	Level *slog.LevelVar
 	// TracerProvider is a no-op if traces are off.
 	TracerProvider trace.TracerProvider
-	// Propagator propagates W3C Trace Context and Baggage.
+	// Propagator propagates W3C Trace Context and Baggage, or what OTEL_PROPAGATORS says.
 	Propagator propagation.TextMapPropagator
 	// Registry holds the service's metrics.
 	Registry *prometheus.Registry
 
-	traces   bool
+	// carriers are the headers that may carry a trace context, in canonical form.
+	carriers []string
 	tracer   trace.Tracer
 	server   *serverMetrics
 	client   *clientMetrics
-	shutdown func(context.Context) error
+	signals  signals
 }
 
-// tracerName is the instrumentation scope of the spans of this package.
-const tracerName = "souk/telemetry"
+// scopeName is the instrumentation scope of the spans and logs of this package.
+const scopeName = "souk/telemetry"
 
-// Setup returns the telemetry of a service. Traces are sent to the OTLP endpoint
-// (http/protobuf) in OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
-// They are off without an endpoint, with OTEL_TRACES_EXPORTER=none and with
-// OTEL_SDK_DISABLED=true. OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
-// OTEL_RESOURCE_ATTRIBUTES and OTEL_BSP_* have the meaning of the OpenTelemetry
-// specification. Call Shutdown before exiting, so that no spans are lost.
+// Setup returns the telemetry of a service. The standard variables of OpenTelemetry say what
+// is exported, where and how: OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and
+// OTEL_LOGS_EXPORTER turn signals on (otlp, console) and off (none). If they are not set, an
+// endpoint turns traces on, and the endpoint of metrics or logs those. OTEL_SDK_DISABLED=true
+// turns all off. docs/environment.md lists the others.
+//
+// What waits for its export is bounded, and what does not fit is dropped and counted. Call
+// Shutdown before exiting, so that the last of it is sent.
 func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	logger, level, err := newLogger(o)
 	if err != nil {
 		return nil, err
 	}
-	provider, shutdown, err := newTracerProvider(ctx, o, logger, os.Getenv)
+	propagator, carriers, err := newPropagator(os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("setting up traces: %w", err)
+		return nil, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -73,35 +84,30 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	t := &Telemetry{
-		Logger:         logger,
-		Level:          level,
-		TracerProvider: provider,
-		Propagator:     propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
-		Registry:       registry,
-		traces:         shutdown != nil,
-		tracer:         provider.Tracer(tracerName),
-		server:         newServerMetrics(registry),
-		client:         newClientMetrics(registry),
-		shutdown:       shutdown,
+		Level:      level,
+		Propagator: propagator,
+		Registry:   registry,
+		carriers:   carriers,
+		server:     newServerMetrics(registry, o.Buckets),
+		client:     newClientMetrics(registry, o.Buckets),
 	}
+	if err := t.signals.setUp(ctx, o, logger, registry, os.Getenv); err != nil {
+		return nil, errors.Join(fmt.Errorf("setting up the export of telemetry: %w", err), t.signals.shutdown(ctx))
+	}
+	t.Logger = t.signals.logger(logger, level)
+	t.TracerProvider = t.signals.tracer(noop.NewTracerProvider())
+	t.tracer = t.TracerProvider.Tracer(scopeName)
 	return t, nil
 }
 
 // Traces reports whether spans are recorded.
-func (t *Telemetry) Traces() bool { return t.traces }
+func (t *Telemetry) Traces() bool { return t.signals.traces != nil }
 
-// Handler serves the metrics in the Prometheus text format or as OpenMetrics.
+// Handler serves the metrics in the Prometheus text format, or as OpenMetrics, which has
+// exemplars, to clients that accept it.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Shutdown sends the remaining spans, until ctx is done.
-func (t *Telemetry) Shutdown(ctx context.Context) error {
-	if t.shutdown == nil {
-		return nil
-	}
-	if err := t.shutdown(ctx); err != nil {
-		return fmt.Errorf("sending the remaining traces: %w", err)
-	}
-	return nil
-}
+// Shutdown sends the spans, metrics and logs that remain, until ctx is done.
+func (t *Telemetry) Shutdown(ctx context.Context) error { return t.signals.shutdown(ctx) }

@@ -82,6 +82,8 @@ type addFunc func(wrong bool, key, message string, with ...string)
 func (c *Config) contradictions(add addFunc) {
 	c.CORS.check(add)
 	c.Headers.check(add)
+	c.Telemetry.check(add)
+	c.ExposeQueryPlan.check(c.Dev, add)
 	if _, err := clientaddr.New(c.ClientAddress.TrustedProxies, c.ClientAddress.Header); err != nil {
 		add(true, "client_address.trusted_proxies", fmt.Sprintf("client_address.trusted_proxies: %v", err), "client_address.header")
 	}
@@ -293,6 +295,7 @@ var formats = map[string]struct {
 	"method":     {"the name of an HTTP method in capitals, such as POST", isMethod, nil},
 	"key_prefix": {"printable ASCII of at most 64 bytes without space and {}*?[], such as shop:", isKeyPrefix, nil},
 	"header":     {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
+	"date":       {"a date, such as 2026-01-15", isDate, nil},
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {

@@ -32,16 +32,17 @@ type Config struct {
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
 
-	Redis          Redis          `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, and rate_limit."`
-	ClientAddress  ClientAddress  `yaml:"client_address" desc:"How the router determines the network address of a client."`
-	Authentication Authentication `yaml:"authentication" desc:"How the router authenticates callers."`
-	Authorization  Authorization  `yaml:"authorization" desc:"Enforcement of @authenticated, @requiresScopes and @policy."`
-	RateLimit      RateLimit      `yaml:"rate_limit" desc:"Limit on the operations of each caller."`
-	DemandControl  DemandControl  `yaml:"demand_control" desc:"Limit on the estimated cost of an operation."`
-	ResponseCache  ResponseCache  `yaml:"response_cache" desc:"Cache of subgraph responses in Redis and in memory."`
-	Idempotency    Idempotency    `yaml:"idempotency" desc:"Stored responses for REST requests with an Idempotency-Key header. They are kept in the Redis of response_cache, or the one in redis."`
-	Coprocessor    Coprocessor    `yaml:"coprocessor" desc:"An external HTTP service, in any language, that takes part in request processing."`
-	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
+	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, and rate_limit."`
+	ClientAddress   ClientAddress   `yaml:"client_address" desc:"How the router determines the network address of a client."`
+	Authentication  Authentication  `yaml:"authentication" desc:"How the router authenticates callers."`
+	Authorization   Authorization   `yaml:"authorization" desc:"Enforcement of @authenticated, @requiresScopes and @policy."`
+	RateLimit       RateLimit       `yaml:"rate_limit" desc:"Limit on the operations of each caller."`
+	DemandControl   DemandControl   `yaml:"demand_control" desc:"Limit on the estimated cost of an operation."`
+	ResponseCache   ResponseCache   `yaml:"response_cache" desc:"Cache of subgraph responses in Redis and in memory."`
+	Idempotency     Idempotency     `yaml:"idempotency" desc:"Stored responses for REST requests with an Idempotency-Key header. They are kept in the Redis of response_cache, or the one in redis."`
+	Coprocessor     Coprocessor     `yaml:"coprocessor" desc:"An external HTTP service, in any language, that takes part in request processing."`
+	Telemetry       Telemetry       `yaml:"telemetry" desc:"Traces, metrics and logs."`
+	ExposeQueryPlan ExposeQueryPlan `yaml:"expose_query_plan" desc:"Query plans and timings in responses, for those who may see them."`
 }
 
 // HasConsole reports whether the router serves the console.

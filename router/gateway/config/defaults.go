@@ -55,7 +55,9 @@ func Default() Config {
 		},
 		Idempotency: Idempotency{TTL: 24 * time.Hour, Lease: 10 * time.Second, MaxResponseBytes: 64 << 10, MaxBytes: 64 << 20},
 		Coprocessor: coprocessor(),
-		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true, MetricsPath: "/metrics"},
+		Telemetry:   telemetry(),
+
+		ExposeQueryPlan: ExposeQueryPlan{Header: "Souk-Expose-Query-Plan"},
 	}
 }
 

@@ -12,7 +12,8 @@
 // The hub is config.go: the struct tags define each key, its description and its
 // constraints. The other files are:
 //
-//	stages.go       authentication, limits, response cache, telemetry
+//	stages.go       authentication, limits, response cache
+//	telemetry.go    traces, metrics, logs, who may see query plans
 //	coprocessor.go  coprocessor stages
 //	cors.go         CORS origins
 //	headers.go      header rules, and the client's headers on which requests depend

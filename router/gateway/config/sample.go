@@ -20,6 +20,7 @@ var samples = map[string]string{
 	"header":   "X-API-Key",
 	"method":   "POST",
 	"name":     "tenant",
+	"date":     "2026-01-15",
 }
 
 // entries are example names of the entries of maps.
@@ -39,6 +40,9 @@ var entries = map[string]string{
 // together are the examples of keys that need other keys.
 var together = map[string]string{
 	"admin.console.enabled":                        "admin:\n  console:\n    enabled: true\n    token: \"${env.SECRET}\"\n",
+	"expose_query_plan.enabled":                    "expose_query_plan:\n  enabled: true\n  token: \"${env.SECRET}\"\n",
+	"telemetry.deprecations.since":                 deprecationExample,
+	"telemetry.deprecations.sunset":                deprecationExample,
 	"authentication.jwt.required":                  "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
 	"coprocessor.policies":                         "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
 	"persisted_documents.require":                  "persisted_documents:\n  path: documents.json\n  require: true\n",
@@ -201,3 +205,5 @@ func longer(a, b string) string {
 		return cmp.Compare(x, y)
 	})
 }
+
+const deprecationExample = "telemetry:\n  deprecations:\n    - coordinate: Product.price\n      since: 2026-01-15\n      sunset: 2027-01-15\n"

@@ -152,15 +152,3 @@ type CacheInvalidation struct {
 	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
 	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
 }
-
-// Telemetry configures traces and metrics. The standard OTEL_ environment
-// variables configure the trace exporter.
-type Telemetry struct {
-	ServiceName string `yaml:"service_name" desc:"Value of service.name in traces and metrics." empty:"no"`
-	Traces      bool   `yaml:"traces" desc:"Export traces by OTLP. The standard OTEL_ environment variables configure the exporter."`
-	Document    bool   `yaml:"document" desc:"Record the operation text in traces, with argument values redacted."`
-	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics on the admin port."`
-	MetricsPath string `yaml:"metrics_path" desc:"Path of the metrics." format:"path" empty:"no"`
-
-	ClientErrorCodes []string `yaml:"client_error_codes" desc:"Values of extensions.code by which subgraphs say that the client caused an error, besides common ones such as BAD_USER_INPUT, UNAUTHENTICATED, FORBIDDEN and NOT_FOUND. Metrics count operations with only such errors as client_errors, so that they do not count as failures." example:"OUT_OF_STOCK"`
-}
