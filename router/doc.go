@@ -20,6 +20,7 @@
 //	subgraphs.go     the transport, metrics and spans of subgraph requests
 //	counters.go      counters that begin with 0
 //	entitycache.go   the entity cache and its invalidation API
+//	observability.go the access log, the log of subgraph errors, the usage export
 //	stages.go        observers and spans of the stages of an operation
 //	hooks.go         the list of hooks, and those around subgraph requests
 //	coprocessor.go   the coprocessor

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(o), shutdown: shutdown, routes: digests(o.Routes)}
+	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(c, o), shutdown: shutdown, routes: digests(o.Routes)}
 	// Middleware is applied here, so that its state outlives changes of the configuration.
 	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
 	l.public = wrap(l.handler((*Router).Handler), o.Middleware)
@@ -87,6 +88,9 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	// Reading l.current without l.mu is safe: only holders of l.changing write it.
 	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen {
 		return errors.New("listen, tls, admin.listen, admin.tls and health_check.listen cannot change while the router runs; restart it")
+	}
+	if !slices.Equal(c.Telemetry.Buckets, l.current.config.Telemetry.Buckets) {
+		return errors.New("telemetry.duration_buckets cannot change while the router runs; restart it")
 	}
 	options := l.options
 	options.Source = source

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"souk/internal/memory"
+	"souk/router/accesslog"
 	"souk/router/auth"
 	"souk/router/cache"
 	"souk/router/console/events"
@@ -26,6 +28,7 @@ import (
 	"souk/router/internal/hookchain"
 	"souk/router/rest"
 	routertelemetry "souk/router/telemetry"
+	"souk/router/usage"
 	"souk/telemetry"
 )
 
@@ -51,6 +54,8 @@ type Options struct {
 	// Source has the positions of keys in the configuration file, for error messages. It
 	// may be nil.
 	Source *config.Source
+	// AccessLog receives the access log: standard output if nil.
+	AccessLog io.Writer
 	// Listening is called by Serve when all addresses are bound. It may be nil.
 	Listening func()
 	Extensions
@@ -142,6 +147,7 @@ type Router struct {
 	admin     http.Handler
 	checks    http.Handler // of the port in health_check.listen
 	closers   []func() error
+	accessLog *accesslog.Log // nil if it is off
 	// loaded is set when the first supergraph is in use.
 	loaded atomic.Bool
 	// address is the address of the public port once it is known.
@@ -155,7 +161,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	s := newShared(o)
+	s := newShared(c, o)
 	r, err := newRouter(ctx, c, o, s)
 	if err != nil {
 		return nil, errors.Join(err, o.close(), s.close(), shutdown())
@@ -195,17 +201,21 @@ type shared struct {
 	// recorder is nil until the console is enabled.
 	recorder *record.Recorder
 	started  time.Time
+	// lines is the output of the access log, nil until it is enabled.
+	lines *accesslog.Writer
+	// usage exports the usage of the schema, nil until that is enabled.
+	usage *usage.Exporter
 }
 
-func newShared(o Options) *shared {
-	m := routertelemetry.New(o.Telemetry.Registry)
+func newShared(c config.Config, o Options) *shared {
+	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
 	return &shared{metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 
 func (s *shared) close() error {
 	s.recorder.Close()
-	return nil
+	return errors.Join(s.lines.Close(), s.usage.Close())
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, s *shared) (*Router, error) {
@@ -249,6 +259,7 @@ func (r *Router) build(ctx context.Context) error {
 	if err := r.addCallers(&options); err != nil {
 		return err
 	}
+	r.addReports(&options)
 	var err error
 	if r.options.Routes != nil {
 		shared := r.config.RedisOf(r.config.ResponseCache.Redis)
@@ -262,7 +273,7 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	r.loaded.Store(true)
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
-	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
+	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.withAccessLog(r.gateway.Handler())))
 	r.checks = r.healthHandler()
 	if r.admin, err = r.adminHandler(); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"souk/router/internal/tlsfile"
 	"souk/router/subgraph"
 	"souk/router/supergraph"
+	"souk/telemetry"
 )
 
 // transport returns the transport for the subgraphs of a supergraph and a function that closes
@@ -151,7 +152,7 @@ func (r *Router) observe() execute.Observer {
 				end(f.Err)
 			}
 			metrics.InFlight.Dec()
-			metrics.Duration.Observe(f.Duration.Seconds())
+			telemetry.Observe(ctx, metrics.Duration, f.Duration.Seconds())
 			var failed *execute.TransportError
 			if errors.As(f.Err, &failed) {
 				metrics.Error(failed.Code).Inc()

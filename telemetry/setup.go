@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -107,6 +110,20 @@ func (t *Telemetry) Traces() bool { return t.signals.traces != nil }
 // exemplars, to clients that accept it.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// ExportLog exports a log record with a body, if the environment turns logs on. It is not in
+// the local log.
+func (t *Telemetry) ExportLog(ctx context.Context, event, body string) {
+	if t.signals.logs == nil {
+		return
+	}
+	var r log.Record
+	r.SetEventName(event)
+	r.SetTimestamp(time.Now())
+	r.SetSeverity(log.SeverityInfo)
+	r.SetBody(attribute.StringValue(body))
+	t.signals.logs.Logger(scopeName).Emit(ctx, r)
 }
 
 // Shutdown sends the spans, metrics and logs that remain, until ctx is done.

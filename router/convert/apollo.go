@@ -1,6 +1,10 @@
 package convert
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // What is said about several keys.
 const (
@@ -234,11 +238,11 @@ func apolloTelemetry() table {
 		"exporters.logging.stdout.tty_format":              none("log.format applies to terminals, too"),
 		"exporters.logging.stdout.rate_limit":              none("logs are not limited; log.level is"),
 		"exporters.metrics.common.service_name":            to("telemetry.service_name"),
-		"exporters.metrics.common.buckets":                 none(fixedMetrics),
+		"exporters.metrics.common.buckets":                 buckets,
 		"exporters.metrics.common.resource":                none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"exporters.metrics.common.service_namespace":       none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"exporters.metrics.common.views":                   none(fixedMetrics),
-		"exporters.metrics.otlp":                           none("metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that"),
+		"exporters.metrics.otlp":                           none("set OTEL_METRICS_EXPORTER=otlp, and OTEL_EXPORTER_OTLP_ENDPOINT"),
 		"exporters.metrics.prometheus.enabled":             to("telemetry.metrics"),
 		"exporters.metrics.prometheus.listen":              changed(to("admin.listen"), "the admin port serves metrics and health checks"),
 		"exporters.metrics.prometheus.path":                to("telemetry.metrics_path"),
@@ -251,7 +255,7 @@ func apolloTelemetry() table {
 		"exporters.tracing.otlp.endpoint":                  none("set OTEL_EXPORTER_OTLP_ENDPOINT"),
 		"exporters.tracing.otlp.protocol":                  none("set OTEL_EXPORTER_OTLP_PROTOCOL to grpc or http/protobuf"),
 		"exporters.tracing.otlp.*":                         none(useOTLP),
-		"exporters.tracing.propagation":                    none("traceparent, tracestate and baggage are read and sent"),
+		"exporters.tracing.propagation":                    none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"exporters.tracing.response_trace_id":              none("responses have the header Traceresponse"),
 		"exporters.tracing.datadog":                        none("traces go by OTLP, which the Datadog agent accepts"),
 		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
@@ -270,6 +274,21 @@ func apolloDocuments(c *conversion, n *node, _ []string) {
 		}
 	}
 	none("name the manifest in persisted_documents.path")(c, n, nil)
+}
+
+// buckets converts bounds in seconds.
+func buckets(c *conversion, n *node, _ []string) {
+	var list []string
+	for _, item := range n.children {
+		item.read = true
+		seconds, err := strconv.ParseFloat(item.text(), 64)
+		if err != nil || seconds <= 0 {
+			c.note(n, None, "", "telemetry.duration_buckets has durations, such as 100ms")
+			return
+		}
+		list = append(list, time.Duration(seconds*float64(time.Second)).String())
+	}
+	c.set(n, "["+strings.Join(list, ", ")+"]", "telemetry", "duration_buckets")
 }
 
 func logFormat(c *conversion, n *node, _ []string) {

@@ -20,7 +20,7 @@ func hive() *source {
 		"laboratory.*":                     none("the playground is GraphiQL, with query plans"),
 		"introspection.enabled":            hiveSwitch("introspection"),
 		"query_planner.timeout":            none("the planner bounds its work itself"),
-		"query_planner.allow_expose":       none("development mode (dev) and the console show query plans"),
+		"query_planner.allow_expose":       none("expose_query_plan shows query plans to those who send its token"),
 		"query_planner.*":                  none("the planner bounds its work itself"),
 		"authorization.directives.enabled": to("authorization.enabled"),
 		"authorization.directives.unauthorized.mode": via("authorization.reject_unauthorized", words(map[string]string{"reject": "true", "filter": "false"})),
@@ -77,7 +77,7 @@ func hive() *source {
 		"telemetry.client_identification":                    none("the names of clients are read from the headers of Apollo's and Hive's clients"),
 		"telemetry.tracing.collect":                          none("set OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG"),
 		"telemetry.tracing.exporters":                        none("set OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_EXPORTER_OTLP_HEADERS"),
-		"telemetry.tracing.propagation":                      none("traceparent, tracestate and baggage are read and sent"),
+		"telemetry.tracing.propagation":                      none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"telemetry.tracing.instrumentation":                  none(fixedMetrics),
 		"telemetry.metrics.exporters":                        hiveMetrics,
 		"telemetry.metrics.instrumentation":                  none(fixedMetrics),
@@ -338,7 +338,7 @@ func dedupeHeaders(c *conversion, n *node, _ []string) {
 func hiveMetrics(c *conversion, n *node, _ []string) {
 	for _, item := range n.children {
 		if item.value("kind") != "prometheus" {
-			c.note(item, None, "", "metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that")
+			c.note(item, None, "", "set OTEL_METRICS_EXPORTER=otlp, and OTEL_EXPORTER_OTLP_ENDPOINT")
 			continue
 		}
 		value := "true"

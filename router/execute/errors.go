@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"souk/internal/memory"
 )
@@ -56,14 +57,14 @@ func (x *execution) add(e responseError) {
 }
 
 // failFetch reports that a fetch has no response.
-func (x *execution) failFetch(f *fetch, err error) {
-	x.report(f, err)
+func (x *execution) failFetch(ctx context.Context, f *fetch, err error) {
+	x.report(ctx, f, err)
 	x.markFetchReported(f)
 	x.states[f.id].stats.Err = err
 }
 
 // report adds an error about a whole fetch.
-func (x *execution) report(f *fetch, err error) {
+func (x *execution) report(ctx context.Context, f *fetch, err error) {
 	e := responseError{fetchID: f.id, deferID: f.deferID, path: x.responsePathOf(f), service: f.subgraph, code: CodeHTTP}
 	x.shed = x.shed || errors.Is(err, memory.ErrExhausted)
 	what := "could not be called"
@@ -78,6 +79,9 @@ func (x *execution) report(f *fetch, err error) {
 		e.code, what = CodeCancelled, "did not respond before the request was cancelled"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.code, what = CodeTimeout, "did not respond in time"
+	}
+	if x.executor.options.LogError != nil && e.code != CodeCancelled {
+		x.executor.options.LogError(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: err.Error()})
 	}
 	e.message = fmt.Sprintf("Subgraph %q %s.", f.subgraph, what)
 	if x.req.Internals && (t == nil || t.Err != nil) {
@@ -133,13 +137,16 @@ func (e *subgraphError) UnmarshalJSON(text []byte) error {
 
 // subgraphErrors adds the errors of a response with the client's paths. It
 // returns true if there are none.
-func (x *execution) subgraphErrors(f *fetch, state *fetchState, text []byte) (bool, error) {
+func (x *execution) subgraphErrors(ctx context.Context, f *fetch, state *fetchState, text []byte) (bool, error) {
 	var list []subgraphError
 	if err := json.Unmarshal(text, &list); err != nil {
 		return false, malformed("sent errors that are not a list")
 	}
 	for _, sent := range list {
 		e := x.translate(f, sent)
+		if log := x.executor.options.LogError; log != nil {
+			log(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: sent.Message, Path: pathText(sent.Path)})
+		}
 		state.stats.failed(e.message)
 		if f.entities != nil {
 			x.entityError(f, state, e, sent.Path)
@@ -159,6 +166,37 @@ func (x *execution) subgraphErrors(f *fetch, state *fetchState, text []byte) (bo
 		x.addErrorAt(e, places, sent.Path, f.shape)
 	}
 	return len(list) == 0, nil
+}
+
+// A FetchError is an error of a request to a subgraph, for the log.
+type FetchError struct {
+	Subgraph string
+	// Code is the one that the client gets, Message that of the subgraph, or why there is no
+	// response.
+	Code, Message string
+	// Path is where the subgraph says that the error is, such as product.reviews.0, or empty.
+	Path string
+}
+
+// maxPathText bounds the path of a FetchError, in bytes.
+const maxPathText = 500
+
+func pathText(path []pathElement) string {
+	var b strings.Builder
+	for i, p := range path {
+		if b.Len() > maxPathText {
+			break
+		}
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		if p.key != "" {
+			b.WriteString(p.key)
+		} else {
+			b.WriteString(strconv.Itoa(p.index))
+		}
+	}
+	return b.String()
 }
 
 // translate makes an error for the client, still without a path.

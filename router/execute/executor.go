@@ -28,6 +28,9 @@ type Options struct {
 	// HideErrors reports whether clients see only the code of a subgraph's
 	// errors. Nil hides nothing.
 	HideErrors func(subgraph string) bool
+	// LogError, unless nil, is called for each error of a request to a subgraph, whatever
+	// clients see of it. It must not keep requests waiting.
+	LogError func(ctx context.Context, e FetchError)
 	// Memory bounds what all requests in progress hold: the subgraphs'
 	// responses, and then the client's response until it is released. Nil is no
 	// bound.

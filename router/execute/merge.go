@@ -20,7 +20,7 @@ func (x *execution) merge(ctx context.Context, f *fetch) {
 	if state.sent || f.stream {
 		control, err := x.mergeResponse(ctx, f, state)
 		if err != nil {
-			x.failFetch(f, err)
+			x.failFetch(ctx, f, err)
 			state.stats.invalid(err)
 		}
 		x.limit(control)
@@ -87,14 +87,14 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 	}
 	clean := true
 	if members.errors.is() {
-		clean, err = x.subgraphErrors(f, state, a.text[members.errors.start:members.errors.end])
+		clean, err = x.subgraphErrors(ctx, f, state, a.text[members.errors.start:members.errors.end])
 		if err != nil {
 			return none, err
 		}
 	}
 	if status := state.response.Status; clean && (status < 200 || status > 299) {
 		wrong := &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status}
-		x.report(f, wrong)
+		x.report(ctx, f, wrong)
 		state.stats.failed(wrong.Message)
 		clean = false
 	}

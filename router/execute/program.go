@@ -6,6 +6,7 @@ import (
 
 	"souk/router/operation"
 	"souk/router/plan"
+	"souk/router/usage"
 )
 
 // A Program is a plan that is ready to run. It is safe for concurrent use.
@@ -38,6 +39,9 @@ type Program struct {
 	Fields []uint32
 	// Weighted is set, together with Fields, if one of the fields has @cost.
 	Weighted bool
+	// Uses has the elements of the schema that the operation uses. The caller of Compile may
+	// set it.
+	Uses *usage.Elements
 	// Plan is the plan of the program, or nil if it is not kept.
 	Plan *plan.Plan
 

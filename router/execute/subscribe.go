@@ -75,14 +75,14 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 		failed  *TransportError
 	)
 	if errors.As(err, &refused) || errors.As(err, &failed) {
-		return e.refusal(req, refused, failed)
+		return e.refusal(ctx, req, refused, failed)
 	}
 	return err
 }
 
 // refusal makes the errors for the client from a subgraph's request errors, or
 // from a failure to reach it. They have no path, because there is no data.
-func (e *Executor) refusal(req *Request, refused *RequestError, failed *TransportError) error {
+func (e *Executor) refusal(ctx context.Context, req *Request, refused *RequestError, failed *TransportError) error {
 	x := e.start(req)
 	defer func() {
 		x.finish()
@@ -98,7 +98,7 @@ func (e *Executor) refusal(req *Request, refused *RequestError, failed *Transpor
 		x.add(x.translate(f, sent))
 	}
 	if failed != nil {
-		x.report(f, failed)
+		x.report(ctx, f, failed)
 		out.Err = failed
 	}
 	for i := range x.errors {

@@ -28,6 +28,9 @@ func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute
 	if c.OverrideLabels.Header != "" && len(s.model.Labels) > 0 {
 		vary = append(vary, http.CanonicalHeaderKey(c.OverrideLabels.Header))
 	}
+	if c.ExposeQueryPlan.Enabled {
+		vary = append(vary, http.CanonicalHeaderKey(c.ExposeQueryPlan.Header))
+	}
 	if len(sent.Patterns) > 0 {
 		vary = []string{"*"} // any header may match
 	} else {

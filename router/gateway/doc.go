@@ -21,7 +21,9 @@
 //	snapshot.go     document → operation → plan → program, each from a cache
 //	cold.go         bounds concurrent parsing and planning
 //	share.go        identical queries in flight share one execution
+//	uses.go         which elements of the schema an operation uses
 //	audience.go     Cache-Control and Vary of the response
+//	expose.go       the plan and timings, for those who may see them
 //	redact.go       the operation text for traces and the console
 //	parts.go        incremental delivery (@defer) as multipart/mixed
 //	respond.go      status, headers and body of a single response

@@ -21,6 +21,8 @@ import (
 	"souk/router/internal/hookchain"
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
+	routertelemetry "souk/router/telemetry"
+	"souk/telemetry"
 )
 
 // An exchange takes one operation from its request to its response: an HTTP request,
@@ -50,8 +52,11 @@ type exchange struct {
 	rest http.Header
 	// received has the headers of subgraphs for the client.
 	received http.Header
-	// seen is what the console learns of the operation. It is nil if the console is off.
+	// seen is what the console and reports learn of the operation. It is nil if there are none
+	// and the response has no timings.
 	seen *record.Operation
+	// exposed is what the client may see of the plan.
+	exposed exposure
 }
 
 // A prepared operation has passed all stages before the executor.
@@ -65,6 +70,8 @@ type prepared struct {
 	// incremental delivery.
 	deferring bool
 	labels    labelSet
+	// given are elements of the schema that only the values of variables use.
+	given []string
 }
 
 func (x *exchange) serveGet() {
@@ -109,6 +116,8 @@ func (x *exchange) serve(req *request) {
 		return
 	}
 	switch {
+	case x.exposed == exposeOnlyPlan:
+		x.respondPlan(p)
 	case p.op.Kind == operation.Subscription:
 		x.serveStream(p)
 	case x.accept.single == noMediaType && !x.accept.parts && x.accept.events:
@@ -219,6 +228,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		return &unplannable{err}
 	}
 	x.sawPlan(p, whole)
+	x.use(p)
 	return x.hookPlan(p)
 }
 
@@ -276,7 +286,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	}
 	x.metrics.countErrors(response.Codes)
 	outcome := x.metrics.blame.Outcome(response.Codes, response.DataNull)
-	x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
+	x.measure(p, start, outcome)
 	if !response.Shed { // otherwise, it is rejected
 		x.metrics.Ended(outcome).Inc()
 	}
@@ -284,10 +294,23 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	return response
 }
 
+// measure records the duration of an operation by its outcome.
+func (x *exchange) measure(p *prepared, start time.Time, outcome routertelemetry.Outcome) {
+	ctx, kind, seconds := x.r.Context(), p.op.Kind.String(), time.Since(start).Seconds()
+	telemetry.Observe(ctx, x.metrics.Operation(kind, outcome), seconds)
+	if x.metrics.ByOperation() {
+		telemetry.Observe(ctx, x.metrics.NamedOperation(p.op.Name, kind, outcome), seconds)
+	}
+	if x.metrics.ByClient() {
+		name, version := x.client()
+		telemetry.Observe(ctx, x.metrics.Client(name, version, outcome), seconds)
+	}
+}
+
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
-	if x.config.Dev {
-		req.Extensions = p.statistics
+	if shown := x.exposed != exposeNothing; x.config.Dev || shown {
+		req.Extensions = func(fetches []execute.FetchStatistics) []byte { return p.statistics(fetches, shown) }
 	}
 	return req
 }
@@ -304,8 +327,8 @@ func (x *exchange) caller() execute.Caller {
 }
 
 // statistics returns the extensions of a response in development mode: cache hits, and
-// the duration and size of each fetch.
-func (p *prepared) statistics(fetches []execute.FetchStatistics) []byte {
+// the duration and size of each fetch. If withPlan is set, they have the plan, too.
+func (p *prepared) statistics(fetches []execute.FetchStatistics, withPlan bool) []byte {
 	type fetch struct {
 		Subgraph string  `json:"subgraph"`
 		Millis   float64 `json:"ms"`
@@ -319,6 +342,8 @@ func (p *prepared) statistics(fetches []execute.FetchStatistics) []byte {
 		Fetches       []fetch `json:"fetches"`
 		CacheHits     int     `json:"entityCacheHits"`
 		CacheMisses   int     `json:"entityCacheMisses"`
+
+		Plan json.RawMessage `json:"plan,omitempty"`
 	}
 	word := map[bool]string{true: "hit", false: "miss"}
 	f := statistics{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
@@ -326,6 +351,9 @@ func (p *prepared) statistics(fetches []execute.FetchStatistics) []byte {
 		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found})
 		f.CacheHits += s.Found
 		f.CacheMisses += max(s.Representations, 1) - s.Found
+	}
+	if withPlan {
+		f.Plan = planJSON(p.program)
 	}
 	out, err := json.Marshal(map[string]any{"souk": f})
 	if err != nil { // unreachable: every value can be encoded

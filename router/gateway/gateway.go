@@ -46,6 +46,8 @@ type Options struct {
 	EntityCache func(*supergraph.Model) (execute.EntityCache, error)
 	// Observe is called for each subgraph request. It may be nil.
 	Observe execute.Observer
+	// LogError is called for each error of a request to a subgraph. It may be nil.
+	LogError func(ctx context.Context, e execute.FetchError)
 	// Authorize returns the authorizer for a supergraph. Nil allows everything.
 	Authorize func(*supergraph.Model) Authorizer
 	// Admission checks run in order for each operation, before its document is
@@ -58,6 +60,11 @@ type Options struct {
 	Admit func(*supergraph.Model) Admitter
 	// Recorder receives statistics of all operations, for the console. Nil records nothing.
 	Recorder *record.Recorder
+	// Report is called for each operation when it has ended, before the Recorder gets it. It
+	// must not keep the operation or what it refers to, except its strings. It may be nil.
+	Report func(ctx context.Context, o *record.Operation)
+	// Uses makes Report get the elements of the schema that operations use.
+	Uses bool
 	// Estimate returns a function that estimates the cost of operations on a supergraph, for
 	// the console. It may be nil.
 	Estimate func(m *supergraph.Model) func(op *operation.Operation, vars operation.Variables) (float64, error)

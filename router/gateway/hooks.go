@@ -101,7 +101,7 @@ func (x *exchange) hookPlan(p *prepared) error {
 // forBatchMember returns an exchange for one operation of a batch. With hooks, each operation
 // needs its own.
 func (x *exchange) forBatchMember() *exchange {
-	if x.hooks == nil && x.options.Recorder == nil {
+	if x.hooks == nil && !x.records() {
 		return x
 	}
 	return &exchange{Gateway: x.Gateway, snapshot: x.snapshot, w: x.w, r: x.r, accept: x.accept, batch: x.batch}

@@ -32,7 +32,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 	null, shed := false, false
 	defer func() {
 		outcome := x.metrics.blame.Outcome(codes, null)
-		x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
+		x.measure(p, start, outcome)
 		if !shed { // otherwise, it is rejected
 			x.metrics.Ended(outcome).Inc()
 		}

@@ -28,17 +28,24 @@ import (
 // traceHeader is the response header with the ID under which the console shows the operation.
 const traceHeader = "Souk-Trace-Id"
 
-// see begins to record an operation for the console, and adds its ID to the response. It does
-// nothing if the console is off: then x.seen stays nil, and the other methods in this file
-// cost one comparison.
+// records reports whether operations are recorded: for the console, or for reports.
+func (gw *Gateway) records() bool { return gw.options.Recorder != nil || gw.options.Report != nil }
+
+// see begins to record an operation for the console and for reports, and adds its ID to the
+// response. It does nothing if nobody wants that: then x.seen stays nil, and the other methods
+// in this file cost one comparison.
 func (x *exchange) see(carrier string) {
-	r := x.options.Recorder
-	if r == nil {
+	x.exposed = x.exposure()
+	if !x.records() && x.exposed == exposeNothing && !x.config.Telemetry.ServerTiming {
 		return
 	}
 	h := x.r.Header
-	o := r.Begin(traceID(x.r.Context(), x.batch), first(h, "Graphql-Client-Name", "Apollographql-Client-Name"),
-		first(h, "Graphql-Client-Version", "Apollographql-Client-Version"), first(h, "User-Agent", ""))
+	begin := record.NewDetached
+	if r := x.options.Recorder; r != nil {
+		begin = r.Begin
+	}
+	name, version := clientOf(h)
+	o := begin(traceID(x.r.Context(), x.batch), name, version, first(h, "User-Agent", ""))
 	o.Start, o.Carrier = time.Now(), carrier
 	x.seen = o
 	if x.w != nil && !x.batch {
@@ -46,6 +53,11 @@ func (x *exchange) see(carrier string) {
 		hex.Encode(text[:], o.ID[:])
 		x.w.Header()[traceHeader] = []string{string(text[:])}
 	}
+}
+
+// clientOf returns the headers that name the client.
+func clientOf(h http.Header) (name, version string) {
+	return first(h, "Graphql-Client-Name", "Apollographql-Client-Name"), first(h, "Graphql-Client-Version", "Apollographql-Client-Version")
 }
 
 // first returns the beginning of the first value of a header, or of the other one. The names
@@ -87,7 +99,14 @@ func (x *exchange) saw() {
 	x.seen = nil
 	o.Mark(record.Respond)
 	o.Duration = time.Since(o.Start)
-	x.options.Recorder.End(o)
+	if x.options.Report != nil {
+		x.options.Report(x.r.Context(), o)
+	}
+	if r := x.options.Recorder; r != nil {
+		r.End(o)
+	} else {
+		o.Free()
+	}
 }
 
 // unsee ends the recording of a request that is no operation itself.
@@ -95,7 +114,11 @@ func (x *exchange) unsee() {
 	if x.seen == nil {
 		return
 	}
-	x.options.Recorder.Discard(x.seen)
+	if r := x.options.Recorder; r != nil {
+		r.Discard(x.seen)
+	} else {
+		x.seen.Free()
+	}
 	x.seen = nil
 	delete(x.w.Header(), traceHeader)
 }
@@ -122,7 +145,9 @@ func (x *exchange) sawDocument(p *prepared, req *request) {
 	if o == nil {
 		return
 	}
-	o.Identify(p.document.described)
+	if p.document.described != nil {
+		o.Identify(p.document.described)
+	}
 	o.New = !p.documentHit
 	if x.config.Dev && len(req.variables) <= maxSeenVariables {
 		o.Variables = append(o.Variables[:0], req.variables...)

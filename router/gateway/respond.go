@@ -29,6 +29,9 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 	if control := cacheControl(p.program, p.op.Kind, response, x.r.Header); control != nil {
 		x.w.Header()["Cache-Control"] = control
 	}
+	if x.exposed != exposeNothing {
+		x.w.Header()["Cache-Control"] = noStore
+	}
 	x.vary = p.program.Audience.Vary
 	maps.Copy(x.w.Header(), x.received)
 	status, body = x.hookResponse(x.r.Context(), status, body, response)
@@ -86,6 +89,7 @@ func (x *exchange) write(status int, body []byte) {
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if x.seen != nil {
 		x.seen.Status = status
+		x.serverTiming(h)
 	}
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // an error means that the client has disconnected

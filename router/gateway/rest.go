@@ -71,6 +71,8 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 		out.Header["Cache-Control"] = control
 	}
 	out.Header["Vary"] = p.program.Audience.Vary
+	p.program.Uses.Headers(out.Header, p.given)
+	x.serverTiming(out.Header)
 	return x.traced(out), nil
 }
 

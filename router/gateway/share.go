@@ -29,9 +29,9 @@ type flight struct {
 }
 
 // shares reports whether a request may share the response of an identical one. It does not if
-// the response may have headers for one client, such as Set-Cookie.
+// the response may have headers for one client, such as Set-Cookie, or its plan.
 func (x *exchange) shares(p *prepared) bool {
-	return x.config.TrafficShaping.Router.Deduplicate && !x.receives && p.op.Kind == operation.Query
+	return x.config.TrafficShaping.Router.Deduplicate && !x.receives && x.exposed == exposeNothing && p.op.Kind == operation.Query
 }
 
 // shareKey returns a key of everything that a response depends on: the operation, its

@@ -23,6 +23,7 @@ import (
 	"souk/router/operation"
 	"souk/router/plan/planner"
 	"souk/router/supergraph"
+	"souk/router/usage"
 )
 
 // A snapshot is everything made from one supergraph. When a new supergraph replaces
@@ -34,6 +35,7 @@ type snapshot struct {
 	loaded    time.Time
 	model     *supergraph.Model
 	schema    *operation.Schema
+	elements  *usage.Schema
 	planner   *planner.Planner
 	executor  *execute.Executor
 	transport execute.Transport
@@ -154,6 +156,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		loaded:    time.Now(),
 		model:     model,
 		schema:    schema,
+		elements:  usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations)),
 		planner:   planner.New(model, planner.Options{}),
 		transport: transport,
 		close:     closeTransport,
@@ -169,6 +172,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		HideErrors: gw.hidesErrors,
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
+		LogError:   gw.options.LogError,
 	})
 	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 {
 		s.sdl = sdl
@@ -244,7 +248,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
 	d.base = parsed.Size() + len(name) // Size includes the text
-	if s.gateway.options.Recorder != nil {
+	if s.gateway.records() {
 		s.describe(d)
 	}
 	return s.documents.Put(whole, d, d.base), false, nil
@@ -321,7 +325,7 @@ type planned struct {
 
 // programSize measures a program and the parts of its operation that it keeps
 // alive. It does not count the supergraph, which all programs share.
-var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil))
+var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil), (*usage.Schema)(nil))
 
 // program returns the program of an operation, from a cache or by planning it, and
 // reports whether it was cached. Concurrent requests for the same operation wait for
@@ -396,10 +400,11 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}
 	program.Audience = s.audience(op, program)
+	program.Uses = s.elements.Of(op)
 	if r := s.gateway.options.Recorder; r != nil {
 		program.Fields, program.Weighted = s.coordinates(r, op)
 	}
-	if s.gateway.hooks.HasPlan() {
+	if s.gateway.hooks.HasPlan() || s.gateway.config.ExposeQueryPlan.Enabled {
 		program.Plan = p
 	}
 	return program, nil

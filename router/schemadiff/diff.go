@@ -60,6 +60,8 @@ type Change struct {
 	About string `json:"about,omitempty"`
 	// Unused is set if the change would be Breaking, but no client uses the element.
 	Unused bool `json:"unused,omitempty"`
+	// Clients are those that a Breaking change concerns, as far as a Usage tells.
+	Clients []string `json:"clients,omitempty"`
 
 	// elements are types or coordinates of fields; a client that uses none of them is not
 	// concerned. Without any, each client may be.
@@ -77,7 +79,11 @@ func (c Change) String() string {
 	case c.Unused:
 		text += " (safe: not used)"
 	case c.Level != Safe:
-		text += " (" + c.Level.String() + ")"
+		text += " (" + c.Level.String()
+		if len(c.Clients) > 0 {
+			text += ": used by " + strings.Join(c.Clients, ", ")
+		}
+		text += ")"
 	}
 	return text
 }

@@ -12,48 +12,104 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// Usage has the coordinates of the fields that clients use, such as Product.name, with the
-// number of requests, or 0 if it is not known.
-type Usage map[string]uint64
+// Usage has the coordinates of the fields that clients use, such as Product.name. If it is
+// known, it also has those of arguments, input fields and enum values.
+type Usage map[string]Use
+
+// A Use says how often an element was used and by which clients.
+type Use struct {
+	// Requests is 0 if it is not known.
+	Requests uint64
+	// Clients are names, with the version if there is one, such as "web 1.2".
+	Clients []string
+	// detail is set for everything but fields.
+	detail bool
+}
+
+func (u Use) add(other Use) Use {
+	u.Requests += other.Requests
+	for _, client := range other.Clients {
+		if !slices.Contains(u.Clients, client) {
+			u.Clients = append(u.Clients, client)
+		}
+	}
+	slices.Sort(u.Clients)
+	u.detail = other.detail
+	return u
+}
 
 // errUsageForm describes the forms that Parse reads.
 var errUsageForm = errors.New(`the usage must be a list of coordinates, such as ["Product.name"], or an object whose member "fields" has them as keys, as the console responds to GET /console/api/graph/usage`)
 
 // Parse adds the fields of a JSON document to the usage. The document is a list of
 // coordinates, or what the console responds to GET /console/api/graph/usage: an object whose
-// member fields has the coordinates as keys.
+// member fields has the coordinates as keys. The files of telemetry.usage_export have the same
+// form, and further members for arguments, input fields and enum values.
 func (u Usage) Parse(text []byte) error {
 	document, err := jsonscan.Parse(jsonscan.TrimMark(text))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsageForm, err)
 	}
-	var list []string
-	requests := map[string]uint64{}
+	given := Usage{}
 	for _, item := range document.Items {
 		if item.Kind != jsonscan.KindString {
 			return fmt.Errorf("%w; the list has %s", errUsageForm, item.Raw)
 		}
-		list = append(list, item.Text)
+		given[item.Text] = Use{}
 	}
 	if document.Kind != jsonscan.KindArray {
 		fields, _ := document.Member("fields")
 		if fields == nil || fields.Kind != jsonscan.KindObject {
 			return errUsageForm
 		}
-		for _, m := range fields.Members {
-			list = append(list, m.Name)
-			if n, ok := m.Value.Member("requests"); ok {
-				requests[m.Name], _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
-			}
-		}
+		given.addMembers(fields, false)
 	}
-	for _, coordinate := range list {
+	for coordinate := range given {
 		if typ, field, ok := strings.Cut(coordinate, "."); !ok || typ == "" || field == "" || strings.ContainsAny(field, ".(") {
 			return fmt.Errorf("%q is not the coordinate of a field, such as Product.name", coordinate)
 		}
-		u[coordinate] += requests[coordinate]
+	}
+	for _, name := range []string{"arguments", "input_fields", "enum_values"} {
+		if more, ok := document.Member(name); ok && document.Kind != jsonscan.KindArray {
+			given.addMembers(more, true)
+		}
+	}
+	for coordinate, use := range given {
+		u[coordinate] = u[coordinate].add(use)
 	}
 	return nil
+}
+
+// addMembers adds the members of an object, whose names are coordinates.
+func (u Usage) addMembers(of *jsonscan.Node, detail bool) {
+	for _, m := range of.Members {
+		use := Use{detail: detail}
+		if n, ok := m.Value.Member("requests"); ok {
+			use.Requests, _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
+		}
+		if list, ok := m.Value.Member("clients"); ok {
+			for _, client := range list.Items {
+				if name := clientName(&client); name != "" {
+					use.Clients = append(use.Clients, name)
+				}
+			}
+		}
+		u[m.Name] = use
+	}
+}
+
+// clientName returns the name of a client, which is a string or an object.
+func clientName(n *jsonscan.Node) string {
+	name, version := n.Text, ""
+	if n.Kind == jsonscan.KindObject {
+		if member, ok := n.Member("name"); ok {
+			name = member.Text
+		}
+		if member, ok := n.Member("version"); ok {
+			version = member.Text
+		}
+	}
+	return strings.TrimSpace(name + " " + version)
 }
 
 // Coverage says how a usage fits a schema.
@@ -67,7 +123,10 @@ type Coverage struct {
 // none of them, and would make every change safe.
 func (u Usage) Coverage(schema *ast.Schema) Coverage {
 	c := Coverage{Unknown: []string{}}
-	for coordinate, requests := range u {
+	for coordinate, use := range u {
+		if use.detail {
+			continue
+		}
 		name, field, _ := strings.Cut(coordinate, ".")
 		typ := schema.Types[name]
 		if typ == nil || typ.Kind == ast.InputObject || typ.Fields.ForName(field) == nil {
@@ -76,7 +135,7 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 		}
 		c.Fields++
 		if typ == schema.Query || typ == schema.Mutation || typ == schema.Subscription {
-			c.Requests += requests
+			c.Requests += use.Requests
 		}
 	}
 	slices.Sort(c.Unknown)
@@ -89,82 +148,99 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 // its type or as that of an argument, if one of its fields is used, or if it belongs to the
 // abstract type of a used field. The types of the arguments of directives of operations are
 // used. Thus what the usage does not tell, such as the values of an
-// enum that clients send and directives, counts as used.
+// enum that clients send and directives, counts as used. The changes that remain Breaking get
+// the clients that they concern, as far as they are known.
 func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
 	used := u.elements(old)
 	relaxed := make([]Change, len(changes))
 	for i, c := range changes {
-		if c.Level == Breaking && len(c.elements) > 0 && !anyOf(used, c.elements) {
-			c.Level, c.Unused = Safe, true
+		if c.Level == Breaking && len(c.elements) > 0 {
+			if use, ok := used.anyOf(c.elements); ok {
+				c.Clients = use.Clients
+			} else {
+				c.Level, c.Unused = Safe, true
+			}
+		}
+		if own, ok := u[c.Coordinate]; ok && c.Level == Breaking && own.detail {
+			c.Clients = own.Clients // it says more than the fields do
 		}
 		relaxed[i] = c
 	}
 	return relaxed
 }
 
-func anyOf(set map[string]bool, names []string) bool {
+// elements has the use of types and fields.
+type elements map[string]Use
+
+func (e elements) anyOf(names []string) (all Use, used bool) {
 	for _, name := range names {
-		if set[name] {
-			return true
+		if use, ok := e[name]; ok {
+			all, used = all.add(use), true
 		}
 	}
-	return false
+	return all, used
 }
 
+func (e elements) add(name string, use Use) { e[name] = e[name].add(use) }
+
 // elements returns the names of the types and the coordinates of the fields that are used.
-func (u Usage) elements(schema *ast.Schema) map[string]bool {
-	used := map[string]bool{}
+func (u Usage) elements(schema *ast.Schema) elements {
+	used := elements{}
 	for _, d := range schema.Directives {
 		if len(executableLocations(d)) > 0 {
 			for _, a := range d.Arguments {
-				addInput(schema, used, a.Type.Name())
+				used.addInput(schema, a.Type.Name(), Use{}, map[string]bool{})
 			}
 		}
 	}
 	for _, typ := range schema.Types {
 		for _, f := range typ.Fields {
-			if typ.Kind == ast.InputObject || !u.uses(typ, f.Name) {
+			use, ok := u.uses(typ, f.Name)
+			if typ.Kind == ast.InputObject || !ok {
 				continue
 			}
-			used[typ.Name], used[typ.Name+"."+f.Name] = true, true
-			addOutput(schema, used, f.Type.Name())
+			used.add(typ.Name, use)
+			used.add(typ.Name+"."+f.Name, use)
+			used.addOutput(schema, f.Type.Name(), use)
 			for _, a := range f.Arguments {
-				addInput(schema, used, a.Type.Name())
+				used.addInput(schema, a.Type.Name(), use, map[string]bool{})
 			}
 		}
 	}
 	return used
 }
 
-func (u Usage) uses(typ *ast.Definition, field string) bool {
+// uses returns the use of a field, or of the same field of an interface of its type.
+func (u Usage) uses(typ *ast.Definition, field string) (all Use, used bool) {
 	for _, name := range append([]string{typ.Name}, typ.Interfaces...) {
-		if _, used := u[name+"."+field]; used {
-			return true
+		if use, ok := u[name+"."+field]; ok {
+			all, used = all.add(use), true
 		}
 	}
-	return false
+	return all, used
 }
 
 // addOutput adds the type of a field, and its possible types.
-func addOutput(schema *ast.Schema, used map[string]bool, name string) {
-	used[name] = true
+func (e elements) addOutput(schema *ast.Schema, name string, use Use) {
+	e.add(name, use)
 	if d := schema.Types[name]; d != nil && d.IsAbstractType() {
 		for _, possible := range schema.GetPossibleTypes(d) {
-			used[possible.Name] = true
+			e.add(possible.Name, use)
 		}
 	}
 }
 
 // addInput adds the type of an argument, and the types of its fields.
-func addInput(schema *ast.Schema, used map[string]bool, name string) {
+func (e elements) addInput(schema *ast.Schema, name string, use Use, visited map[string]bool) {
 	d := schema.Types[name]
-	if d == nil || used[name] {
+	if d == nil || visited[name] {
 		return
 	}
-	used[name] = true
+	visited[name] = true
+	e.add(name, use)
 	if d.Kind == ast.InputObject {
 		for _, f := range d.Fields {
-			addInput(schema, used, f.Type.Name())
+			e.addInput(schema, f.Type.Name(), use, visited)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestUsageOfAnotherFormIsRefused(t *testing.T) {
 
 func TestUsageMayBeginWithAByteOrderMark(t *testing.T) {
 	u := schemadiff.Usage{}
-	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || u["A.b"] != 3 {
+	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || u["A.b"].Requests != 3 {
 		t.Errorf("got %v, error %v", u, err)
 	}
 }
@@ -95,12 +95,39 @@ func TestTypesOfDirectivesOfOperationsAreUsed(t *testing.T) {
 	old := load(t, text+"enum Mode { A B } input In { a: Int b: Int } enum Hidden { A B }")
 	changes := schemadiff.Compare(old, load(t, text+"enum Mode { A } input In { a: Int } enum Hidden { A }"))
 	var got []string
-	for _, c := range (schemadiff.Usage{"Query.x": 1}).Relax(old, changes) {
+	for _, c := range (schemadiff.Usage{"Query.x": {Requests: 1}}).Relax(old, changes) {
 		if c.Level == schemadiff.Breaking {
 			got = append(got, c.Coordinate)
 		}
 	}
 	if want := "In.b Mode.B"; strings.Join(got, " ") != want {
 		t.Errorf("got the breaking changes %v, want %s", got, want)
+	}
+}
+
+func TestBreakingChangesNameTheirClients(t *testing.T) {
+	u := schemadiff.Usage{}
+	for _, text := range []string{
+		`{"fields": {"Query.old": {"requests": 7, "clients": ["web"]}, "Query.products": {"requests": 9, "clients": [{"name": "app", "version": "2.1", "requests": 8}, {"name": "web", "requests": 1}]}},
+			"arguments": {"Query.products(first:)": {"requests": 1, "clients": [{"name": "web", "requests": 1}]}}}`,
+		`{"fields": {"Query.old": {"clients": [{"name": "kiosk", "version": "", "requests": 2}]}}}`,
+	} {
+		if err := u.Parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := load(t, before)
+	got := map[string]string{}
+	for _, c := range u.Relax(old, schemadiff.Compare(old, load(t, after))) {
+		if c.Level == schemadiff.Breaking {
+			got[c.Coordinate] = c.String()[strings.LastIndex(c.String(), "("):]
+		}
+	}
+	want := map[string]string{"Query.old": "(breaking: used by kiosk, web)", "Query.products(first:)": "(breaking: used by web)"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if c := u.Coverage(old); c.Fields != 2 || len(c.Unknown) != 0 || c.Requests != 16 {
+		t.Errorf("coverage %+v", c)
 	}
 }

@@ -229,5 +229,6 @@ func Definitions() []base.Metric {
 		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
+		namedDuration, clientDuration, deprecatedUse, accessLogDropped,
 	}
 }

@@ -4,6 +4,7 @@
 // [New] registers the metrics and returns a [Metrics]. Every stage of a request
 // uses them. When a stage is created, it fetches the time series it needs, such as
 // those of one subgraph or cache, so that counting takes an atomic add and does not
-// allocate. The hub is metrics.go; definitions.go defines the metrics, and docs/metrics.md is generated
-// from it. outcome.go tells the errors of clients from failures.
+// allocate. The hub is metrics.go; definitions.go defines the metrics, and docs/metrics.md
+// is generated from it. outcome.go tells the errors of clients from failures, and names.go
+// has the metrics by the names of operations and clients, whose number it bounds.
 package telemetry

@@ -32,7 +32,10 @@ type Metrics struct {
 	EntityCache    *EntityCache
 	Limits         *Limits
 	DeniedFields   prometheus.Counter
+	// AccessLogDropped counts lines of the access log.
+	AccessLogDropped prometheus.Counter
 
+	named          *named
 	operations     *base.Bound[operationKey, prometheus.Observer]
 	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
@@ -55,13 +58,17 @@ type operationKey struct {
 
 // New registers the router's metrics with r. A nil r is for tests that do not read
 // the metrics.
-func New(r prometheus.Registerer) *Metrics {
+func New(r prometheus.Registerer) *Metrics { return NewWithBuckets(r, nil) }
+
+// NewWithBuckets is like New. The histograms of durations of operations and subgraph requests
+// have these upper bounds in seconds: those of base.DurationBuckets if there are none.
+func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
 	caches := newCaches(r)
 	loads := supergraphLoads.NewCounter(r)
-	operations, ended := operationDuration.NewHistogram(r), operationsEnded.NewCounter(r)
+	operations, ended := operationDuration.WithBuckets(buckets).NewHistogram(r), operationsEnded.NewCounter(r)
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
@@ -81,6 +88,9 @@ func New(r prometheus.Registerer) *Metrics {
 		EntityCache:   newEntityCache(r),
 		Limits:        newLimits(r),
 		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
+		named:         newNamed(r, buckets),
+
+		AccessLogDropped: accessLogDropped.NewCounter(r).WithLabelValues(),
 
 		SubscriptionUpstreams: subscriptionUpstreams.NewGauge(r).WithLabelValues(),
 		SubscriptionsJoined:   subscriptionsJoined.NewCounter(r).WithLabelValues(),
@@ -91,7 +101,7 @@ func New(r prometheus.Registerer) *Metrics {
 		}),
 		ended:          base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
 		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
-		subgraphs:      base.Bind(newSubgraphs(r)),
+		subgraphs:      base.Bind(newSubgraphs(r, buckets)),
 		redis:          base.Bind(newRedis(r)),
 		dependencies:   newDependencies(r, certificates),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
@@ -214,8 +224,8 @@ type Subgraph struct {
 // Error counts requests that failed entirely, by the error code of the router.
 func (s *Subgraph) Error(code string) prometheus.Counter { return s.errors.Get(code) }
 
-func newSubgraphs(r prometheus.Registerer) func(string) *Subgraph {
-	duration, inFlight := subgraphDuration.NewHistogram(r), subgraphInFlight.NewGauge(r)
+func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subgraph {
+	duration, inFlight := subgraphDuration.WithBuckets(buckets).NewHistogram(r), subgraphInFlight.NewGauge(r)
 	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
 	reconnects := subgraphReconnects.NewCounter(r)
 	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)

@@ -86,6 +86,9 @@ func TestDefinitionsAreRegistered(t *testing.T) {
 
 // touch creates a time series of every metric with labels.
 func touch(m *telemetry.Metrics) {
+	m.NamedOperation("A", "query", "data").Observe(1)
+	m.Client("web", "1", "data").Observe(1)
+	m.Deprecated("Product.price", "web", "1").Inc()
 	m.ConnectionClosed("idle").Inc()
 	m.Operation("query", "data").Observe(1)
 	m.GraphQLError("A").Inc()

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"time"
 
 	"souk/router/execute"
 	"souk/router/operation"
+	schemausage "souk/router/usage"
 )
 
 // A TraceID identifies a trace.
@@ -112,6 +114,10 @@ type Operation struct {
 	New bool
 	// Fields are the coordinates that the operation selects, by Recorder.Field.
 	Fields []uint32
+	// Uses has the elements of the schema that the operation uses, or is nil if that is not
+	// recorded. Given has those that only the values of its variables use.
+	Uses  *schemausage.Elements
+	Given []string
 	// Client and ClientVersion are headers of the request.
 	Client, ClientVersion, UserAgent string
 	// Shared is set if the response is that of an identical operation in progress.
@@ -168,6 +174,31 @@ func (o *Operation) Rejected() {
 		o.Mark(next)
 	}
 }
+
+// detached has the operations for NewDetached.
+var detached = sync.Pool{New: func() any { return &Operation{Cost: -1, Actual: -1, progress: &progress{}} }}
+
+// NewDetached returns an Operation to fill that no Recorder counts. Pass it to Free in the end.
+func NewDetached(id TraceID, client, version, agent string) *Operation {
+	o := detached.Get().(*Operation)
+	o.ID, o.Client, o.ClientVersion, o.UserAgent = id, client, version, agent
+	return o
+}
+
+// Free takes back an operation of NewDetached. The caller must not use it afterwards.
+func (o *Operation) Free() {
+	o.reset()
+	detached.Put(o)
+}
+
+// ClientName returns the name and version of the client, by which statistics count it.
+func (o *Operation) ClientName() (name, version string) {
+	key := keyOf(o.Client, o.ClientVersion, o.UserAgent)
+	return key.name, key.version
+}
+
+// Ended returns when a stage ended, since Start, or 0 if it was not reached.
+func (o *Operation) Ended(s Stage) time.Duration { return o.ends[s] }
 
 func (o *Operation) reset() {
 	p := o.progress

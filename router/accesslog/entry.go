@@ -1,0 +1,124 @@
+package accesslog
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/router/console/record"
+)
+
+// An entry is what a line says.
+type entry struct {
+	start    time.Time
+	request  *http.Request
+	writer   writer
+	route    string
+	duration time.Duration
+	ended    atomic.Bool
+	// failed is set if the handler panicked.
+	failed bool
+	// own is the status of an operation with a line of its own.
+	own  int
+	seen seen
+}
+
+type entryKey struct{}
+
+// seen is what an entry keeps of an operation.
+type seen struct {
+	present                  bool
+	name, kind, hash         string
+	carrier, client, version string
+	estimated, actual        float64
+	known, shared            bool
+	looked, found, fetches   int
+	fetching                 time.Duration
+	subgraphs, codes         []string
+	errors                   int
+	id                       record.TraceID
+}
+
+// Report adds an operation that has ended to the line of its request, or writes a line of its
+// own for it. It is the gateway's Options.Report.
+func (l *Log) Report(ctx context.Context, o *record.Operation) {
+	e, ok := ctx.Value(entryKey{}).(*entry)
+	if !ok {
+		return // a path that is not logged
+	}
+	single := o.Carrier == "http" || o.Carrier == "rest"
+	if single && !e.ended.Load() && !e.seen.present {
+		e.seen = see(o)
+		return
+	}
+	own := &entry{start: o.Start, request: e.request, route: e.request.Pattern, duration: o.Duration, own: cmp.Or(o.Status, http.StatusOK), seen: see(o)}
+	l.write(ctx, own)
+}
+
+func (e *entry) end(failed bool) {
+	e.duration, e.route, e.failed = time.Since(e.start), e.request.Pattern, failed
+	e.ended.Store(true)
+}
+
+// status returns the status of the response.
+func (e *entry) status() int {
+	switch {
+	case e.own != 0:
+		return e.own
+	case e.writer.status != 0:
+		return e.writer.status
+	case e.failed:
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
+}
+
+// maxListed bounds the subgraphs and codes of a line.
+const maxListed = 20
+
+func see(o *record.Operation) seen {
+	s := seen{present: true, carrier: o.Carrier, estimated: o.Cost, actual: o.Actual, known: !o.New, shared: o.Shared, errors: o.Errors, id: o.ID}
+	s.client, s.version = o.ClientName()
+	if d := o.Document; d != nil {
+		s.name, s.kind, s.hash = d.Name, d.Kind.String(), d.Hash
+	}
+	for i := range o.Fetches {
+		f := &o.Fetches[i]
+		s.looked, s.found = s.looked+f.Looked, s.found+f.Found
+		if f.Sent == 0 {
+			continue
+		}
+		s.fetches++
+		s.fetching += f.Duration
+		s.subgraphs = listed(s.subgraphs, f.Subgraph)
+	}
+	for _, code := range o.Codes {
+		s.codes = listed(s.codes, code)
+	}
+	return s
+}
+
+// listed appends a name to a short list if it is not in it.
+func listed(list []string, name string) []string {
+	if len(list) < maxListed && !slices.Contains(list, name) {
+		list = append(list, name)
+	}
+	return list
+}
+
+// traceID returns the ID of the trace of a request, or that under which the console shows its
+// operation.
+func (e *entry) traceID() string {
+	if e.seen.present {
+		return e.seen.id.String()
+	}
+	if sc := trace.SpanContextFromContext(e.request.Context()); sc.HasTraceID() {
+		return sc.TraceID().String()
+	}
+	return ""
+}

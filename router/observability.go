@@ -1,0 +1,171 @@
+package router
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"souk/router/accesslog"
+	"souk/router/console/record"
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	routertelemetry "souk/router/telemetry"
+	"souk/router/usage"
+)
+
+// addReports makes the gateway report operations for the access log and the usage export.
+func (r *Router) addReports(o *gateway.Options) {
+	c := &r.config.Telemetry
+	r.metrics.SetNames(boundedNames(c.Operations), boundedNames(c.Clients))
+	if c.SubgraphErrors.Log {
+		o.LogError = newSubgraphErrorLog(r.options.Telemetry.Logger, c.SubgraphErrors.PerSecond, time.Now).log
+	}
+	var reports []func(context.Context, *record.Operation)
+	if c.AccessLog.Enabled {
+		r.accessLog = accesslog.New(accesslog.Options{
+			Config: c.AccessLog, Output: r.shared.output(r.options), Address: r.addresses.Of, Skip: r.isHealthPath,
+		})
+		reports = append(reports, r.accessLog.Report)
+	}
+	if c.UsageExport.Enabled() {
+		o.Uses = true
+		reports = append(reports, reportUsage(r.shared.exportUsage(c.UsageExport, r.options)))
+	}
+	switch len(reports) {
+	case 0:
+	case 1:
+		o.Report = reports[0]
+	default:
+		o.Report = func(ctx context.Context, op *record.Operation) {
+			for _, report := range reports {
+				report(ctx, op)
+			}
+		}
+	}
+}
+
+// output returns the output of the access log of all routers.
+func (s *shared) output(o Options) io.Writer {
+	if s.lines == nil {
+		to := o.AccessLog
+		if to == nil {
+			to = os.Stdout
+		}
+		s.lines = accesslog.NewWriter(to, s.metrics.AccessLogDropped)
+	}
+	return s.lines
+}
+
+// exportUsage returns the exporter of all routers, with the configuration of the latest.
+func (s *shared) exportUsage(c config.UsageExport, o Options) *usage.Exporter {
+	if s.usage == nil {
+		s.usage = usage.NewExporter(usage.ExporterOptions{Logger: o.Telemetry.Logger, Export: o.Telemetry.ExportLog})
+	}
+	s.usage.Configure(usage.Config{Directory: c.Directory, OTLP: c.OTLP, Interval: c.Interval, Rotate: c.Rotate, MaxFiles: c.MaxFiles})
+	return s.usage
+}
+
+// reportUsage returns the report of operations to an exporter.
+func reportUsage(e *usage.Exporter) func(context.Context, *record.Operation) {
+	return func(_ context.Context, o *record.Operation) {
+		if o.Uses != nil {
+			name, version := o.ClientName()
+			e.Count(o.Uses, o.Given, usage.Client{Name: name, Version: version})
+		}
+	}
+}
+
+func boundedNames(m config.MetricNames) routertelemetry.Names {
+	return routertelemetry.Names{Max: m.Max, Fixed: m.Names}
+}
+
+// healthPaths are the paths that probes request, which are not in the access log.
+var healthPaths = []string{"/health", "/healthz", "/readiness", "/readyz"}
+
+func (r *Router) isHealthPath(path string) bool {
+	return r.config.Health.Enabled && slices.Contains(healthPaths, path)
+}
+
+// withAccessLog logs the requests of next if the access log is on.
+func (r *Router) withAccessLog(next http.Handler) http.Handler {
+	if r.accessLog == nil {
+		return next
+	}
+	return r.accessLog.Middleware(next)
+}
+
+// maxLoggedMessage bounds the message of an error of a subgraph in the log, in bytes.
+const maxLoggedMessage = 1 << 10
+
+// A subgraphErrorLog logs errors of subgraphs, at most some per second and subgraph. It never makes a
+// request wait for more than a lock.
+type subgraphErrorLog struct {
+	logger    *slog.Logger
+	perSecond int
+	now       func() time.Time
+
+	mu   sync.Mutex
+	rate map[string]*errorRate // by subgraph
+}
+
+// An errorRate counts the errors of a subgraph in a second.
+type errorRate struct {
+	second         int64
+	count, skipped int
+}
+
+func newSubgraphErrorLog(logger *slog.Logger, perSecond int, now func() time.Time) *subgraphErrorLog {
+	return &subgraphErrorLog{logger: logger, perSecond: perSecond, now: now, rate: map[string]*errorRate{}}
+}
+
+func (l *subgraphErrorLog) log(ctx context.Context, e execute.FetchError) {
+	skipped, ok := l.allow(e.Subgraph)
+	if !ok {
+		return
+	}
+	message := e.Message
+	if len(message) > maxLoggedMessage {
+		message = message[:maxLoggedMessage]
+		for !utf8.ValidString(message) && len(message) > maxLoggedMessage-utf8.UTFMax {
+			message = message[:len(message)-1]
+		}
+		message += "…"
+	}
+	attributes := []slog.Attr{slog.String("subgraph", e.Subgraph), slog.String("code", e.Code), slog.String("error", message)}
+	if e.Path != "" {
+		attributes = append(attributes, slog.String("path", e.Path))
+	}
+	if skipped > 0 {
+		attributes = append(attributes, slog.Int("skipped", skipped))
+	}
+	l.logger.LogAttrs(ctx, slog.LevelWarn, "subgraph error", attributes...)
+}
+
+// allow reports whether one more error of a subgraph is logged, and how many were not since the
+// last one.
+func (l *subgraphErrorLog) allow(subgraph string) (skipped int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.rate[subgraph]
+	if r == nil {
+		r = &errorRate{}
+		l.rate[subgraph] = r
+	}
+	if second := l.now().Unix(); second != r.second {
+		r.second, r.count = second, 0
+	}
+	if r.count >= l.perSecond {
+		r.skipped++
+		return 0, false
+	}
+	r.count++
+	skipped, r.skipped = r.skipped, 0
+	return skipped, true
+}
