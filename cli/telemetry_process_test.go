@@ -56,7 +56,11 @@ func startTelemetryRouter(t *testing.T, environment []string, config string) *te
 	graph := filepath.Join(filepath.Dir(r.config), "supergraph.graphql")
 	r.write(t, graph, strings.Replace(telemetrySupergraph, "SUBGRAPH", telemetrySubgraph(t).URL, 1))
 	r.write(t, r.config, r.settings(config))
-	r.process = souk(t, environment, "router", "--config", r.config)
+	routes := t.TempDir()
+	r.write(t, filepath.Join(routes, "routes.graphql"), `"The price" query GetPrice @rest(method: GET, path: "/api/price", result: "price") { price }
+"The name" query GetName @rest(method: GET, path: "/api/name", result: "name") { name }
+`)
+	r.process = souk(t, environment, "router", "--config", r.config, "--routes", routes)
 	await(t, r.process, "the router is ready", func() bool { return status(t, "http://"+r.address+"/readyz") == http.StatusOK })
 	return r
 }
@@ -245,5 +249,47 @@ func TestTelemetryFollowsTheConfiguration(t *testing.T) {
 	r.interrupt(t)
 	if code := r.wait(t); code != 0 {
 		t.Errorf("exit status %d:\n%s", code, &r.stderr)
+	}
+}
+
+// get sends a request to a REST route.
+func (r *telemetryRouter) get(t *testing.T, path string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+r.address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res
+}
+
+// The date of the reason is replaced by those in the configuration.
+func TestRoutesThatUseDeprecatedFieldsSaySo(t *testing.T) {
+	for name, c := range map[string]struct{ config, since, sunset string }{
+		"the reason":        {"", "@1768435200", ""},
+		"the configuration": {"  deprecations: [{coordinate: Query.price, since: 2026-03-01, sunset: 2027-03-01}]\n", "@1772323200", "Mon, 01 Mar 2027 00:00:00 GMT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startTelemetryRouter(t, nil, "telemetry:\n  server_timing: true\n  access_log: {enabled: true, fields: [route, operation_name, carrier, trace_id]}\n"+c.config)
+			res := r.get(t, "/api/price")
+			if res.StatusCode != http.StatusOK || res.Header.Get("Deprecation") != c.since || res.Header.Get("Sunset") != c.sunset || !strings.Contains(res.Header.Get("Server-Timing"), "fetch;desc") {
+				t.Errorf("got %s %v", res.Status, res.Header)
+			}
+			if res := r.get(t, "/api/name"); res.StatusCode != http.StatusOK || res.Header.Get("Deprecation") != "" || res.Header.Get("Sunset") != "" {
+				t.Errorf("without a deprecated field: %s %v", res.Status, res.Header)
+			}
+			r.interrupt(t)
+			if code := r.wait(t); code != 0 {
+				t.Errorf("exit status %d:\n%s", code, &r.stderr)
+			}
+			lines := r.lines(t)
+			if len(lines) != 2 || lines[0]["route"] != "GET /api/price" || lines[0]["operation_name"] != "GetPrice" || lines[0]["carrier"] != "rest" || lines[0]["trace_id"] != res.Header.Get("Souk-Trace-Id") {
+				t.Errorf("the access log is %v", lines)
+			}
+		})
 	}
 }

@@ -16,8 +16,8 @@ var fields = map[string]field{
 	"protocol":       always(func(e *entry) slog.Attr { return slog.String("protocol", e.request.Proto) }),
 	"status":         always(func(e *entry) slog.Attr { return slog.Int("status", e.status()) }),
 	"duration_ms":    always(func(e *entry) slog.Attr { return slog.Float64("duration_ms", milliseconds(e.duration)) }),
-	"request_bytes":  request(func(e *entry) slog.Attr { return slog.Int64("request_bytes", max(e.request.ContentLength, 0)) }),
-	"response_bytes": request(func(e *entry) slog.Attr { return slog.Int64("response_bytes", e.writer.bytes) }),
+	"request_bytes":  ofRequest(func(e *entry) slog.Attr { return slog.Int64("request_bytes", max(e.request.ContentLength, 0)) }),
+	"response_bytes": ofRequest(func(e *entry) slog.Attr { return slog.Int64("response_bytes", e.writer.bytes) }),
 	"client_address": func(l *Log, e *entry) (slog.Attr, bool) {
 		address := l.options.Address(e.request)
 		return slog.String("client_address", address.String()), address.IsValid()
@@ -51,13 +51,13 @@ var fields = map[string]field{
 		}
 		return "hit"
 	}),
-	"fetches":  operation(func(e *entry) slog.Attr { return slog.Int("fetches", e.seen.fetches) }),
-	"fetch_ms": operation(func(e *entry) slog.Attr { return slog.Float64("fetch_ms", milliseconds(e.seen.fetching)) }),
+	"fetches":  ofOperation(func(e *entry) slog.Attr { return slog.Int("fetches", e.seen.fetches) }),
+	"fetch_ms": ofOperation(func(e *entry) slog.Attr { return slog.Float64("fetch_ms", milliseconds(e.seen.fetching)) }),
 	"subgraphs": func(_ *Log, e *entry) (slog.Attr, bool) {
 		return slog.Any("subgraphs", e.seen.subgraphs), len(e.seen.subgraphs) > 0
 	},
 	"shared": func(_ *Log, e *entry) (slog.Attr, bool) { return slog.Bool("shared", true), e.seen.shared },
-	"errors": operation(func(e *entry) slog.Attr { return slog.Int("errors", e.seen.errors) }),
+	"errors": ofOperation(func(e *entry) slog.Attr { return slog.Int("errors", e.seen.errors) }),
 	"error_codes": func(_ *Log, e *entry) (slog.Attr, bool) {
 		return slog.Any("error_codes", e.seen.codes), len(e.seen.codes) > 0
 	},
@@ -68,8 +68,8 @@ func always(f func(*entry) slog.Attr) field {
 	return func(_ *Log, e *entry) (slog.Attr, bool) { return f(e), true }
 }
 
-// request is a field of lines of HTTP requests.
-func request(f func(*entry) slog.Attr) field {
+// ofRequest is a field of lines of HTTP requests.
+func ofRequest(f func(*entry) slog.Attr) field {
 	return func(_ *Log, e *entry) (slog.Attr, bool) {
 		if e.own != 0 {
 			return slog.Attr{}, false
@@ -78,8 +78,8 @@ func request(f func(*entry) slog.Attr) field {
 	}
 }
 
-// operation is a field of lines with an operation.
-func operation(f func(*entry) slog.Attr) field {
+// ofOperation is a field of lines with an operation.
+func ofOperation(f func(*entry) slog.Attr) field {
 	return func(_ *Log, e *entry) (slog.Attr, bool) {
 		if !e.seen.present {
 			return slog.Attr{}, false

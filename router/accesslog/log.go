@@ -21,8 +21,6 @@ type Options struct {
 	Address func(*http.Request) netip.Addr
 	// Skip reports which paths are not logged.
 	Skip func(path string) bool
-	// Random returns numbers in [0, 1) for the sample; math/rand/v2 if nil.
-	Random func() float64
 }
 
 // A Log writes the access log. It is safe for concurrent use.
@@ -30,14 +28,13 @@ type Log struct {
 	options Options
 	fields  []field
 	handler slog.Handler
+	// random returns numbers in [0, 1) for the sample.
+	random func() float64
 }
 
 // New returns a Log.
 func New(o Options) *Log {
-	if o.Random == nil {
-		o.Random = rand.Float64
-	}
-	l := &Log{options: o, handler: slog.NewJSONHandler(o.Output, nil)}
+	l := &Log{options: o, handler: slog.NewJSONHandler(o.Output, nil), random: rand.Float64}
 	for _, name := range o.Config.Fields {
 		l.fields = append(l.fields, fields[name])
 	}
@@ -70,7 +67,7 @@ func (l *Log) Middleware(next http.Handler) http.Handler {
 // write writes the line of an entry, unless it is left out of the sample.
 func (l *Log) write(ctx context.Context, e *entry) {
 	failed := e.status() >= http.StatusBadRequest || e.seen.errors > 0
-	if !failed && l.options.Config.Sample < 1 && l.options.Random() >= l.options.Config.Sample {
+	if !failed && l.options.Config.Sample < 1 && l.random() >= l.options.Config.Sample {
 		return
 	}
 	record := slog.NewRecord(e.start, slog.LevelInfo, "request", 0)

@@ -18,22 +18,21 @@ type Usage map[string]Use
 
 // A Use says how often an element was used and by which clients.
 type Use struct {
-	// Requests is 0 if it is not known.
-	Requests uint64
-	// Clients are names, with the version if there is one, such as "web 1.2".
-	Clients []string
+	requests uint64 // 0 if it is not known
+	// clients are names, with the version if there is one, such as "web 1.2".
+	clients []string
 	// detail is set for everything but fields.
 	detail bool
 }
 
 func (u Use) add(other Use) Use {
-	u.Requests += other.Requests
-	for _, client := range other.Clients {
-		if !slices.Contains(u.Clients, client) {
-			u.Clients = append(u.Clients, client)
+	u.requests += other.requests
+	for _, client := range other.clients {
+		if !slices.Contains(u.clients, client) {
+			u.clients = append(u.clients, client)
 		}
 	}
-	slices.Sort(u.Clients)
+	slices.Sort(u.clients)
 	u.detail = other.detail
 	return u
 }
@@ -85,12 +84,12 @@ func (u Usage) addMembers(of *jsonscan.Node, detail bool) {
 	for _, m := range of.Members {
 		use := Use{detail: detail}
 		if n, ok := m.Value.Member("requests"); ok {
-			use.Requests, _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
+			use.requests, _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
 		}
 		if list, ok := m.Value.Member("clients"); ok {
 			for _, client := range list.Items {
 				if name := clientName(&client); name != "" {
-					use.Clients = append(use.Clients, name)
+					use.clients = append(use.clients, name)
 				}
 			}
 		}
@@ -135,7 +134,7 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 		}
 		c.Fields++
 		if typ == schema.Query || typ == schema.Mutation || typ == schema.Subscription {
-			c.Requests += use.Requests
+			c.Requests += use.requests
 		}
 	}
 	slices.Sort(c.Unknown)
@@ -156,13 +155,13 @@ func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
 	for i, c := range changes {
 		if c.Level == Breaking && len(c.elements) > 0 {
 			if use, ok := used.anyOf(c.elements); ok {
-				c.Clients = use.Clients
+				c.Clients = use.clients
 			} else {
 				c.Level, c.Unused = Safe, true
 			}
 		}
 		if own, ok := u[c.Coordinate]; ok && c.Level == Breaking && own.detail {
-			c.Clients = own.Clients // it says more than the fields do
+			c.Clients = own.clients // it says more than the fields do
 		}
 		relaxed[i] = c
 	}

@@ -1,6 +1,7 @@
 package schemadiff_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func TestUsageOfAnotherFormIsRefused(t *testing.T) {
 
 func TestUsageMayBeginWithAByteOrderMark(t *testing.T) {
 	u := schemadiff.Usage{}
-	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || u["A.b"].Requests != 3 {
+	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || fmt.Sprint(u["A.b"]) != "{3 [] false}" {
 		t.Errorf("got %v, error %v", u, err)
 	}
 }
@@ -95,7 +96,7 @@ func TestTypesOfDirectivesOfOperationsAreUsed(t *testing.T) {
 	old := load(t, text+"enum Mode { A B } input In { a: Int b: Int } enum Hidden { A B }")
 	changes := schemadiff.Compare(old, load(t, text+"enum Mode { A } input In { a: Int } enum Hidden { A }"))
 	var got []string
-	for _, c := range (schemadiff.Usage{"Query.x": {Requests: 1}}).Relax(old, changes) {
+	for _, c := range (schemadiff.Usage{"Query.x": {}}).Relax(old, changes) {
 		if c.Level == schemadiff.Breaking {
 			got = append(got, c.Coordinate)
 		}

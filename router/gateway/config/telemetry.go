@@ -45,9 +45,6 @@ type MetricNames struct {
 	Names []string `yaml:"names" desc:"Names that have time series of their own in any case." example:"checkout"`
 }
 
-// Enabled reports whether there is such a metric.
-func (m MetricNames) Enabled() bool { return m.Max > 0 || len(m.Names) > 0 }
-
 // SubgraphErrors configures the log of errors of subgraphs.
 type SubgraphErrors struct {
 	Log       bool `yaml:"log" desc:"Log errors with the subgraph, code, path and trace ID. The message is that of the subgraph."`

@@ -1,0 +1,23 @@
+package accesslog
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func BenchmarkMiddleware(b *testing.B) {
+	w := NewWriter(io.Discard, prometheus.NewCounter(prometheus.CounterOpts{Name: "dropped"}))
+	l := New(Options{Config: defaults(), Output: w, Skip: func(string) bool { return false }, Address: func(*http.Request) netip.Addr { return netip.Addr{} }})
+	h := l.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { l.Report(r.Context(), ended("http", "Cart")) }))
+	res, req := httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(res, req)
+	}
+	_ = w.Close()
+}
