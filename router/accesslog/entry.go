@@ -5,7 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -20,12 +20,16 @@ type entry struct {
 	writer   writer
 	route    string
 	duration time.Duration
-	ended    atomic.Bool
 	// failed is set if the handler panicked.
 	failed bool
 	// own is the status of an operation with a line of its own.
-	own  int
-	seen seen
+	own int
+
+	// An operation of a single connection may end while its request does. seen is not written
+	// once ended is set.
+	mu    sync.Mutex
+	ended bool
+	seen  seen
 }
 
 type entryKey struct{}
@@ -51,18 +55,29 @@ func (l *Log) Report(ctx context.Context, o *record.Operation) {
 	if !ok {
 		return // a path that is not logged
 	}
-	single := o.Carrier == "http" || o.Carrier == "rest"
-	if single && !e.ended.Load() && !e.seen.present {
-		e.seen = see(o)
+	if (o.Carrier == "http" || o.Carrier == "rest") && e.take(o) {
 		return
 	}
 	own := &entry{start: o.Start, request: e.request, route: e.request.Pattern, duration: o.Duration, own: cmp.Or(o.Status, http.StatusOK), seen: see(o)}
 	l.write(ctx, own)
 }
 
+// take adds an operation to the line. It returns false if the line has one, or is written.
+func (e *entry) take(o *record.Operation) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended || e.seen.present {
+		return false
+	}
+	e.seen = see(o)
+	return true
+}
+
 func (e *entry) end(failed bool) {
 	e.duration, e.route, e.failed = time.Since(e.start), e.request.Pattern, failed
-	e.ended.Store(true)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
 }
 
 // status returns the status of the response.

@@ -205,3 +205,23 @@ func TestLinesAreDroppedWhileTheOutputIsStuck(t *testing.T) {
 		t.Errorf("%d bytes were written", to.Len())
 	}
 }
+
+// An operation of a single connection may end after its request, or at the same time.
+func TestOperationMayOutliveItsRequest(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out, prometheus.NewCounter(prometheus.CounterOpts{Name: "dropped"}))
+	l := New(Options{Config: defaults(), Output: w, Skip: func(string) bool { return false }})
+	var running sync.WaitGroup
+	for range 50 {
+		l.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			running.Go(func() { l.Report(r.Context(), ended("http", "Late")) })
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil))
+	}
+	running.Wait()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), `"operation_name":"Late"`); n != 50 {
+		t.Errorf("%d lines have the operation, want 50", n)
+	}
+}
