@@ -73,7 +73,7 @@ func transcript(t *testing.T, dir, script string) string {
 // A running router is introspected.
 func TestSchemaCheckAgainstARunningRouter(t *testing.T) {
 	address := freeAddress(t)
-	p := souk(t, nil, "router", "--dev", "--config", routerFiles(t, address, "", "supergraph: {path: GRAPH}\n"))
+	p := souk(t, nil, "router", "--dev", "--config", routerFiles(t, address, "", "supergraph: {file: GRAPH}\n"))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == 200 })
 	dir := writeFiles(t, map[string]string{
 		"same.graphql":  "type Query { hello: String }",

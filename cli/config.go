@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,11 +31,11 @@ func newConfigValidate() *cobra.Command {
 			"fields that it names must exist; this is checked if the file has no other problem.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			problems, err := validateConfig(cmd.Context(), args[0], graph)
+			problems, warnings, err := validateConfig(cmd.Context(), args[0], graph)
 			if err != nil {
 				return err
 			}
-			return reportProblems(cmd.OutOrStdout(), args[0], problems, asJSON)
+			return reportProblems(cmd.OutOrStdout(), args[0], problems, warnings, asJSON)
 		},
 	}
 	cmd.Flags().StringVarP(&graph, "supergraph", "s", "", "the file that contains the supergraph SDL")
@@ -43,50 +44,63 @@ func newConfigValidate() *cobra.Command {
 }
 
 // validateConfig returns the problems of a configuration file, as the router finds them when
-// it starts.
-func validateConfig(ctx context.Context, file, graph string) (config.Errors, error) {
+// it starts, and what to change although the router starts.
+func validateConfig(ctx context.Context, file, graph string) (problems, warnings config.Errors, err error) {
 	c, source, err := routerFlags{config: file}.settings(ctx)
-	var problems config.Errors
+	warnings = source.Warnings()
 	if err != nil {
 		if !errors.As(err, &problems) {
-			return nil, err
+			return nil, nil, err
 		}
-		return problems, nil
+		return problems, warnings, nil
 	}
 	if graph == "" {
-		return nil, nil
+		return nil, warnings, nil
 	}
 	sdl, err := supergraph.ReadFile(graph)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading the supergraph: %w", graph, err)
+		return nil, nil, fmt.Errorf("%s: reading the supergraph: %w", graph, err)
 	}
-	return router.UnknownNames(&c, model, source).Sorted(), nil
+	return router.UnknownNames(&c, model, source).Sorted(), warnings, nil
 }
 
-// reportProblems writes the problems of a configuration file, and fails if there are any.
-func reportProblems(w io.Writer, file string, problems config.Errors, asJSON bool) error {
-	type problem struct {
-		File    string `json:"file,omitempty"`
-		Line    int    `json:"line,omitempty"`
-		Column  int    `json:"column,omitempty"`
-		Message string `json:"message"`
+// A problem is an entry of the result as JSON.
+type problem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+}
+
+func listed(errors config.Errors) []problem {
+	list := make([]problem, len(errors))
+	for i, p := range errors {
+		list[i] = problem{p.File, p.Line, p.Column, p.Message}
 	}
+	return list
+}
+
+// reportProblems writes the problems and warnings of a configuration file, and fails if there
+// are problems.
+func reportProblems(w io.Writer, file string, problems, warnings config.Errors, asJSON bool) error {
 	var err error
-	switch {
-	case asJSON:
-		list := make([]problem, len(problems))
-		for i, p := range problems {
-			list[i] = problem{p.File, p.Line, p.Column, p.Message}
+	if asJSON {
+		err = writeJSON(w, map[string]any{"valid": len(problems) == 0, "problems": listed(problems), "warnings": listed(warnings)})
+	} else {
+		var text strings.Builder
+		for _, one := range warnings {
+			fmt.Fprintf(&text, "warning: %v\n", one)
 		}
-		err = writeJSON(w, map[string]any{"valid": len(list) == 0, "problems": list})
-	case len(problems) == 0:
-		_, err = fmt.Fprintf(w, "%s is valid\n", file)
-	default:
-		_, err = fmt.Fprintln(w, problems.Error())
+		if len(problems) == 0 {
+			fmt.Fprintf(&text, "%s is valid\n", file)
+		} else {
+			fmt.Fprintln(&text, problems.Error())
+		}
+		_, err = io.WriteString(w, text.String())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the problems: %w", err)

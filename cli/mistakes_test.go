@@ -40,7 +40,7 @@ func TestRouterRejectsFilesThatAreNotSupergraphs(t *testing.T) {
 }
 
 func TestRouterReportsEveryConfigurationProblem(t *testing.T) {
-	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {path: GRAPH}\n"+
+	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {file: GRAPH}\n"+
 		"traffic_shaping:\n  subgraphs:\n    aa: {timeout: 1s}\n"+
 		"headers: {subgraphs: {b: {}}}\n"+
 		"include_subgraph_errors:\n  subgraphs: {c: true}\n"+

@@ -52,7 +52,7 @@ func extend(x *router.Extensions) error {
 
 func TestRouterRunsExtensions(t *testing.T) {
 	address := freeAddress(t)
-	file := routerFiles(t, address, "", "supergraph: {path: GRAPH}\n")
+	file := routerFiles(t, address, "", "supergraph: {file: GRAPH}\n")
 	p := souk(t, []string{extension + "=handler"}, "router", "--config", file)
 	await(t, p, "the extension answers", func() bool { return status(t, "http://"+address+"/extension") == http.StatusTeapot })
 	p.interrupt(t)
@@ -186,7 +186,7 @@ func routerFiles(t *testing.T, listen, admin, more string) string {
 
 func TestRouterExitsWhenAPortIsInUse(t *testing.T) {
 	for _, hotReload := range []bool{true, false} {
-		graph := fmt.Sprintf("supergraph: {path: GRAPH, hot_reload: %t}\n", hotReload)
+		graph := fmt.Sprintf("supergraph: {file: GRAPH, hot_reload: %t}\n", hotReload)
 		t.Run(fmt.Sprintf("public, hot_reload %t", hotReload), func(t *testing.T) {
 			address := taken(t)
 			souk(t, nil, "router", "--config", routerFiles(t, address, "", graph)).fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
@@ -218,7 +218,7 @@ func TestServicesExitWhenTheirPortIsInUse(t *testing.T) {
 
 func TestCommandsFailInOneLine(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {path: GRAPH}\n")
+	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {file: GRAPH}\n")
 	for _, c := range []struct {
 		name, want  string
 		environment []string
@@ -247,7 +247,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 			want: `souk: the environment variable REDIS_URL: "a:80000" is not an address: the port must be a number from 0 to 65535`},
 		{name: "router with an invalid log level", args: []string{"router", "--config", file}, environment: []string{"LOG_LEVEL=loud"},
 			want: `souk: the environment variable LOG_LEVEL is "loud"; it must be one of debug, info, warn, error`},
-		{name: "router with an invalid port in its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {path: GRAPH}\n")},
+		{name: "router with an invalid port in its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {file: GRAPH}\n")},
 			want: `router.yaml:1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
 		{status: 2, name: "dev with an invalid mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
 		{status: 2, name: "dev with an invalid log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
@@ -317,7 +317,7 @@ func TestReplayTellsWhatItDid(t *testing.T) {
 func TestInterruptExitsWithStatusZero(t *testing.T) {
 	t.Run("router", func(t *testing.T) {
 		address := freeAddress(t)
-		p := souk(t, nil, "router", "--config", routerFiles(t, address, "", "supergraph: {path: GRAPH}\n"))
+		p := souk(t, nil, "router", "--config", routerFiles(t, address, "", "supergraph: {file: GRAPH}\n"))
 		await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 		p.interrupt(t)
 		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
@@ -354,7 +354,7 @@ func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	defer close(answer)
 	address := freeAddress(t)
 	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
-		"supergraph: {path: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {router: {timeout: 10m, shutdown_timeout: 10m}, all: {timeout: 10m}}\n", slow.URL)))
+		"supergraph: {file: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {router: {timeout: 10m, shutdown_timeout: 10m}, all: {timeout: 10m}}\n", slow.URL)))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	client := make(chan struct{})
 	go func() {
@@ -407,7 +407,7 @@ func TestStandardLogGoesToTheStructuredLog(t *testing.T) {
 	}()
 	address := freeAddress(t)
 	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
-		"supergraph: {path: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {all: {http_client: standard}}\n", "http://"+listener.Addr().String())))
+		"supergraph: {file: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {all: {http_client: standard}}\n", "http://"+listener.Addr().String())))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, "secret") {
 		t.Fatalf("client: got %s", got)

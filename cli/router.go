@@ -74,8 +74,8 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 		return c, source, fmt.Errorf("reading the environment: %w", err)
 	}
 	if f.supergraph != "" {
-		c.Supergraph.Path = f.supergraph
-		source.Override("supergraph.path", "--supergraph")
+		c.Supergraph.File = f.supergraph
+		source.Override("supergraph.file", "--supergraph")
 	}
 	if f.listen != "" {
 		c.Listen = f.listen

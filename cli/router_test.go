@@ -65,7 +65,7 @@ func TestRouterFollowsConfigMaps(t *testing.T) {
 	graph, configuration, routes := &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}
 	address := freeAddress(t)
 	settings := func(more string) map[string]string {
-		return map[string]string{"router.yaml": fmt.Sprintf("version: \"1\"\nlisten: %q\nadmin: {listen: \"\"}\nsupergraph: {path: %q, poll_interval: 20ms}\n%s",
+		return map[string]string{"router.yaml": fmt.Sprintf("version: \"1\"\nlisten: %q\nadmin: {listen: \"\"}\nsupergraph: {file: %q, poll_interval: 20ms}\n%s",
 			address, filepath.Join(graph.dir, "supergraph.graphql"), more)}
 	}
 	route := func(path string) string {

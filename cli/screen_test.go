@@ -83,7 +83,7 @@ func TestTextOfServersDoesNotControlTheTerminal(t *testing.T) {
 // Records of the log are JSON without control characters, also those that JSON allows.
 func TestLogDoesNotControlTheTerminal(t *testing.T) {
 	address := freeAddress(t)
-	file := routerFiles(t, address, "", "supergraph: {path: GRAPH, poll_interval: 10ms}\n")
+	file := routerFiles(t, address, "", "supergraph: {file: GRAPH, poll_interval: 10ms}\n")
 	p := souk(t, nil, "router", "--config", file)
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	if err := os.WriteFile(file, []byte("override_subgraph_urls: {\"key\\x9b31m\\x7f\\u202e\": [1]}\n"), 0o600); err != nil {

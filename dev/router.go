@@ -45,7 +45,7 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	if s.opts.Router != nil {
 		s.opts.Router(&c)
 	}
-	if c.Supergraph.Path != config.Default().Supergraph.Path {
+	if c.Supergraph.File != config.Default().Supergraph.File {
 		graph = "" // the router reads the file
 	}
 	r, err := router.New(ctx, c, router.Options{

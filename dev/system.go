@@ -63,7 +63,7 @@ type Options struct {
 	// and their databases get sample data.
 	Services func(context.Context, *System) error
 	// Router changes the configuration of the router; it may be nil. If it sets
-	// supergraph.path, the router reads that file.
+	// supergraph.file, the router reads that file.
 	Router func(*config.Config)
 	// Extensions are the extensions of the router.
 	Extensions router.Extensions

@@ -31,7 +31,7 @@ func TestContainersMountDirectories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	directories := []string{path.Dir(string(command[1])), path.Dir(image.Supergraph.Path)}
+	directories := []string{path.Dir(string(command[1])), path.Dir(image.Supergraph.File)}
 	found := 0
 	for name, text := range markdown(t) {
 		for _, mount := range volume.FindAllStringSubmatch(text, -1) {

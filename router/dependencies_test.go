@@ -461,7 +461,7 @@ func followsFile(t *testing.T, configure func(*config.Config)) (*store, string) 
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
+	c.Supergraph.File, c.Supergraph.PollInterval = file, 10*time.Millisecond
 	if configure != nil {
 		configure(&c)
 	}

@@ -150,7 +150,7 @@ func TestExtensionsOutliveReloads(t *testing.T) {
 	write(labelledSDL)
 	c := &counts{}
 	h := newHookedWith(t, "", func(to *config.Config) {
-		to.Supergraph.Path, to.Supergraph.HotReload, to.Supergraph.PollInterval = path, true, 10*time.Millisecond
+		to.Supergraph.File, to.Supergraph.HotReload, to.Supergraph.PollInterval = path, true, 10*time.Millisecond
 	}, c.extensions())
 	c.use(t, h, "at the start")
 
@@ -244,7 +244,7 @@ func TestHooksOfOpenSubscriptionsOutliveReload(t *testing.T) {
 	}))
 	defer subgraph.Close()
 	h := newHookedWith(t, "", func(to *config.Config) {
-		to.Supergraph.Path, to.Supergraph.HotReload, to.Supergraph.PollInterval = path, true, 10*time.Millisecond
+		to.Supergraph.File, to.Supergraph.HotReload, to.Supergraph.PollInterval = path, true, 10*time.Millisecond
 		to.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
 		to.Subscriptions.DrainPeriod = 10 * time.Millisecond
 	}, router.Extensions{Hooks: []hook.Hooks{{

@@ -220,6 +220,9 @@ func (s *shared) close() error {
 
 func newRouter(ctx context.Context, c config.Config, o Options, s *shared) (*Router, error) {
 	r := &Router{config: c, options: o, metrics: s.metrics, dependencies: s.dependencies, shared: s}
+	for _, warning := range o.Source.Warnings() {
+		o.Telemetry.Logger.WarnContext(ctx, "the configuration can be used, but should change", "warning", warning.Error())
+	}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}

@@ -63,7 +63,7 @@ func newRollout(t *testing.T, wait time.Duration) *rollout {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.config.Supergraph = config.Supergraph{Path: r.file, HotReload: true, PollInterval: 10 * time.Millisecond, WaitForSubgraphs: wait}
+	r.config.Supergraph = config.Supergraph{File: r.file, HotReload: true, PollInterval: 10 * time.Millisecond, WaitForSubgraphs: wait}
 	if r.router, err = router.NewReloadable(t.Context(), r.config, router.Options{Telemetry: tel}); err != nil {
 		t.Fatal(err)
 	}

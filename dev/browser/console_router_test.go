@@ -45,7 +45,7 @@ func openConsole(t *testing.T, sdl string) *console {
 		t.Fatal(err)
 	}
 	settings := config.Default()
-	settings.Supergraph.Path, settings.Supergraph.HotReload, settings.Supergraph.PollInterval = c.file, true, 0
+	settings.Supergraph.File, settings.Supergraph.HotReload, settings.Supergraph.PollInterval = c.file, true, 0
 	settings.Admin.Console.Enabled, settings.Admin.Console.Token = true, consoleToken
 	if c.router, err = router.NewReloadable(t.Context(), settings, router.Options{Telemetry: tel, Version: "1.2.3"}); err != nil {
 		t.Fatal(err)

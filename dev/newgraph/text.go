@@ -32,7 +32,7 @@ func (g Graph) router() string {
 version: "1"
 listen: 127.0.0.1:%d
 supergraph:
-  path: supergraph.graphql # reloaded when it changes
+  file: supergraph.graphql # reloaded when it changes
 `, g.Port) + g.settings("Where the subgraphs are, if not where supergraph.yaml says.", func(s Subgraph) string {
 		return fmt.Sprintf("${env.%s:-%s}", s.variable(), s.URL)
 	})

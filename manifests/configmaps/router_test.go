@@ -47,7 +47,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	if c.Listen != "0.0.0.0:8080" || c.Admin.Listen != "0.0.0.0:9090" {
 		t.Errorf("got listen addresses %s and %s, want ports 8080 and 9090 of the Service", c.Listen, c.Admin.Listen)
 	}
-	if c.Supergraph.Path != "/etc/souk/graph/supergraph.graphql" || !c.Supergraph.HotReload {
+	if c.Supergraph.File != "/etc/souk/graph/supergraph.graphql" || !c.Supergraph.HotReload {
 		t.Errorf("got supergraph %+v, want the file mounted in /etc/souk/graph, with polling", c.Supergraph)
 	}
 	if c.ResponseCache.Invalidation.Token != "secret" {

@@ -76,7 +76,7 @@ func kustomized(t *testing.T) Documents {
 	}
 	for name, text := range map[string]string{
 		"supergraph.graphql": "type Query { a: Int }\n",
-		"router.yaml":        "version: \"1\"\nlisten: 0.0.0.0:8080\nadmin: {listen: \"0.0.0.0:9090\"}\nsupergraph: {path: /etc/souk/graph/supergraph.graphql}\nintrospection: true\n",
+		"router.yaml":        "version: \"1\"\nlisten: 0.0.0.0:8080\nadmin: {listen: \"0.0.0.0:9090\"}\nsupergraph: {file: /etc/souk/graph/supergraph.graphql}\nintrospection: true\n",
 		"kustomization.yaml": string(bytes.ReplaceAll([]byte(overlayExample(t)), []byte("../kustomize"), []byte(relative))),
 	} {
 		if err := os.WriteFile(filepath.Join(overlay, name), []byte(text), 0o600); err != nil {

@@ -83,7 +83,7 @@ func TestReloadsShowEveryDifference(t *testing.T) {
 		}
 	}
 	write()
-	s := newShopFrom(t, "", func(c *config.Config) { c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond })
+	s := newShopFrom(t, "", func(c *config.Config) { c.Supergraph.File, c.Supergraph.PollInterval = file, 10*time.Millisecond })
 	for i, r := range revisions {
 		if !strings.Contains(text, r.from) {
 			t.Fatalf("%s: the supergraph has no %s", r.name, r.from)

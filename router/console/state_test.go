@@ -188,7 +188,7 @@ func TestReloadsShowChangesAndRefusals(t *testing.T) {
 		}
 	}
 	write(sdl)
-	s := newShopFrom(t, "", func(c *config.Config) { c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond })
+	s := newShopFrom(t, "", func(c *config.Config) { c.Supergraph.File, c.Supergraph.PollInterval = file, 10*time.Millisecond })
 	if got := get[reloads](t, s, "reloads"); len(got.Reloads) != 0 {
 		t.Errorf("%+v", got)
 	}

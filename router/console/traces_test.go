@@ -271,7 +271,7 @@ func TestTraceOutlivesItsSupergraph(t *testing.T) {
 	}
 	s := newShopFrom(t, "", func(c *config.Config) {
 		development(c)
-		c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
+		c.Supergraph.File, c.Supergraph.PollInterval = file, 10*time.Millisecond
 	})
 	s.token = ""
 	res, _ := s.send(t, manyBody)

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	cosmoCloud   = "this router has no control plane: it reads a supergraph from supergraph.path, which `souk compose` makes"
+	cosmoCloud   = "this router has no control plane: it reads a supergraph from supergraph.file, which `souk compose` makes"
 	cosmoEvents  = "subscriptions are served by subgraphs, not by a message broker"
 	cosmoErrors  = "errors have the paths of the client's operation, a code and the name of the subgraph"
 	cosmoEngine  = "the engine has no such setting"
@@ -55,7 +55,7 @@ func cosmo() *source {
 		"mcp":                                    none("there is no MCP server"),
 		"connect_rpc":                            none("there is no ConnectRPC; REST routes are GraphQL documents (souk router --routes)"),
 		"events":                                 none(cosmoEvents),
-		"execution_config.file":                  none("it is in Cosmo's own format: compose a supergraph SDL with `souk compose` and name it in supergraph.path"),
+		"execution_config.file":                  none("it is in Cosmo's own format: compose a supergraph SDL with `souk compose` and name it in supergraph.file"),
 		"execution_config.storage":               none(cosmoStorage),
 		"execution_config.fallback_storage":      none(cosmoStorage),
 		"storage_providers":                      none(cosmoStorage),

@@ -168,14 +168,14 @@ func hiveListen(c *conversion, n *node, _ []string) {
 // hiveSupergraph converts a file; other sources are of Hive's registry.
 func hiveSupergraph(c *conversion, n *node, _ []string) {
 	if kind := n.value("source"); kind != "" && kind != "file" {
-		c.note(n, None, "", "the source %s is not supported: write the supergraph to a file, such as with `souk compose`, and name it in supergraph.path", kind)
+		c.note(n, None, "", "the source %s is not supported: write the supergraph to a file, such as with `souk compose`, and name it in supergraph.file", kind)
 		return
 	}
 	for _, child := range n.children {
 		switch child.key {
 		case "source": // it was read
 		case "path":
-			c.hiveText(child, "supergraph", "path")
+			c.hiveText(child, "supergraph", "file")
 		case "poll_interval":
 			via("supergraph.poll_interval", duration)(c, child, nil)
 		default:

@@ -188,13 +188,13 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	}
 	sdl := o.Supergraph
 	if sdl == "" {
-		if sdl, err = blocking.Call(ctx, func() (string, error) { return supergraph.ReadFile(c.Supergraph.Path) }); err != nil {
+		if sdl, err = blocking.Call(ctx, func() (string, error) { return supergraph.ReadFile(c.Supergraph.File) }); err != nil {
 			return nil, err
 		}
 	}
 	if sdl, err = gw.begin(sdl); err != nil {
 		if problems := (config.Errors)(nil); o.Supergraph == "" && !errors.As(err, &problems) {
-			err = fmt.Errorf("%s: %w", c.Supergraph.Path, err)
+			err = fmt.Errorf("%s: %w", c.Supergraph.File, err)
 		}
 		return nil, err
 	}

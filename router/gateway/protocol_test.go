@@ -279,7 +279,7 @@ func TestReloadKeepsTheLastValidSupergraph(t *testing.T) {
 	s := &subgraph{}
 	gw, url := start(t, s, func(c *config.Config, o *gateway.Options) {
 		o.Supergraph = ""
-		c.Supergraph = config.Supergraph{Path: path, HotReload: true, PollInterval: 1}
+		c.Supergraph = config.Supergraph{File: path, HotReload: true, PollInterval: 1}
 		o.Logger = log.logger()
 		c.Dev = true
 	})

@@ -114,7 +114,7 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 			continue
 		case <-ticker.C:
 		}
-		data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(gw.config.Supergraph.Path) })
+		data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(gw.config.Supergraph.File) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -127,7 +127,7 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 			waiting.drop()
 			waiting, err = gw.propose(string(data))
 			if refused = err != nil; refused {
-				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
+				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.File, "error", err)
 				file.Record(err)
 			}
 		}

@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "version" "1"
   "listen" (printf "0.0.0.0:%d" (int .Values.ports.http))
   "admin" (dict "listen" (printf "0.0.0.0:%d" (int .Values.ports.admin)))
-  "supergraph" (dict "path" (printf "/etc/souk/graph/%s" .Values.supergraph.file)) -}}
+  "supergraph" (dict "file" (printf "/etc/souk/graph/%s" .Values.supergraph.file)) -}}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $own) -}}
 {{- end -}}
 

@@ -95,7 +95,7 @@ func (s *store) configure(c *config.Config) {
 	for _, name := range slowServices {
 		c.TrafficShaping.Subgraphs[name] = config.SubgraphTraffic{Timeout: slowTimeout}
 	}
-	c.Supergraph.Path, c.Supergraph.HotReload, c.Supergraph.PollInterval = s.supergraph, true, 50*time.Millisecond
+	c.Supergraph.File, c.Supergraph.HotReload, c.Supergraph.PollInterval = s.supergraph, true, 50*time.Millisecond
 	c.ResponseCache.Compare = 1
 	c.ResponseCache.LocalBytes = -1
 	c.ResponseCache.Redis.Timeout = time.Second

@@ -50,7 +50,7 @@ func (c *Config) HasConsole() bool { return c.Admin.Console.Enabled || c.Dev }
 
 // Supergraph configures the source of the supergraph SDL.
 type Supergraph struct {
-	Path         string        `yaml:"path" desc:"File that contains the supergraph SDL." empty:"no"`
+	File         string        `yaml:"file" former:"path;In a configuration of Apollo Router, supergraph.path is the path of the GraphQL endpoint: here that is the key path" desc:"File that contains the supergraph SDL." empty:"no"`
 	HotReload    bool          `yaml:"hot_reload" desc:"Reload the file when it changes."`
 	PollInterval time.Duration `yaml:"poll_interval" desc:"How often the router checks the file for changes." min:"10ms"`
 

@@ -208,3 +208,32 @@ func TestValuesFromFiles(t *testing.T) {
 		}
 	}
 }
+
+// The old name of a key is accepted with a warning that has its place, and refused beside the new
+// one.
+func TestOldNamesOfKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "router.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("supergraph:\n  path: /graphql\n")
+	c, source, err := config.Read(file, environment)
+	if err != nil || c.Supergraph.File != "/graphql" {
+		t.Fatalf("got %q and %v", c.Supergraph.File, err)
+	}
+	want := file + ":2:3: supergraph.path is the old name of supergraph.file; rename it. In a configuration of Apollo Router, supergraph.path is the path of the GraphQL endpoint: here that is the key path"
+	if got := source.Warnings().Error(); got != want {
+		t.Errorf("got the warning %q, want %q", got, want)
+	}
+	write("supergraph:\n  path: a.graphql\n  file: b.graphql\n")
+	if _, _, err := config.Read(file, environment); err == nil || !strings.Contains(err.Error(), ":2:3: supergraph.path and supergraph.file are the same key; remove supergraph.path, its old name") {
+		t.Errorf("got %v", err)
+	}
+	write("supergraph:\n  file: b.graphql\n")
+	if _, source, err = config.Read(file, environment); err != nil || len(source.Warnings()) > 0 {
+		t.Errorf("got %v and %v", err, source.Warnings())
+	}
+}

@@ -13,7 +13,7 @@ func Default() Config {
 		Listen:     "127.0.0.1:4000",
 		TLS:        serverTLS(),
 		Path:       "/graphql",
-		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
+		Supergraph: Supergraph{File: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
 		Admin:      Admin{Listen: "127.0.0.1:9090", TLS: serverTLS(), Console: Console{Sample: 0.01}},
 		Health:     Health{Enabled: true, LivenessPaths: []string{"/health", "/healthz"}, ReadinessPaths: []string{"/readiness", "/readyz"}, Details: true},
 		Playground: Playground{Path: "/playground"},
@@ -81,7 +81,7 @@ func subscriptions() Subscriptions {
 var environment = map[string]string{
 	"ROUTER_LISTEN":        "listen",
 	"ROUTER_ADMIN_LISTEN":  "admin.listen",
-	"SUPERGRAPH_FILE_PATH": "supergraph.path",
+	"SUPERGRAPH_FILE_PATH": "supergraph.file",
 	"LOG_LEVEL":            "log.level",
 	"REDIS_URL":            "response_cache.redis.url",
 }
@@ -92,7 +92,7 @@ var environment = map[string]string{
 // records in source, which may be nil, which keys it has set.
 func (c *Config) ApplyEnvironment(lookup func(string) (string, bool), source *Source) error {
 	targets := map[string]*string{
-		"listen": &c.Listen, "admin.listen": &c.Admin.Listen, "supergraph.path": &c.Supergraph.Path, "log.level": &c.Log.Level,
+		"listen": &c.Listen, "admin.listen": &c.Admin.Listen, "supergraph.file": &c.Supergraph.File, "log.level": &c.Log.Level,
 		"response_cache.redis.url": &c.ResponseCache.Redis.URL,
 	}
 	for name, path := range environment {

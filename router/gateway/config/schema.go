@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -65,6 +66,12 @@ func blockSchema(t reflect.Type, value reflect.Value) map[string]any {
 			p["default"] = plain(inner)
 		}
 		properties[f.Tag.Get("yaml")] = p
+		if old, _, _ := strings.Cut(f.Tag.Get("former"), ";"); old != "" {
+			before := maps.Clone(p)
+			delete(before, "default")
+			before["deprecated"], before["description"] = true, "The old name of "+f.Tag.Get("yaml")+"."
+			properties[old] = before
+		}
 		if other := f.Tag.Get("required_with"); other != "" {
 			with[f.Tag.Get("yaml")] = []string{other}
 		}

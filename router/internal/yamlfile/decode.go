@@ -32,6 +32,9 @@ type Options struct {
 // after a problem, so that it returns all of them; [Source.Unread] tells what to leave out of
 // further checks.
 //
+// A field with the tag `former:"NAME"` also has the key NAME, which it had before: that is a
+// warning, see [Source.Warnings].
+//
 // A map of structs may also be written as a list if the struct has a field with the tag
 // `list:"key"`. That field then is the key of each entry.
 func Decode(data []byte, v any, o Options) (*Source, Errors) {
@@ -153,11 +156,47 @@ func (d *decoder) block(n ast.Node, v reflect.Value, path, pattern string) {
 		}
 		field, known := fieldNamed(v.Type(), key, entry)
 		if field == nil {
+			if field = d.former(pair, pairs, v.Type(), path); field != nil {
+				inner, generic = join(path, keyOf(*field)), join(pattern, keyOf(*field))
+			}
+		}
+		if field == nil {
 			d.unknown(pair, pairs, path, known)
 			continue
 		}
 		d.value(pair.Value, v.FieldByIndex(field.Index), inner, generic)
 	}
+}
+
+// former returns the field whose key had the name of a pair before, or nil. It warns of the old
+// name. A block that has both names is refused.
+func (d *decoder) former(pair *ast.MappingValueNode, block []*ast.MappingValueNode, t reflect.Type, path string) *reflect.StructField {
+	key := pair.Key.GetToken()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, hint, _ := strings.Cut(f.Tag.Get("former"), ";")
+		if name == "" || name != key.Value {
+			continue
+		}
+		old, now := join(path, name), join(path, keyOf(f))
+		if slices.ContainsFunc(block, func(p *ast.MappingValueNode) bool { return p.Key.GetToken().Value == keyOf(f) }) {
+			d.report(key, "%s and %s are the same key; remove %s, its old name", old, now, old)
+		} else {
+			message := fmt.Sprintf("%s is the old name of %s; rename it", old, now)
+			if hint != "" {
+				message += ". " + hint
+			}
+			d.source.warn(&Error{File: d.source.file, Line: key.Position.Line, Column: key.Position.Column, Message: message})
+		}
+		return &f
+	}
+	return nil
+}
+
+// keyOf returns the key of a field.
+func keyOf(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
 }
 
 // unknown adds the problem of an unknown key of a block. The value of a key that it seems to
@@ -266,7 +305,7 @@ func keyField(t reflect.Type) *reflect.StructField {
 func fieldNamed(t reflect.Type, key string, entry bool) (found *reflect.StructField, known []string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		name := keyOf(f)
 		if f.Tag.Get("list") == "key" && !entry {
 			continue
 		}

@@ -17,6 +17,18 @@ type Source struct {
 	// sets it instead of the file.
 	overrides map[string]string
 	unread    []string // the paths of values that could not be read
+	warnings  Errors
+}
+
+func (s *Source) warn(e *Error) { s.warnings = append(s.warnings, e) }
+
+// Warnings returns what to change in a file although it can be used, such as the old names of
+// keys.
+func (s *Source) Warnings() Errors {
+	if s == nil {
+		return nil
+	}
+	return s.warnings
 }
 
 // Unread reports whether one of the values at the paths could not be read, or a part of it, or
