@@ -74,7 +74,7 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 		return c, source, fmt.Errorf("reading the environment: %w", err)
 	}
 	if f.supergraph != "" {
-		c.Supergraph.File = f.supergraph
+		c.Supergraph.File, c.Supergraph.Remote.URL = f.supergraph, ""
 		source.Override("supergraph.file", "--supergraph")
 	}
 	if f.listen != "" {

@@ -45,8 +45,8 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	if s.opts.Router != nil {
 		s.opts.Router(&c)
 	}
-	if c.Supergraph.File != config.Default().Supergraph.File {
-		graph = "" // the router reads the file
+	if c.Supergraph.Remote.Configured() || c.Supergraph.File != config.Default().Supergraph.File {
+		graph = "" // the router reads it
 	}
 	r, err := router.New(ctx, c, router.Options{
 		Supergraph: graph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",

@@ -95,6 +95,9 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	options := l.options
 	options.Source = source
 	options.inUse, _ = l.current.gateway.InUse()
+	if from := c.Supergraph.Remote; from.Configured() && from.URL == l.current.config.Supergraph.Remote.URL {
+		options.former = options.inUse
+	}
 	next, err := newRouter(ctx, c, options, l.shared)
 	if err != nil {
 		return err

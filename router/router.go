@@ -34,7 +34,7 @@ import (
 
 // Options are the settings of a router that are not in its configuration.
 type Options struct {
-	// Supergraph is the supergraph SDL. If it is empty, the configured file is read.
+	// Supergraph is the supergraph SDL. If it is empty, the configured one is read.
 	Supergraph string
 	// Routes has the GraphQL documents of the REST routes. Nil means no routes.
 	Routes fs.FS
@@ -62,6 +62,8 @@ type Options struct {
 
 	// inUse is the SDL that the router before this one serves, for wait_for_subgraphs.
 	inUse string
+	// former is that SDL if it is from the same remote source.
+	former string
 }
 
 // Extensions are what a program adds to its router. They must be safe for concurrent use, and
@@ -238,6 +240,7 @@ func (r *Router) build(ctx context.Context) error {
 		Memory:     r.memory,
 		Supergraph: r.options.Supergraph,
 		InUse:      r.options.inUse,
+		Former:     r.options.former,
 		Transport:  r.transport,
 		Observe:    r.observe(),
 		Examples:   r.options.Examples,

@@ -63,7 +63,8 @@ func (gw *Gateway) begin(file string) (string, error) {
 	return former, nil
 }
 
-// InUse returns the SDL of the current supergraph, if wait_for_subgraphs is set, and its hash.
+// InUse returns the SDL of the current supergraph, if wait_for_subgraphs or a remote
+// source is set, and its hash.
 func (gw *Gateway) InUse() (sdl, hash string) {
 	s := gw.acquire()
 	if s == nil { // after Close

@@ -38,7 +38,8 @@
 // inspect.go, inspect_streams.go and changes.go provide what the console shows.
 //
 // A schema snapshot is everything made from one supergraph: schema, planner,
-// caches and connections. A new supergraph makes a new snapshot (reload.go). It may wait
+// caches and connections. A new supergraph, which origin.go reads from a file or fetches, makes
+// a new snapshot (reload.go). It may wait
 // until the subgraphs serve what it needs (candidate.go), and
 // the most used operations are planned for it before it replaces the old one.
 // Requests in progress finish on the snapshot they began with.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"souk/internal/blocking"
 	"souk/internal/memory"
 	"souk/router/auth"
 	"souk/router/console/record"
@@ -32,8 +30,11 @@ import (
 // router sets them.
 type Options struct {
 	// Supergraph is the SDL to serve. If it is empty, the gateway reads the
-	// configured file, and watches it if hot_reload is set.
+	// configured file or remote source, and watches it if hot_reload is set.
 	Supergraph string
+	// Former is the SDL that the predecessor of the gateway has from the same remote
+	// source, or empty. The gateway begins with it if the source cannot be read.
+	Former string
 	// InUse is the SDL that the predecessor of the gateway serves, or empty. With
 	// wait_for_subgraphs, the gateway begins with it, and changes to the file when the
 	// subgraphs serve what the file needs.
@@ -168,7 +169,7 @@ type Gateway struct {
 }
 
 // New returns a gateway that serves its supergraph. ctx bounds only New itself. The gateway
-// watches the supergraph file until Close is called.
+// watches the source of the supergraph until Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Transport == nil {
 		return nil, errors.New("gateway: Options.Transport must be set")
@@ -186,16 +187,17 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if gw.persisted, err = loadPersistedDocuments(ctx, c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
 		return nil, err
 	}
+	source, err := newSupergraphOrigin(c.Supergraph, func(err error) { gw.logger.Error("files of supergraph.remote.tls have changed", "error", err) })
+	if err != nil {
+		return nil, err
+	}
 	sdl := o.Supergraph
 	if sdl == "" {
-		if sdl, err = blocking.Call(ctx, func() (string, error) { return supergraph.ReadFile(c.Supergraph.File) }); err != nil {
-			return nil, err
-		}
+		sdl, err = gw.start(ctx, source)
+	} else {
+		sdl, err = gw.begin(sdl)
 	}
-	if sdl, err = gw.begin(sdl); err != nil {
-		if problems := (config.Errors)(nil); o.Supergraph == "" && !errors.As(err, &problems) {
-			err = fmt.Errorf("%s: %w", c.Supergraph.File, err)
-		}
+	if err != nil {
 		return nil, err
 	}
 	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout, Memory: o.Memory})
@@ -209,11 +211,11 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		routes.ServeHTTP(w, r)
 	})
 	if o.Supergraph == "" && c.Supergraph.HotReload {
-		file := o.Dependencies.Open(dependency.Supergraph, "file", dependency.Use{Effect: "the loaded supergraph stays in use"})
-		file.Succeeded(ctx)
+		file := o.Dependencies.Open(dependency.Supergraph, source.kind(), dependency.Use{Effect: "the loaded supergraph stays in use"})
+		file.Observe(ctx, source.failing)
 		gw.watch.Go(func() {
 			defer file.Close()
-			gw.watchSupergraph(sdl, file)
+			gw.watchSupergraph(source, sdl, file)
 		})
 	}
 	return gw, nil

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
 	"time"
 
-	"souk/internal/blocking"
 	"souk/router/dependency"
 )
 
@@ -92,14 +90,14 @@ func (gw *Gateway) warm(next, old *snapshot) {
 	}
 }
 
-// watchSupergraph reloads the supergraph file whenever its contents change. It polls
-// and compares hashes of the contents, which also works where files are replaced by
-// symbolic links, as in Kubernetes volumes, and where timestamps are coarse.
-func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
+// watchSupergraph reloads the supergraph whenever its contents change. It polls and compares
+// hashes of the contents, which also works where files are replaced by symbolic links, as in
+// Kubernetes volumes, and where timestamps are coarse.
+func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source *dependency.Dependency) {
 	ctx := gw.drain // Close cancels it
 	seen := sha256.Sum256([]byte(loaded))
-	refused := false
 	var waiting *candidate
+	var proposed string // the text of waiting
 	defer func() { waiting.drop() }()
 	ticker := time.NewTicker(max(gw.config.Supergraph.PollInterval, 10*time.Millisecond))
 	defer ticker.Stop()
@@ -108,32 +106,36 @@ func (gw *Gateway) watchSupergraph(loaded string, file *dependency.Dependency) {
 		case <-ctx.Done():
 			return
 		case err := <-waiting.result():
-			if ctx.Err() == nil && waiting.decide(err, file) {
+			if ctx.Err() == nil && waiting.decide(err, source) {
 				waiting = nil
+				gw.keep(from, proposed)
 			}
 			continue
 		case <-ticker.C:
 		}
-		data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(gw.config.Supergraph.File) })
+		data, err := from.next(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			file.Failed(ctx, err)
-			continue
+			source.Failed(ctx, err)
 		}
-		if sum := sha256.Sum256(data); sum != seen {
-			seen = sum
+		if sum := sha256.Sum256(data); data != nil && sum != seen {
+			seen, proposed = sum, string(data)
 			waiting.drop()
-			waiting, err = gw.propose(string(data))
-			if refused = err != nil; refused {
-				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.File, "error", err)
-				file.Record(err)
+			waiting, err = gw.propose(proposed)
+			from.refused = err != nil
+			switch {
+			case err != nil:
+				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), from.kind(), from.name(), "error", err)
+				source.Record(err)
+			case waiting == nil:
+				gw.keep(from, proposed)
 			}
 		}
 		waiting.check(ctx)
-		if waiting == nil && !refused { // the file may have been unreadable before
-			file.Succeeded(ctx)
+		if waiting == nil && !from.refused && from.failing == nil { // it may have been unreadable before
+			source.Succeeded(ctx)
 		}
 	}
 }

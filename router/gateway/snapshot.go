@@ -31,7 +31,7 @@ import (
 type snapshot struct {
 	gateway   *Gateway
 	id        string // hash of the SDL
-	sdl       string // for hooks, the console and wait_for_subgraphs; empty without
+	sdl       string // for hooks, the console, wait_for_subgraphs and remote supergraphs; empty without
 	loaded    time.Time
 	model     *supergraph.Model
 	schema    *operation.Schema
@@ -174,7 +174,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Memory:     gw.options.Memory,
 		LogError:   gw.options.LogError,
 	})
-	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 {
+	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 || gw.config.Supergraph.Remote.Configured() {
 		s.sdl = sdl
 	}
 	if gw.options.Authorize != nil {

@@ -57,6 +57,9 @@ func (c *Config) check(source *Source) Errors {
 	if !source.Unread("listen", "admin.listen", "health_check.listen") && (sameAddress(c.Listen, c.Health.Listen) || sameAddress(c.Admin.Listen, c.Health.Listen)) {
 		k.fail("health_check.listen", "health_check.listen is %q, which is also the address of another port; choose another one, or leave it empty", c.Health.Listen)
 	}
+	if key := "supergraph.remote.url"; c.Supergraph.Remote.Configured() && source.Given("supergraph.file") && !source.Unread("supergraph.file", key) {
+		k.fail(key, "%s and supergraph.file cannot both be set; remove one of them", key)
+	}
 	c.paths(k)
 	c.cachedForAll(k)
 	for key, r := range map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
@@ -84,6 +87,7 @@ func (c *Config) contradictions(add addFunc) {
 	c.Headers.check(add)
 	c.Telemetry.check(add)
 	c.ExposeQueryPlan.check(c.Dev, add)
+	c.Supergraph.Remote.check("supergraph.remote", add)
 	if _, err := clientaddr.New(c.ClientAddress.TrustedProxies, c.ClientAddress.Header); err != nil {
 		add(true, "client_address.trusted_proxies", fmt.Sprintf("client_address.trusted_proxies: %v", err), "client_address.header")
 	}
@@ -296,6 +300,7 @@ var formats = map[string]struct {
 	"key_prefix": {"printable ASCII of at most 64 bytes without space and {}*?[], such as shop:", isKeyPrefix, nil},
 	"header":     {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 	"date":       {"a date, such as 2026-01-15", isDate, nil},
+	"remote":     {"an address such as https://graphs.example/supergraph.graphql, oci://registry.example/graphs/shop:production or s3://graphs/supergraph.graphql", isRemote, nil},
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {

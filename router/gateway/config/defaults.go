@@ -13,7 +13,7 @@ func Default() Config {
 		Listen:     "127.0.0.1:4000",
 		TLS:        serverTLS(),
 		Path:       "/graphql",
-		Supergraph: Supergraph{File: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
+		Supergraph: Supergraph{File: "supergraph.graphql", HotReload: true, PollInterval: time.Second, Remote: remoteSource("application/apollo.schema", 32<<20)},
 		Admin:      Admin{Listen: "127.0.0.1:9090", TLS: serverTLS(), Console: Console{Sample: 0.01}},
 		Health:     Health{Enabled: true, LivenessPaths: []string{"/health", "/healthz"}, ReadinessPaths: []string{"/readiness", "/readyz"}, Details: true},
 		Playground: Playground{Path: "/playground"},
@@ -99,6 +99,9 @@ func (c *Config) ApplyEnvironment(lookup func(string) (string, bool), source *So
 		if v, ok := lookup(name); ok && v != "" {
 			*targets[path] = v
 			source.Override(path, "the environment variable "+name)
+			if name == "SUPERGRAPH_FILE_PATH" {
+				c.Supergraph.Remote.URL = "" // the file replaces it
+			}
 			if name == "REDIS_URL" {
 				c.ResponseCache.Redis.Addresses = nil // the URL replaces them
 			}

@@ -42,7 +42,7 @@ func TestRedactedHidesOnlySecrets(t *testing.T) {
 	}
 	hidden := 0
 	for path, value := range values {
-		secret := strings.HasSuffix(path, "password") || strings.HasSuffix(path, ".secret") || strings.HasSuffix(path, ".token") || strings.Contains(path, ".set.") || strings.Contains(path, ".defaults.") || strings.Contains(path, "jwks.headers.")
+		secret := strings.HasSuffix(path, "password") || strings.HasSuffix(path, ".secret") || strings.HasSuffix(path, ".token") || strings.Contains(path, ".set.") || strings.Contains(path, ".defaults.") || strings.Contains(path, "jwks.headers.") || strings.Contains(path, "remote.headers.")
 		if secret {
 			hidden++
 		}

@@ -15,6 +15,7 @@ var samples = map[string]string{
 	"path":     "/graphql",
 	"http":     "http://localhost:4001/graphql",
 	"subgraph": "http://localhost:4001/graphql",
+	"remote":   "https://graphs.example/supergraph.graphql",
 	"jwks":     "https://issuer.example/.well-known/jwks.json",
 	"stream":   "ws://localhost:4001/graphql",
 	"header":   "X-API-Key",
@@ -46,6 +47,13 @@ var together = map[string]string{
 	"authentication.jwt.required":                  "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
 	"coprocessor.policies":                         "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
 	"persisted_documents.require":                  "persisted_documents:\n  path: documents.json\n  require: true\n",
+	"supergraph.remote.cache_file":                 remoteExample("supergraph", "cache_file: /var/lib/souk/supergraph.graphql"),
+	"supergraph.remote.endpoint":                   bucketExample("supergraph", "supergraph.graphql"),
+	"supergraph.remote.headers":                    remoteExample("supergraph", "headers: {X-API-Key: \"${env.SECRET}\"}"),
+	"supergraph.remote.plain_http":                 registryExample("supergraph"),
+	"supergraph.remote.region":                     bucketExample("supergraph", "supergraph.graphql"),
+	"supergraph.remote.tls.cert_file":              remoteExample("supergraph", certificate),
+	"supergraph.remote.tls.key_file":               remoteExample("supergraph", certificate),
 	"response_cache.redis":                         redisExample("response_cache", "url: redis://localhost:6379"),
 	"redis":                                        "redis:\n  url: redis://localhost:6379\n",
 	"redis.tls.cert_file":                          "redis:\n  " + certificate + "\n",
@@ -92,6 +100,18 @@ func subgraphExample(of string) string {
 		indent += "  "
 	}
 	return "traffic_shaping:\n  " + of + ":\n" + indent + certificate + "\n"
+}
+
+func remoteExample(block, setting string) string {
+	return block + ":\n  remote:\n    url: https://graphs.example/" + block + "\n    " + setting + "\n"
+}
+
+func registryExample(block string) string {
+	return block + ":\n  remote:\n    url: oci://localhost:5000/shop/" + block + ":latest\n    plain_http: true\n"
+}
+
+func bucketExample(block, key string) string {
+	return block + ":\n  remote:\n    url: s3://graphs/" + key + "\n    endpoint: https://s3.example\n    region: eu-central-1\n"
 }
 
 func redisExample(block, settings string) string {
