@@ -59,7 +59,7 @@ func routerSchema(t *testing.T) map[string]any {
 	}
 	delete(schema, "$schema")
 	schema["title"] = "router.yaml"
-	for _, path := range [][]string{{"version"}, {"listen"}, {"admin", "listen"}, {"supergraph", "path"}} {
+	for _, path := range [][]string{{"version"}, {"listen"}, {"admin", "listen"}, {"supergraph", "path"}, {"supergraph", "file"}} {
 		block := schema
 		for _, key := range path[:len(path)-1] {
 			block = block["properties"].(map[string]any)[key].(map[string]any)

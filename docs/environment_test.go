@@ -184,10 +184,14 @@ var libraries = []struct{ path, name string }{
 	{"github.com/charmbracelet/colorprofile", `"(NO_COLOR)"`},
 	{"github.com/jackc/pgx/v5/pgconn", `"(PG[A-Z]+)"`},
 	{"go.opentelemetry.io", `"(OTEL_[A-Z_]+[A-Z])"`},
+	{"github.com/minio/minio-go/v7/pkg/credentials", `"(AWS_[A-Z_]+)"`},
+	{"oras.land/oras-go/v2/registry/remote/credentials", `"(DOCKER_CONFIG)"`},
 }
 
 // without are names in libraries that have no effect, with the reason.
 var without = map[string]string{
+	"AWS_ACCESS_KEY":     "the library also reads this old name of AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_KEY":     "the library also reads this old name of AWS_SECRET_ACCESS_KEY",
 	"GOROOT":             "programs do not read Go's sources",
 	"OTEL_EXPORTER_OTLP": "a prefix of names",
 

@@ -221,6 +221,31 @@ func TestChartScalesAtASensibleUse(t *testing.T) {
 	}
 }
 
+// A supergraph that the router fetches needs no volume, and excludes one.
+func TestChartServesARemoteSupergraph(t *testing.T) {
+	remote := "config: {supergraph: {remote: {url: 'oci://registry.example/graphs/shop:production'}}}\n"
+	documents, err := renderChart(parseValues(t, remote))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods, err := documents.Pods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, volume := range pods[0].Spec.Volumes {
+		if volume.Name == "graph" {
+			t.Errorf("the pods have the volume %v", volume)
+		}
+	}
+	text, _, _ := unstructured.NestedString(documents.OfKind("ConfigMap")[0].Object, "data", "router.yaml")
+	if !strings.Contains(text, "url: oci://registry.example") || strings.Contains(text, "file:") {
+		t.Errorf("got router.yaml\n%s", text)
+	}
+	if _, err := renderChart(parseValues(t, remote+"supergraph: {existingConfigMap: graph}\n")); err == nil {
+		t.Error("a ConfigMap and a remote supergraph are accepted together")
+	}
+}
+
 // Pods start again only for changes that the router does not follow by itself.
 func TestChartRestartsPodsOnlyIfNecessary(t *testing.T) {
 	template := func(config string) string {

@@ -40,13 +40,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- /* The address of a supergraph that the router fetches, or nothing. */ -}}
+{{- define "souk-router.remote" -}}
+{{- dig "supergraph" "remote" "url" "" .Values.config -}}
+{{- end -}}
+
 {{- /* router.yaml: the values, and what the chart decides. */ -}}
 {{- define "souk-router.config" -}}
 {{- $own := dict
   "version" "1"
   "listen" (printf "0.0.0.0:%d" (int .Values.ports.http))
-  "admin" (dict "listen" (printf "0.0.0.0:%d" (int .Values.ports.admin)))
-  "supergraph" (dict "file" (printf "/etc/souk/graph/%s" .Values.supergraph.file)) -}}
+  "admin" (dict "listen" (printf "0.0.0.0:%d" (int .Values.ports.admin))) -}}
+{{- if not (include "souk-router.remote" .) -}}
+{{- $_ := set $own "supergraph" (dict "file" (printf "/etc/souk/graph/%s" .Values.supergraph.file)) -}}
+{{- end -}}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $own) -}}
 {{- end -}}
 
@@ -57,11 +64,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "souk-router.check" -}}
 {{- $sources := 0 -}}
-{{- range list .Values.supergraph.sdl .Values.supergraph.existingConfigMap .Values.supergraph.volume -}}
+{{- range list .Values.supergraph.sdl .Values.supergraph.existingConfigMap .Values.supergraph.volume (include "souk-router.remote" .) -}}
 {{- if . -}}{{- $sources = add1 $sources -}}{{- end -}}
 {{- end -}}
 {{- if ne (int $sources) 1 -}}
-{{- fail "set exactly one of supergraph.sdl, supergraph.existingConfigMap and supergraph.volume, for example with --set-file supergraph.sdl=supergraph.graphql" -}}
+{{- fail "set exactly one of supergraph.sdl, supergraph.existingConfigMap, supergraph.volume and config.supergraph.remote.url, for example with --set-file supergraph.sdl=supergraph.graphql" -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs must name the Gateway of the route" -}}

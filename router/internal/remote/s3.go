@@ -51,7 +51,8 @@ func newObject(o Options) (Source, error) {
 			&credentials.IAM{Client: &http.Client{Timeout: metadataTimeout}},
 		}),
 		Secure: endpoint.Scheme == "https", Transport: o.transport(), BucketLookup: lookup,
-		Region: cmp.Or(o.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		MaxRetries: 1, // a Schedule tries again
+		Region:     cmp.Or(o.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("endpoint: %w", err)
