@@ -28,7 +28,8 @@ func newConfigValidate() *cobra.Command {
 		Short: "Validate a configuration file of the router",
 		Long: "Validate a configuration file of the router, with the environment variables that it refers\n" +
 			"to. All problems are reported with their places. With --supergraph, the subgraphs, types and\n" +
-			"fields that it names must exist; this is checked if the file has no other problem.",
+			"fields that it names must exist, and the router must be able to serve them; this is checked if\n" +
+			"the file has no other problem.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			problems, warnings, err := validateConfig(cmd.Context(), args[0], graph)
@@ -65,7 +66,17 @@ func validateConfig(ctx context.Context, file, graph string) (problems, warnings
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: reading the supergraph: %w", graph, err)
 	}
-	return router.UnknownNames(&c, model, source).Sorted(), warnings, nil
+	problems = router.UnknownNames(&c, model, source)
+	for _, u := range model.Unserved {
+		switch {
+		case u.Subgraph != "" && c.OverrideSubgraphURLs[u.Subgraph] != "":
+		case u.Fatal:
+			problems = append(problems, &config.Error{Message: graph + ": " + u.Problem})
+		default:
+			warnings = append(warnings, &config.Error{Message: graph + ": " + u.Problem})
+		}
+	}
+	return problems.Sorted(), warnings, nil
 }
 
 // A problem is an entry of the result as JSON.

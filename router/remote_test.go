@@ -186,3 +186,32 @@ func TestSupergraphFromElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// A supergraph that the router cannot serve is refused, unless the configuration has another URL
+// for its subgraph. What has no effect is logged.
+func TestSupergraphThatCannotBeServed(t *testing.T) {
+	grpc := strings.Replace(productSDL, "name: String }", "name: String @shiny }", 1)
+	grpc = strings.Replace(grpc, `url: "http:`, `url: "grpc:`, 1)
+	if !strings.Contains(grpc, "grpc:") || !strings.Contains(grpc, "@shiny") {
+		t.Fatalf("the supergraph has not changed:\n%s", grpc)
+	}
+	start := func(c config.Config) (*away, error) {
+		file := filepath.Join(t.TempDir(), "supergraph.graphql")
+		replace(t, file, grpc)
+		c.Supergraph.File = file
+		return startAway(t, c)
+	}
+	if _, err := start(config.Default()); err == nil || !strings.Contains(err.Error(), "the supergraph cannot be served: the subgraph a is reached only by grpc") {
+		t.Errorf("got %v", err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = map[string]string{"a": "http://localhost:1/graphql"}
+	a, err := start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if !strings.Contains(a.log.String(), "@shiny is applied at Product.name") {
+		t.Errorf("the log does not have @shiny:\n%s", a.log)
+	}
+}

@@ -128,6 +128,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the supergraph: %w", err)
 	}
+	if err := gw.servable(model); err != nil {
+		return nil, err
+	}
 	schema, err := operation.NewSchema(model.APISchema)
 	if err != nil {
 		return nil, err
@@ -193,6 +196,24 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		}
 	}
 	return s, nil
+}
+
+// servable refuses a supergraph whose requests would fail, or that would lack protection, and
+// logs what has no effect.
+func (gw *Gateway) servable(m *supergraph.Model) (err error) {
+	for _, u := range m.Unserved {
+		switch {
+		case u.Subgraph != "" && gw.config.OverrideSubgraphURLs[u.Subgraph] != "":
+		case u.Fatal:
+			err = errors.Join(err, errors.New(u.Problem))
+		default:
+			gw.logger.Warn("the supergraph has what the router does not serve", "problem", u.Problem)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the supergraph cannot be served: %w", err)
+	}
+	return nil
 }
 
 func limits(c config.Limits) operation.Limits {

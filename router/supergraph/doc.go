@@ -20,5 +20,6 @@
 //   - api.go: the API schema
 //   - diff.go, elements.go: the differences between two supergraphs
 //   - needs.go: what a supergraph needs of a subgraph
+//   - unserved.go: what the router cannot serve, such as transports other than HTTP
 //   - mistaken.go: error messages for texts that are not a supergraph
 package supergraph

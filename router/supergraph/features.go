@@ -68,7 +68,7 @@ func (f *features) add(d *ast.Directive) error {
 	}
 	known := known[name] && strings.HasPrefix(url, "https://specs.apollo.dev/")
 	purpose := stringArgument(d, "for")
-	if !known && purpose != "" {
+	if !known && purpose != "" && !strings.HasPrefix(url, connectSpec) { // unserved.go names what uses connectors
 		return place(d.Position, "the supergraph requires the feature %s for %s, which this gateway does not support", url, purpose)
 	}
 	prefix := name

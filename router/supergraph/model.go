@@ -20,6 +20,8 @@ type Model struct {
 	APISchema string
 	// Labels are the labels of progressive overrides, sorted.
 	Labels []Label
+	// Unserved is what the router cannot serve.
+	Unserved []Unserved
 
 	types map[string]*Type
 }

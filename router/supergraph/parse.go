@@ -67,6 +67,7 @@ func readDocument(doc *ast.SchemaDocument) (*reader, error) {
 			return nil, err
 		}
 	}
+	r.readUnserved()
 	r.model.types = r.types
 	r.model.Labels = r.labels()
 	return r, nil
