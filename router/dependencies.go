@@ -17,6 +17,7 @@ const (
 	withoutCache         = "requests go to the subgraphs, without the response cache"
 	withoutSharedLimit   = "each router counts requests on its own"
 	withoutRecords       = "REST requests with an Idempotency-Key get status 503, unless the operation takes the key itself"
+	withoutDocuments     = "clients register documents with each router"
 	withoutKeys          = "tokens are verified with the keys fetched before; tokens with other keys get status 503"
 	withoutKeyStorage    = "a router that restarts while an issuer is unavailable cannot verify tokens"
 	withoutConfiguration = "the current configuration stays in use"

@@ -266,7 +266,13 @@ func (r *Router) build(ctx context.Context) error {
 		return err
 	}
 	r.addReports(&options)
+	documents := r.config.PersistedDocuments
 	var err error
+	if shared := r.config.RedisOf(documents.Redis); documents.Automatic && shared.Configured() {
+		if options.Documents, err = r.redis("documents", withoutDocuments, shared, shared.Timeout); err != nil {
+			return redisError("persisted_documents.redis", err)
+		}
+	}
 	if r.options.Routes != nil {
 		shared := r.config.RedisOf(r.config.ResponseCache.Redis)
 		if r.records, err = r.redis("idempotency", withoutRecords, shared, max(idempotencyTimeout, shared.Timeout)); err != nil {

@@ -21,6 +21,7 @@ const (
 	Supergraph    Kind = "supergraph"
 	Configuration Kind = "configuration"
 	Coprocessor   Kind = "coprocessor"
+	Documents     Kind = "documents"
 )
 
 // Options configure a Set.

@@ -15,7 +15,8 @@
 //	admission.go    rate limit and max_in_flight
 //	request.go      headers and body to a GraphQL request
 //	batch.go        several requests in one body
-//	persisted.go    a hash to a document
+//	persisted.go    a hash to a document; trusted.go reads the trusted ones, and
+//	                shared_documents.go has those that clients register, in Redis
 //	hooks.go        hooks of embedding programs and coprocessors
 //	labels.go       active labels of progressive @override
 //	snapshot.go     document → operation → plan → program, each from a cache

@@ -154,7 +154,8 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		ctx = x.hookContext(ctx)
 	}
 	if !req.own {
-		if err := x.persisted.resolve(req); err != nil {
+		client, _ := x.client()
+		if err := x.persisted.resolve(ctx, req, client); err != nil {
 			return nil, err
 		}
 	}
@@ -182,7 +183,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	p.op = d.choose(p.vars, p.deferring)
 	x.snapshot.reweigh(d)
 	if req.register != "" {
-		x.persisted.register(req.register, d)
+		x.persisted.register(ctx, req.register, d)
 	}
 	if hit {
 		x.seen.Mark(record.Parse)

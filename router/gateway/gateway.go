@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/redis/go-redis/v9"
+
 	"souk/internal/memory"
 	"souk/router/auth"
 	"souk/router/console/record"
@@ -51,6 +53,9 @@ type Options struct {
 	LogError func(ctx context.Context, e execute.FetchError)
 	// Authorize returns the authorizer for a supergraph. Nil allows everything.
 	Authorize func(*supergraph.Model) Authorizer
+	// Documents is the Redis with the documents that clients have registered with any router.
+	// Nil means that each router has only its own.
+	Documents redis.UniversalClient
 	// Admission checks run in order for each operation, before its document is
 	// read.
 	Admission []AdmissionCheck
@@ -183,10 +188,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
-	var err error
-	if gw.persisted, err = loadPersistedDocuments(ctx, c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
-		return nil, err
-	}
+	gw.persisted = gw.newPersistedDocuments()
 	source, err := newSupergraphOrigin(c.Supergraph, func(err error) { gw.logger.Error("files of supergraph.remote.tls have changed", "error", err) })
 	if err != nil {
 		return nil, err
@@ -198,6 +200,10 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		sdl, err = gw.begin(sdl)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := gw.loadDocuments(ctx); err != nil {
+		gw.Close()
 		return nil, err
 	}
 	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout, Memory: o.Memory})

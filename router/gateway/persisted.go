@@ -5,88 +5,103 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"log/slog"
 	"net/http"
-	"os"
 	"strings"
+	"sync/atomic"
 
-	"souk/internal/blocking"
 	"souk/internal/bytecache"
+	"souk/router/documents"
 	"souk/router/gateway/config"
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
-	"souk/router/telemetry"
 )
+
+// loggedBytes bounds the memory for the digests of unknown documents that have been logged.
+const loggedBytes = 1 << 20
 
 // persistedDocuments holds the documents that clients can identify by hash.
 type persistedDocuments struct {
 	config config.PersistedDocuments
-	// listed has the documents of the file, by SHA-256 in hex or by the ID in the
-	// manifest. texts has the same documents by their text.
-	listed map[string][]byte
-	texts  map[string]bool
-	// registered has the documents from clients (automatic persisted queries), by hash.
+	// trusted has the documents of the operator. It is nil if none are configured.
+	trusted atomic.Pointer[documents.Set]
+	// registered has the documents from clients (automatic persisted queries), by hash, and
+	// shared those of all routers.
 	registered *bytecache.Cache[string, []byte]
+	shared     *sharedDocuments
+	// logged has the digests of unknown documents that have been logged.
+	logged  *bytecache.Cache[documents.Digest, bool]
+	metrics *metrics
+	logger  *slog.Logger
 }
 
-// loadPersistedDocuments reads the file of trusted documents. registeredBytes bounds the memory
-// for documents that clients register.
-func loadPersistedDocuments(ctx context.Context, c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*persistedDocuments, error) {
-	t := &persistedDocuments{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
-	if c.Path == "" {
-		return t, nil
+// newPersistedDocuments returns documents without trusted ones.
+func (gw *Gateway) newPersistedDocuments() *persistedDocuments {
+	c := gw.config.PersistedDocuments
+	return &persistedDocuments{
+		config: c, registered: bytecache.New[string, []byte](gw.config.Caches.Persisted, observer(gw.metrics.Persisted)),
+		shared: newSharedDocuments(gw.options.Documents, gw.config.RedisOf(c.Redis), c), metrics: gw.metrics, logger: gw.logger,
+		logged: bytecache.New[documents.Digest, bool](loggedBytes, bytecache.Observer{}),
 	}
-	data, err := blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(c.Path) })
-	if err != nil {
-		return nil, fmt.Errorf("reading persisted_documents.path: %w", err)
-	}
-	data = jsonscan.TrimMark(data)
-	var manifest struct {
-		Operations []struct{ ID, Body string }
-	}
-	plain := map[string]string{}
-	if json.Unmarshal(data, &manifest) == nil && manifest.Operations != nil {
-		for _, o := range manifest.Operations {
-			plain[o.ID] = o.Body
-		}
-	} else if err := json.Unmarshal(data, &plain); err != nil {
-		return nil, fmt.Errorf("reading the persisted documents in %s: %w; the file must be a JSON object that maps hashes to documents, or a manifest with operations", c.Path, err)
-	}
-	for id, text := range plain {
-		t.listed[strings.TrimPrefix(id, "sha256:")] = []byte(text)
-		t.texts[text] = true
-	}
-	return t, nil
 }
 
-const codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
+// The values of extensions.code for documents that are not accepted.
+const (
+	codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
+	codePersistedRequired = "PERSISTED_QUERY_REQUIRED"
+	codeIDRequired        = "PERSISTED_QUERY_ID_REQUIRED"
+)
 
 // register stores a document for clients that later send only its hash. It is called
 // after the document has been validated, so that invalid documents take no memory.
-func (t *persistedDocuments) register(hash string, d *document) {
+func (t *persistedDocuments) register(ctx context.Context, hash string, d *document) {
 	if _, known := t.registered.Get(hash); !known {
 		t.registered.Put(hash, []byte(d.text), len(hash)+len(d.text))
+		t.shared.put(ctx, hash, d.text)
 	}
 }
 
 // resolve fills in the document of a request that has only a hash. If the request has
 // both, it checks that they match. With Require, it rejects untrusted documents.
-func (t *persistedDocuments) resolve(r *request) error {
-	hash, err := t.hash(r)
+func (t *persistedDocuments) resolve(ctx context.Context, r *request, client string) error {
+	trusted := t.trusted.Load()
+	hash, err := t.hash(r, trusted)
 	if err != nil {
 		return err
 	}
+	if trusted == nil {
+		return t.registration(ctx, r, hash)
+	}
+	body, listed := trusted.Body(client, hash)
 	switch {
-	case hash == "" && t.config.Require && !t.texts[string(r.document)]:
-		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are allowed, and this document is not one of them.")
-	case hash == "":
+	case hash != "" && listed && len(r.document) == 0: // some clients send an empty query with the hash
+		r.document = body
+		t.count(client, "known")
 		return nil
-	case len(r.document) == 0: // some clients send an empty query with the hash
-		if text, ok := t.listed[hash]; ok {
-			r.document = text
-			return nil
+	case hash != "" && listed && string(body) == string(r.document):
+		t.count(client, "known")
+		return nil
+	case len(r.document) > 0 && trusted.Has(client, r.document):
+		t.count(client, "known")
+		if t.config.RequireID {
+			return refused(codeIDRequired, "This document must be requested by its ID.")
 		}
-		if text, ok := t.registered.Get(hash); ok && !t.config.Require {
+	case len(r.document) > 0 || hash != "":
+		t.unknown(ctx, r, hash, client)
+		if t.config.Require && len(r.document) > 0 {
+			return refused(codePersistedRequired, "Only trusted documents are allowed, and this document is not one of them.")
+		}
+	}
+	return t.registration(ctx, r, hash)
+}
+
+// registration resolves a hash that is not that of a trusted document.
+func (t *persistedDocuments) registration(ctx context.Context, r *request, hash string) error {
+	if hash == "" {
+		return nil
+	}
+	if len(r.document) == 0 {
+		if text := t.find(ctx, hash); text != nil {
 			r.document = text
 			return nil
 		}
@@ -96,17 +111,55 @@ func (t *persistedDocuments) resolve(r *request) error {
 	if hex.EncodeToString(sum[:]) != hash {
 		return refused(codeBadRequest, "The hash is not the SHA-256 of the document.")
 	}
-	if t.config.Require && t.listed[hash] == nil {
-		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are allowed, and this document is not one of them.")
-	}
-	if t.config.Automatic && t.listed[hash] == nil {
+	if t.config.Automatic && !t.config.Require {
 		r.register = hash
 	}
 	return nil
 }
 
+// find returns a document that a client has registered, or nil.
+func (t *persistedDocuments) find(ctx context.Context, hash string) []byte {
+	if t.config.Require {
+		return nil
+	}
+	if text, ok := t.registered.Get(hash); ok {
+		return text
+	}
+	if !t.config.Automatic {
+		return nil
+	}
+	text := t.shared.get(ctx, hash)
+	if text != nil {
+		t.registered.Put(hash, text, len(hash)+len(text))
+	}
+	return text
+}
+
+// count counts a request for a document that is known or unknown.
+func (t *persistedDocuments) count(client, result string) {
+	t.metrics.TrustedDocument(client, result).Inc()
+}
+
+// unknown counts a request for a document that is not trusted, and logs each document once.
+func (t *persistedDocuments) unknown(ctx context.Context, r *request, hash, client string) {
+	t.count(client, "unknown")
+	if !t.config.LogUnknown {
+		return
+	}
+	of := documents.Digest(sha256.Sum256(append([]byte(hash+" "+client+" "), r.document...)))
+	if _, known := t.logged.Get(of); known {
+		return
+	}
+	t.logged.Put(of, true, 2*len(of))
+	sum := sha256.Sum256(r.document)
+	if hash == "" {
+		hash = hex.EncodeToString(sum[:])
+	}
+	t.logger.WarnContext(ctx, "a client uses a document that is not trusted", "client", client, "operation", string(r.operationName), "id", hash)
+}
+
 // hash returns the hash or ID in documentId or extensions.persistedQuery, or "".
-func (t *persistedDocuments) hash(r *request) (string, error) {
+func (t *persistedDocuments) hash(r *request, trusted *documents.Set) (string, error) {
 	if r.id != "" {
 		return strings.TrimPrefix(r.id, "sha256:"), nil
 	}
@@ -126,7 +179,7 @@ func (t *persistedDocuments) hash(r *request) (string, error) {
 		return "", invalidRequest(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
 	case p == nil:
 		return "", nil
-	case !t.config.Automatic && len(t.listed) == 0:
+	case !t.config.Automatic && trusted == nil:
 		return "", refused("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
 	}
 	// Some clients write every number with a fraction: 1.0.

@@ -58,6 +58,11 @@ var (
 		Help:   "Lookups in the in-process caches (document, plan, persisted_document), by result: hit or miss.",
 		Labels: []string{"cache", "result"},
 	}
+	trustedDocuments = base.Metric{
+		Name: "souk_router_trusted_documents_total", Kind: base.Counter,
+		Help:   "Requests if there are trusted documents, by client and result: known or unknown. Clients after the first 50 are counted as _OTHER.",
+		Labels: []string{"client", "result"},
+	}
 	cacheEvictions = base.Metric{
 		Name: "souk_router_cache_evictions_total", Kind: base.Counter,
 		Help:   "Entries evicted from an in-process cache.",

@@ -6,5 +6,6 @@
 // those of one subgraph or cache, so that counting takes an atomic add and does not
 // allocate. The hub is metrics.go; definitions.go defines the metrics, and docs/metrics.md
 // is generated from it. outcome.go tells the errors of clients from failures, and names.go
-// has the metrics by the names of operations and clients, whose number it bounds.
+// has the metrics by the names of operations and clients, whose number it bounds; trusted.go
+// bounds those of clients with trusted documents.
 package telemetry

@@ -40,6 +40,8 @@ type Metrics struct {
 	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
 	errorCodes     atomic.Int32
+	trusted        *base.Bound[trustedKey, prometheus.Counter]
+	clients        boundedNames
 	subgraphs      *base.Bound[string, *Subgraph]
 	redis          *base.Bound[string, *Redis]
 	dependencies   func(kind, name string) *Dependency
@@ -74,6 +76,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	closed := connectionsClosed.NewCounter(r)
 	calls := coprocessorDuration.NewHistogram(r)
 	certificates := certificateExpiry.NewGauge(r)
+	documents := trustedDocuments.NewCounter(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
@@ -99,9 +102,12 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		operations: base.Bind(func(k operationKey) prometheus.Observer {
 			return operations.WithLabelValues(k.kind, string(k.outcome))
 		}),
-		ended:          base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
-		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
-		subgraphs:      base.Bind(newSubgraphs(r, buckets)),
+		ended:     base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
+		errors:    base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
+		subgraphs: base.Bind(newSubgraphs(r, buckets)),
+		trusted: base.Bind(func(k trustedKey) prometheus.Counter {
+			return documents.WithLabelValues(k.client, k.result)
+		}),
 		redis:          base.Bind(newRedis(r)),
 		dependencies:   newDependencies(r, certificates),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),

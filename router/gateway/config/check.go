@@ -62,7 +62,7 @@ func (c *Config) check(source *Source) Errors {
 	}
 	c.paths(k)
 	c.cachedForAll(k)
-	for key, r := range map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
+	for key, r := range map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis, "persisted_documents.redis": c.PersistedDocuments.Redis} {
 		if _, err := r.Options(nil); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
@@ -100,8 +100,7 @@ func (c *Config) contradictions(add addFunc) {
 	}
 	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
-	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
-		"persisted_documents.require needs persisted_documents.path", "persisted_documents.path")
+	c.PersistedDocuments.check(add)
 	if name := c.ClientAddress.SubgraphHeader; name != "" {
 		err := subgraph.CheckPropagated(name)
 		add(err != nil || http.CanonicalHeaderKey(name) == "Authorization", "client_address.subgraph_header",

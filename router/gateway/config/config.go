@@ -274,9 +274,17 @@ type Batching struct {
 
 // PersistedDocuments configures documents that clients identify by hash.
 type PersistedDocuments struct {
-	Automatic bool   `yaml:"automatic" desc:"Let clients register documents (automatic persisted queries, APQ)."`
-	Path      string `yaml:"path" desc:"File of trusted documents: a JSON object that maps hashes to documents, or a manifest with a list of operations." example:"documents.json"`
-	Require   bool   `yaml:"require" desc:"Reject documents that are not in the file of trusted documents."`
+	Automatic        bool          `yaml:"automatic" desc:"Let clients register documents (automatic persisted queries, APQ)."`
+	Redis            Redis         `yaml:"redis" desc:"Redis that lets several routers share the documents that clients register. In front of it, each router has those in memory (caches.persisted_documents_bytes)."`
+	TTL              time.Duration `yaml:"ttl" desc:"How long a registered document stays in Redis after its last use." min:"1s"`
+	MaxDocumentBytes int           `yaml:"max_document_bytes" desc:"Maximum size of a document that is kept in Redis. Larger ones stay in the memory of a router."`
+	Path             string        `yaml:"path" desc:"Trusted documents: a manifest of Apollo, a JSON object that maps IDs to documents, as Relay writes it, or a directory with such files and with .graphql files, whose IDs are their SHA-256." example:"documents.json"`
+	Remote           Remote        `yaml:"remote" desc:"A file with trusted documents that is kept elsewhere: at a URL, in an OCI registry or in a bucket of S3. It replaces path."`
+	HotReload        bool          `yaml:"hot_reload" desc:"Reload the trusted documents when they change."`
+	PollInterval     time.Duration `yaml:"poll_interval" desc:"How often the router checks path for changes." min:"10ms"`
+	Require          bool          `yaml:"require" desc:"Reject documents that are not trusted. A document with another layout, with comments, or with its definitions in another order is the same. If false, other documents are executed, too."`
+	RequireID        bool          `yaml:"require_id" desc:"Reject trusted documents that are sent as a text without their ID. It needs require."`
+	LogUnknown       bool          `yaml:"log_unknown" desc:"Log documents that are not trusted, each once, with the name of the client. Set it without require to find what clients still use."`
 }
 
 // Subscriptions configures client subscriptions and the streams from subgraphs.

@@ -81,7 +81,7 @@ func (c *Config) CheckFiles(source *Source) error {
 
 // clientTLS returns the TLS blocks of connections to subgraphs, issuers and sources by their keys.
 func (c *Config) clientTLS() map[string]ClientTLS {
-	blocks := map[string]ClientTLS{"traffic_shaping.all.tls": c.TrafficShaping.All.TLS, "supergraph.remote.tls": c.Supergraph.Remote.TLS}
+	blocks := map[string]ClientTLS{"traffic_shaping.all.tls": c.TrafficShaping.All.TLS, "supergraph.remote.tls": c.Supergraph.Remote.TLS, "persisted_documents.remote.tls": c.PersistedDocuments.Remote.TLS}
 	for name, s := range c.TrafficShaping.Subgraphs {
 		blocks["traffic_shaping.subgraphs."+name+".tls"] = s.TLS
 	}

@@ -1,0 +1,32 @@
+package documents
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// A Digest is the SHA-256 of a text.
+type Digest [sha256.Size]byte
+
+func digest(text string) Digest { return sha256.Sum256([]byte(text)) }
+
+// Normal returns the normal form of a document: without comments, with single separators, and
+// with the operations before the fragments, each sorted by name. tokens bounds the document; 0
+// means no bound.
+func Normal(text string, tokens int) (string, error) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, tokens)
+	if err != nil {
+		return "", err
+	}
+	slices.SortStableFunc(doc.Operations, func(a, b *ast.OperationDefinition) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(doc.Fragments, func(a, b *ast.FragmentDefinition) int { return cmp.Compare(a.Name, b.Name) })
+	var out strings.Builder
+	formatter.NewFormatter(&out, formatter.WithIndent(" ")).FormatQueryDocument(doc)
+	return out.String(), nil
+}
