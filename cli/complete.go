@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"souk/router/convert"
+	"souk/router/documents"
 	"souk/router/gateway/config"
 	"souk/router/lint"
 )
@@ -20,19 +21,20 @@ func flagValues() map[string][]string {
 	changes := []string{"breaking", "dangerous", "none"}
 	levels := []string{"debug", "info", "warn", "error"}
 	return map[string][]string{
-		"compose format":       formats,
-		"compose fail-on":      {"error", "warn", "info", "debug"},
-		"lint format":          formats,
-		"lint fail-on":         {"warn", "info", "none"},
-		"lint off":             rules,
-		"plan format":          {"text", "json", "apollo"},
-		"schema diff format":   formats,
-		"schema check format":  formats,
-		"schema diff fail-on":  changes,
-		"schema check fail-on": changes,
-		"dev auth":             {"tutorial", "enforced"},
-		"dev log-level":        levels,
-		"config convert from":  convert.Sources(),
+		"compose format":           formats,
+		"compose fail-on":          {"error", "warn", "info", "debug"},
+		"lint format":              formats,
+		"lint fail-on":             {"warn", "info", "none"},
+		"lint off":                 rules,
+		"plan format":              {"text", "json", "apollo"},
+		"schema diff format":       formats,
+		"schema check format":      formats,
+		"schema diff fail-on":      changes,
+		"schema check fail-on":     changes,
+		"dev auth":                 {"tutorial", "enforced"},
+		"dev log-level":            levels,
+		"config convert from":      convert.Sources(),
+		"documents extract format": documents.Formats,
 	}
 }
 

@@ -24,7 +24,7 @@ func New(options ...Option) *cobra.Command {
 	}
 	root.SetOut(&screen{to: os.Stdout})
 	root.SetErr(&screen{to: os.Stderr})
-	root.AddCommand(newInit(), newDev(p), newRouter(p), newCompose(), newSchema(), newConfig(), newLint(), newSubgraph(), newPlan(), newDebug(), newSample(), newEvents(), newTop(), newVersion(p))
+	root.AddCommand(newInit(), newDev(p), newRouter(p), newCompose(), newSchema(), newConfig(), newDocuments(), newLint(), newSubgraph(), newPlan(), newDebug(), newSample(), newEvents(), newTop(), newVersion(p))
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))
 	}

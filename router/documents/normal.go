@@ -30,3 +30,15 @@ func Normal(text string, tokens int) (string, error) {
 	formatter.NewFormatter(&out, formatter.WithIndent(" ")).FormatQueryDocument(doc)
 	return out.String(), nil
 }
+
+// Operations returns the names of the operations of a document, or nil if it cannot be parsed.
+func Operations(text string) (names []string) {
+	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		return nil
+	}
+	for _, op := range doc.Operations {
+		names = append(names, op.Name)
+	}
+	return names
+}

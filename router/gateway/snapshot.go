@@ -138,7 +138,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if !gw.config.Introspection && !gw.config.Dev {
 		schema.HideSuggestions()
 	}
-	schema.Limits = limits(gw.config.Limits)
+	schema.Limits = Limits(gw.config.Limits)
 	transport, closeTransport, err := gw.options.Transport(model)
 	if problems := (config.Errors)(nil); errors.As(err, &problems) {
 		return nil, problems // they contain their positions in the file
@@ -216,7 +216,8 @@ func (gw *Gateway) servable(m *supergraph.Model) (err error) {
 	return nil
 }
 
-func limits(c config.Limits) operation.Limits {
+// Limits returns the limits of documents in a configuration.
+func Limits(c config.Limits) operation.Limits {
 	return operation.Limits{
 		Tokens: c.MaxTokens, Depth: c.MaxDepth, Aliases: c.MaxAliases,
 		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,

@@ -1,0 +1,140 @@
+package extract
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/documents"
+)
+
+// Extensions are those of the files that may have documents.
+var Extensions = []string{".graphql", ".gql", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"}
+
+// Options describe the documents to make.
+type Options struct {
+	// Typename adds __typename to the selection sets, as the cache of Apollo Client does.
+	Typename bool
+	// Client is the client that the documents are of.
+	Client string
+}
+
+// Documents returns the operations in files, each with the fragments that it uses, sorted by
+// name. The ID of each is the SHA-256 of its text, which is printed as graphql-js does. The error
+// has all problems: each begins with a file and a line.
+func Documents(files []documents.File, o Options) ([]documents.Document, error) {
+	c := &collection{fragments: map[string]*ast.FragmentDefinition{}}
+	for _, f := range files {
+		c.addFile(f)
+	}
+	var list []documents.Document
+	named := map[string]*ast.OperationDefinition{}
+	for _, op := range c.operations {
+		if op.Name == "" {
+			c.fail(op.Position, "an operation has no name; name it, so that it can be told from others")
+			continue
+		}
+		if other := named[op.Name]; other != nil {
+			c.fail(op.Position, "the operation %s is defined twice; the other one is at %s", op.Name, place(other.Position))
+			continue
+		}
+		named[op.Name] = op
+		fragments := c.uses(op)
+		body := printDocument(op, fragments, o.Typename)
+		list = append(list, documents.Document{ID: documents.ID(body), Body: body, Name: op.Name, Type: string(op.Operation), Client: o.Client, File: place(op.Position)})
+	}
+	slices.SortFunc(list, func(a, b documents.Document) int { return cmp.Compare(a.Name, b.Name) })
+	return list, errors.Join(c.problems...)
+}
+
+// A collection has the definitions of all files.
+type collection struct {
+	operations []*ast.OperationDefinition
+	fragments  map[string]*ast.FragmentDefinition
+	problems   []error
+}
+
+func (c *collection) fail(at *ast.Position, format string, args ...any) {
+	c.problems = append(c.problems, fmt.Errorf("%s: %s", place(at), fmt.Sprintf(format, args...)))
+}
+
+func place(p *ast.Position) string { return fmt.Sprintf("%s:%d", p.Src.Name, p.Line) }
+
+func (c *collection) addFile(f documents.File) {
+	if strings.HasSuffix(f.Path, ".graphql") || strings.HasSuffix(f.Path, ".gql") {
+		c.add(f.Path, string(f.Text), 1)
+		return
+	}
+	found, err := templates(string(f.Text))
+	if err != nil {
+		c.problems = append(c.problems, fmt.Errorf("%s: %w", f.Path, err))
+	}
+	for _, t := range found {
+		c.add(f.Path, t.text, t.line)
+	}
+}
+
+// add adds the definitions of a text that begins at a line of a file. Schemas are left out.
+func (c *collection) add(file, text string, line int) {
+	source := &ast.Source{Name: file, Input: strings.Repeat("\n", line-1) + text}
+	doc, err := parser.ParseQuery(source)
+	if err != nil {
+		if _, schema := parser.ParseSchema(source); schema == nil {
+			return
+		}
+		at, message := line, err.Error()
+		if e := (*gqlerror.Error)(nil); errors.As(err, &e) {
+			message = e.Message
+			if len(e.Locations) > 0 {
+				at = e.Locations[0].Line
+			}
+		}
+		c.problems = append(c.problems, fmt.Errorf("%s:%d: %s; only whole definitions can be interpolated", file, at, message))
+		return
+	}
+	c.operations = append(c.operations, doc.Operations...)
+	for _, f := range doc.Fragments {
+		if other := c.fragments[f.Name]; other != nil && printFragment(other, false) != printFragment(f, false) {
+			c.fail(f.Position, "the fragment %s differs from the one at %s; give it another name", f.Name, place(other.Position))
+			continue
+		}
+		c.fragments[f.Name] = f
+	}
+}
+
+// uses returns the fragments that an operation uses, in the order of their first use.
+func (c *collection) uses(op *ast.OperationDefinition) []*ast.FragmentDefinition {
+	var list []*ast.FragmentDefinition
+	seen := map[string]bool{}
+	var visit func(set ast.SelectionSet)
+	visit = func(set ast.SelectionSet) {
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				visit(s.SelectionSet)
+			case *ast.InlineFragment:
+				visit(s.SelectionSet)
+			case *ast.FragmentSpread:
+				if seen[s.Name] {
+					continue
+				}
+				seen[s.Name] = true
+				f := c.fragments[s.Name]
+				if f == nil {
+					c.fail(s.Position, "the fragment %s is not defined in any of the files", s.Name)
+					continue
+				}
+				list = append(list, f)
+				visit(f.SelectionSet)
+			}
+		}
+	}
+	visit(op.SelectionSet)
+	return list
+}
