@@ -66,14 +66,14 @@ func apollo() *source {
 		"authorization.directives.errors":                           minor(none("fields that are not authorised are null, with an error")),
 		"apq.enabled":                                               to("persisted_documents.automatic"),
 		"apq.router.cache.in_memory.limit":                          none("set caches.persisted_documents_bytes"),
-		"apq.router.cache.redis":                                    none("documents that clients register are kept in memory; clients register them with each router"),
+		"apq.router.cache.redis":                                    apolloDocumentsRedis,
 		"apq.subgraph":                                              none("operations to subgraphs are sent whole"),
 		"persisted_queries.enabled":                                 apolloDocuments,
-		"persisted_queries.local_manifests":                         firstOf("persisted_documents.path", "only one manifest can be named: join them"),
-		"persisted_queries.experimental_local_manifests":            firstOf("persisted_documents.path", "only one manifest can be named: join them"),
+		"persisted_queries.local_manifests":                         firstOf("persisted_documents.path", "only one manifest can be named: put them into a directory, and name that"),
+		"persisted_queries.experimental_local_manifests":            firstOf("persisted_documents.path", "only one manifest can be named: put them into a directory, and name that"),
 		"persisted_queries.safelist.enabled":                        to("persisted_documents.require"),
-		"persisted_queries.safelist.require_id":                     minor(none("with persisted_documents.require, a trusted document may be sent by its hash or whole")),
-		"persisted_queries.log_unknown":                             minor(none("unknown documents are refused, and counted in the metrics")),
+		"persisted_queries.safelist.require_id":                     to("persisted_documents.require_id"),
+		"persisted_queries.log_unknown":                             to("persisted_documents.log_unknown"),
 		"persisted_queries.hot_reload":                              same("the manifest is read again when it changes"),
 		"persisted_queries.experimental_prewarm_query_plan_cache":   minor(none("caches.warm_up plans the most used documents")),
 		"batching.enabled":                                          to("http.batching.enabled"),
@@ -273,7 +273,12 @@ func apolloDocuments(c *conversion, n *node, _ []string) {
 			return
 		}
 	}
-	none("name the manifest in persisted_documents.path")(c, n, nil)
+	none("name the manifest in persisted_documents.path, or its address in persisted_documents.remote.url")(c, n, nil)
+}
+
+// apolloDocumentsRedis converts the Redis of documents that clients register.
+func apolloDocumentsRedis(c *conversion, n *node, _ []string) {
+	c.redis(n, "persisted_documents", "redis")
 }
 
 // buckets converts bounds in seconds.

@@ -84,7 +84,11 @@ func (c *conversion) redis(n *node, path ...string) {
 		}
 	}
 	if ttl := n.get("ttl"); ttl != nil && !ttl.isNull {
-		via("response_cache.subgraph.all.ttl", duration)(c, ttl, nil)
+		key := "response_cache.subgraph.all.ttl"
+		if path[0] == "persisted_documents" {
+			key = "persisted_documents.ttl"
+		}
+		via(key, duration)(c, ttl, nil)
 	}
 	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "namespace", "timeout", "fetch_timeout", "ttl")
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"souk/router/gateway/config"
 )
@@ -328,5 +329,21 @@ func TestHeaderRulesThatDifferAreReported(t *testing.T) {
 		if name == "excluded" && !strings.Contains(r.Config, `remove_matching: ["x-secret.*"]`) {
 			t.Errorf("%s: got\n%s", name, r.Config)
 		}
+	}
+}
+
+// The supergraph of Hive's CDN has an address, and a header with its key.
+func TestSupergraphOfHiveIsFetched(t *testing.T) {
+	result, err := Convert([]byte("supergraph:\n  source: hive\n  endpoint: https://cdn.example/artifacts/v1/x\n  key: {from_env: HIVE_KEY}\n  poll_interval: 20s\n  request_timeout: 5s\n"), "hive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse([]byte(result.Config), func(name string) (string, bool) { return "secret", name == "HIVE_KEY" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := c.Supergraph.Remote
+	if from.URL != "https://cdn.example/artifacts/v1/x/supergraph" || from.Headers["X-Hive-CDN-Key"] != "secret" || from.PollInterval != 20*time.Second || from.Timeout != 5*time.Second {
+		t.Errorf("got %+v of\n%s", from, result.Config)
 	}
 }

@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	cosmoCloud   = "this router has no control plane: it reads a supergraph from supergraph.file, which `souk compose` makes"
+	cosmoCloud   = "this router has no control plane: it reads a supergraph, which `souk compose` makes, from supergraph.file or supergraph.remote.url"
 	cosmoEvents  = "subscriptions are served by subgraphs, not by a message broker"
 	cosmoErrors  = "errors have the paths of the client's operation, a code and the name of the subgraph"
 	cosmoEngine  = "the engine has no such setting"
-	cosmoStorage = "files are read from the disk: mount the supergraph and persisted_documents.path"
+	cosmoStorage = "name the addresses of the supergraph, as SDL, in supergraph.remote.url, and of a manifest in persisted_documents.remote.url, such as s3://BUCKET/KEY"
 )
 
 // variable is a reference to the environment, as Cosmo writes it.
@@ -69,14 +69,14 @@ func cosmo() *source {
 		"authorization.reject_operation_if_unauthorized":             to("authorization.reject_unauthorized"),
 		"automatic_persisted_queries.enabled":                        to("persisted_documents.automatic"),
 		"automatic_persisted_queries.cache.size":                     via("caches.persisted_documents_bytes", size),
-		"automatic_persisted_queries.cache.ttl":                      none("the oldest documents are dropped when the cache is full"),
-		"automatic_persisted_queries.storage":                        none("documents that clients register are kept in memory; clients register them with each router"),
+		"automatic_persisted_queries.cache.ttl":                      via("persisted_documents.ttl", seconds),
+		"automatic_persisted_queries.storage":                        none("documents that clients register are shared by persisted_documents.redis"),
 		"persisted_operations.disabled":                              unless("false", "without persisted_documents.path there are none"),
 		"persisted_operations.safelist.enabled":                      changed(to("persisted_documents.require"), "name the file of trusted documents in persisted_documents.path"),
-		"persisted_operations.log_unknown":                           minor(none("unknown documents are refused, and counted in the metrics")),
+		"persisted_operations.log_unknown":                           to("persisted_documents.log_unknown"),
 		"persisted_operations.cache":                                 same("trusted documents are all in memory"),
 		"persisted_operations.storage":                               none(cosmoStorage),
-		"persisted_operations.manifest":                              none("name the manifest in persisted_documents.path"),
+		"persisted_operations.manifest":                              none("name the manifest in persisted_documents.path, or its address in persisted_documents.remote.url"),
 		"batching.enabled":                                           to("http.batching.enabled"),
 		"batching.max_entries_per_batch":                             to("http.batching.max_size"),
 		"batching.max_concurrency":                                   none("members of a batch count as operations for traffic_shaping.router.max_in_flight"),

@@ -45,8 +45,8 @@ func hive() *source {
 		"limits.max_aliases.n":                               to("limits.max_aliases"),
 		"limits.max_request_body_size":                       via("limits.http_max_request_bytes", size),
 		"persisted_documents.enabled":                        unless("true", "persisted_documents.path enables them"),
-		"persisted_documents.require_id":                     to("persisted_documents.require"),
-		"persisted_documents.log_missing_id":                 minor(none("unknown documents are refused, and counted in the metrics")),
+		"persisted_documents.require_id":                     hiveRequireID,
+		"persisted_documents.log_missing_id":                 to("persisted_documents.log_unknown"),
 		"persisted_documents.storage":                        hiveStorage,
 		"persisted_documents.extractors":                     minor(none("documents are identified by extensions.persistedQuery.sha256Hash or documentId")),
 		"subscriptions.enabled":                              to("subscriptions.enabled"),
@@ -165,23 +165,63 @@ func hiveListen(c *conversion, n *node, _ []string) {
 	c.others(n, "see listen and path in docs/router.yaml", "host", "port", "graphql_endpoint", "path")
 }
 
-// hiveSupergraph converts a file; other sources are of Hive's registry.
+// hiveSupergraph converts a file, or the address of Hive's CDN.
 func hiveSupergraph(c *conversion, n *node, _ []string) {
-	if kind := n.value("source"); kind != "" && kind != "file" {
-		c.note(n, None, "", "the source %s is not supported: write the supergraph to a file, such as with `souk compose`, and name it in supergraph.file", kind)
+	kind := n.value("source")
+	if kind != "" && kind != "file" && kind != "hive" {
+		c.note(n, None, "", "the source %s is not supported: write the supergraph to a file, such as with `souk compose`, and name it in supergraph.file, or name its address in supergraph.remote.url", kind)
 		return
+	}
+	block := "supergraph"
+	if kind == "hive" {
+		block = "supergraph.remote"
 	}
 	for _, child := range n.children {
 		switch child.key {
 		case "source": // it was read
 		case "path":
 			c.hiveText(child, "supergraph", "file")
+		case "endpoint":
+			c.hiveEndpoint(child)
+		case "key":
+			c.hiveText(child, "supergraph", "remote", "headers", "X-Hive-CDN-Key")
 		case "poll_interval":
-			via("supergraph.poll_interval", duration)(c, child, nil)
+			via(block+".poll_interval", duration)(c, child, nil)
+		case "request_timeout":
+			via("supergraph.remote.timeout", duration)(c, child, nil)
+		case "accept_invalid_certs":
+			to("supergraph.remote.tls.insecure_skip_verify")(c, child, nil)
 		default:
 			c.note(child, None, "", "see supergraph in docs/router.yaml")
 		}
 	}
+}
+
+// hiveEndpoint converts the address of a target in Hive's CDN. The supergraph is below it.
+func (c *conversion) hiveEndpoint(n *node) {
+	const key, artifact = "supergraph.remote.url", "/supergraph"
+	first := n.text()
+	switch list := n.texts(); {
+	case n.value("from_env") != "":
+		first = "${env." + n.value("from_env") + "}"
+		c.others(n, "the variable has the first endpoint alone", "from_env")
+	case len(list) > 0:
+		first = list[0]
+		if len(list) > 1 {
+			c.note(n, Changed, key, "it has one value: the first is kept; set supergraph.remote.cache_file for a time when that is away")
+		}
+	}
+	if first == "" {
+		c.note(n, None, "", "name the address in %s", key)
+		return
+	}
+	c.set(n, c.quote(strings.TrimSuffix(strings.TrimSuffix(first, "/"), artifact)+artifact), strings.Split(key, ".")...)
+}
+
+// hiveRequireID converts the switch that refuses documents without an ID.
+func hiveRequireID(c *conversion, n *node, _ []string) {
+	to("persisted_documents.require")(c, n, nil)
+	to("persisted_documents.require_id")(c, n, nil)
 }
 
 // hiveText copies a text, or an object such as {from_env: NAME, default: x}.
@@ -304,7 +344,7 @@ func (c *conversion) hiveLocations(n *node) {
 
 func hiveStorage(c *conversion, n *node, _ []string) {
 	if n.value("type") != "file" {
-		c.note(n, None, "", "the storage %s is not supported: name a file in persisted_documents.path", n.value("type"))
+		c.note(n, None, "", "the storage %s is not supported: name a file in persisted_documents.path, or the address of one in persisted_documents.remote.url", n.value("type"))
 		return
 	}
 	if file := n.get("path"); file != nil {
