@@ -1,7 +1,10 @@
 package router_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,7 +40,7 @@ const (
 	pricing = "type Item @key(fields: \"id\") { id: ID! price: Float }\n"
 )
 
-func newRollout(t *testing.T, wait time.Duration) *rollout {
+func newRollout(t *testing.T, wait time.Duration, changes ...func(*rollout)) *rollout {
 	t.Helper()
 	r := &rollout{config: config.Default(), file: filepath.Join(t.TempDir(), "supergraph.graphql"), served: map[string]*atomic.Pointer[mock.Subgraph]{}}
 	for name, sdl := range map[string]string{"items": itemsV1, "pricing": pricing} {
@@ -64,6 +67,9 @@ func newRollout(t *testing.T, wait time.Duration) *rollout {
 		t.Fatal(err)
 	}
 	r.config.Supergraph = config.Supergraph{File: r.file, HotReload: true, PollInterval: 10 * time.Millisecond, WaitForSubgraphs: wait}
+	for _, change := range changes {
+		change(r)
+	}
 	if r.router, err = router.NewReloadable(t.Context(), r.config, router.Options{Telemetry: tel}); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +185,45 @@ func TestSupergraphWaitsForItsSubgraphs(t *testing.T) {
 	if n := r.asked.Load() - asked; n != 0 {
 		t.Errorf("a supergraph with less asked the subgraphs %d times", n)
 	}
+}
+
+// A remote supergraph waits as well, also if a new configuration comes meanwhile. The copy on disk
+// is the supergraph in use.
+func TestRemoteSupergraphWaitsForItsSubgraphs(t *testing.T) {
+	copied := filepath.Join(t.TempDir(), "copy.graphql")
+	r := newRollout(t, time.Hour, func(r *rollout) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			text, err := os.ReadFile(r.file)
+			if err != nil {
+				t.Error(err)
+			}
+			sum := sha256.Sum256(text)
+			w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+			http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(text))
+		}))
+		t.Cleanup(server.Close)
+		from := config.Default().Supergraph.Remote
+		from.URL, from.PollInterval, from.CacheFile = server.URL, 10*time.Millisecond, copied
+		r.config.Supergraph.Remote = from
+	})
+	inCopy := func(field string) bool {
+		text, err := os.ReadFile(copied)
+		return err == nil && strings.Contains(string(text), field)
+	}
+	const weight = "weight(unit: KG)"
+	r.write(t, "items", itemsV2)
+	r.checks(t, 3)
+	changed := r.config
+	changed.Introspection = false
+	if err := r.router.Reconfigure(t.Context(), changed, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.checks(t, 3)
+	if r.serves(t, weight) || inCopy("weight") || !inCopy("price") {
+		t.Error("the new supergraph is in use, or in the copy, before the subgraph serves it")
+	}
+	r.deploy(t, "items", itemsV2)
+	eventually(t, func() bool { return r.serves(t, weight) && inCopy("weight") })
 }
 
 // While a subgraph has replicas of two versions, the supergraph waits: it must see the new
