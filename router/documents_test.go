@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"souk/internal/redistest"
 	"souk/router/gateway/config"
 	"souk/router/internal/remote/remotetest"
@@ -218,5 +220,27 @@ func TestRegisteredDocumentsAreShared(t *testing.T) {
 	}
 	if got := second.asks("", hashOf(large), ""); got != "PERSISTED_QUERY_NOT_FOUND" {
 		t.Errorf("a document above max_document_bytes: got %s", got)
+	}
+
+	client := redis.NewClient(&redis.Options{Addr: address})
+	defer client.Close()
+	const wanted = "query Wanted { __typename }"
+	if err := client.Set(t.Context(), "souk:documents:"+hashOf(wanted), "query Other { __typename }", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := second.asks("", hashOf(wanted), ""); got != "PERSISTED_QUERY_NOT_FOUND" {
+		t.Errorf("a document that is not the one of its hash: got %s", got)
+	}
+}
+
+// While Redis is away, clients register documents with each router, and get no errors.
+func TestDocumentsAreRegisteredWithoutRedis(t *testing.T) {
+	a, _ := withDocuments(t, func(d *config.PersistedDocuments) { d.Path, d.Redis.URL = "", "redis://127.0.0.1:1" })
+	const text = "query Own { __typename }"
+	for i, want := range []string{"PERSISTED_QUERY_NOT_FOUND", "ok", "ok"} {
+		given := map[bool]string{true: text}[i == 1]
+		if got := a.asks("", hashOf(text), given); got != want {
+			t.Errorf("request %d: got %s, want %s", i, got, want)
+		}
 	}
 }
