@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -54,7 +55,7 @@ func TestBlocksShareARedis(t *testing.T) {
 		})
 		eventually(t, func() bool {
 			_, body := ask(t, "GET", at+"/readyz", "")
-			return strings.Count(body, `"name":"redis/`) == 4 && strings.Count(body, `,"status":"UP"`) >= 4
+			return strings.Count(body, `"name":"redis/`) == 5 && strings.Count(body, `,"status":"UP"`) >= 5
 		})
 		return at
 	}
@@ -68,6 +69,17 @@ func TestBlocksShareARedis(t *testing.T) {
 		}
 		if got := int(fetches.Load()); got != i+1 {
 			t.Errorf("%s: the entity was fetched %d times by now, want %d", name, got, i+1)
+		}
+		const registered = "{ account { __typename } }"
+		sum := sha256.Sum256([]byte(registered))
+		hash := fmt.Sprintf(`"extensions":{"persistedQuery":{"version":1,"sha256Hash":"%x"}}`, sum)
+		eve := "Authorization: Bearer " + token("eve")
+		ask(t, "POST", first+"/graphql", fmt.Sprintf(`{"query":%q,%s}`, registered, hash), posts, eve)
+		eventually(t, func() bool {
+			return server.Client.Exists(t.Context(), fmt.Sprintf("%s:souk:documents:%x", name, sum)).Val() == 1
+		})
+		if r, body := ask(t, "POST", second+"/graphql", "{"+hash+"}", posts, eve); r.StatusCode != 200 || !strings.Contains(body, "Account") {
+			t.Errorf("%s: another router does not know the document: %s", name, body)
 		}
 		if r, body := ask(t, "POST", second+"/api/things", `{}`, posts, ada, "Idempotency-Key: k"); r.StatusCode >= 300 {
 			t.Errorf("%s: got status %d: %s", name, r.StatusCode, body)
@@ -88,7 +100,7 @@ func TestBlocksShareARedis(t *testing.T) {
 	if err != nil || len(keys) < 10 {
 		t.Fatalf("got keys %v, %v", keys, err)
 	}
-	for _, part := range []string{"entities", "rate", "idempotency", "jwks"} {
+	for _, part := range []string{"entities", "rate", "idempotency", "jwks", "documents"} {
 		if text, _ := json.Marshal(keys); strings.Count(string(text), "souk:"+part) < 2 {
 			t.Errorf("no keys of %s of both routers: %s", part, text)
 		}
