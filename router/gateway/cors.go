@@ -59,12 +59,12 @@ func newOriginRule(c config.CORS, methods []string) originRule {
 		if len(c.AllowOrigins) > 0 {
 			listed = cors.New(options)
 		}
-		options.AllowOriginRequestFunc = func(r *http.Request, origin string) bool {
+		options.AllowOriginVaryRequestFunc = func(r *http.Request, origin string) (bool, []string) {
 			if listed != nil && listed.OriginAllowed(r) {
-				return true
+				return true, nil
 			}
 			// null is the origin of pages that hide theirs.
-			return origin != "null" && slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(origin) })
+			return origin != "null" && slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(origin) }), nil
 		}
 	}
 	rule.Cors = cors.New(options)
