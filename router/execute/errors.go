@@ -147,7 +147,7 @@ func (x *execution) subgraphErrors(ctx context.Context, f *fetch, state *fetchSt
 		if log := x.executor.options.LogError; log != nil {
 			log(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: sent.Message, Path: pathText(sent.Path)})
 		}
-		state.stats.failed(e.message)
+		state.stats.failed(e.code, e.message)
 		if f.entities != nil {
 			x.entityError(f, state, e, sent.Path)
 			continue

@@ -95,7 +95,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 	if status := state.response.Status; clean && (status < 200 || status > 299) {
 		wrong := &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status}
 		x.report(ctx, f, wrong)
-		state.stats.failed(wrong.Message)
+		state.stats.failed(wrong.Code, wrong.Message)
 		clean = false
 	}
 	state.stats.NoData = !clean && !hasData(a.text[members.data.start:members.data.end])

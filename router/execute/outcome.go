@@ -7,15 +7,16 @@ import (
 )
 
 // failed counts an error in the response.
-func (s *FetchStatistics) failed(message string) {
+func (s *FetchStatistics) failed(code, message string) {
 	s.Errors++
+	s.Codes = append(s.Codes, code)
 	s.LastError = message
 }
 
 // invalid counts a response that cannot be used. It does nothing if there was no response.
 func (s *FetchStatistics) invalid(err error) {
 	if s.Err == nil {
-		s.failed(err.Error())
+		s.failed(CodeDownstream, err.Error())
 		s.NoData = true
 	}
 }

@@ -146,9 +146,10 @@ type FetchStatistics struct {
 	// Err is why there was no response, or nil.
 	Err error
 	// Errors is the number of errors in the response. One that is not valid counts as one.
-	// LastError is the last of them, as clients see it. NoData is set if there are errors and
-	// no data but null.
+	// Codes are their extensions.code. LastError is the last of them, as clients see it.
+	// NoData is set if there are errors and no data but null.
 	Errors    int
+	Codes     []string
 	LastError string
 	NoData    bool
 }

@@ -286,6 +286,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 		x.metrics.Limits.Shed.Inc()
 	}
 	x.metrics.countErrors(response.Codes)
+	x.metrics.countRefusals(response.Fetches)
 	outcome := x.metrics.blame.Outcome(response.Codes, response.DataNull)
 	x.measure(p, start, outcome)
 	if !response.Shed { // otherwise, it is rejected

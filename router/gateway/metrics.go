@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"souk/router/execute"
 	"souk/router/operation"
 	"souk/router/telemetry"
 )
@@ -36,6 +37,15 @@ func (m *metrics) refused(list []*operation.Error) {
 	}
 	m.countErrors(codes)
 	m.Ended(m.blame.Outcome(codes, true)).Inc()
+}
+
+// countRefusals counts the subgraphs that sent nothing but errors of the client.
+func (m *metrics) countRefusals(fetches []execute.FetchStatistics) {
+	for i := range fetches {
+		if f := &fetches[i]; f.NoData && m.blame.Outcome(f.Codes, true) == telemetry.ClientErrors {
+			m.Subgraph(f.Subgraph).Refusals.Inc()
+		}
+	}
 }
 
 func (m *metrics) countErrors(codes []string) {

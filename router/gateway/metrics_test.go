@@ -129,6 +129,7 @@ func TestErrorsOfClientsAreCountedApart(t *testing.T) {
 		"operations_total{partial}":                       2,
 		"operation_duration_seconds{query,client_errors}": 2,
 		"operation_duration_seconds{query,partial}":       2,
+		"subgraph_refusals_total{a}":                      2,
 	} {
 		if got[name] != want {
 			t.Errorf("%s = %v, want %v", name, got[name], want)

@@ -94,6 +94,11 @@ var (
 		Help:   "Requests to a subgraph that failed entirely, by the extensions.code sent to the client.",
 		Labels: []string{"subgraph", "code"},
 	}
+	subgraphRefusals = base.Metric{
+		Name: "souk_router_subgraph_refusals_total", Kind: base.Counter,
+		Help:   "Responses of a subgraph without data, of which the client caused all errors (telemetry.client_error_codes).",
+		Labels: []string{"subgraph"},
+	}
 	subgraphInFlight = base.Metric{
 		Name: "souk_router_subgraph_requests_in_flight", Kind: base.Gauge,
 		Help:   "Requests to a subgraph in flight.",
@@ -230,7 +235,7 @@ func Definitions() []base.Metric {
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
-		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
+		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,

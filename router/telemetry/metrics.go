@@ -224,6 +224,9 @@ type Subgraph struct {
 	// Breaker is 0 if closed, 1 if half-open and 2 if open.
 	Breaker prometheus.Gauge
 
+	// Refusals counts responses without data, of which the client caused all errors.
+	Refusals prometheus.Counter
+
 	errors *base.Bound[string, prometheus.Counter]
 }
 
@@ -235,6 +238,7 @@ func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subg
 	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
 	reconnects := subgraphReconnects.NewCounter(r)
 	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)
+	refusals := subgraphRefusals.NewCounter(r)
 	return func(name string) *Subgraph {
 		return &Subgraph{
 			Duration:   duration.WithLabelValues(name),
@@ -243,6 +247,7 @@ func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subg
 			Reconnects: reconnects.WithLabelValues(name),
 			Shared:     shared.WithLabelValues(name),
 			Breaker:    breaker.WithLabelValues(name),
+			Refusals:   refusals.WithLabelValues(name),
 			errors:     base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
 		}
 	}
