@@ -41,11 +41,17 @@ var (
 	}
 )
 
-// metricLockWaits has no counterpart in the conventions.
-var metricLockWaits = telemetry.Metric{
-	Name: "souk_postgres_lock_waits", Kind: telemetry.Gauge,
-	Help: "Statements in the service's database that wait for a lock, of all replicas.",
-}
+// These have no counterpart in the conventions.
+var (
+	metricLockWaits = telemetry.Metric{
+		Name: "souk_postgres_lock_waits", Kind: telemetry.Gauge,
+		Help: "Statements in the service's database that wait for a lock, of all replicas.",
+	}
+	metricUp = telemetry.Metric{
+		Name: "souk_postgres_up", Kind: telemetry.Gauge,
+		Help: "1 if Postgres responds to the service, 0 if connections fail.",
+	}
+)
 
 // maxSummaries bounds the names of statements.
 const maxSummaries = 100
@@ -60,6 +66,7 @@ type Measure struct {
 	idle, used prometheus.Gauge // connections
 	maximum    prometheus.Gauge
 	lockWaits  prometheus.Gauge
+	up         prometheus.Gauge
 }
 
 // NewMeasure registers the metrics. Every series of the counters exists from the start.
@@ -73,6 +80,7 @@ func NewMeasure(r prometheus.Registerer) *Measure {
 		used:       connections.WithLabelValues("used"),
 		maximum:    metricMaximum.NewGauge(r).WithLabelValues(),
 		lockWaits:  metricLockWaits.NewGauge(r).WithLabelValues(),
+		up:         metricUp.NewGauge(r).WithLabelValues(),
 	}
 	for _, reason := range []string{reasonTimeout, reasonLock, reasonUnavailable, reasonCanceled, reasonRefused} {
 		m.failures.WithLabelValues(reason)
@@ -135,6 +143,19 @@ func (m *Measure) TraceAcquireEnd(ctx context.Context, pool *pgxpool.Pool, data 
 	m.count(pool)
 }
 
+// TraceConnectStart implements pgx.ConnectTracer.
+func (m *Measure) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
+	return ctx
+}
+
+// TraceConnectEnd implements pgx.ConnectTracer. A server that does not respond to a connection
+// is noticed here: those that wait for the connection may have left before.
+func (m *Measure) TraceConnectEnd(_ context.Context, data pgx.TraceConnectEndData) {
+	if data.Err != nil && !errors.Is(data.Err, context.Canceled) {
+		m.up.Set(0)
+	}
+}
+
 // TraceRelease implements pgxpool.ReleaseTracer.
 func (m *Measure) TraceRelease(pool *pgxpool.Pool, _ pgxpool.TraceReleaseData) { m.count(pool) }
 
@@ -148,14 +169,20 @@ func (m *Measure) count(pool *pgxpool.Pool) {
 // lockInterval is the time between two counts of statements that wait for a lock.
 const lockInterval = 2 * time.Second
 
-// WatchLocks counts the statements that wait for a lock until ctx ends. While there is no
-// connection for that, the last count remains: NewMeasure's other metrics show the reason.
-func (m *Measure) WatchLocks(ctx context.Context, db *pgxpool.Pool) {
+// Watch counts the statements that wait for a lock until ctx ends, and so notices without any
+// request whether Postgres responds. While there is no connection for that, the last count
+// remains: NewMeasure's other metrics show the reason.
+func (m *Measure) Watch(ctx context.Context, db *pgxpool.Pool) {
 	tick := time.NewTicker(lockInterval)
 	defer tick.Stop()
 	for {
-		if waiting, err := lockWaits(ctx, db); err == nil {
+		waiting, err := lockWaits(ctx, db)
+		switch {
+		case err == nil:
 			m.lockWaits.Set(float64(waiting))
+			m.up.Set(1)
+		case ctx.Err() == nil && reason(err) == reasonUnavailable: // not for want of a free connection
+			m.up.Set(0)
 		}
 		select {
 		case <-ctx.Done():

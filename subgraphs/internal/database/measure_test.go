@@ -3,8 +3,11 @@ package database_test
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,17 +105,8 @@ func TestWaitsForLocksAreCounted(t *testing.T) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	running.Go(func() { measure.WatchLocks(ctx, db) })
-	waits := func(want float64) {
-		t.Helper()
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for end := time.Now().Add(time.Minute); series(t, registry, "souk_postgres_lock_waits", "")[""] != want; <-tick.C {
-			if time.Now().After(end) {
-				t.Fatalf("timed out: %v statements wait", want)
-			}
-		}
-	}
+	running.Go(func() { measure.Watch(ctx, db) })
+	waits := func(want float64) { t.Helper(); become(t, registry, "souk_postgres_lock_waits", want) }
 	err = pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `lock table stock`); err != nil {
 			return err
@@ -131,6 +125,60 @@ func TestWaitsForLocksAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits(0)
+}
+
+// A service notices that Postgres is away without any request, also if nothing responds, and
+// that it is there again.
+func TestPostgresThatIsAwayIsNoticed(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	measure := database.NewMeasure(registry)
+	config, err := pgxpool.ParseConfig(pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.Tracer = measure
+	config.ConnConfig.ConnectTimeout = 3 * time.Second // longer than anybody here waits for a connection
+	dial := config.ConnConfig.DialFunc
+	var away atomic.Pointer[func(context.Context) error]
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if fails := away.Load(); fails != nil {
+			return nil, (*fails)(ctx)
+		}
+		return dial(ctx, network, address)
+	}
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { measure.Watch(ctx, db) })
+	become(t, registry, "souk_postgres_up", 1)
+	for _, fails := range []func(context.Context) error{
+		func(context.Context) error { return syscall.ECONNREFUSED },
+		func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, // packets are dropped
+	} {
+		away.Store(&fails)
+		db.Reset()
+		become(t, registry, "souk_postgres_up", 0)
+		away.Store(nil)
+		become(t, registry, "souk_postgres_up", 1)
+	}
+}
+
+// become waits until a metric has a value.
+func become(t *testing.T, registry *prometheus.Registry, name string, want float64) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); series(t, registry, name, "")[""] != want; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("timed out: %s is not %v", name, want)
+		}
+	}
 }
 
 func hold(t *testing.T, db *pgxpool.Pool, n int) (held []*pgxpool.Conn) {

@@ -70,7 +70,7 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel(nil)
-	watchLocks := func(ctx context.Context) error { resources.measure.WatchLocks(ctx, resources.DB); return nil }
+	watchLocks := func(ctx context.Context) error { resources.measure.Watch(ctx, resources.DB); return nil }
 	for _, work := range append(service.Workers, resources.Events.Relay, watchLocks) {
 		workers.Go(func() {
 			if err := work(inner); err != nil && inner.Err() == nil {
