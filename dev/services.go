@@ -109,11 +109,18 @@ func (s *System) withPool(ctx context.Context, name string, do func(*pgxpool.Poo
 	return do(db)
 }
 
-// startInbox starts the inbox, which receives all e-mail and SMS.
-func (s *System) startInbox(ctx context.Context) (string, error) {
+// StartInbox starts the inbox, which receives all e-mail and SMS, and waits until it is ready.
+func (s *System) StartInbox(ctx context.Context) error {
 	s.release(inboxName, smtpName)
 	s.inbox = launch(ctx, "the inbox", s.failed, func(ctx context.Context) error {
 		return inbox.Run(ctx, s.addresses[smtpName], s.addresses[inboxName], s.checkHost)
 	})
-	return s.URL(inboxName), s.inbox.awaitReady(ctx, s.URL(inboxName)+"/api/messages")
+	return s.inbox.awaitReady(ctx, s.URL(inboxName)+"/api/messages")
+}
+
+// StopInbox stops the inbox. Messages wait until it is there again.
+func (s *System) StopInbox() error {
+	c := s.inbox
+	s.inbox = nil
+	return c.stop()
 }

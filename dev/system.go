@@ -118,7 +118,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := report.step("Redis", func() (string, error) { return s.startRedis(ctx) }); err != nil {
 		return err
 	}
-	if err := report.step("inbox", func() (string, error) { return s.startInbox(ctx) }); err != nil {
+	if err := report.step("inbox", func() (string, error) { return s.URL(inboxName), s.StartInbox(ctx) }); err != nil {
 		return err
 	}
 	if err := report.step(paymentName, func() (string, error) { return s.URL(paymentName), s.StartPayment(ctx) }); err != nil {

@@ -3,6 +3,7 @@ package faults
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"souk/schema"
 	"souk/subgraphs"
@@ -20,7 +23,7 @@ type fault struct {
 	name string
 	// breaks breaks it, and returns a function that repairs it.
 	breaks func(*store) (repair func())
-	// turns are the scrapes while it is broken, half a minute apart; 14 if zero.
+	// turns are the scrapes while it is broken, half a minute apart.
 	turns int
 	// each runs before each scrape, in place of the usual traffic. It ends when its operations
 	// have, so that a turn has the same operations on every machine.
@@ -29,15 +32,32 @@ type fault struct {
 	alerts []string
 }
 
-// calm is how many scrapes precede a fault.
-const calm = 10
+const (
+	// calm is how many scrapes precede a fault.
+	calm = 6
+	// broken is how many scrapes follow it, unless it says otherwise: enough for 20 operations
+	// to fail, and for the alerts about them to wait.
+	broken = 20
+)
 
-func TestAlertsFireForFaults(t *testing.T) {
+func TestAlertsFireForFaults(t *testing.T) { fire(t, patience, faults()) }
+
+func TestAlertsFireForServicesThatHang(t *testing.T) {
+	var all []fault
+	for _, service := range subgraphs.Names() {
+		all = append(all, hanging(service))
+	}
+	fire(t, impatience, all)
+}
+
+// fire breaks a store in each way, and compares the alerts.
+func fire(t *testing.T, timeout time.Duration, faults []fault) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes minutes; make faults runs it")
 	}
-	s := startStore(t)
-	for _, f := range faults() {
+	s := startStore(t, timeout)
+	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			p := startPrometheus(t)
 			eventually(t, "the store is well before the fault", s.well)
@@ -49,7 +69,7 @@ func TestAlertsFireForFaults(t *testing.T) {
 				t.Fatalf("before the fault, these fire: %q", fired)
 			}
 			repair := f.breaks(s)
-			for range cmp.Or(f.turns, 14) {
+			for range cmp.Or(f.turns, broken) {
 				if f.each != nil {
 					f.each(s)
 				} else {
@@ -60,21 +80,21 @@ func TestAlertsFireForFaults(t *testing.T) {
 			repair()
 			slices.Sort(f.alerts)
 			if fired := p.firing(); !slices.Equal(fired, f.alerts) {
-				t.Errorf("got alerts %q, want %q\n%s", fired, f.alerts, p.value(`{__name__=~"slo:.*rate(5m|1h)|result:.*|type:.*|souk_router_entity_cache_.*_total"}`))
+				t.Errorf("got alerts %q, want %q\n%s", fired, f.alerts, p.value(`{__name__=~"slo:.*rate(5m|1h)|result:.*|type:.*|subgraph:refusals:.*|router:client_errors:.*"}`))
 			}
 		})
 	}
 }
 
 // ordersFail is how many scrapes it takes until enough orders have failed.
-const ordersFail = 24
+const ordersFail = 30
 
 func faults() []fault {
-	all := []fault{{name: "none", breaks: func(*store) func() { return func() {} }, turns: 60}}
+	all := []fault{{name: "none", breaks: func(*store) func() { return func() {} }, turns: 40}}
 	for _, service := range subgraphs.Names() {
-		all = append(all, failing(service), hanging(service), gone(service))
+		all = append(all, failing(service), gone(service))
 	}
-	return append(all, noRedis, noProvider, mistakes, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
+	return append(all, noRedis, noPostgres("product", true), noPostgres("user", false), noProvider, noMail, mistakes, refusingSubgraph, refusingRouter, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
 }
 
 // failing makes each statement of a service fail. The service responds with status 200, data
@@ -146,6 +166,37 @@ var noRedis = fault{
 	},
 }
 
+// noPostgres takes the database of a service away. It may have no pod, and so no exporter.
+func noPostgres(service string, pod bool) fault {
+	alter := func(s *store, allow bool) {
+		name := pgx.Identifier{s.database(service)}.Sanitize()
+		s.sql("order", fmt.Sprintf(`alter database %s allow_connections %v`, name, allow))
+	}
+	f := fault{
+		name: "Postgres of " + service + " is gone",
+		breaks: func(s *store) func() {
+			if !pod {
+				s.absent = []string{service + "-postgres"}
+			}
+			alter(s, false)
+			s.sql("order", `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, s.database(service))
+			s.metric(service, "the service has noticed", func(text string) bool { return value(text, "souk_postgres_up") == 0 })
+			return func() {
+				s.absent = nil
+				alter(s, true)
+				s.metric(service, "the service has noticed", func(text string) bool { return value(text, "souk_postgres_up") == 1 })
+			}
+		},
+		alerts: []string{"PostgresAway " + service + "-service", "UnansweredFastBurn"},
+	}
+	if pod {
+		f.alerts = append(f.alerts, "TargetDown "+service+"-postgres")
+	} else {
+		f.name += ", and has no pod"
+	}
+	return f
+}
+
 // noProvider stops the payment provider, which has no metrics.
 var noProvider = fault{
 	name: "the payment provider is gone",
@@ -161,6 +212,60 @@ var noProvider = fault{
 	},
 	turns:  ordersFail,
 	alerts: []string{"PeerAway order-service"}, // nothing is ordered meanwhile
+}
+
+// noMail stops the mail relay. A turn ends when another attempt has failed.
+var noMail = fault{
+	name: "the mail relay is gone",
+	breaks: func(s *store) func() {
+		if err := s.StopInbox(); err != nil {
+			s.t.Fatal(err)
+		}
+		return func() {
+			if err := s.StartInbox(context.Background()); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	},
+	each: func(s *store) {
+		const failed = `souk_message_attempts_total{channel="email",result="failed"}`
+		before := value(s.metrics("notification"), failed)
+		s.visit()
+		s.metric("notification", "an attempt fails", func(text string) bool { return value(text, failed) > before })
+	},
+	turns:  ordersFail,
+	alerts: []string{"MessagesFail email"},
+}
+
+// refusingSubgraph responds UNAUTHENTICATED to everybody.
+var refusingSubgraph = fault{
+	name: "a subgraph refuses everybody",
+	breaks: func(s *store) func() {
+		s.proxies["order"].refusing.Store(true)
+		return func() { s.proxies["order"].refusing.Store(false) }
+	},
+	each: func(s *store) {
+		s.visit()
+		for range 5 {
+			s.ask(list, nil)
+		}
+	},
+	turns:  30,
+	alerts: []string{"SubgraphRefuses order-service"},
+}
+
+// refusingRouter has a router whose supergraph or keys make it refuse nearly everybody.
+var refusingRouter = fault{
+	name:   "the router refuses nearly everybody",
+	breaks: func(*store) func() { return func() {} },
+	each: func(s *store) {
+		s.ask(browse, nil)
+		for range 40 {
+			s.ask(`{ nothing }`, nil)
+		}
+	},
+	turns:  40,
+	alerts: []string{"MostOperationsRefused"},
 }
 
 // mistakes has every client ask for what does not exist, or what it may not see.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +42,22 @@ type prometheus struct {
 	known map[string]map[string]labels.Labels
 	// fired are all alerts that fired, by name and the labels that identify them.
 	fired map[string]bool
+	// turns are those that are still to be replayed, which happens while the store goes on, and
+	// pending counts them. failed is why the replay ended early.
+	turns   chan []scrape
+	pending sync.WaitGroup
+	failed  error
 }
+
+// A scrape is what a target responded.
+type scrape struct {
+	target
+	text string
+	up   float64
+}
+
+// maxTurns bounds how far the replay lags behind the store.
+const maxTurns = 100
 
 func startPrometheus(t *testing.T) *prometheus {
 	t.Helper()
@@ -56,7 +72,7 @@ func startPrometheus(t *testing.T) *prometheus {
 		}
 	})
 	engine := promql.NewEngine(promql.EngineOpts{Logger: quiet, MaxSamples: 50_000_000, Timeout: time.Minute})
-	p := &prometheus{t: t, db: db, engine: engine, now: time.Now().Truncate(time.Second), known: map[string]map[string]labels.Labels{}, fired: map[string]bool{}}
+	p := &prometheus{t: t, db: db, engine: engine, now: time.Now().Truncate(time.Second), known: map[string]map[string]labels.Labels{}, fired: map[string]bool{}, turns: make(chan []scrape, maxTurns)}
 	manager := rules.NewManager(&rules.ManagerOptions{
 		QueryFunc: rules.EngineQueryFunc(engine, db), Appendable: db, Queryable: db, Context: t.Context(), Logger: quiet,
 		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
@@ -69,25 +85,57 @@ func startPrometheus(t *testing.T) *prometheus {
 	for _, name := range groups {
 		p.groups = append(p.groups, loaded[rules.GroupKey(file, name)])
 	}
+	go func() {
+		for scraped := range p.turns {
+			if p.failed == nil {
+				p.failed = p.replay(scraped)
+			}
+			p.pending.Done()
+		}
+	}()
+	t.Cleanup(func() {
+		close(p.turns)
+		p.pending.Wait()
+	})
 	return p
 }
 
-// turn scrapes all targets and evaluates all rules, half a minute after the last turn.
+// turn scrapes all targets. The turn is half a minute after the last one.
 func (p *prometheus) turn(targets []target) {
 	p.t.Helper()
+	scraped := make([]scrape, len(targets))
+	var group sync.WaitGroup
+	for i, target := range targets {
+		group.Go(func() {
+			text, err := target.metrics(p.t.Context())
+			scraped[i] = scrape{target: target, text: text}
+			if err == nil {
+				scraped[i].up = 1
+			}
+		})
+	}
+	group.Wait()
+	p.pending.Add(1)
+	p.turns <- scraped
+}
+
+// replay stores what was scraped and evaluates all rules.
+func (p *prometheus) replay(scraped []scrape) error {
 	p.now = p.now.Add(interval)
 	app := p.db.Appender(p.t.Context())
-	for _, target := range targets {
-		p.scrape(app, target)
+	for _, s := range scraped {
+		if err := p.store(app, s); err != nil {
+			return fmt.Errorf("metrics of %s: %w", s.app, err)
+		}
 	}
 	if err := app.Commit(); err != nil {
-		p.t.Fatal(err)
+		return err
 	}
 	for _, group := range p.groups {
 		group.Eval(p.t.Context(), p.now)
 		for _, rule := range group.Rules() {
 			if err := rule.LastError(); err != nil {
-				p.t.Fatalf("rule %s: %v", rule.Name(), err)
+				return fmt.Errorf("rule %s: %w", rule.Name(), err)
 			}
 		}
 		for _, rule := range group.AlertingRules() {
@@ -98,6 +146,7 @@ func (p *prometheus) turn(targets []target) {
 			}
 		}
 	}
+	return nil
 }
 
 // describe returns an alert's name and the labels that identify it.
@@ -121,12 +170,11 @@ type target struct {
 	relabel []*relabel.Config // of the metrics
 }
 
-// scrape appends a target's metrics as Prometheus does: with the labels of the target, with
+// store appends a target's metrics as Prometheus does: with the labels of the target, with
 // up, and with the end of the series that are missing.
-func (p *prometheus) scrape(app storage.Appender, t target) {
-	p.t.Helper()
+func (p *prometheus) store(app storage.Appender, t scrape) error {
 	found := map[string]labels.Labels{}
-	add := func(series labels.Labels, v float64) {
+	add := func(series labels.Labels, v float64) error {
 		b := labels.NewBuilder(series)
 		for name, value := range map[string]string{"job": "pods", "app": t.app, "pod": t.app + "-0", "instance": "10.0.0.1:15020", "namespace": "ecommerce", "version": "v1"} {
 			b.Set(name, value)
@@ -136,18 +184,12 @@ func (p *prometheus) scrape(app storage.Appender, t target) {
 		}
 		series = relabelled(b.Labels(), t.relabel)
 		found[series.String()] = series
-		if _, err := app.Append(0, series, p.now.UnixMilli(), v); err != nil {
-			p.t.Fatalf("%s: %v", series, err)
-		}
+		_, err := app.Append(0, series, p.now.UnixMilli(), v)
+		return err
 	}
-	text, err := t.metrics(p.t.Context())
-	up := 1.0
+	parser, err := textparse.New([]byte(t.text), "text/plain", labels.NewSymbolTable(), textparse.ParserOptions{})
 	if err != nil {
-		up = 0
-	}
-	parser, err := textparse.New([]byte(text), "text/plain", labels.NewSymbolTable(), textparse.ParserOptions{})
-	if err != nil {
-		p.t.Fatal(err)
+		return err
 	}
 	for {
 		entry, err := parser.Next()
@@ -155,7 +197,7 @@ func (p *prometheus) scrape(app storage.Appender, t target) {
 			break
 		}
 		if err != nil {
-			p.t.Fatalf("metrics of %s: %v", t.app, err)
+			return err
 		}
 		if entry != textparse.EntrySeries {
 			continue
@@ -163,17 +205,22 @@ func (p *prometheus) scrape(app storage.Appender, t target) {
 		_, _, v := parser.Series()
 		var series labels.Labels
 		parser.Labels(&series)
-		add(series, v)
+		if err := add(series, v); err != nil {
+			return err
+		}
 	}
-	add(labels.FromStrings("__name__", "up"), up)
+	if err := add(labels.FromStrings("__name__", "up"), t.up); err != nil {
+		return err
+	}
 	for key, series := range p.known[t.app] {
 		if _, ok := found[key]; !ok {
 			if _, err := app.Append(0, series, p.now.UnixMilli(), math.Float64frombits(staleness.StaleNaN)); err != nil {
-				p.t.Fatal(err)
+				return err
 			}
 		}
 	}
 	p.known[t.app] = found
+	return nil
 }
 
 func (t target) metrics(ctx context.Context) (string, error) {
@@ -198,8 +245,13 @@ func (t target) metrics(ctx context.Context) (string, error) {
 	return string(text), err
 }
 
-// firing returns the alerts that fired, except Watchdog.
+// firing returns the alerts that fired until the last turn, except Watchdog.
 func (p *prometheus) firing() (all []string) {
+	p.t.Helper()
+	p.pending.Wait()
+	if p.failed != nil {
+		p.t.Fatal(p.failed)
+	}
 	if !p.fired["Watchdog"] {
 		p.t.Error("Watchdog does not fire")
 	}

@@ -19,7 +19,7 @@ func TestStatementsOfTheRunbook(t *testing.T) {
 	if len(found) < 6 {
 		t.Fatalf("found only %d statements", len(found))
 	}
-	s := startStore(t)
+	s := startStore(t, patience)
 	for _, m := range found {
 		s.sql(m[2], m[1])
 	}

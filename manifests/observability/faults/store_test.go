@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -40,32 +41,35 @@ type store struct {
 	product    string // what customers buy
 	// scraped are metrics of the next turn that were read before it, by service.
 	scraped map[string]string
+	// postgres are the connections of the exporters beside Postgres, by service.
+	postgres map[string]*pgx.Conn
+	// absent are the apps that have no pods, and are no targets.
+	absent []string
 }
 
-// The router waits less for a subgraph than in a cluster, so that one that hangs costs the
-// test little time. For slowServices, whose database gets slow, it waits for much longer than
-// Postgres lets a statement take, also on a machine that is busy.
 const (
-	timeout     = 3 * time.Second
-	slowTimeout = 30 * time.Second
+	// patience is how long the router waits for a subgraph: much longer than Postgres lets a
+	// statement take, also on a machine that is busy.
+	patience = 30 * time.Second
+	// impatience is that of a store of which subgraphs hang, so that they cost little time. It
+	// opens a breaker after two requests without a response.
+	impatience = 2 * time.Second
+	// rest is how long a circuit breaker stays open: longer than the pause between two requests
+	// of a visit, so that the second one is refused if the first one has tried in vain.
+	rest = 3 * time.Second
 )
 
-var slowServices = []string{"inventory", "order"}
-
-// rest is how long a circuit breaker stays open: longer than the pause between two requests
-// of a visit, so that the second one is refused if the first one has tried in vain.
-const rest = 3 * time.Second
-
-func startStore(t *testing.T) *store {
+// startStore starts a store whose router waits for so long for a subgraph.
+func startStore(t *testing.T, timeout time.Duration) *store {
 	t.Helper()
 	s := &store{
 		t: t, redis: startRedis(t), proxies: map[string]*proxy{}, supergraph: filepath.Join(t.TempDir(), "supergraph.graphql"),
-		client: &http.Client{Timeout: time.Minute}, scraped: map[string]string{},
+		client: &http.Client{Timeout: time.Minute}, scraped: map[string]string{}, postgres: map[string]*pgx.Conn{},
 	}
 	s.writeSupergraph(schema.Supergraph)
 	var err error
 	s.System, err = dev.Start(t.Context(), dev.Options{
-		Listen: "127.0.0.1:0", AuthMode: "tutorial", RedisURL: "redis://" + s.redis.address, Router: s.configure,
+		Listen: "127.0.0.1:0", AuthMode: "tutorial", RedisURL: "redis://" + s.redis.address, Router: func(c *config.Config) { s.configure(c, timeout) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +77,9 @@ func startStore(t *testing.T) *store {
 	t.Cleanup(func() {
 		for _, p := range s.proxies {
 			p.pass()
+		}
+		for _, conn := range s.postgres {
+			_ = conn.Close(context.Background())
 		}
 		if err := s.Stop(); err != nil {
 			t.Log(err) // such as of a connection to a Redis that was killed
@@ -83,18 +90,15 @@ func startStore(t *testing.T) *store {
 }
 
 // configure puts a proxy in front of each service, as in the mesh.
-func (s *store) configure(c *config.Config) {
+func (s *store) configure(c *config.Config, timeout time.Duration) {
 	for _, name := range subgraphs.Names() {
 		s.proxies[name] = startProxy(s.t, strings.TrimSuffix(c.OverrideSubgraphURLs[name], "/graphql"))
 		c.OverrideSubgraphURLs[name] = s.proxies[name].url + "/graphql"
 	}
 	c.TrafficShaping.All.Timeout = timeout
 	c.TrafficShaping.All.CircuitBreaker.Rest = rest
-	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{}
+	c.TrafficShaping.All.CircuitBreaker.ConsecutiveTimeouts = 2
 	c.TrafficShaping.Router.Timeout = time.Minute
-	for _, name := range slowServices {
-		c.TrafficShaping.Subgraphs[name] = config.SubgraphTraffic{Timeout: slowTimeout}
-	}
 	c.Supergraph.File, c.Supergraph.HotReload, c.Supergraph.PollInterval = s.supergraph, true, 50*time.Millisecond
 	c.ResponseCache.Compare = 1
 	c.ResponseCache.LocalBytes = -1
@@ -149,7 +153,9 @@ func (s *store) visit() bool {
 		well = s.ask(`{ __typename }`, nil) && well
 	}
 	well = s.ask(look, map[string]any{"id": s.product}) && well
-	well = s.ask(list, nil) && well
+	for range 2 {
+		well = s.ask(list, nil) && well
+	}
 	return s.order(s.product) && well
 }
 
@@ -202,6 +208,16 @@ func (s *store) sql(service, statement string, arguments ...any) {
 	}
 }
 
+// database returns the name of the database of a service, for a statement.
+func (s *store) database(service string) string {
+	s.t.Helper()
+	c, err := pgx.ParseConfig(s.Variables(service)["DATABASE_URL"])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c.Database
+}
+
 func (s *store) connect(service string) *pgx.Conn {
 	s.t.Helper()
 	conn, err := pgx.Connect(s.t.Context(), s.Variables(service)["DATABASE_URL"])
@@ -220,7 +236,10 @@ func (s *store) targets() []target {
 		if text, ok := s.scraped[name]; ok {
 			service.read = func(context.Context) string { return text }
 		}
-		all = append(all, service, target{app: name + "-postgres", read: func(ctx context.Context) string { return s.exportPostgres(ctx, name) }})
+		all = append(all, service)
+		if !slices.Contains(s.absent, name+"-postgres") {
+			all = append(all, s.postgresOf(name))
+		}
 	}
 	s.scraped = map[string]string{}
 	return all
@@ -236,13 +255,22 @@ func (s *store) servers(address string) string {
 	return "payment-provider:8080"
 }
 
-// exportPostgres returns the metrics of postgres_exporter that the rules use.
-func (s *store) exportPostgres(ctx context.Context, service string) string {
-	conn, err := pgx.Connect(ctx, s.Variables(service)["DATABASE_URL"])
-	if err != nil {
-		return "pg_up 0\n"
+// postgresOf returns the exporter beside the Postgres of a service. Like postgres_exporter, it
+// keeps its connection.
+func (s *store) postgresOf(service string) target {
+	conn := s.postgres[service]
+	if conn == nil || conn.IsClosed() {
+		var err error
+		if conn, err = pgx.Connect(s.t.Context(), s.Variables(service)["DATABASE_URL"]); err != nil {
+			return target{app: service + "-postgres", read: func(context.Context) string { return "pg_up 0\n" }}
+		}
+		s.postgres[service] = conn
 	}
-	defer conn.Close(ctx)
+	return target{app: service + "-postgres", read: func(ctx context.Context) string { return exportPostgres(ctx, conn) }}
+}
+
+// exportPostgres returns the metrics of postgres_exporter that the rules use.
+func exportPostgres(ctx context.Context, conn *pgx.Conn) string {
 	var b strings.Builder
 	b.WriteString("pg_up 1\nprocess_start_time_seconds 1\n")
 	rows, err := conn.Query(ctx, `select coalesce(state, ''), count(*), coalesce(max(extract(epoch from now() - xact_start)), 0)::float8
@@ -369,10 +397,11 @@ func value(text, series string) float64 {
 	return v
 }
 
-// A proxy is in front of a service. It can hang.
+// A proxy is in front of a service. It can hang, or refuse everybody.
 type proxy struct {
-	url     string
-	hanging atomic.Pointer[chan struct{}] // closed when it passes requests again
+	url      string
+	refusing atomic.Bool
+	hanging  atomic.Pointer[chan struct{}] // closed when it passes requests again
 }
 
 func startProxy(t *testing.T, to string) *proxy {
@@ -395,6 +424,11 @@ func startProxy(t *testing.T, to string) *proxy {
 			case <-r.Context().Done():
 				return
 			}
+		}
+		if p.refusing.Load() {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"data":null,"errors":[{"message":"Sign in.","extensions":{"code":"UNAUTHENTICATED"}}]}`)
+			return
 		}
 		forward.ServeHTTP(w, r)
 	})}
