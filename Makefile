@@ -200,7 +200,7 @@ mutants: ## change MUTANTS values of the manifests, chosen by SEED, and check th
 	$(GO) test -C manifests/verify -count=1 -timeout 1h -v -run TestMutantsAreNoticed . -mutants=$(MUTANTS) -mutants.seed=$(SEED)
 
 .PHONY: faults
-faults: ## break the running store in 30 ways, and check which alerts fire (about 6 minutes)
+faults: ## break the running store in 30 ways, and check which alerts fire (about 4 minutes of CPU)
 	$(GO) test -C manifests/observability/faults -timeout 30m -count=1 ./...
 
 .PHONY: verify

@@ -109,7 +109,7 @@ func failing(service string) fault {
 		alerts: []string{"UnansweredFastBurn"},
 	}
 	if service == "inventory" {
-		f.each = (*store).visitInVain
+		f.each = func(s *store) { s.visitUntil("an order is rejected", s.rejected) }
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
@@ -120,7 +120,7 @@ func hanging(service string) fault {
 	return fault{
 		name:   service + " hangs",
 		breaks: func(s *store) func() { s.proxies[service].hang(); return s.proxies[service].pass },
-		each:   func(s *store) { s.visitRefused(service) },
+		each:   func(s *store) { s.visitUntil("the breaker refuses a request", s.refused(service)) },
 		alerts: []string{"SubgraphBreakerOpen " + service + "-service", "UnansweredFastBurn"},
 	}
 }
@@ -138,12 +138,14 @@ func gone(service string) fault {
 				}
 			}
 		},
-		each: func(s *store) { s.visitRefused(service) },
+		each: func(s *store) { s.visitUntil("the breaker refuses a request", s.refused(service)) },
 		// Alertmanager mutes SubgraphBreakerOpen while TargetDown fires.
 		alerts: []string{"SubgraphBreakerOpen " + service + "-service", "TargetDown " + service + "-service", "UnansweredFastBurn"},
 	}
 	if service == "inventory" {
-		f.each = func(s *store) { s.visitRefused(service); s.visitInVain() }
+		f.each = func(s *store) {
+			s.visitUntil("the breaker refuses a request and an order is rejected", s.refused(service), s.rejected)
+		}
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
@@ -402,7 +404,7 @@ var expiringCertificate = fault{
 		return func() { s.redis.renew(time.Now().AddDate(1, 0, 0)) }
 	},
 	turns:  25,
-	alerts: []string{"CertificateExpires"},
+	alerts: []string{"CertificateExpires api-gateway"},
 }
 
 // hotProduct has everybody want a product that is sold out.

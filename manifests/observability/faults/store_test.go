@@ -190,12 +190,34 @@ func (s *store) ask(query string, variables map[string]any) bool {
 	return json.NewDecoder(response.Body).Decode(&answer) == nil && answer.Errors == nil && answer.Data != nil
 }
 
-// visitInVain visits until an order is rejected because inventory was away.
-func (s *store) visitInVain() {
+// visitUntil visits until each of some counts has grown. Once a fault has its effect, that is
+// one visit.
+func (s *store) visitUntil(what string, counts ...func() float64) {
 	s.t.Helper()
-	rejected := func() float64 { return value(s.metrics("order"), `souk_orders_total{result="unavailable"}`) }
-	before := rejected()
-	eventually(s.t, "an order is rejected", func() bool { s.visit(); return rejected() > before })
+	before := make([]float64, len(counts))
+	for i, count := range counts {
+		before[i] = count()
+	}
+	eventually(s.t, what, func() bool {
+		s.visit()
+		grown := true
+		for i, count := range counts {
+			grown = grown && count() > before[i]
+		}
+		return grown
+	})
+}
+
+// rejected returns how many orders were rejected because inventory was away.
+func (s *store) rejected() float64 {
+	return value(s.metrics("order"), `souk_orders_total{result="unavailable"}`)
+}
+
+// refused returns a count of the requests that the circuit breaker of a subgraph has refused.
+func (s *store) refused(subgraph string) func() float64 {
+	return func() float64 {
+		return value(s.metrics("admin"), fmt.Sprintf(`souk_router_subgraph_errors_total{code="CIRCUIT_BREAKER_OPEN",subgraph=%q}`, subgraph))
+	}
 }
 
 // sql runs a statement in the database of a service.
@@ -374,19 +396,6 @@ func (s *store) metric(name, what string, condition func(text string) bool) (tex
 	s.t.Helper()
 	eventually(s.t, what, func() bool { text = s.metrics(name); return condition(text) })
 	return text
-}
-
-// refused returns how many requests the circuit breaker of a subgraph has refused.
-func (s *store) refused(subgraph string) float64 {
-	return value(s.metrics("admin"), fmt.Sprintf(`souk_router_subgraph_errors_total{code="CIRCUIT_BREAKER_OPEN",subgraph=%q}`, subgraph))
-}
-
-// visitRefused visits until the circuit breaker of a subgraph refuses a request. Once it has
-// opened, that is one visit.
-func (s *store) visitRefused(subgraph string) {
-	s.t.Helper()
-	before := s.refused(subgraph)
-	eventually(s.t, "the breaker of "+subgraph+" refuses a request", func() bool { s.visit(); return s.refused(subgraph) > before })
 }
 
 // value returns the value of a series in metrics; 0 if there is none.
