@@ -210,11 +210,6 @@ func getThrough(t *testing.T, documents Documents, others ...string) error {
 	return getThroughPods(documents, ofStore(pods), accepted)
 }
 
-// ofStore returns those of some pods that are in the namespace of the store.
-func ofStore(pods []*corev1.Pod) []*corev1.Pod {
-	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" })
-}
-
 // getThroughPods returns an error unless the pods of the store may make their calls, and those are
 // among the accepted ones.
 func getThroughPods(documents Documents, store []*corev1.Pod, accepted []string) error {

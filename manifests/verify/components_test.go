@@ -214,6 +214,8 @@ func checkComponentCommands(t *testing.T, server *apiServer) {
 			if len(values) != 2 || strings.Contains(values[1], "change-me") || strings.Count(values[1], values[0]) != 2 {
 				t.Errorf("the Secret redis has the values %q", values)
 			}
+		case "cloudnative-pg":
+			checkOperatorPassword(t, s)
 		case "external-secrets":
 			if when := s.must(t, `kubectl -n ecommerce get externalsecret order-database -o jsonpath='{.metadata.annotations.force-sync}'`); when == "" {
 				t.Error("the operator does not read the new password at once")

@@ -101,6 +101,9 @@ func meshOptions() *meshconfig.MeshConfig {
 			Service: "otel-collector.istio-system.svc.cluster.local", Port: 4317,
 		}},
 	})
+	options.DefaultConfig.ProxyStatsMatcher = &meshconfig.ProxyConfig_ProxyStatsMatcher{
+		InclusionRegexps: []string{`listener\..*\.ssl\.certificate\..*\.expiration_unix_time_seconds`},
+	}
 	return options
 }
 

@@ -10,7 +10,7 @@ func TestNamedFilesAreMounted(t *testing.T) {
 		"file of Redis":    {file: "02", old: "[redis-server, /etc/redis/redis.conf]", new: "[redis-server, /etc/redis/server.conf]", said: "name /etc/redis/server.conf, and the ConfigMap at /etc/redis has only cli.sh, redis.conf"},
 		"key":              {file: "02", old: "  redis.conf: |", new: "  server.conf: |", said: "has only cli.sh, server.conf"},
 		"router's file":    {file: "08", old: "/etc/souk/router/router.yaml", new: "/etc/souk/router.yaml", said: "name /etc/souk/router.yaml, which is in no volume"},
-		"supergraph":       {file: "08", old: "path: /etc/souk/graph/supergraph.graphql", new: "path: /etc/souk/graph/graph.graphql", said: "router.yaml names /etc/souk/graph/graph.graphql"},
+		"supergraph":       {file: "08", old: "file: /etc/souk/graph/supergraph.graphql", new: "file: /etc/souk/graph/graph.graphql", said: "router.yaml names /etc/souk/graph/graph.graphql"},
 		"REST routes":      {file: "08", old: "mountPath: /etc/souk/rest", new: "mountPath: /etc/souk/routes", said: "name /etc/souk/rest, which is in no volume"},
 		"Prometheus":       {file: "11", old: "--config.file=/etc/prometheus/prometheus.yml", new: "--config.file=/etc/prometheus/config.yml", said: "name /etc/prometheus/config.yml"},
 		"data":             {file: "11", old: "--storage.tsdb.path=/prometheus", new: "--storage.tsdb.path=/tsdb", said: "name /tsdb, which is in no volume"},

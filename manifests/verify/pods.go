@@ -68,3 +68,8 @@ func withVolumes(document Document, spec corev1.PodSpec) corev1.PodSpec {
 	}
 	return spec
 }
+
+// ofStore returns those of some pods that are in the namespace of the store.
+func ofStore(pods []*corev1.Pod) []*corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" })
+}

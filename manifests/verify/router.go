@@ -26,7 +26,7 @@ type routerConfig struct {
 	Introspection any
 	Playground    struct{ Enabled any }
 	Supergraph    struct {
-		Path      string
+		File      string
 		HotReload bool   `json:"hot_reload"`
 		Wait      string `json:"wait_for_subgraphs"`
 	}
@@ -102,8 +102,8 @@ func (c routerConfig) checkPorts(deployment *appsv1.Deployment) error {
 			return fmt.Errorf("it listens on %s, which is not the port %s of its Deployment", listen, name)
 		}
 	}
-	if !slices.ContainsFunc(deployment.Spec.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return strings.HasPrefix(c.Supergraph.Path, m.MountPath+"/") }) {
-		return fmt.Errorf("the supergraph %s is in no volume", c.Supergraph.Path)
+	if !slices.ContainsFunc(deployment.Spec.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return strings.HasPrefix(c.Supergraph.File, m.MountPath+"/") }) {
+		return fmt.Errorf("the supergraph %s is in no volume", c.Supergraph.File)
 	}
 	return nil
 }
