@@ -361,12 +361,18 @@ func (r *redisServer) start() {
 	eventually(r.t, "Redis responds", func() bool { return r.client.Ping(r.t.Context()).Err() == nil })
 }
 
-// renew starts Redis again, with another certificate.
+// renew gives Redis another certificate, and ends its connections with TLS.
 func (r *redisServer) renew(expires time.Time) {
 	r.t.Helper()
-	r.kill()
 	writeCertificate(r.t, r.dir, expires)
-	r.start()
+	for _, command := range [][]any{
+		{"config", "set", "tls-cert-file", filepath.Join(r.dir, "cert.pem")}, // reads the key, too
+		{"client", "kill", "laddr", r.secure},
+	} {
+		if err := r.client.Do(r.t.Context(), command...).Err(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }
 
 func (r *redisServer) kill() {
