@@ -96,6 +96,10 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		Private: s.Private || all.Private,
 		Shared:  s.Shared || all.Shared,
 		Vary:    slices.Concat(all.Vary, s.Vary),
+
+		StaleIfError:         durationOf(s.StaleIfError, all.StaleIfError),
+		StaleWhileRevalidate: durationOf(s.StaleWhileRevalidate, all.StaleWhileRevalidate),
+		NegativeTTL:          durationOf(s.NegativeTTL, all.NegativeTTL),
 	}
 	for _, list := range []struct {
 		key           string
@@ -116,6 +120,14 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		separate(list.rules, len(sent.Patterns) > 0, fromClaims)
 	}
 	return out, nil
+}
+
+// durationOf returns a duration of a subgraph or, if there is none, that for all subgraphs.
+func durationOf(one, all *time.Duration) time.Duration {
+	if d := cmp.Or(one, all); d != nil {
+		return *d
+	}
+	return 0
 }
 
 // separate changes the rules of responses that are not shared. If the subgraph receives any

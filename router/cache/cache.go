@@ -22,13 +22,14 @@ type Cache struct {
 	name    string // unique, to recognize what it has written to Redis itself
 	local   *local
 	// versions are the version counters of the in-process layer.
-	versions versions
-	store    *store    // nil without Redis
-	follower *follower // nil without Redis
-	cancel   context.CancelFunc
-	running  sync.WaitGroup
-	closed   atomic.Bool
-	random   func() float64 // from 0 to 1, for compares
+	versions  versions
+	refreshes refreshes
+	store     *store    // nil without Redis
+	follower  *follower // nil without Redis
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+	closed    atomic.Bool
+	random    func() float64 // from 0 to 1, for compares
 }
 
 // New returns a cache and starts to follow Redis, which need not be available yet. Call

@@ -30,6 +30,13 @@
 // is a miss, never an outdated value. A value fetched during an invalidation has a
 // stamp of the old token and is never used.
 //
+// # Expired values
+//
+// Redis keeps a value longer than its lifetime if the configuration allows to use it then:
+// while the subgraph fails (Expired), or while the executor fetches it again in the background
+// (CacheRefresh). Its stamp is checked as before, so no invalidated value is used. Null, for an
+// entity that does not exist, has a lifetime of its own and is not used after it.
+//
 // # Outages of Redis
 //
 // During an outage, invalidations can be missed, and a Redis that restarts may have
@@ -49,7 +56,7 @@
 // The hub is lookup.go (Lookup, Store). cache.go and options.go define Cache, View and
 // their configuration, and names.go checks names. compare.go compares
 // values with what the subgraphs respond. policy.go decides what is cached and
-// for how long. tag.go names version tokens, local.go is the in-process layer, store.go,
-// reading.go and value.go access Redis, follower.go and pulse.go follow its events, and
-// invalidate.go invalidates.
+// for how long, and expired.go uses values after that. tag.go names version tokens, local.go
+// is the in-process layer, store.go, reading.go and value.go access Redis, follower.go and
+// pulse.go follow its events, and invalidate.go invalidates.
 package cache

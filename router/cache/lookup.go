@@ -41,6 +41,8 @@ type item struct {
 type pending struct {
 	started time.Time
 	items   []item
+	// refresh is set if expired values of the items are in use.
+	refresh bool
 }
 
 // Lookup implements execute.EntityCache.
@@ -51,7 +53,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	defer scratches.Put(scratch)
 	var missing []item
 	for _, l := range lookups {
-		l.State = nil
+		l.State, l.Refresh = nil, nil
 		p := v.policy(l.CacheSelection)
 		l.Private = p.private
 		if p.ttl <= 0 || p.private && caller.Scope == "" {
@@ -119,8 +121,10 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	}
 	rest, compare := items[:0], c.compares()
 	for i := range items {
-		if !c.take(&items[i], r.stamp(&items[i]), r.values(i), compare, now) {
-			rest = append(rest, items[i])
+		it := &items[i]
+		it.stamp = r.stamp(it)
+		if !c.take(it, r.values(i), compare, now) {
+			rest = append(rest, *it)
 		}
 	}
 	if len(rest) == 0 {
@@ -132,12 +136,17 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 		for i := range rest {
 			rest[i].stamp = r.stamp(&rest[i])
 		}
+	} else {
+		for i := range rest {
+			rest[i].stamp = 0
+		}
 	}
 	return rest
 }
 
-// take uses the first fresh value of an item from Redis, or keeps it to compare.
-func (c *Cache) take(it *item, stamp uint64, values []string, compare bool, now time.Time) bool {
+// take uses the first fresh value of an item from Redis, or keeps it to compare. It uses an
+// expired one that may be refreshed in the background.
+func (c *Cache) take(it *item, values []string, compare bool, now time.Time) bool {
 	metrics := it.typ.metrics
 	outcome := metrics.Miss
 	for i, raw := range values {
@@ -153,10 +162,18 @@ func (c *Cache) take(it *item, stamp uint64, values []string, compare bool, now 
 			outcome = metrics.Corrupt
 			continue
 		}
-		// The clocks of routers differ: a value from the future is new.
-		left := v.ttl - max(now.Sub(v.stored), 0)
-		if stamp == 0 || v.stamp != stamp || left <= 0 {
+		if it.stamp == 0 || v.stamp != it.stamp {
 			outcome = metrics.Stale
+			continue
+		}
+		left := v.ttl - v.age(now)
+		if left <= 0 {
+			if v.usable(it.policy.staleWhileRevalidate, now) {
+				metrics.Expired.Inc()
+				it.use(v, now)
+				c.refreshes.ask(it, now)
+				return true
+			}
 			continue
 		}
 		metrics.Redis.Inc()
@@ -188,28 +205,42 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			json := l.Fetched[it.index]
 			c.compare(it, json)
 			ttl := it.policy.lifetime(l.Control)
-			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes {
-				continue
+			null := string(json) == "null"
+			if null {
+				ttl = min(ttl, it.policy.negative)
 			}
-			key := it.key
-			switch varies := v.variation(it.policy, l); {
-			case varies == variesAlways, varies == variesByCaller && len(it.policy.callers) < len(it.policy.propagated):
+			key, ok := v.storageKey(it, l)
+			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes || !ok {
+				if json != nil && state.refresh {
+					writes = it.remove(writes)
+				}
 				continue
-			case varies == variesNever && it.hasPublic && l.Control.Public:
-				key = it.public
 			}
 			// Both layers share one buffer, with the header before the JSON.
 			private := it.policy.private
-			encoded := encodeValue(key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, stated: l.Control.Set, json: json})
+			v := value{stored: now, ttl: ttl, stamp: it.stamp, private: private, stated: l.Control.Set, revalidate: l.Control.Revalidate || null, json: json}
+			encoded := encodeValue(key, v)
 			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stated: l.Control.Set, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
 			if c.store != nil && it.stamp != 0 {
-				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl, stored: it.typ.metrics.Stores})
+				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl + it.policy.staleness(&v), stored: it.typ.metrics.Stores})
 			}
 		}
 	}
 	if len(writes) > 0 {
 		c.store.enqueue(writes)
 	}
+}
+
+// storageKey returns the key for a response, or false if its Vary header does not allow to store
+// it.
+func (v *View) storageKey(it *item, l *execute.CacheLookup) (digest, bool) {
+	switch varies := v.variation(it.policy, l); {
+	case varies == variesAlways, varies == variesByCaller && len(it.policy.callers) < len(it.policy.propagated):
+		return digest{}, false
+	case varies == variesNever && it.hasPublic && l.Control.Public:
+		return it.public, true
+	}
+	return it.key, true
 }
 
 // A variation is what a response depends on according to its Vary header (RFC 9110,

@@ -88,6 +88,12 @@ type Rule struct {
 	Shared bool
 	// Vary are request headers that responses always depend on.
 	Vary []string
+	// StaleIfError is how long after its lifetime a value may be used while the subgraph
+	// fails, and StaleWhileRevalidate how long while it is fetched again in the
+	// background. 0 is not at all.
+	StaleIfError, StaleWhileRevalidate time.Duration
+	// NegativeTTL is how long it is stored that an entity does not exist. 0 is not at all.
+	NegativeTTL time.Duration
 }
 
 // Entity is the entity identified by an event's subject.
@@ -226,13 +232,19 @@ func (s Subgraph) callers(r Rule) []string {
 
 // longestTTL returns the longest lifetime of any value.
 func (o Options) longestTTL() time.Duration {
+	return o.longest(func(r Rule) time.Duration { return r.TTL })
+}
+
+// longestUse returns the longest time that any value is used, before and after it expires.
+func (o Options) longestUse() time.Duration {
+	return o.longest(func(r Rule) time.Duration { return r.TTL + max(r.StaleIfError, r.StaleWhileRevalidate) })
+}
+
+func (o Options) longest(of func(Rule) time.Duration) time.Duration {
 	var longest time.Duration
 	for _, s := range o.Subgraphs {
-		for _, r := range s.Types {
-			longest = max(longest, r.TTL)
-		}
-		for _, r := range s.Root {
-			longest = max(longest, r.TTL)
+		for _, r := range s.rules {
+			longest = max(longest, of(r))
 		}
 	}
 	return longest

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,7 +18,11 @@ import (
 // A policy is the caching decision for a selection: whether and how long its responses are
 // cached, and which versions they depend on.
 type policy struct {
-	ttl     time.Duration
+	ttl time.Duration
+	// staleIfError and staleWhileRevalidate are how long an expired value may be used, and
+	// negative is how long null may be stored.
+	staleIfError, staleWhileRevalidate, negative time.Duration
+
 	private bool
 	vary    []string
 	// callers are the headers besides vary that distinguish callers. propagated
@@ -52,6 +57,7 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	config := o.Subgraphs[s.Subgraph]
 	reader := &selectionReader{model: v.model, graph: v.model.Subgraph(s.Subgraph), any: map[string]bool{}}
 	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
+	p.staleIfError, p.staleWhileRevalidate, p.negative = unlimited, unlimited, unlimited
 	if len(s.Types) == 0 {
 		for _, name := range s.Root {
 			p.apply(config, config.Root[name])
@@ -79,11 +85,17 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	return p
 }
 
+// unlimited is longer than any duration in the configuration.
+const unlimited = time.Duration(math.MaxInt64)
+
 func (p *policy) apply(s Subgraph, r Rule) {
 	p.callers = append(p.callers, s.callers(r)...)
 	r.Shared = false
 	p.propagated = append(p.propagated, s.callers(r)...)
 	p.ttl = min(p.ttl, r.TTL)
+	p.staleIfError = min(p.staleIfError, r.StaleIfError)
+	p.staleWhileRevalidate = min(p.staleWhileRevalidate, r.StaleWhileRevalidate)
+	p.negative = min(p.negative, r.NegativeTTL)
 	p.private = p.private || r.Private
 	for _, name := range r.Vary {
 		p.vary = append(p.vary, http.CanonicalHeaderKey(name))

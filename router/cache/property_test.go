@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -24,9 +25,11 @@ type world struct {
 	outbox   []int
 	down     bool
 	// back is the time at which Redis last restarted or lost data.
-	back   time.Time
-	open   []openRead
-	copied func()
+	back time.Time
+	open []openRead
+	// refreshes are in progress.
+	refreshes []background
+	copied    func()
 	// told are the versions of each product that were announced to routers, with
 	// the time.
 	told map[int][]telling
@@ -43,6 +46,14 @@ type openRead struct {
 	request request
 	before  []string // the responses at the start of the fetch
 	started time.Time
+}
+
+// A background is a refresh in progress.
+type background struct {
+	router  *router
+	request request
+	lookup  *execute.CacheLookup
+	refresh *execute.CacheRefresh
 }
 
 const products = 3
@@ -101,6 +112,36 @@ func (w *world) read(o *openRead) {
 			w.check(rep, *o, string(found.JSON))
 		}
 	}
+	if refresh := o.lookup.Refresh; refresh != nil {
+		l := &execute.CacheLookup{CacheSelection: o.lookup.CacheSelection, State: refresh.State, Fetched: make([][]byte, len(o.before))}
+		for _, i := range refresh.Indices {
+			l.Fetched[i] = []byte(o.before[i])
+		}
+		w.refreshes = append(w.refreshes, background{o.router, o.request, l, refresh})
+	}
+}
+
+// fail is the second half of a read whose subgraph fails: expired values may be used.
+func (w *world) fail(o openRead) {
+	found := slices.Clone(o.lookup.Found)
+	o.router.view.Expired(context.Background(), o.request.caller, []*execute.CacheLookup{o.lookup})
+	for i, rep := range o.request.reps {
+		if f := o.lookup.Found[i]; f.JSON != nil && found[i].JSON == nil {
+			if f.Age <= 0 || f.TTL > 0 {
+				w.t.Fatalf("%s: an expired value has age %s and TTL %s", rep, f.Age, f.TTL)
+			}
+			w.check(rep, o, string(f.JSON))
+		}
+	}
+}
+
+// refreshed ends a refresh, which may have failed.
+func (w *world) refreshed(b background, failed bool) {
+	if !failed {
+		b.router.view.Store(context.Background(), b.request.caller, []*execute.CacheLookup{b.lookup})
+		b.router.flush()
+	}
+	b.refresh.Done()
 }
 
 // end is the second half of a read.
@@ -197,8 +238,12 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 			}
 			f.redis.Close()
 		}()
+		rule := Rule{TTL: time.Minute}
+		if rapid.Bool().Draw(rt, "expiring") {
+			rule = Rule{TTL: time.Second, StaleIfError: 20 * time.Second, StaleWhileRevalidate: 10 * time.Second}
+		}
 		for range 2 {
-			w.routers = append(w.routers, f.router())
+			w.routers = append(w.routers, f.router(func(o *Options) { o.Subgraphs["shop"].Types["Product"] = rule }))
 		}
 		for id := range products {
 			w.versions[id] = []time.Time{f.clock.Now()}
@@ -217,6 +262,34 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 				i := rapid.IntRange(0, len(w.open)-1).Draw(rt, "open")
 				w.end(w.open[i])
 				w.open = append(w.open[:i], w.open[i+1:]...)
+			},
+			"end a read with a failure": func(rt *rapid.T) {
+				if len(w.open) == 0 {
+					rt.Skip("no read is open")
+				}
+				i := rapid.IntRange(0, len(w.open)-1).Draw(rt, "open")
+				w.fail(w.open[i])
+				w.open = slices.Delete(w.open, i, i+1)
+			},
+			"end a refresh": func(rt *rapid.T) {
+				if len(w.refreshes) == 0 {
+					rt.Skip("no refresh is in progress")
+				}
+				i := rapid.IntRange(0, len(w.refreshes)-1).Draw(rt, "refresh")
+				w.refreshed(w.refreshes[i], rapid.Bool().Draw(rt, "failed"))
+				w.refreshes = slices.Delete(w.refreshes, i, i+1)
+			},
+			"an expired value is read": func(rt *rapid.T) {
+				o := w.begin()
+				w.end(o)
+				if rapid.Bool().Draw(rt, "changed") {
+					w.change(0)
+					w.relay()
+				}
+				w.pass(1100 * time.Millisecond)
+				o.started, o.before, o.lookup = w.clock.Now(), nil, o.request.lookup()
+				w.read(&o)
+				w.fail(o)
 			},
 			"change":                   func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")) },
 			"relay":                    func(*rapid.T) { w.relay() },

@@ -29,7 +29,7 @@ type store struct {
 	dependency          *dependency.Dependency
 }
 
-// A write is a value to store under a key.
+// A write is a value to store under a key. Without a value, the key is deleted.
 type write struct {
 	key    string
 	value  []byte
@@ -54,7 +54,7 @@ func newStore(o Options) *store {
 		client:     redis.NewUniversalClient(settings(o)),
 		prefix:     o.prefix,
 		timeout:    o.Timeout,
-		tokenTTL:   max(time.Hour, 2*o.longestTTL()),
+		tokenTTL:   max(time.Hour, 2*o.longestUse()),
 		breaker:    circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
 		writes:     make(chan []write, maxQueued),
 		lookup:     o.Metrics.Redis("lookup"),
@@ -201,6 +201,10 @@ func (s *store) put(ctx context.Context, batch []write) {
 	start := time.Now()
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, w := range batch {
+			if w.value == nil {
+				pipe.Del(ctx, s.prefix+valueKey+w.key)
+				continue
+			}
 			pipe.Set(ctx, s.prefix+valueKey+w.key, w.value, w.ttl)
 		}
 		return nil
@@ -212,6 +216,8 @@ func (s *store) put(ctx context.Context, batch []write) {
 		return
 	}
 	for _, w := range batch {
-		w.stored.Inc()
+		if w.value != nil {
+			w.stored.Inc()
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // A value in Redis consists of a header and the JSON from the subgraph:
 //
 //	0   version (1)
-//	1   flags: 1 private, 2 stated
+//	1   flags: 1 private, 2 stated, 4 revalidate
 //	2   time of storage in Unix milliseconds (8 bytes; all numbers are little-endian)
 //	10  lifetime in milliseconds (4)
 //	14  stamp of its version tokens (8)
@@ -24,6 +24,7 @@ const (
 	headerSize   = 30
 	flagPrivate  = 1
 	flagStated   = 2
+	flagMust     = 4
 )
 
 type value struct {
@@ -33,7 +34,9 @@ type value struct {
 	private bool
 	// stated is set if the subgraph stated the lifetime itself.
 	stated bool
-	json   []byte
+	// revalidate is set if the value must not be used once it has expired.
+	revalidate bool
+	json       []byte
 }
 
 var errCorrupt = errors.New("not a cached value")
@@ -46,6 +49,9 @@ func encodeValue(key digest, v value) []byte {
 	}
 	if v.stated {
 		b[1] |= flagStated
+	}
+	if v.revalidate {
+		b[1] |= flagMust
 	}
 	binary.LittleEndian.PutUint64(b[2:], uint64(v.stored.UnixMilli()))
 	binary.LittleEndian.PutUint32(b[10:], uint32(min(v.ttl.Milliseconds(), 1<<32-1)))
@@ -65,12 +71,13 @@ func decodeValue(key digest, b []byte) (value, error) {
 		return value{}, errCorrupt
 	}
 	return value{
-		stored:  time.UnixMilli(int64(binary.LittleEndian.Uint64(b[2:]))),
-		ttl:     time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
-		stamp:   binary.LittleEndian.Uint64(b[14:]),
-		private: b[1]&flagPrivate != 0,
-		stated:  b[1]&flagStated != 0,
-		json:    json,
+		stored:     time.UnixMilli(int64(binary.LittleEndian.Uint64(b[2:]))),
+		ttl:        time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
+		stamp:      binary.LittleEndian.Uint64(b[14:]),
+		private:    b[1]&flagPrivate != 0,
+		stated:     b[1]&flagStated != 0,
+		revalidate: b[1]&flagMust != 0,
+		json:       json,
 	}, nil
 }
 

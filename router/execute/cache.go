@@ -32,6 +32,11 @@ type EntityCache interface {
 	// executor reuses the byte slices once Store has returned. Store must not wait for
 	// a slow cache: it copies what it keeps and returns.
 	Store(ctx context.Context, caller Caller, lookups []*CacheLookup)
+
+	// Expired is called with the same lookups if the subgraph has failed. For what
+	// Lookup has not found, it fills in Found with expired entries that may be used in
+	// this case, with their Age.
+	Expired(ctx context.Context, caller Caller, lookups []*CacheLookup)
 }
 
 // A CacheSelection is what a fetch selects from a subgraph, for all requests
@@ -66,8 +71,9 @@ type CacheLookup struct {
 	// that length before, and all entries are zero.
 	Found []Found
 	// Fetched are, for each of Representations, the JSON objects in the
-	// subgraph's response. They are nil for what was found and for what must
-	// not be stored: null, or an entity with an error anywhere inside.
+	// subgraph's response, or null for an entity that does not exist. They are nil for
+	// what was found and for what must not be stored: an entity with an error anywhere
+	// inside, or null in a response with errors.
 	Fetched [][]byte
 	// Control is the cache control of Fetched, and Vary the subgraph's Vary
 	// header.
@@ -80,11 +86,26 @@ type CacheLookup struct {
 	// the version tokens before the fetch. The executor sets it to nil before
 	// Lookup.
 	State any
+	// Refresh, unless nil, is filled in by Lookup: the executor fetches these entries again
+	// in the background.
+	Refresh *CacheRefresh
+}
+
+// A CacheRefresh names entries that a lookup has found although they have expired.
+type CacheRefresh struct {
+	// Indices are the indices of the entries in Found, in order.
+	Indices []int
+	// State is the State of the lookup that Store receives. In that lookup, Fetched has an
+	// element for each of the representations, and there are no Representations.
+	State any
+	// Done is called once, after Store, or after the refresh has failed.
+	Done func()
 }
 
 // Found is an entry of the cache.
 type Found struct {
-	// JSON is the object in the subgraph's response, or nil if not found.
+	// JSON is the object in the subgraph's response, null for an entity that does not
+	// exist, or nil if not found.
 	JSON []byte
 	// TTL is how long the entry may still be kept.
 	TTL time.Duration
@@ -94,6 +115,8 @@ type Found struct {
 	// Otherwise the TTL comes from the router's configuration and does not appear in
 	// responses to clients: the router can invalidate its own entries, but not theirs.
 	Stated bool
+	// Age is the time since the entry was stored if the entry has expired, or 0.
+	Age time.Duration
 }
 
 // A Caller identifies for whom a request is made.
@@ -123,4 +146,11 @@ type CacheControl struct {
 	// had credentials: the header has public or s-maxage (RFC 9111, section 3.5), and
 	// not private. Only Store uses it.
 	Public bool
+	// Revalidate is set if the response must not be used once it has expired (RFC 9111,
+	// section 4.2.4): the header has must-revalidate, proxy-revalidate or s-maxage. Only
+	// Store uses it.
+	Revalidate bool
+	// Age is the time since the oldest of the expired entries was stored, or 0 if there is
+	// none. Responses of subgraphs do not have it.
+	Age time.Duration
 }

@@ -22,6 +22,7 @@ type memory struct {
 
 	mu      sync.Mutex
 	kept    map[string]execute.Found
+	expired map[string]execute.Found
 	lookups []string
 	// ttl is for responses that state none; 0 keeps none of them.
 	ttl time.Duration
@@ -56,8 +57,21 @@ func (m *memory) Store(_ context.Context, _ execute.Caller, lookups []*execute.C
 			ttl = m.ttl
 		}
 		for i, text := range l.Fetched {
-			if text != nil && ttl > 0 {
+			if text != nil && ttl > 0 && string(text) != "null" {
 				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: ttl, Private: l.Control.Private, Stated: l.Control.Set}
+			}
+		}
+	}
+}
+
+func (m *memory) Expired(_ context.Context, _ execute.Caller, lookups []*execute.CacheLookup) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range lookups {
+		for i := range l.Representations {
+			if f, ok := m.expired[key(l, i)]; ok {
+				f.Age, f.TTL = time.Hour, 0
+				l.Found[i] = f
 			}
 		}
 	}

@@ -27,6 +27,8 @@ func parseCacheControl(h http.Header) CacheControl {
 				c.Public = c.Public || !d.hasArgument
 			case "no-store", "no-cache":
 				stop = true
+			case "must-revalidate", "proxy-revalidate":
+				c.Revalidate = true
 			case "max-age":
 				age = least(age, d.argument)
 			case "s-maxage":
@@ -35,7 +37,7 @@ func parseCacheControl(h http.Header) CacheControl {
 		}
 	}
 	if shared >= 0 {
-		age, c.Public = shared, true
+		age, c.Public, c.Revalidate = shared, true, true
 	}
 	c.Public = c.Public && !c.Private
 	if stop || age < 0 {

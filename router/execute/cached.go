@@ -51,6 +51,7 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 		state.stats.Looked += len(l.Representations)
 	}
 	cache.Lookup(ctx, x.req.Caller, state.lookups)
+	x.refresh(ctx, f, state)
 	complete := x.found(f, state)
 	if err := state.room.Reserve(ctx, len(state.cached.B)); err != nil {
 		state.cached.B, state.stats.Found = state.cached.B[:0], 0
@@ -75,22 +76,8 @@ func pick(vars operation.Variables, names []string) operation.Variables {
 // missing.
 func (x *execution) found(f *fetch, state *fetchState) bool {
 	state.cached = NewBuffer(1 << minBuffer)
-	keep := func(answer Found) (span, bool) {
-		if len(answer.JSON) == 0 || answer.JSON[0] != '{' || jsonscan.Value(answer.JSON, 0) != len(answer.JSON) {
-			return span{}, false
-		}
-		start := len(state.cached.B)
-		state.cached.B = append(state.cached.B, answer.JSON...)
-		c := CacheControl{Set: answer.Stated, MaxAge: answer.TTL, Private: answer.Private}
-		if state.stats.Found > 0 {
-			c = c.and(state.found)
-		}
-		state.found = c
-		state.stats.Found++
-		return span{uint32(start), uint32(len(state.cached.B))}, true
-	}
 	if f.entities == nil {
-		at, ok := keep(state.root.Found[0])
+		at, ok := state.keep(state.root.Found[0], false)
 		state.cachedRoot = at
 		return ok
 	}
@@ -99,7 +86,7 @@ func (x *execution) found(f *fetch, state *fetchState) bool {
 		e := &state.entities[i]
 		found := false
 		for n := range e.lookup.Found {
-			at, ok := keep(e.lookup.Found[n])
+			at, ok := state.keep(e.lookup.Found[n], true)
 			e.cached = append(e.cached, at)
 			if found = found || ok; !ok {
 				e.sent = append(e.sent, uint32(n))
@@ -113,6 +100,34 @@ func (x *execution) found(f *fetch, state *fetchState) bool {
 	return complete
 }
 
+// keep copies an entry that the cache found. It returns false if the entry is not valid.
+func (state *fetchState) keep(entry Found, entity bool) (span, bool) {
+	if !entry.valid(entity) {
+		return span{}, false
+	}
+	start := len(state.cached.B)
+	state.cached.B = append(state.cached.B, entry.JSON...)
+	c := CacheControl{Set: entry.Stated, MaxAge: entry.TTL, Private: entry.Private}
+	if entry.Age > 0 {
+		c.Set, c.MaxAge, c.Age = true, 0, entry.Age
+		state.stats.Expired++
+	}
+	if state.stats.Found > 0 {
+		c = c.and(state.found)
+	}
+	state.found = c
+	state.stats.Found++
+	return span{uint32(start), uint32(len(state.cached.B))}, true
+}
+
+// valid reports whether an entry is a JSON object, or null for an entity.
+func (entry *Found) valid(entity bool) bool {
+	if entity && string(entry.JSON) == "null" {
+		return true
+	}
+	return len(entry.JSON) > 0 && entry.JSON[0] == '{' && jsonscan.Value(entry.JSON, 0) == len(entry.JSON)
+}
+
 // mergeCached stores the cache's entries in the tree.
 func (x *execution) mergeCached(f *fetch, state *fetchState) {
 	if state.cached == nil || len(state.cached.B) == 0 || !x.reader.begin(&x.tree, x.program, state.cached.B) {
@@ -123,7 +138,7 @@ func (x *execution) mergeCached(f *fetch, state *fetchState) {
 	}
 	for i, e := range f.entities {
 		for n, at := range state.entities[i].cached {
-			if at.is() {
+			if at.is() && state.cached.B[at.start] != 'n' {
 				x.entity(int(at.start), e, &state.entities[i], n)
 			}
 		}
@@ -154,7 +169,7 @@ func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, cont
 		e.lookup.Control, e.lookup.Vary = control, state.response.Header["Vary"]
 		e.lookup.Fetched = make([][]byte, len(e.spans))
 		for n, at := range e.fetched {
-			if at.is() {
+			if at.is() && (text[at.start] != 'n' || !state.failed) {
 				e.lookup.Fetched[e.number(n)] = text[at.start:at.end:at.end]
 				store = true
 			}

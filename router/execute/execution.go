@@ -61,6 +61,8 @@ type fetchState struct {
 	room    MemoryReservation // for the response
 	// hasErrors is set if the response of a root fetch has errors.
 	hasErrors bool
+	// failed is set if the response has errors or a status other than 2xx.
+	failed bool
 
 	// lookups are the cache lookups of the fetch; root is that of a root fetch.
 	lookups []*CacheLookup
@@ -143,7 +145,7 @@ func (state *fetchState) reset() {
 	}
 	state.cached.Release()
 	state.cached, state.response, state.err, state.sent, state.reached = nil, nil, nil, false, false
-	state.stats, state.found, state.hasErrors = FetchStatistics{}, CacheControl{}, false
+	state.stats, state.found, state.hasErrors, state.failed = FetchStatistics{}, CacheControl{}, false, false
 	state.room = MemoryReservation{}
 	clear(state.lookups)
 	state.lookups, state.root, state.cachedRoot = state.lookups[:0], CacheLookup{}, span{}
@@ -337,6 +339,7 @@ func (x *execution) load(ctx context.Context, f *fetch) {
 	}
 	if x.executor.options.Cache == nil || !x.lookupObserved(ctx, f, state) {
 		x.send(ctx, f, state)
+		x.fallBack(ctx, f, state)
 	}
 	state.stats.Duration = x.executor.options.Now().Sub(began)
 }

@@ -42,10 +42,13 @@ func (x *execution) limit(c CacheControl) {
 // and combines the cache control of two parts of a response. If either must not
 // be kept, neither may the whole, whether or not the other has a header.
 func (c CacheControl) and(d CacheControl) CacheControl {
+	both := CacheControl{Private: c.Private || d.Private, Age: max(c.Age, d.Age)}
 	if c.Set && c.MaxAge == 0 || d.Set && d.MaxAge == 0 {
-		return CacheControl{Set: true, Private: c.Private || d.Private}
+		both.Set = true
+		return both
 	}
-	return CacheControl{Set: c.Set && d.Set, MaxAge: min(c.MaxAge, d.MaxAge), Private: c.Private || d.Private}
+	both.Set, both.MaxAge = c.Set && d.Set, min(c.MaxAge, d.MaxAge)
+	return both
 }
 
 // malformed is the error for a response that is not valid.
@@ -98,6 +101,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		state.stats.failed(wrong.Code, wrong.Message)
 		clean = false
 	}
+	state.failed = !clean
 	state.stats.NoData = !clean && !hasData(a.text[members.data.start:members.data.end])
 	if clean && !members.data.is() && !members.null {
 		return none, malformed("responded without data")
@@ -107,7 +111,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 	}
 	control := parseCacheControl(state.response.Header)
 	x.store(ctx, f, state, control, members.data)
-	control.Public = false
+	control.Public, control.Revalidate = false, false
 	for _, l := range state.lookups {
 		control.Private = control.Private || l.Private
 	}
@@ -256,8 +260,11 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 		start := i
 		answered := span{}
 		switch {
-		case b[i] == 'n' || got >= want:
+		case got >= want:
 			i = jsonscan.Value(b, i)
+		case b[i] == 'n':
+			i = jsonscan.Value(b, i)
+			answered = span{uint32(start), uint32(max(i, 0))}
 		case b[i] == '{':
 			i = x.entity(i, fetch, e, e.number(got))
 			answered = span{uint32(start), uint32(max(i, 0))}

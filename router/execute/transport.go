@@ -137,6 +137,8 @@ type FetchStatistics struct {
 	// Found is the number of representations that the cache had; 1 for a root fetch that
 	// it had.
 	Found int
+	// Expired is the number of those that the cache had although they had expired.
+	Expired int
 	// Retries is how often the request was sent again. Shared is set if the
 	// response is that of an identical request in flight, Unsent if the router refused
 	// to send the request, as with an open circuit breaker.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"souk/router/execute"
@@ -49,6 +50,15 @@ var (
 	// 4.2.2).
 	privateAnswer = []string{"private, no-cache"}
 )
+
+// age returns the value of Age for a response that is made from expired entries of the response
+// cache, or nil for others (RFC 9111, section 5.1).
+func age(control execute.CacheControl) []string {
+	if control.Age <= 0 {
+		return nil
+	}
+	return []string{strconv.Itoa(int(control.Age.Seconds()))}
+}
 
 // cacheControl returns the value of Cache-Control for a response, or nil for none.
 //

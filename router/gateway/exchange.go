@@ -337,6 +337,7 @@ func (p *prepared) statistics(fetches []execute.FetchStatistics, withPlan bool) 
 		Bytes    int     `json:"bytes"`
 		Entities int     `json:"entities,omitempty"`
 		Cached   int     `json:"cached,omitempty"`
+		Expired  int     `json:"expired,omitempty"`
 	}
 	type statistics struct {
 		DocumentCache string  `json:"documentCache"`
@@ -350,7 +351,7 @@ func (p *prepared) statistics(fetches []execute.FetchStatistics, withPlan bool) 
 	word := map[bool]string{true: "hit", false: "miss"}
 	f := statistics{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
 	for _, s := range fetches {
-		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found})
+		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found, s.Expired})
 		f.CacheHits += s.Found
 		f.CacheMisses += max(s.Representations, 1) - s.Found
 	}

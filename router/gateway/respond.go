@@ -29,6 +29,9 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 	if control := cacheControl(p.program, p.op.Kind, response, x.r.Header); control != nil {
 		x.w.Header()["Cache-Control"] = control
 	}
+	if age := age(response.Control); age != nil {
+		x.w.Header()["Age"] = age
+	}
 	if x.exposed != exposeNothing {
 		x.w.Header()["Cache-Control"] = noStore
 	}

@@ -70,6 +70,9 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 	if control := cacheControl(p.program, p.op.Kind, response, r.Header); control != nil {
 		out.Header["Cache-Control"] = control
 	}
+	if age := age(response.Control); age != nil {
+		out.Header["Age"] = age
+	}
 	out.Header["Vary"] = p.program.Audience.Vary
 	p.program.Uses.Headers(out.Header, p.given)
 	x.serverTiming(out.Header)

@@ -127,7 +127,7 @@ var (
 
 	entityLookups = base.Metric{
 		Name: "souk_router_entity_cache_lookups_total", Kind: base.Counter,
-		Help:   "Lookups of entities and root fetches, by result: local (found in the process), redis, miss, stale (invalidated, or older than an outage), corrupt or unavailable (Redis was not available).",
+		Help:   "Lookups of entities and root fetches, by result: local (found in the process), redis, miss, stale (invalidated, or older than an outage), expired (used although expired, while it is refreshed or the subgraph fails), corrupt or unavailable (Redis was not available).",
 		Labels: []string{"subgraph", "type", "result"},
 	}
 	entityStores = base.Metric{

@@ -331,8 +331,8 @@ func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 // An EntityType has the metrics of a type of a subgraph: lookups by result, stores,
 // comparisons and age.
 type EntityType struct {
-	Local, Redis, Miss, Stale, Corrupt, Unavailable prometheus.Counter
-	Stores                                          prometheus.Counter
+	Local, Redis, Miss, Stale, Expired, Corrupt, Unavailable prometheus.Counter
+	Stores                                                   prometheus.Counter
 	// Equal and Different count values compared with the subgraph's response.
 	Equal, Different prometheus.Counter
 	// Age observes the seconds since a value was stored, when it is found.
@@ -350,7 +350,7 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 			lookup := func(result string) prometheus.Counter { return lookups.WithLabelValues(k.subgraph, k.typ, result) }
 			return &EntityType{
 				Local: lookup("local"), Redis: lookup("redis"), Miss: lookup("miss"), Stale: lookup("stale"),
-				Corrupt: lookup("corrupt"), Unavailable: lookup("unavailable"),
+				Expired: lookup("expired"), Corrupt: lookup("corrupt"), Unavailable: lookup("unavailable"),
 				Stores:    stores.WithLabelValues(k.subgraph, k.typ),
 				Equal:     comparisons.WithLabelValues(k.subgraph, k.typ, "equal"),
 				Different: comparisons.WithLabelValues(k.subgraph, k.typ, "different"),

@@ -211,6 +211,11 @@ func (k *checker) value(v reflect.Value, tag reflect.StructTag, path string, sin
 	case reflect.Struct:
 		k.block(v, path, single)
 		return
+	case reflect.Pointer:
+		if !v.IsNil() { // a value that is given, even if it is zero
+			k.value(v.Elem(), tag, path, false)
+		}
+		return
 	case reflect.Map:
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })

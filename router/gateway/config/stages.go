@@ -126,10 +126,15 @@ type SubgraphCaches struct {
 type SubgraphCache struct {
 	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
 	TTL     time.Duration `yaml:"ttl" desc:"How long entries stay valid if the subgraph sends no Cache-Control header." min:"1ms"`
-	Types   []string      `yaml:"types" desc:"Entity types to cache." example:"Product"`
-	Root    []string      `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
-	Private bool          `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
-	Vary    []string      `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
+
+	StaleIfError         *time.Duration `yaml:"stale_if_error" desc:"How long an expired entry may be used while the subgraph cannot be reached, times out, responds with status 5xx or has an open circuit breaker. 0s disables it."`
+	StaleWhileRevalidate *time.Duration `yaml:"stale_while_revalidate" desc:"How long an expired entry may be used while the router fetches it again in the background. 0s disables it."`
+	NegativeTTL          *time.Duration `yaml:"negative_ttl" desc:"How long the router remembers that an entity does not exist, that is, that the subgraph responds with null and without an error. 0s disables it."`
+
+	Types   []string `yaml:"types" desc:"Entity types to cache." example:"Product"`
+	Root    []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
+	Private bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
+	Vary    []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
 	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
