@@ -58,6 +58,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		options.Subgraphs[g.Name] = subgraph.Subgraph{
 			URL:                url,
 			Timeout:            t.Timeout,
+			TimeoutHeader:      t.TimeoutHeader,
 			MaxConnections:     t.MaxConnections,
 			MaxIdleConnections: t.MaxIdleConnections,
 			IdleTimeout:        t.IdleTimeout,

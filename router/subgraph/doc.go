@@ -12,7 +12,7 @@
 //	headers.go      header rules
 //	intercept.go    hooks around subgraph requests
 //	flight.go       identical queries share one request
-//	retry.go        retries
+//	retry.go        retries, and the time that is left for each attempt
 //	breaker.go      circuit breaker and retry budget
 //	body.go         the request body for net/http
 //	direct.go       HTTP/1.1 client for http URLs, with conn.go (a connection),

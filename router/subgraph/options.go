@@ -59,6 +59,9 @@ type Subgraph struct {
 	URL string
 	// Timeout bounds one request including its retries. Default: 30 s.
 	Timeout time.Duration
+	// TimeoutHeader is the name of a header with the milliseconds that are left for a query or
+	// mutation, of Timeout and of the client's request. Default: no header.
+	TimeoutHeader string
 	// MaxConnections bounds the number of connections. Default: no bound.
 	MaxConnections int
 	// MaxIdleConnections bounds the number of idle connections. Default: 256.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -39,7 +40,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 				t.options.Hooks.Retried(s.name)
 			}
 		}
-		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Reservation)
+		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, s.withTimeout(ctx, deadline, header), r.Reservation)
 		v := judge(err)
 		s.record(ctx, v)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
@@ -53,6 +54,20 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		wait *= 2
 		failed = s.explain(ctx, err)
 	}
+}
+
+// withTimeout returns a header with the time that is left for an attempt. It is a copy, because
+// a client may still read the header of an attempt that has failed.
+func (s *subgraph) withTimeout(ctx context.Context, deadline time.Time, header http.Header) http.Header {
+	if s.TimeoutHeader == "" {
+		return header
+	}
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
+		deadline = earlier
+	}
+	header = header.Clone()
+	header[s.TimeoutHeader] = []string{strconv.FormatInt(max(time.Until(deadline).Milliseconds(), 1), 10)}
+	return header
 }
 
 // A verdict classifies the result of a request.

@@ -93,6 +93,11 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.TimeoutHeader = http.CanonicalHeaderKey(s.TimeoutHeader); s.TimeoutHeader != "" {
+		if err := CheckPropagated(s.TimeoutHeader); err != nil {
+			return nil, fmt.Errorf("header %q cannot have the timeout: %w", s.TimeoutHeader, err)
+		}
+	}
 	made := &subgraph{
 		Subgraph: s, name: name, rules: rules,
 		header: http.Header{
@@ -154,6 +159,7 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 		return newStandard(u, &s.Subgraph, t.options.Jitter)
 	}
 	fixed := fixHeaders(s.header, s.rules)
+	delete(fixed, s.TimeoutHeader)
 	if t.options.Interceptor != nil { // it may change any header
 		fixed = nil
 	}

@@ -126,6 +126,7 @@ type RouterTraffic struct {
 // default of package subgraph.
 type SubgraphTraffic struct {
 	Timeout            time.Duration  `yaml:"timeout" desc:"Maximum duration of one request, including its retries."`
+	TimeoutHeader      string         `yaml:"timeout_header" desc:"Header with the milliseconds that are left for a query or mutation, such as Souk-Timeout-Ms, so that the subgraph can stop when nobody waits for its response. It replaces a header of this name. By default, there is none." format:"header" example:"Souk-Timeout-Ms"`
 	DeduplicateQuery   *bool          `yaml:"deduplicate_query" desc:"Send identical queries once if they are in flight at the same time."`
 	MaxConnections     int            `yaml:"max_connections" desc:"Maximum number of connections to one host."`
 	MaxIdleConnections int            `yaml:"max_idle_connections" desc:"Maximum number of idle connections to one host."`
@@ -144,6 +145,7 @@ type SubgraphTraffic struct {
 func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	s := t.Subgraphs[subgraph]
 	fill(&s.Timeout, t.All.Timeout)
+	fill(&s.TimeoutHeader, t.All.TimeoutHeader)
 	fill(&s.DeduplicateQuery, t.All.DeduplicateQuery)
 	fill(&s.MaxConnections, t.All.MaxConnections)
 	fill(&s.MaxIdleConnections, t.All.MaxIdleConnections)
