@@ -246,6 +246,7 @@ func (r *Router) build(ctx context.Context) error {
 		Examples:   r.options.Examples,
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
+		Version:    r.options.Version,
 
 		Dependencies: r.dependencies,
 		Hooks:        r.options.Hooks,

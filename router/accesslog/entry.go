@@ -55,7 +55,7 @@ func (l *Log) Report(ctx context.Context, o *record.Operation) {
 	if !ok {
 		return // a path that is not logged
 	}
-	if (o.Carrier == "http" || o.Carrier == "rest") && e.take(o) {
+	if (o.Carrier == "http" || o.Carrier == "rest" || o.Carrier == "mcp") && e.take(o) {
 		return
 	}
 	own := &entry{start: o.Start, request: e.request, route: e.request.Pattern, duration: o.Duration, own: cmp.Or(o.Status, http.StatusOK), seen: see(o)}

@@ -25,6 +25,7 @@ type clientID struct{ client, id string }
 
 // A Set has the documents that are trusted. It is safe for concurrent use.
 type Set struct {
+	list   []Document
 	bodies map[clientID][]byte
 	// clients has the clients of each text, by its digest, and normal those of each normal form.
 	clients, normal map[Digest]map[string]bool
@@ -40,6 +41,7 @@ const recentBytes = 1 << 20
 // compared by their normal form; 0 means no bound. It fails if an ID has two texts.
 func NewSet(list []Document, tokens int) (*Set, error) {
 	s := &Set{
+		list:   list,
 		bodies: map[clientID][]byte{}, clients: map[Digest]map[string]bool{}, normal: map[Digest]map[string]bool{},
 		normals: bytecache.New[string, Digest](recentBytes, bytecache.Observer{}), tokens: tokens,
 	}
@@ -63,6 +65,9 @@ func add(to map[Digest]map[string]bool, of Digest, client string) {
 	}
 	to[of][client] = true
 }
+
+// List returns the documents, in the order of their files. The caller must not change them.
+func (s *Set) List() []Document { return s.list }
 
 // Len returns the number of documents.
 func (s *Set) Len() int { return len(s.bodies) }

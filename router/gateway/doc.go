@@ -31,7 +31,7 @@
 //	encoding.go     compression
 //	problem.go      problem documents for requests that are not GraphQL
 //
-// REST routes enter at exchange.go through rest.go. Subscriptions and
+// REST routes enter at exchange.go through rest.go, tool calls of agents through mcp.go. Subscriptions and
 // WebSockets are in streams.go, the single connection mode of GraphQL over SSE
 // in single_connection.go, and subscriptions that share one upstream in
 // shared_streams.go. received.go collects

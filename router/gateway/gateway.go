@@ -22,6 +22,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/body"
 	"souk/router/internal/hookchain"
+	"souk/router/mcp"
 	"souk/router/operation"
 	"souk/router/rest"
 	"souk/router/supergraph"
@@ -107,6 +108,8 @@ type Options struct {
 	Memory  *memory.Budget
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
+	// Version is that of the router, for agents. It may be empty.
+	Version string
 	// Dependencies are listed by /readyz. It may be nil.
 	Dependencies *dependency.Set
 }
@@ -154,6 +157,8 @@ type Gateway struct {
 	hooks    *hookchain.Chain // nil without hooks
 	pages    *crossOrigin     // of the GraphQL endpoint; nil if no origin is configured
 	cold     coldWork
+	mcp      *mcp.Server // nil if it is off
+	offering sync.Mutex  // of tools
 
 	following following
 	shared    sharedStreams
@@ -186,6 +191,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)
+	gw.mcp = gw.newMCP()
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	gw.persisted = gw.newPersistedDocuments()
@@ -252,6 +258,7 @@ func (gw *Gateway) AwaitStreams(ctx context.Context) {
 func (gw *Gateway) Close() {
 	gw.Drain()
 	gw.endStreams()
+	gw.closeMCP()
 	gw.reservations.running.Wait()
 	gw.watch.Wait()
 	if s := gw.current.Swap(nil); s != nil {

@@ -37,6 +37,7 @@ func (gw *Gateway) use(next *snapshot, began time.Time) {
 		gw.warm(next, old)
 	}
 	old := gw.current.Swap(next)
+	gw.offerTools()
 	gw.metrics.LoadsOK.Inc()
 	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Subgraphs), "warm_plans", next.plans.Len())
 	if old != nil {

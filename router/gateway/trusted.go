@@ -142,6 +142,7 @@ func (gw *Gateway) loadDocuments(ctx context.Context) error {
 		gw.logger.Error("the trusted documents cannot be read; using the last good ones", "last_good", string(origin.copy), "error", err)
 	}
 	gw.persisted.trusted.Store(set)
+	gw.offerTools()
 	if c.HotReload {
 		d := gw.options.Dependencies.Open(dependency.Documents, origin.kind(), dependency.Use{Effect: "the loaded documents stay in use"})
 		d.Observe(ctx, origin.failing)
@@ -171,6 +172,7 @@ func (gw *Gateway) watchDocuments(from *documentsOrigin, d *dependency.Dependenc
 		}
 		if set != nil {
 			gw.persisted.trusted.Store(set)
+			gw.offerTools()
 			gw.logger.Info("trusted documents loaded", "documents", set.Len())
 		}
 		d.Observe(ctx, err)

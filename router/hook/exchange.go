@@ -24,6 +24,7 @@ const (
 	EventStream Carrier = "event-stream" // the single connection mode of server-sent events
 	WebSocket   Carrier = "websocket"
 	REST        Carrier = "rest"
+	MCP         Carrier = "mcp" // a tool call of the Model Context Protocol
 )
 
 // An Exchange is one GraphQL request and its response or responses. All hooks of the

@@ -105,7 +105,7 @@ type Operation struct {
 	ID       TraceID
 	Start    time.Time
 	Duration time.Duration
-	// Carrier is how the operation arrived: http, batch, rest, websocket or sse.
+	// Carrier is how the operation arrived: http, batch, rest, mcp, websocket or sse.
 	Carrier string
 	Status  int
 	// Document is nil if the operation was rejected before its document was known.

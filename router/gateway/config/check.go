@@ -101,6 +101,7 @@ func (c *Config) contradictions(add addFunc) {
 	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	c.PersistedDocuments.check(add)
+	c.MCP.check(c.PersistedDocuments, add)
 	if name := c.ClientAddress.SubgraphHeader; name != "" {
 		err := subgraph.CheckPropagated(name)
 		add(err != nil || http.CanonicalHeaderKey(name) == "Authorization", "client_address.subgraph_header",

@@ -25,6 +25,7 @@ type Config struct {
 	Limits               Limits             `yaml:"limits" desc:"Limits of requests. 0 means no limit."`
 	HTTP                 HTTP               `yaml:"http" desc:"Options of the GraphQL over HTTP protocol."`
 	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents that clients identify by hash."`
+	MCP                  MCP                `yaml:"mcp" desc:"An endpoint of the Model Context Protocol, on which agents call trusted documents as tools."`
 	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions and event streams."`
 	Introspection        bool               `yaml:"introspection" desc:"Answer introspection queries. If false, validation errors and REST problems do not suggest names from the schema either."`
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`

@@ -23,7 +23,11 @@ func (c *Config) paths(k *checker) {
 	for i, path := range c.Health.ReadinessPaths {
 		endpoints = append(endpoints, endpoint{fmt.Sprintf("health_check.readiness_paths[%d]", i), path})
 	}
-	endpoints = append(endpoints, endpoint{"telemetry.metrics_path", c.Telemetry.MetricsPath}, endpoint{"path", c.Path}, endpoint{"playground.path", c.Playground.Path})
+	endpoints = append(endpoints, endpoint{"telemetry.metrics_path", c.Telemetry.MetricsPath})
+	if c.MCP.Enabled {
+		endpoints = append(endpoints, endpoint{"mcp.path", c.MCP.Path})
+	}
+	endpoints = append(endpoints, endpoint{"path", c.Path}, endpoint{"playground.path", c.Playground.Path})
 	taken := slices.Clone(adminPaths)
 	for i, e := range endpoints {
 		public := i >= len(endpoints)-2 // path and playground.path, which are compared below

@@ -75,12 +75,15 @@ func (r Remote) check(block string, add addFunc) {
 	add(kind != "s3" && (r.Endpoint != "" || r.Region != ""), block+".endpoint", block+".endpoint and region are for a url that begins with s3://", block+".url")
 }
 
+// trusted reports whether there are trusted documents.
+func (d PersistedDocuments) trusted() bool { return d.Path != "" || d.Remote.Configured() }
+
 // check adds the contradictions of a block.
 func (d PersistedDocuments) check(add addFunc) {
 	const path, remote = "persisted_documents.path", "persisted_documents.remote"
 	d.Remote.check(remote, add)
 	add(d.Path != "" && d.Remote.Configured(), remote+".url", "persisted_documents.remote.url and persisted_documents.path cannot both be set; remove one of them", path)
-	none := d.Path == "" && !d.Remote.Configured()
+	none := !d.trusted()
 	for key, set := range map[string]bool{"require": d.Require, "log_unknown": d.LogUnknown} {
 		key = "persisted_documents." + key
 		add(set && none, key, key+" needs persisted_documents.path or persisted_documents.remote", path, remote)

@@ -45,6 +45,7 @@ var together = map[string]string{
 	"telemetry.deprecations.since":                 deprecationExample,
 	"telemetry.deprecations.sunset":                deprecationExample,
 	"authentication.jwt.required":                  "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
+	"mcp.enabled":                                  "persisted_documents:\n  path: documents.json\nmcp:\n  enabled: true\n",
 	"coprocessor.policies":                         "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
 	"persisted_documents.require":                  "persisted_documents:\n  path: documents.json\n  require: true\n",
 	"supergraph.remote.cache_file":                 remoteExample("supergraph", "cache_file: /var/lib/souk/supergraph.graphql"),

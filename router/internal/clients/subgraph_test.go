@@ -42,6 +42,7 @@ func startRouter(t *testing.T) string {
 		c.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
 	c.HTTP.Batching.Enabled = true
+	c.PersistedDocuments.Path, c.MCP.Enabled = "testdata/documents.json", true
 	c.Subscriptions.DrainPeriod = 100 * time.Millisecond
 	r, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel})
 	if err != nil {

@@ -1,0 +1,8 @@
+// Package mcp serves an endpoint of the Model Context Protocol, on which agents call the
+// operations of trusted documents as tools.
+//
+// The hub is server.go: a [Server] speaks the protocol over streamable HTTP and bounds its
+// sessions, and passes calls to the gateway, with the HTTP request that carried them. tools.go
+// makes tools of documents, for the schema in use: describe.go writes their descriptions, and
+// input.go the JSON Schemas of their arguments. result.go turns GraphQL responses into results.
+package mcp
