@@ -183,7 +183,7 @@ func apolloLimits() table {
 		"parser_max_tokens":            to("limits.parser_max_tokens"),
 		"parser_max_recursion":         minor(none("limits.max_depth bounds the nesting, also while parsing")),
 		"introspection_max_depth":      same("the depth of introspection is always limited"),
-		"warn_only":                    minor(unless("false", "limits always apply")),
+		"warn_only":                    via("limits.mode", words(map[string]string{"false": "enforce", "true": "log"})),
 	}
 }
 

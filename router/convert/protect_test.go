@@ -94,6 +94,15 @@ func TestLostProtectionComesFirst(t *testing.T) {
 	}
 }
 
+// Limits that only warn do so here.
+func TestLimitsThatWarnAreLogged(t *testing.T) {
+	for input, want := range map[string]string{"limits: {warn_only: true}": config.LogLimits, "limits: {warn_only: false}": "enforce"} {
+		if _, c := convertedFrom(t, "apollo", input); c.Limits.Mode != want {
+			t.Errorf("%s: got %q", input, c.Limits.Mode)
+		}
+	}
+}
+
 // What is not converted but is stricter here, or has another limit, is no lost protection.
 func TestStricterIsNoLostProtection(t *testing.T) {
 	for input, from := range map[string]string{

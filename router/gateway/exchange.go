@@ -171,6 +171,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		return nil, err
 	}
 	p := &prepared{document: d, documentHit: hit}
+	for _, e := range d.Exceeded() {
+		x.metrics.LimitExceeded(e.Code).Inc()
+	}
 	x.sawDocument(p, req)
 	if req.safe && d.Kind() == operation.Mutation {
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},

@@ -221,7 +221,7 @@ func Limits(c config.Limits) operation.Limits {
 	return operation.Limits{
 		Tokens: c.MaxTokens, Depth: c.MaxDepth, Aliases: c.MaxAliases,
 		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,
-		ListItems: c.MaxListItems,
+		ListItems: c.MaxListItems, Log: c.Mode == config.LogLimits,
 	}
 }
 
@@ -266,6 +266,9 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 	parsed, err := s.parse(ctx, seen, kept, string(name))
 	if err != nil {
 		return nil, false, err
+	}
+	for _, e := range parsed.Exceeded() {
+		s.gateway.logger.WarnContext(ctx, "an operation exceeds a limit, and is executed", "operation", parsed.Name(), "code", e.Code, "limit", e.Message)
 	}
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}

@@ -22,6 +22,7 @@ type Document struct {
 	conditions []string
 	defers     bool
 	usage      Usage
+	exceeded   Errors
 
 	mu         sync.RWMutex
 	operations map[specialisation]*Operation
@@ -51,7 +52,7 @@ var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Schema)(nil), (*ast.Defi
 
 // Size estimates the memory of the parsed document in bytes, without the cached
 // operations that Retained counts.
-func (d *Document) Size() int { return ownedSize.Of(d.source, d.definitions, d.conditions) }
+func (d *Document) Size() int { return ownedSize.Of(d.source, d.definitions, d.conditions, d.exceeded) }
 
 // Retained returns the memory of the operations cached by the document in
 // bytes. It changes when Operation or Undeferred is called with new conditions.
@@ -89,6 +90,9 @@ func (d *Document) Name() string { return d.source.Name }
 
 // Usage returns the size of the operation, in the units of [Limits].
 func (d *Document) Usage() Usage { return d.usage }
+
+// Exceeded returns the limits that the operation exceeds, if they are only logged.
+func (d *Document) Exceeded() Errors { return d.exceeded }
 
 // Kind returns the kind of the operation.
 func (d *Document) Kind() Kind { return d.kind }

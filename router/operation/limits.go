@@ -28,6 +28,9 @@ type Limits struct {
 	Fields int
 	// ListItems is the length of a single list in an argument or a variable.
 	ListItems int
+	// Log executes operations beyond Depth, Aliases, RootFields, Directives and Fields; see
+	// [Document.Exceeded].
+	Log bool
 }
 
 // DefaultLimits returns limits that are generous for hand-written queries and
@@ -118,9 +121,9 @@ func measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
 	return Usage{Depth: s.depth, Aliases: s.aliases, RootFields: s.roots, Directives: m.directives, Fields: s.fields, ListItems: m.items}
 }
 
-// check returns an error for each limit that op, whose size is u, exceeds.
-func (l Limits) check(u Usage, op *ast.OperationDefinition) Errors {
-	var errs Errors
+// check returns an error for each limit that op, whose size is u, exceeds, and those that are only
+// to be logged.
+func (l Limits) check(u Usage, op *ast.OperationDefinition) (errs, logged Errors) {
 	over := func(limit, found int, code, what string) {
 		if limit > 0 && found > limit {
 			errs = append(errs, &Error{
@@ -134,10 +137,13 @@ func (l Limits) check(u Usage, op *ast.OperationDefinition) Errors {
 	over(l.RootFields, u.RootFields, CodeMaxRootFields, "root fields")
 	over(l.Fields, u.Fields, CodeMaxFields, "fields")
 	over(l.Directives, u.Directives, CodeMaxDirectives, "directives")
+	if l.Log {
+		errs, logged = nil, errs
+	}
 	if l.ListItems > 0 && u.ListItems > l.ListItems {
 		errs = append(errs, tooLong(l.ListItems, locations(op.Position)))
 	}
-	return errs
+	return errs, logged
 }
 
 func (m *measurer) set(set ast.SelectionSet) (total size) {

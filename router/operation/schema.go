@@ -113,9 +113,11 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	op, unknown := choose(doc, operationName)
 	var usage Usage
+	var logged Errors
 	if unknown == nil {
 		usage = measure(doc, op)
-		if errs := s.Limits.check(usage, op); errs != nil {
+		var errs Errors
+		if errs, logged = s.Limits.check(usage, op); errs != nil {
 			return nil, errs
 		}
 	}
@@ -130,7 +132,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	begin(StageNormalise)
 	d := newDocument(s, op)
-	d.usage = usage
+	d.usage, d.exceeded = usage, logged
 	return d, nil
 }
 

@@ -227,6 +227,11 @@ var (
 		Name: "souk_router_cost_rejected_total", Kind: base.Counter,
 		Help: "Operations rejected because of their estimated cost.",
 	}
+	limitsExceeded = base.Metric{
+		Name: "souk_router_limits_exceeded_total", Kind: base.Counter,
+		Help:   "Operations beyond a limit on documents that are executed, because limits.mode is log, by the code that they would be rejected with.",
+		Labels: []string{"code"},
+	}
 )
 
 // Definitions returns the definitions of the router's metrics.
@@ -238,7 +243,7 @@ func Definitions() []base.Metric {
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
-		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
+		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected, limitsExceeded,
 		namedDuration, clientDuration, deprecatedUse, accessLogDropped,
 	}
 }

@@ -39,6 +39,7 @@ type Metrics struct {
 	operations     *base.Bound[operationKey, prometheus.Observer]
 	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
+	exceeded       *base.Bound[string, prometheus.Counter]
 	errorCodes     atomic.Int32
 	trusted        *base.Bound[trustedKey, prometheus.Counter]
 	clients        boundedNames
@@ -73,6 +74,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	operations, ended := operationDuration.WithBuckets(buckets).NewHistogram(r), operationsEnded.NewCounter(r)
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
+	exceeded := limitsExceeded.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
 	calls := coprocessorDuration.NewHistogram(r)
 	certificates := certificateExpiry.NewGauge(r)
@@ -104,6 +106,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		}),
 		ended:     base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
 		errors:    base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
+		exceeded:  base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
 		subgraphs: base.Bind(newSubgraphs(r, buckets)),
 		trusted: base.Bind(func(k trustedKey) prometheus.Counter {
 			return documents.WithLabelValues(k.client, k.result)
@@ -155,6 +158,10 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 	}
 	return m.errors.Get(code)
 }
+
+// LimitExceeded counts operations that are executed although they exceed a limit, by its code,
+// which must come from a bounded set.
+func (m *Metrics) LimitExceeded(code string) prometheus.Counter { return m.exceeded.Get(code) }
 
 // Dependency returns the metrics of a dependency. Its kind and name must come from a
 // bounded set.

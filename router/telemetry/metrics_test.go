@@ -92,6 +92,7 @@ func touch(m *telemetry.Metrics) {
 	m.ConnectionClosed("idle").Inc()
 	m.Operation("query", "data").Observe(1)
 	m.GraphQLError("A").Inc()
+	m.LimitExceeded("A").Inc()
 	m.Subgraph("s").Error("A").Inc()
 	m.Redis("lookup").Errors.Inc()
 	m.Authentication("ok").Inc()

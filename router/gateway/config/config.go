@@ -237,6 +237,9 @@ type CSRF struct {
 	RequiredHeaders []string `yaml:"required_headers" desc:"A request with any of these headers is accepted: another site cannot set them without a preflight." format:"header"`
 }
 
+// LogLimits is the value of limits.mode that executes operations beyond a limit.
+const LogLimits = "log"
+
 // Limits bounds client requests. Zero means no limit. Sizes are in bytes.
 type Limits struct {
 	MaxBodyBytes     int           `yaml:"http_max_request_bytes" desc:"Maximum size of a request body. It applies before and after decompression."`
@@ -249,6 +252,7 @@ type Limits struct {
 	MaxConnections   int           `yaml:"http_max_connections" desc:"Maximum number of client connections. When it is exceeded, the router closes the connection that has been idle longest."`
 	ConnectionRate   int           `yaml:"http_connection_rate" desc:"Maximum number of connections that one client address may open per second, averaged over four seconds. The router closes further ones at once. It does not apply to client_address.trusted_proxies."`
 	MaxInFlightBytes int           `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, subgraph responses and client responses in progress. When it is exhausted, the router disconnects the slowest client and rejects further operations with the code OVERLOADED."`
+	Mode             string        `yaml:"mode" desc:"What happens to operations beyond max_depth, max_aliases, max_root_fields, max_directives and max_fields: enforce rejects them; log executes them, logs each document once while it is cached, and counts them in souk_router_limits_exceeded_total." enum:"enforce,log"`
 	MaxTokens        int           `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document."`
 	MaxDepth         int           `yaml:"max_depth" desc:"Maximum nesting depth of fields."`
 	MaxAliases       int           `yaml:"max_aliases" desc:"Maximum number of aliases."`

@@ -1,0 +1,44 @@
+package gateway_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/telemetry"
+)
+
+// In the mode log, operations beyond a limit are executed, counted each time and logged once. Long
+// lists are refused in any mode.
+func TestLimitsCanBeLogged(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var log bytes.Buffer
+	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		c.Limits.Mode, c.Limits.MaxAliases, c.Limits.MaxRootFields, c.Limits.MaxListItems = config.LogLimits, 1, 1, 1
+		o.Metrics, o.Logger = telemetry.New(registry), slog.New(slog.NewTextHandler(&log, nil))
+		o.Supergraph = strings.Replace(sdl, "long: String", "long(of: [Int]): String", 1)
+	})
+	for range 2 {
+		if got := send(t, "POST", url+"/graphql", `{"query":"query Wide { a: hello b: hello }"}`); got.status != http.StatusOK {
+			t.Errorf("got %d, %s", got.status, got.body)
+		}
+	}
+	if got := send(t, "POST", url+"/graphql", `{"query":"{ long(of: [1, 2]) }"}`); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("a long list: got %d, %s", got.status, got.body)
+	}
+	got := figures(t, registry)
+	for _, code := range []string{"MAX_ALIASES_LIMIT", "MAX_ROOT_FIELDS_LIMIT"} {
+		if n := got["limits_exceeded_total{"+code+"}"]; n != 2 {
+			t.Errorf("%s is counted %v times, want 2", code, n)
+		}
+	}
+	if text := log.String(); strings.Count(text, "operation=Wide") != 2 || !strings.Contains(text, "The operation has 2 aliases; the limit is 1.") {
+		t.Errorf("logged\n%s", text)
+	}
+}
