@@ -28,6 +28,7 @@
 //	monitoring.go          how often the monitoring looks, and whom it tells
 //	entries.go             entries of ambient mode, and the secret store
 //	roles.go, quota.go     rights at the API server, and the room of the namespace
+//	silent.go              what pods start without, or with the wrong one of, and say nothing
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
 //	injection.go           Pods as Istio's webhook changes them
@@ -45,7 +46,7 @@
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
-//	operated_test.go, entries_test.go
+//	operated_test.go, entries_test.go, silent_test.go
 //	                       harmful changes of one value that no program refuses
 //	mutants_test.go, subjects_test.go
 //	                       changes of the manifests that no check notices, with mutants.txt

@@ -79,16 +79,17 @@ func (d Documents) checkRouter(sources string) error {
 	if len(texts) != 1 {
 		return errors.New("the router has no configuration")
 	}
-	var c routerConfig
-	if err := yaml.Unmarshal([]byte(texts[0]), &c); err != nil {
-		return fmt.Errorf("the router's configuration: %w", err)
-	}
 	var deployment appsv1.Deployment
 	if err := d.find("Deployment", "api-gateway", &deployment); err != nil {
 		return err
 	}
+	var c, here routerConfig // as it is written, and with the Deployment's variables
+	err := errors.Join(yaml.Unmarshal([]byte(texts[0]), &c), yaml.Unmarshal([]byte(resolved(texts[0], deployment.Spec.Template.Spec.Containers[0])), &here))
+	if err != nil {
+		return fmt.Errorf("the router's configuration: %w", err)
+	}
 	return inContext("router.yaml", c.checkPorts(&deployment), checkReferences(texts[0], &deployment), c.checkExposed(), c.checkAddress(sources),
-		c.checkBounds(d), c.checkTokens(d), c.Cache.check(sources))
+		here.checkExposed(), here.checkAddress(sources), c.checkBounds(d), c.checkTokens(d), c.Cache.check(sources))
 }
 
 // checkPorts wants the router to listen where its Deployment says, for other pods.

@@ -82,8 +82,7 @@ func checkRestrictions(pod *corev1.Pod) error {
 		return fmt.Errorf("only Prometheus has a token for the API server, and pod %s differs", pod.Name)
 	}
 	if scrape := pod.Annotations["prometheus.io/scrape"]; scrape != "" {
-		port := pod.Annotations["prometheus.io/port"]
-		if !slices.ContainsFunc(podPorts(pod), func(p uint32) bool { return fmt.Sprint(p) == port }) || pod.Annotations["prometheus.io/path"] != "/metrics" || scrape != "true" {
+		if pod.Annotations["prometheus.io/port"] != fmt.Sprint(metricsPort(pod)) || pod.Annotations["prometheus.io/path"] != "/metrics" || scrape != "true" {
 			return fmt.Errorf("the annotations of pod %s do not say where its metrics are", pod.Name)
 		}
 	}

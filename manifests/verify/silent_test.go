@@ -1,0 +1,32 @@
+package verify
+
+import "testing"
+
+// Changes with which every program starts, and none complains.
+func TestSilentHarmIsNoticed(t *testing.T) {
+	if err := checkFast(read(t)); err != nil {
+		t.Fatal(err)
+	}
+	const annotation = `prometheus.io/port: "`
+	for name, wrong := range map[string]fault{
+		"receivers":             {file: "11", old: "secretName: alertmanager-receivers", new: "secretName: alertmanager-receiver", said: "starts without the Secret istio-system/alertmanager-receiver,"},
+		"bucket":                {file: "13", old: "name: backup-bucket, optional", new: "name: backup-buckets, optional", said: "starts without the Secret ecommerce/backup-buckets,"},
+		"optional Secret":       {file: "13", old: "{name: user-database}", new: "{name: user-database, optional: true}", said: "starts without the Secret ecommerce/user-database,"},
+		"optional ConfigMap":    {file: "11", old: "configMap: {name: alertmanager}", new: "configMap: {name: alertmanager, optional: true}", said: "starts without the ConfigMap istio-system/alertmanager,"},
+		"optional key":          {file: "08", old: "key: INVALIDATION_TOKEN}", new: "key: INVALIDATION_TOKEN, optional: true}", said: "key INVALIDATION_TOKEN,"},
+		"inventory of orders":   {file: "06-o", old: `INVENTORY_SERVICE_URL, value: "http://inventory-service:8080"`, new: `INVENTORY_SERVICE_URL, value: "http://product-service:8080"`, said: "INVENTORY_SERVICE_URL is http://product-service:8080, which is not inventory-service"},
+		"orders of the router":  {file: "08", old: `ORDER_SERVICE_URL, value: "http://order-service:8080"`, new: `ORDER_SERVICE_URL, value: "http://user-service:8080"`, said: "ORDER_SERVICE_URL is http://user-service:8080"},
+		"payment":               {file: "06-o", old: `PAYMENT_URL, value: "http://payment-provider:8080"`, new: `PAYMENT_URL, value: "http://user-service:8080"`, said: "PAYMENT_URL is http://user-service:8080"},
+		"metrics of the router": {file: "08", old: annotation + "9090", new: annotation + "8080", said: "do not say where its metrics are"},
+		"metrics of Redis":      {file: "02", old: annotation + "9121", new: annotation + "6379", said: "do not say where its metrics are"},
+		"playground":            {file: "08", old: `PLAYGROUND, value: "false"`, new: `PLAYGROUND, value: "true"`, said: "the playground is on (true)"},
+		"introspection":         {file: "08", old: `INTROSPECTION, value: "false"`, new: `INTROSPECTION, value: "1"`, said: "introspection is on (1)"},
+		"from a Secret":         {file: "08", old: `{name: PLAYGROUND, value: "false"}`, new: `{name: PLAYGROUND, valueFrom: {secretKeyRef: {name: api-gateway, key: INVALIDATION_TOKEN}}}`, said: "the playground is on"},
+		"trusted proxy":         {file: "08", old: `{name: PLAYGROUND, value: "false"}`, new: `{name: TRUSTED_PROXY, value: 0.0.0.0/0}`, said: `it believes "0.0.0.0/0"`},
+		"unread dumps":          {file: "13", old: "      pg_restore --file=/dev/null \"partial/$service.dump\"\n", said: "backup.sh lacks the line pg_restore"},
+		"unheeded dumps":        {file: "13", old: "pg_restore --file=/dev/null \"partial/$service.dump\"", new: "pg_restore --file=/dev/null \"partial/$service.dump\" || true", said: "backup.sh lacks the line pg_restore"},
+		"failed dumps":          {file: "13", old: "    set -eu\n", new: "    set -u\n", said: "backup.sh lacks the line set -eu"},
+	} {
+		wrong.noticed(t, name, checkFast(wrong.read(t)))
+	}
+}
