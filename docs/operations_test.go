@@ -110,7 +110,7 @@ type cluster struct{ objects []object }
 // Objects of Istio's installation, and those that the guide creates.
 var others = []string{
 	"istio-system/Service/kiali", "istio-system/Deployment/istio-ingressgateway",
-	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin", "ecommerce/Job/backup-now", "ecommerce/Secret/mail", "ecommerce/Secret/backup-bucket", "ecommerce/Secret/database-backups", "istio-system/Service/istio-ingressgateway", "ecommerce/Deployment/product-service-v2",
+	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin", "ecommerce/Job/backup-now", "ecommerce/Secret/mail", "ecommerce/Secret/backup-bucket", "ecommerce/Secret/database-backups", "istio-system/Service/istio-ingressgateway", "ecommerce/Deployment/product-service-v2", "ecommerce/Deployment/api-gateway-canary",
 }
 
 // created are files that the guide creates, and standard input.

@@ -25,24 +25,17 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 		gateway bool // the routes of the gateway, not those of the router's proxy
 		says    string
 	}{
-		"canary":                 {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
-		"supergraph-canary.yaml": {service: "api-gateway", gateway: true, says: "weightedClusters:{clusters:[{name:outbound|8080|v1|api-gateway.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|canary|api-gateway.ecommerce.svc.cluster.local,weight:10}]}"},
-		"delay.yaml":             {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
-		"abort.yaml":             {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
+		"canary":            {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
+		"supergraph-canary": {service: "api-gateway", gateway: true, says: "weightedClusters:{clusters:[{name:outbound|8080|v1|api-gateway.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|canary|api-gateway.ecommerce.svc.cluster.local,weight:10}]}"},
+		"delay.yaml":        {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
+		"abort.yaml":        {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
 	} {
 		changed, err := decode(file, experiment(t, file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		plain := read(t)
-		for _, d := range plain.OfKind("ConfigMap") { // the command makes the canary's of schema/
-			if graph := d; d.GetName() == "api-gateway-graph" {
-				graph.Unstructured = d.DeepCopy()
-				graph.SetName("api-gateway-graph-canary")
-				changed = append(changed, graph)
-			}
-		}
-		documents := plain.with(changed)
+		documents := plain.with(append(changed, plain.canaryGraph()...))
 		if err := documents.CheckReferences(); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -75,8 +68,27 @@ func experiment(t *testing.T, name string) []byte {
 	return kustomization(t, path)
 }
 
-// The canary of a service is its Deployment with each component, apart from its name, version,
-// image and number, and all that it refers to is there.
+// A canary is a Deployment beside that of its service, whose calls it shares.
+type canary struct {
+	directory, service, name, version string
+	differs                           func(*appsv1.Deployment) // in more than its name, version and number
+}
+
+var canaries = []canary{
+	{directory: "canary", service: "product-service", name: "product-service-v2", version: "v2", differs: func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Containers[0].Image = "souk:1.1.0"
+	}},
+	{directory: "supergraph-canary", service: "api-gateway", name: "api-gateway-canary", version: "canary", differs: func(d *appsv1.Deployment) {
+		for _, v := range d.Spec.Template.Spec.Volumes {
+			if v.Name == "graph" {
+				v.ConfigMap.Name = "api-gateway-graph-canary"
+			}
+		}
+	}},
+}
+
+// Each canary is the Deployment of its service with each component, apart from what makes it a
+// canary, and all that it refers to is there.
 func TestCanaryBuildsWithComponents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a build of kubectl")
@@ -101,38 +113,53 @@ func TestCanaryBuildsWithComponents(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := composed(t, components)
-		variant := "canary"
-		if store.ambient() {
-			variant = "canary-ambient"
+		for _, c := range canaries {
+			variant := c.directory
+			if store.ambient() {
+				variant += "-ambient"
+			}
+			made, err := decode(variant, kustomization(t, filepath.Join(top, "docs", "experiments", variant)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := store.with(append(made, store.canaryGraph()...)).withApps()
+			if err := errors.Join(all.CheckReferences(), analyze(t, all)); err != nil {
+				t.Errorf("%s, %v: %v", variant, components, err)
+			}
+			c.check(t, components, store, made)
 		}
-		canary, err := decode(variant, kustomization(t, filepath.Join(top, "docs", "experiments", variant)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := store.with(canary).withApps()
-		if err := errors.Join(all.CheckReferences(), analyze(t, all)); err != nil {
-			t.Errorf("%v: %v", components, err)
-		}
-		checkCanary(t, components, store, canary)
 	}
 }
 
-// checkCanary compares the Deployment of a canary with that of its service.
-func checkCanary(t *testing.T, components []string, store, canary Documents) {
+// check compares the Deployment of a canary with that of its service.
+func (c canary) check(t *testing.T, components []string, store, made Documents) {
 	t.Helper()
 	var want, got appsv1.Deployment
-	if err := errors.Join(store.find("Deployment", "product-service", &want), canary.find("Deployment", "product-service-v2", &got)); err != nil {
+	if err := errors.Join(store.find("Deployment", c.service, &want), made.find("Deployment", c.name, &got)); err != nil {
 		t.Fatal(err)
 	}
-	want.Name, want.Labels["version"], want.Spec.Replicas = got.Name, "v2", got.Spec.Replicas
-	want.Spec.Selector.MatchLabels["version"], want.Spec.Template.Labels["version"] = "v2", "v2"
-	want.Spec.Template.Spec.Containers[0].Image = "souk:1.1.0"
+	one := int32(1)
+	want.Name, want.Labels["version"], want.Spec.Replicas = c.name, c.version, &one
+	want.Spec.Selector.MatchLabels["version"], want.Spec.Template.Labels["version"] = c.version, c.version
+	c.differs(&want)
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%v: the canary differs from its service", components)
+		t.Errorf("%s, %v: the canary differs from its service", c.directory, components)
 	}
-	if n := len(canary.OfKind("Deployment", "StatefulSet", "Cluster", "ConfigMap", "PodDisruptionBudget", "HorizontalPodAutoscaler")); n != 1 {
-		t.Errorf("%v: the canary has %d objects of the store", components, n)
+	if n := len(made.OfKind("Deployment", "StatefulSet", "Cluster", "ConfigMap", "PodDisruptionBudget", "HorizontalPodAutoscaler")); n != 1 {
+		t.Errorf("%s, %v: the canary has %d objects of the store", c.directory, components, n)
 	}
+}
+
+// canaryGraph returns the ConfigMap that the guide's command makes for the supergraph's canary.
+func (d Documents) canaryGraph() Documents {
+	for _, graph := range d.OfKind("ConfigMap") {
+		if graph.GetName() == "api-gateway-graph" {
+			graph.Unstructured = graph.DeepCopy()
+			graph.SetName("api-gateway-graph-canary")
+			return Documents{graph}
+		}
+	}
+	return nil
 }
 
 // with returns the documents, with those of the same name replaced.
@@ -178,12 +205,16 @@ func (m *mesh) routesTo(service string) string {
 func TestCanariesMatchTheManifests(t *testing.T) {
 	for file, changes := range map[string][]string{
 		"canary": {"name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "", "weight: 90", "weight: 100", "weight: 10", "weight: 0"},
-		"supergraph-canary.yaml": {
-			"name: api-gateway-canary", "name: api-gateway", "name: api-gateway-graph-canary", "name: api-gateway-graph", "  replicas: 1\n", "",
+		"supergraph-canary/routes.yaml": {
 			"    - name: v1\n      labels: {app: api-gateway, version: v1}\n    - name: canary\n      labels: {app: api-gateway, version: canary}\n", "",
 			"    - name: streams\n      labels: {app: api-gateway, version: v1}", "    - name: streams\n      labels: {app: api-gateway}",
 			"subset: v1, port: {number: 8080}}\n          weight: 90\n        - destination: {host: api-gateway, subset: canary, port: {number: 8080}}\n          weight: 10\n", "port: {number: 8080}}\n",
-			"version: canary", "version: v1",
+		},
+		"supergraph-canary-ambient/routes.yaml": {
+			"      backendRefs:\n        - {name: api-gateway-v1, port: 8080, weight: 90}\n        - {name: api-gateway-canary, port: 8080, weight: 10}\n", "      backendRefs: [{name: api-gateway, port: 8080}]\n",
+			"selector: {app: api-gateway, version: v1}", "selector: {app: api-gateway}", "selector: {app: api-gateway, version: canary}", "selector: {app: api-gateway}",
+			"name: api-gateway-v1\n", "name: api-gateway\n", "name: api-gateway-canary\n", "name: api-gateway\n", "host: api-gateway-v1", "host: api-gateway", "host: api-gateway-canary", "host: api-gateway",
+			"appProtocol: http}\n---\n# The pool", "appProtocol: http}\n    - {name: http-admin, port: 9090, targetPort: http-admin, appProtocol: http}\n---\n# The pool",
 		},
 	} {
 		written := experiment(t, file)
@@ -192,9 +223,13 @@ func TestCanariesMatchTheManifests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		store := read(t)
+		if strings.Contains(file, "ambient") {
+			store = composed(t, []string{"ambient"})
+		}
 		compared := 0
 		for _, got := range canary {
-			for _, want := range read(t).OfKind(got.GetKind()) {
+			for _, want := range store.OfKind(got.GetKind()) {
 				if want.GetName() != got.GetName() || want.GetNamespace() != got.GetNamespace() {
 					continue
 				}
