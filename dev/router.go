@@ -102,6 +102,7 @@ func (s *System) routerConfig() config.Config {
 	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
 	c.Authentication.JWT.LastGoodKeys.Directory = s.opts.Dir
+	c.Telemetry.ClientErrorCodes = []string{"OUT_OF_STOCK", "PAYMENT_DECLINED", "TOTAL_CHANGED"}
 	c.Subscriptions.DrainPeriod = 0 // there is no other router to take over
 	c.ResponseCache = config.ResponseCache{
 		Enabled: true,
