@@ -169,9 +169,10 @@ func (m *alertmanager) got(name string) []string {
 // the faults of other services, arrive all the same.
 func TestAlertsReachTheirReceivers(t *testing.T) {
 	m := startAlertmanager(t)
-	m.fire("page TargetDown app=product-service", "page TargetDown app=redis", "page TargetDown app=user-postgres", // before what they inhibit
+	m.fire("page TargetDown app=product-service", "page TargetDown app=notification-service pod=one-of-two", "page TargetDown app=redis", "page TargetDown app=user-postgres", // before what they inhibit
 		"page PostgresAway app=user-service", "page RedisAway app=order-service", "page RedisAway app=user-service", "page UnansweredFastBurn")
 	m.fire("page SubgraphBreakerOpen app=product-service subgraph=product", "page SubgraphBreakerOpen app=user-service subgraph=user",
+		"page SubgraphBreakerOpen app=notification-service subgraph=notification",
 		"page OutboxStuck app=order-service", "ticket StatementsTimeOut app=user-service", "ticket UnansweredSlowBurn")
 	m.fire("none Watchdog", "page OrdersFail result=unavailable", "page SubgraphBreakerOpen app=inventory-service subgraph=inventory", "page ServiceErrors app=order-service",
 		"page ServiceErrors app=product-service", "page OutboxStuck app=inventory-service", "page RedisFull", "ticket EntityCacheAway", "ticket DeadLetters group=notification",
@@ -181,7 +182,7 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 		"page": {
 			"OrdersFail", "OutboxStuck inventory-service", "PostgresAway user-service", "RedisAway order-service", "RedisAway user-service", "RedisFull",
 			"ServiceErrors order-service", "ServiceErrors product-service", "SubgraphBreakerOpen inventory-service",
-			"TargetDown product-service", "TargetDown redis", "TargetDown user-postgres", "UnansweredFastBurn",
+			"SubgraphBreakerOpen notification-service", "TargetDown notification-service", "TargetDown product-service", "TargetDown redis", "TargetDown user-postgres", "UnansweredFastBurn",
 		},
 		"ticket": {"DeadLetters", "EntityCacheAway", "LockWaits order-service", "StatementsTimeOut order-service"},
 	}
