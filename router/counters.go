@@ -21,6 +21,11 @@ func exportCounters(m *routertelemetry.Metrics) {
 	} {
 		m.GraphQLError(code)
 	}
+	for _, code := range []string{
+		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields,
+	} {
+		m.LimitExceeded(code)
+	}
 	for _, result := range []string{"ok", "anonymous", "refused", "unavailable"} {
 		m.Authentication(result)
 	}
