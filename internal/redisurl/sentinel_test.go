@@ -295,7 +295,11 @@ func (c *cluster) command(set string, i int, script string) func() *exec.Cmd {
 		}
 	}
 	for name, text := range c.files[set] {
-		if err := os.WriteFile(filepath.Join(home, "etc", name), []byte(replace.Replace(c.local(text))), 0o600); err != nil {
+		file := filepath.Join(home, "etc", name)
+		if _, err := os.Stat(file); err == nil {
+			continue // a running script may read it at this moment
+		}
+		if err := os.WriteFile(file, []byte(replace.Replace(c.local(text))), 0o600); err != nil {
 			c.t.Fatal(err)
 		}
 	}
