@@ -54,7 +54,7 @@ func writeRouterConfig(path, manifest, supergraph string, store *dev.System) err
 	}{
 		{store.Address(routerPart), []string{"listen"}},
 		{store.Address("admin"), []string{"admin", "listen"}},
-		{supergraph, []string{"supergraph", "path"}},
+		{supergraph, []string{"supergraph", supergraphKey(c)}},
 		{urls, []string{"override_subgraph_urls"}},
 		{store.RedisURL(), []string{"response_cache", "redis", "url"}},
 		{[]any{map[string]any{"url": store.URL("user") + "/.well-known/jwks.json", "issuer": "souk"}}, []string{"authentication", "jwt", "jwks"}},
@@ -72,6 +72,15 @@ func writeRouterConfig(path, manifest, supergraph string, store *dev.System) err
 		return fmt.Errorf("writing the router's configuration: %w", err)
 	}
 	return nil
+}
+
+// supergraphKey returns the key of the supergraph's file, which is path in older versions.
+func supergraphKey(config map[string]any) string {
+	block, _ := config["supergraph"].(map[string]any)
+	if _, former := block["path"]; former {
+		return "path"
+	}
+	return "file"
 }
 
 // configOf returns the key router.yaml of a ConfigMap in a manifest.
