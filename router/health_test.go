@@ -5,11 +5,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"souk/router"
 	"souk/router/gateway/config"
+	"souk/telemetry"
 )
 
 // status sends a GET request and returns the status.
@@ -52,6 +56,35 @@ func TestHealthChecksHaveTheirOwnPortAndPaths(t *testing.T) {
 	for _, path := range []string{"/live", "/ready", "/health"} {
 		if got := status(t, http.DefaultClient, "http://"+address+path); got != 404 {
 			t.Errorf("%s of the public port: got status %d", path, got)
+		}
+	}
+}
+
+// Requests of probes are not in the access log, whatever their paths are.
+func TestProbesAreNotInTheAccessLog(t *testing.T) {
+	c := config.Default()
+	c.Health.LivenessPaths, c.Health.ReadinessPaths = []string{"/live"}, []string{"/ready"}
+	c.Telemetry.AccessLog.Enabled, c.Telemetry.AccessLog.Fields = true, []string{"path"}
+	var log lockedBuffer
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel, AccessLog: &log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(r.Handler())
+	for _, path := range []string{"/live", "/ready", "/healthz", "/other"} {
+		status(t, server.Client(), server.URL+path)
+	}
+	server.Close()
+	if err := r.Close(); err != nil { // writes what is buffered
+		t.Error(err)
+	}
+	for path, logged := range map[string]bool{"/live": false, "/ready": false, "/healthz": true, "/other": true} {
+		if strings.Contains(log.String(), `"path":"`+path+`"`) != logged {
+			t.Errorf("%s: in the log = %v, want %v:\n%s", path, !logged, logged, log.String())
 		}
 	}
 }

@@ -86,11 +86,10 @@ func boundedNames(m config.MetricNames) routertelemetry.Names {
 	return routertelemetry.Names{Max: m.Max, Fixed: m.Names}
 }
 
-// healthPaths are the paths that probes request, which are not in the access log.
-var healthPaths = []string{"/health", "/healthz", "/readiness", "/readyz"}
-
+// isHealthPath reports whether probes request a path. They are not in the access log.
 func (r *Router) isHealthPath(path string) bool {
-	return r.config.Health.Enabled && slices.Contains(healthPaths, path)
+	h := &r.config.Health
+	return h.Enabled && (slices.Contains(h.LivenessPaths, path) || slices.Contains(h.ReadinessPaths, path))
 }
 
 // withAccessLog logs the requests of next if the access log is on.
