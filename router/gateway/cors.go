@@ -89,22 +89,12 @@ func (h *crossOrigin) wrap(next http.Handler) http.Handler {
 	if h == nil {
 		return next
 	}
-	// The last rule also answers requests without Origin, and those of other origins.
-	wrapped := make([]http.Handler, len(h.rules))
-	for i, rule := range h.rules {
-		wrapped[i] = rule.Handler(next)
-	}
-	if len(wrapped) == 1 {
-		return wrapped[0]
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for i := range h.rules[:len(wrapped)-1] {
-			if h.rules[i].OriginAllowed(r) {
-				wrapped[i].ServeHTTP(w, r)
-				return
-			}
+		rule := h.of(r)
+		if rule == nil { // any rule adds what a request without Origin, or of another one, needs
+			rule = &h.rules[len(h.rules)-1]
 		}
-		wrapped[len(wrapped)-1].ServeHTTP(w, r)
+		rule.ServeHTTP(w, r, next.ServeHTTP)
 	})
 }
 

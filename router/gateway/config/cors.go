@@ -11,10 +11,11 @@ import (
 // check adds the invalid settings.
 func (c CORS) check(add addFunc) {
 	checkOrigins(add, "cors", c.AllowOrigins, c.MatchOrigins, c.AllowCredentials)
+	rules := c.Rules()
 	for i, p := range c.Policies {
 		key := fmt.Sprintf("cors.policies[%d]", i)
 		add(len(p.AllowOrigins)+len(p.MatchOrigins) == 0, key, key+" applies to no origin; set allow_origins or match_origins")
-		checkOrigins(add, key, p.AllowOrigins, p.MatchOrigins, c.Rules()[i].AllowCredentials)
+		checkOrigins(add, key, p.AllowOrigins, p.MatchOrigins, rules[i].AllowCredentials)
 	}
 }
 
