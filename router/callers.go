@@ -3,10 +3,8 @@ package router
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -176,7 +174,7 @@ func (r *Router) keyStorage() (func(url string) jwks.Storage, error) {
 	if c.Secret == "" {
 		return nil, nil
 	}
-	shared := r.config.RedisOf(r.config.ResponseCache.Redis)
+	shared := r.config.CacheRedis()
 	client, err := r.redis("last_good_keys", withoutKeyStorage, shared, max(idempotencyTimeout, shared.Timeout))
 	if err != nil {
 		return nil, redisError("response_cache.redis", err)
@@ -201,15 +199,9 @@ func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFun
 
 // keySource returns the source of tokens with a key set.
 func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
-	out := auth.Source{URL: s.URL, Refresh: s.Refresh, Issuers: s.Issuers, Audiences: s.Audiences, Algorithms: s.Algorithms}
+	out := auth.Source{URL: s.URL, Header: config.HeaderOf(s.Headers), Refresh: s.Refresh, Issuers: s.Issuers, Audiences: s.Audiences, Algorithms: s.Algorithms}
 	if s.Issuer != "" {
 		out.Issuers = append([]string{s.Issuer}, s.Issuers...)
-	}
-	for name, value := range s.Headers {
-		if out.Header == nil {
-			out.Header = http.Header{}
-		}
-		out.Header.Set(name, value)
 	}
 	name := keySetName(s)
 	secure, err := s.TLS.Source(tlsfile.Options{Changed: tlsChanged(context.Background(), r.options.Telemetry.Logger.With("key_set", name))})
@@ -219,10 +211,7 @@ func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
 	if s.TLS != (config.ClientTLS{}) {
 		// Key sets are fetched rarely: each fetch opens a connection.
 		out.Client = &http.Client{Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: secure.Config(),
-			DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				return (&tls.Dialer{Config: secure.For(address)}).DialContext(ctx, network, address)
-			},
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: secure.Config(), DialTLSContext: secure.Dial,
 		}}
 	}
 	return out, nil

@@ -27,7 +27,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if !c.Enabled {
 		return nil
 	}
-	connection := r.config.RedisOf(c.Redis)
+	connection := r.config.CacheRedis()
 	recorder := r.shared.recorder
 	options := cache.Options{
 		KeyPrefix:  connection.KeyPrefix,

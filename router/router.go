@@ -275,7 +275,7 @@ func (r *Router) build(ctx context.Context) error {
 		}
 	}
 	if r.options.Routes != nil {
-		shared := r.config.RedisOf(r.config.ResponseCache.Redis)
+		shared := r.config.CacheRedis()
 		if r.records, err = r.redis("idempotency", withoutRecords, shared, max(idempotencyTimeout, shared.Timeout)); err != nil {
 			return redisError("response_cache.redis", err)
 		}
@@ -316,7 +316,7 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 		Caller:    recordOwner(r.config),
 		TextIDs:   r.options.TextIDs,
 		Records: rest.Records{
-			KeyPrefix: r.config.RedisOf(r.config.ResponseCache.Redis).KeyPrefix,
+			KeyPrefix: r.config.CacheRedis().KeyPrefix,
 			Secret:    records.Secret, Lifetime: records.TTL, Lease: records.Lease,
 			MaxResponseBytes: records.MaxResponseBytes, MaxBytes: records.MaxBytes,
 		},

@@ -223,7 +223,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		routes.ServeHTTP(w, r)
 	})
 	if o.Supergraph == "" && c.Supergraph.HotReload {
-		file := o.Dependencies.Open(dependency.Supergraph, source.kind(), dependency.Use{Effect: "the loaded supergraph stays in use"})
+		file := o.Dependencies.Open(dependency.Supergraph, c.Supergraph.Remote.Kind(), dependency.Use{Effect: "the loaded supergraph stays in use"})
 		file.Observe(ctx, source.failing)
 		gw.watch.Go(func() {
 			defer file.Close()

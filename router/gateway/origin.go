@@ -49,15 +49,6 @@ func (o *supergraphOrigin) name() string {
 	return remote.Name(o.config.Remote.URL)
 }
 
-// kind is that of the dependency: file, url, oci or s3.
-func (o *supergraphOrigin) kind() string {
-	if o.remote == nil {
-		return "file"
-	}
-	kind, _ := remote.Kind(o.config.Remote.URL) // the source exists
-	return kind
-}
-
 // first reads the supergraph for the first time.
 func (o *supergraphOrigin) first(ctx context.Context) (string, error) {
 	if o.remote == nil {

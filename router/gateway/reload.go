@@ -128,7 +128,7 @@ func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source
 			from.refused = err != nil
 			switch {
 			case err != nil:
-				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), from.kind(), from.name(), "error", err)
+				gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), from.config.Remote.Kind(), from.name(), "error", err)
 				source.Record(err)
 			case waiting == nil:
 				gw.keep(from, proposed)

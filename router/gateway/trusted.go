@@ -43,15 +43,6 @@ func newDocumentsOrigin(c config.PersistedDocuments, tokens int, changed func(er
 // configured reports whether there are trusted documents.
 func (o *documentsOrigin) configured() bool { return o.remote != nil || o.config.Path != "" }
 
-// kind is that of the dependency: file, url, oci or s3.
-func (o *documentsOrigin) kind() string {
-	if o.remote == nil {
-		return "file"
-	}
-	kind, _ := remote.Kind(o.config.Remote.URL) // the source exists
-	return kind
-}
-
 // next returns the documents, or nil if they have not changed or it is not time to look.
 func (o *documentsOrigin) next(ctx context.Context) (*documents.Set, error) {
 	if time.Now().Before(o.due) {
@@ -144,7 +135,7 @@ func (gw *Gateway) loadDocuments(ctx context.Context) error {
 	gw.persisted.trusted.Store(set)
 	gw.offerTools()
 	if c.HotReload {
-		d := gw.options.Dependencies.Open(dependency.Documents, origin.kind(), dependency.Use{Effect: "the loaded documents stay in use"})
+		d := gw.options.Dependencies.Open(dependency.Documents, c.Remote.Kind(), dependency.Use{Effect: "the loaded documents stay in use"})
 		d.Observe(ctx, origin.failing)
 		gw.watch.Go(func() {
 			defer d.Close()

@@ -32,7 +32,7 @@ func (c *Config) Check(source *Source) error {
 
 // checkCache finds the problem that the environment variable REDIS_URL can resolve.
 func (c *Config) checkCache(source *Source) Errors {
-	if response := c.RedisOf(c.ResponseCache.Redis); !c.ResponseCache.Enabled || response.Configured() || source.Unread("redis", "response_cache.redis", "response_cache.enabled") {
+	if response := c.CacheRedis(); !c.ResponseCache.Enabled || response.Configured() || source.Unread("redis", "response_cache.redis", "response_cache.enabled") {
 		return nil
 	}
 	return Errors{source.Problem("response_cache.enabled",

@@ -43,6 +43,10 @@ func (c *Config) RedisOf(own Redis) Redis {
 	return c.Redis
 }
 
+// CacheRedis returns the connection of the response cache, idempotency records and copies of
+// key sets.
+func (c *Config) CacheRedis() Redis { return c.RedisOf(c.ResponseCache.Redis) }
+
 // RateLimitRedis returns the connection of the rate limit.
 func (c *Config) RateLimitRedis() Redis {
 	own := c.RateLimit.Redis

@@ -32,12 +32,34 @@ func remoteSource(mediaType string, maxBytes int) Remote {
 // Configured reports whether there is an address.
 func (r Remote) Configured() bool { return r.URL != "" }
 
+// Kind returns what has the text: url, oci or s3, or file if there is no address. The address
+// has been checked.
+func (r Remote) Kind() string {
+	if !r.Configured() {
+		return "file"
+	}
+	kind, _ := remote.Kind(r.URL)
+	return kind
+}
+
+// HeaderOf returns configured headers, or nil if there are none.
+func HeaderOf(values map[string]string) http.Header {
+	if len(values) == 0 {
+		return nil
+	}
+	header := http.Header{}
+	for name, value := range values {
+		header.Set(name, value)
+	}
+	return header
+}
+
 // Source returns the source. The errors name keys of the block. changed is called when the files
 // with certificates change.
 func (r Remote) Source(changed func(error)) (remote.Source, error) {
 	o := remote.Options{
 		URL: r.URL, Timeout: r.Timeout, MaxBytes: int64(r.MaxBytes), MediaType: r.MediaType, PlainHTTP: r.PlainHTTP,
-		Endpoint: r.Endpoint, Region: r.Region,
+		Endpoint: r.Endpoint, Region: r.Region, Header: HeaderOf(r.Headers),
 	}
 	if r.TLS != (ClientTLS{}) {
 		secure, err := r.TLS.Source(tlsfile.Options{Changed: changed})
@@ -45,12 +67,6 @@ func (r Remote) Source(changed func(error)) (remote.Source, error) {
 			return nil, fmt.Errorf("tls.%w", err)
 		}
 		o.TLS = secure
-	}
-	for name, value := range r.Headers {
-		if o.Header == nil {
-			o.Header = http.Header{}
-		}
-		o.Header.Set(name, value)
 	}
 	s, err := remote.New(o)
 	if err != nil {

@@ -2,11 +2,9 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -110,10 +108,7 @@ func (b *bounded) Fetch(ctx context.Context) ([]byte, error) {
 func (o Options) transport() *http.Transport {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: o.Timeout}
 	if o.TLS != nil {
-		t.TLSClientConfig = o.TLS.Config()
-		t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			return (&tls.Dialer{Config: o.TLS.For(address)}).DialContext(ctx, network, address)
-		}
+		t.TLSClientConfig, t.DialTLSContext = o.TLS.Config(), o.TLS.Dial
 	}
 	return t
 }

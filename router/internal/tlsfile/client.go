@@ -1,6 +1,7 @@
 package tlsfile
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 )
@@ -64,4 +65,9 @@ func (s *Source) For(address string) *tls.Config {
 		config.ServerName = host
 	}
 	return config
+}
+
+// Dial opens a secured connection, for [net/http.Transport.DialTLSContext].
+func (s *Source) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&tls.Dialer{Config: s.For(address)}).DialContext(ctx, network, address)
 }
