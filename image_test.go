@@ -26,6 +26,7 @@ import (
 // The same sources produce the same bytes in any directory, and the binary has the
 // version.
 func TestBuildIsReproducible(t *testing.T) {
+	releaseTest(t)
 	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
 	copySources(t, elsewhere)
 	here, there := buildIn(t, "."), buildIn(t, elsewhere)
@@ -46,9 +47,18 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 }
 
+// releaseTest skips a test that compiles all packages once more, for a release.
+func releaseTest(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SOUK_RELEASE_TEST") == "" {
+		t.Skip("compiling for a release takes minutes; make release-test runs it")
+	}
+}
+
 // The image has everything that the program needs: it runs in a root directory that has
 // only the image's files and is read-only, as the image's user and without privileges.
 func TestImageNeedsNothingElse(t *testing.T) {
+	releaseTest(t)
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("changing the root directory needs root on Linux")
 	}

@@ -16,6 +16,7 @@ import (
 // with the files of each, which is quicker than a build. Bodies of functions of other modules
 // are left out.
 func TestSoukCompilesForEveryPlatform(t *testing.T) {
+	releaseTest(t)
 	top, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)

@@ -62,5 +62,5 @@
 // program. Each change must be noticed, or match a line of mutants.txt, which has the reason
 // why it need not be.
 //
-// `make verify` runs all tests; `make test` runs those that build quickly.
+// `make verify` runs all tests. With -short, those that need no other program run.
 package verify
