@@ -227,7 +227,8 @@ func (b *backups) names(t *testing.T) (names []string) {
 	return names
 }
 
-// A backup that fails leaves nothing that looks like one, and removes none.
+// A backup that fails leaves nothing that looks like one, and removes none but those beyond
+// KEEP, which may fill the volume.
 func (b *backups) failsWithoutPassword(t *testing.T, newest string) {
 	t.Helper()
 	if out, err := b.run(t, []string{"USER_POSTGRES_PASSWORD=wrong"}, "sh", b.script); err == nil || !strings.Contains(out, "password authentication failed") {
@@ -235,6 +236,12 @@ func (b *backups) failsWithoutPassword(t *testing.T, newest string) {
 	}
 	if all := b.names(t); len(all) != 3 || all[1] != newest || all[2] != "partial" {
 		t.Errorf("after a failed backup there are %v", all)
+	}
+	if out, err := b.run(t, []string{"KEEP=1", "SERVICES=nobody"}, "sh", b.script); err == nil || !strings.Contains(out, "NOBODY_POSTGRES_USER is not set: the Secret nobody-database is missing") {
+		t.Errorf("without a Secret: %v\n%s", err, out)
+	}
+	if all := b.names(t); len(all) != 2 || all[0] != newest {
+		t.Errorf("with a lower KEEP, and a backup that fails, there are %v", all)
 	}
 }
 

@@ -227,8 +227,13 @@ func checkRollBackOrder(t *testing.T, s shell) {
 	if err := os.WriteFile(filepath.Join(wrapped.programs, "kubectl"), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
-	// The new supergraph has a field more.
-	s.must(t, `sed -i.bak 's/# Made by/# new: made by/' manifests/08-api-gateway.yaml && kubectl apply -k manifests`)
+	// The new version has another supergraph, and a policy more.
+	const policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: block, namespace: ecommerce}\nspec: {action: DENY}\n"
+	s.must(t, `sed -i 's/# Made by/# new: made by/' manifests/08-api-gateway.yaml && printf -- '---\n`+policy+`' >> manifests/11-observability.yaml && kubectl apply -k manifests`)
+	if out, err := wrapped.run(t, command); err == nil || !strings.Contains(out, "would lose these changes") || !strings.Contains(out, "08-api-gateway.yaml") {
+		t.Errorf("with changes that are not committed: %v\n%s", err, out)
+	}
+	s.must(t, "git add manifests && git -c user.name=souk -c user.email=souk@souk.example commit -qm 1.1.0")
 	if graph := s.must(t, "kubectl -n ecommerce get configmap api-gateway-graph -o jsonpath='{.data}'"); !strings.Contains(graph, "# new") {
 		t.Fatal("the supergraph has not changed")
 	}
@@ -245,7 +250,11 @@ func checkRollBackOrder(t *testing.T, s shell) {
 	check("while the routers are rolled back")
 	s.must(t, imagesOf+" > seen")
 	check("when the routers did not become ready")
-	wrapped.must(t, command)
+	const remove = "\nkubectl -n ecommerce delete AuthorizationPolicy.v1.security.istio.io block\n"
+	if out := wrapped.must(t, command); !strings.HasSuffix(out, remove) || strings.Count(out, "\nkubectl -n ") != 3 {
+		t.Errorf("a rollback does not end with what is left of the newer version:\n%s", out)
+	}
+	s.must(t, remove)
 }
 
 func absolute(t *testing.T, path string) string {
@@ -281,6 +290,22 @@ func checkDeploy(t *testing.T, s shell) {
 	checkImage(t, s, "registry.example/souk:1.0.0")
 	s.must(t, "kubectl apply --dry-run=server -f docs/backups.yaml\n"+ // commandsOf leaves out waiting
 		"kubectl -n ecommerce create job backup-now --from=cronjob/backup\nkubectl -n ecommerce delete job backup-now")
+	checkPaymentProvider(t, s)
+}
+
+// Another payment provider takes the place of the simulated one, of which nothing is left.
+func checkPaymentProvider(t *testing.T, s shell) {
+	t.Helper()
+	s.must(t, "sed -i '/06-payment-provider.yaml/d' manifests/Kustomization\nsed -i 's/inventory payment product/inventory product/' manifests/13-backup.yaml\n"+
+		commandsOf(t, "operations.md", "### A real payment provider"))
+	const left = "kubectl -n ecommerce get deployments,statefulsets,services,secrets,persistentvolumeclaims -o name | grep payment"
+	if got, want := s.must(t, left), "secret/payment-provider\n"; got != want {
+		t.Errorf("of the simulated payment provider there are %q, want the key of the real one: %q", got, want)
+	}
+	if got := s.must(t, "kubectl -n ecommerce get cronjob backup -o jsonpath='{.spec.jobTemplate.spec.template.spec.initContainers[0].env[1].value}'"); got != "order inventory product user notification" {
+		t.Errorf("the backups are of %q", got)
+	}
+	s.must(t, "kubectl delete -f docs/payment-egress.yaml")
 }
 
 // The tutorial's commands work in their order.
