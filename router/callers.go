@@ -84,6 +84,8 @@ func (r *Router) authenticate(custom Authenticator, tokens func(http.Handler) ht
 			r.metrics.Authentication("refused").Inc()
 			w.Header().Set("WWW-Authenticate", auth.Challenge(cmp.Or(refused.Scheme, r.config.Authentication.JWT.Scheme), refused.Challenge))
 			r.reject(w, req, http.StatusUnauthorized, auth.CodeUnauthenticated, refused.Message)
+		case err != nil && req.Context().Err() != nil: // says nothing about the authenticator
+			w.WriteHeader(auth.StatusClientClosed)
 		case err != nil:
 			r.metrics.Authentication("unavailable").Inc()
 			r.options.Telemetry.Logger.ErrorContext(req.Context(), "authentication failed", "error", err)

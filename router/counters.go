@@ -15,7 +15,7 @@ import (
 func exportCounters(m *routertelemetry.Metrics) {
 	for _, code := range []string{
 		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen, execute.CodeDownstream,
-		execute.CodeInvalidValue, execute.CodeRejected, execute.CodeOverloaded, execute.CodeCancelled, execute.CodeInternal,
+		execute.CodeInvalidValue, execute.CodeRejected, execute.CodeOverloaded, execute.CodeCancelled, execute.CodeShuttingDown, execute.CodeInternal,
 		operation.CodeParseFailed, operation.CodeValidationFailed, operation.CodeOperationUnknown, operation.CodeBadVariables,
 		auth.CodeUnauthenticated, auth.CodeUnavailable, auth.CodeUnauthorized, limit.CodeRateLimited, limit.CodeTooCostly,
 	} {

@@ -159,11 +159,11 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 			defer l.mu.RUnlock()
 			return l.current.config.TrafficShaping.Router.ShutdownTimeout
 		},
-		drain: func(servers []*http.Server) error {
+		drain: func(servers []*http.Server, cut func()) error {
 			l.changing.Lock()
 			defer l.changing.Unlock()
 			l.ended = true
-			return l.current.drain(servers)
+			return l.current.drain(servers, cut)
 		},
 	})
 }

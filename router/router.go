@@ -416,7 +416,7 @@ func (r *Router) Serve(ctx context.Context) error {
 // drain waits for requests to end and shuts the servers down, the public one first, so that
 // the admin port can report that the router is not ready. Requests that arrive on open
 // connections in the meantime are still answered. Finally it closes the gateway.
-func (r *Router) drain(servers []*http.Server) error {
+func (r *Router) drain(servers []*http.Server, cut func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.TrafficShaping.Router.ShutdownTimeout)
 	defer cancel()
 	defer r.gateway.Close()
@@ -424,6 +424,7 @@ func (r *Router) drain(servers []*http.Server) error {
 	var err error
 	for _, server := range servers {
 		if e := server.Shutdown(ctx); e != nil {
+			cut() // so that the remaining requests do not count as ended by their clients
 			err = errors.Join(err, fmt.Errorf("waiting for requests to end: %w", e), server.Close())
 		}
 	}

@@ -32,8 +32,12 @@ type server struct {
 	listening func(*netlimit.Listener)
 	// bound, if not nil, is called when both ports are bound.
 	bound func()
-	// drain shuts the servers down, the public one first.
-	drain func([]*http.Server) error
+	// drain shuts the servers down, the public one first. It calls cut before it closes
+	// connections of requests that have not ended in time.
+	drain func(servers []*http.Server, cut func()) error
+	// requests is the parent context of all requests, and cut cancels it.
+	requests context.Context
+	cut      context.CancelCauseFunc
 	// shutdownTimeout returns how long drain waits for requests.
 	shutdownTimeout func() time.Duration
 }
@@ -49,6 +53,8 @@ type port struct {
 // serve serves requests until ctx is done.
 func serve(ctx context.Context, s server) error {
 	var active drain.Count
+	s.requests, s.cut = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer s.cut(nil)
 	public, err := s.open(ctx, port{name: "public", key: "tls"}, s.config.Listen, "--listen or `listen`", s.config.TLS, active.Handler(s.public))
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func serve(ctx context.Context, s server) error {
 	case <-ctx.Done():
 		s.logger.InfoContext(ctx, drain.Message(active.Load(), s.shutdownTimeout()))
 	}
-	return errors.Join(err, s.drain(servers))
+	return errors.Join(err, s.drain(servers, func() { s.cut(execute.ErrShuttingDown) }))
 }
 
 // closeAll closes the listeners of ports that are not served yet.
@@ -154,7 +160,7 @@ const warnEvery = 60
 func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	limits := s.config.Limits
 	return &http.Server{
-		Handler: s.deadlines(h), ConnState: l.ConnState, ErrorLog: errorLog(s.logger),
+		Handler: s.deadlines(h), BaseContext: func(net.Listener) context.Context { return s.requests }, ConnState: l.ConnState, ErrorLog: errorLog(s.logger),
 		ReadHeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, MaxHeaderBytes: limits.MaxHeaderBytes,
 	}
 }

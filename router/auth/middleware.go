@@ -20,6 +20,10 @@ const (
 // retryAfter is the value of Retry-After, in seconds, while tokens cannot be verified.
 const retryAfter = "1"
 
+// StatusClientClosed is the status of requests whose client has disconnected, in logs and
+// metrics. nginx and Envoy use the same.
+const StatusClientClosed = 499
+
 // Middleware adds the caller to the context of each request. It rejects requests with
 // an invalid token: 401, or 503 while tokens cannot be verified. The reject function
 // writes that response. The header of w already has WWW-Authenticate or Retry-After.
@@ -33,6 +37,8 @@ func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Re
 				a.options.Metrics.Authentication("refused").Inc()
 				w.Header().Set("WWW-Authenticate", a.Challenge(refused.Challenge))
 				reject(w, r, http.StatusUnauthorized, CodeUnauthenticated, refused.Message)
+			case err != nil && r.Context().Err() != nil: // says nothing about the keys
+				w.WriteHeader(StatusClientClosed)
 			case err != nil:
 				a.options.Metrics.Authentication("unavailable").Inc()
 				w.Header().Set("Retry-After", retryAfter)

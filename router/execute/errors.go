@@ -76,7 +76,7 @@ func (x *execution) report(ctx context.Context, f *fetch, err error) {
 	case errors.As(err, &t):
 		e.code, what = t.Code, t.Message
 	case errors.Is(err, context.Canceled):
-		e.code, what = CodeCancelled, "did not respond before the request was cancelled"
+		e.code, what = cancelled(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
 		e.code, what = CodeTimeout, "did not respond in time"
 	}
@@ -90,6 +90,21 @@ func (x *execution) report(ctx context.Context, f *fetch, err error) {
 	x.add(e)
 }
 
+// cancelled returns the code for a fetch that was cancelled, and what is said of its subgraph.
+// Only the client's own cancellation is the client's.
+func cancelled(ctx context.Context) (code, what string) {
+	switch cause := context.Cause(ctx); {
+	case cause == nil: // the client waits: the transport or an extension has cancelled the fetch
+		return CodeHTTP, "could not be called"
+	case errors.Is(cause, ErrShuttingDown):
+		return CodeShuttingDown, "did not respond before the router shut down"
+	case errors.Is(cause, context.DeadlineExceeded):
+		return CodeTimeout, "did not respond in time"
+	default:
+		return CodeCancelled, "did not respond before the request was cancelled"
+	}
+}
+
 // reportList adds the errors that a transport returns for the client. It returns
 // false if there are none.
 func (x *execution) reportList(e responseError, t *TransportError) bool {
@@ -100,7 +115,7 @@ func (x *execution) reportList(e responseError, t *TransportError) bool {
 	for _, given := range list {
 		e.message, e.code, e.extensions = given.Message, t.Code, given.Extensions
 		var code string
-		if json.Unmarshal(given.Extensions["code"], &code) == nil && code != "" {
+		if json.Unmarshal(given.Extensions["code"], &code) == nil && code != "" && code != CodeCancelled {
 			e.code = code
 		}
 		x.add(e)
@@ -203,8 +218,8 @@ func pathText(path []pathElement) string {
 func (x *execution) translate(f *fetch, sent subgraphError) responseError {
 	e := responseError{fetchID: f.id, deferID: f.deferID, message: sent.Message, service: f.subgraph, extensions: sent.Extensions, code: CodeDownstream}
 	var code string
-	if json.Unmarshal(sent.Extensions["code"], &code) == nil && code != "" {
-		e.code = code
+	if json.Unmarshal(sent.Extensions["code"], &code) == nil && code != "" && code != CodeCancelled {
+		e.code = code // the subgraph cannot know that the client has cancelled: it got no response
 	}
 	if hide := x.executor.options.HideErrors; !x.req.Internals && hide != nil && hide(f.subgraph) {
 		e.message, e.service, e.hidden, e.extensions = "A subgraph reported an error.", "", f.subgraph, nil

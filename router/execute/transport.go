@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -101,11 +102,18 @@ const (
 	CodeRejected = "SUBREQUEST_REJECTED"
 	// CodeOverloaded: the router has no memory for the response.
 	CodeOverloaded = "OVERLOADED"
-	// CodeCancelled: the client disconnected, or the request timed out.
+	// CodeCancelled: the client disconnected, or ended the operation. If the timeout of the
+	// request has passed, the code is CodeTimeout.
 	CodeCancelled = "REQUEST_CANCELLED"
+	// CodeShuttingDown: the router ended the operation because it is shutting down.
+	CodeShuttingDown = "SHUTTING_DOWN"
 	// CodeInternal: the router itself failed.
 	CodeInternal = "INTERNAL_SERVER_ERROR"
 )
+
+// ErrShuttingDown is the cancellation cause of operations that the router ends because it is
+// shutting down.
+var ErrShuttingDown = errors.New("the router is shutting down")
 
 // An Observer is called for every request to a subgraph. It returns a context
 // for the request and a function that is called when the request has ended.

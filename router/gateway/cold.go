@@ -26,12 +26,16 @@ func newColdWork() coldWork {
 	return coldWork{semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))}
 }
 
-// begin waits for a slot. The returned function frees it. The error is a [*Refusal].
+// begin waits for a slot. The returned function frees it. The error is a [*Refusal],
+// or the cause if ctx is done.
 func (c coldWork) begin(ctx context.Context) (func(), error) {
 	if !c.slots.TryAcquire(1) {
-		ctx, cancel := context.WithTimeout(ctx, coldWait)
+		waiting, cancel := context.WithTimeout(ctx, coldWait)
 		defer cancel()
-		if c.slots.Acquire(ctx, 1) != nil {
+		if c.slots.Acquire(waiting, 1) != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			return nil, &Refusal{
 				Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
 				Err: &operation.Error{Message: "Too many new operations are waiting to be planned. Try again in 1 s.", Code: codeOverloaded},

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/internal/memory"
+	"souk/router/auth"
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/hook"
@@ -411,6 +412,10 @@ func describe(err error) failure {
 	case errors.As(err, &plan):
 		return failure{status: http.StatusOK, data: true, errors: operation.Errors{{
 			Message: "The subgraphs cannot answer this operation: " + plan.Error(), Code: "QUERY_PLANNING_FAILED"}}}
+	case errors.Is(err, execute.ErrShuttingDown):
+		return describe(errShuttingDown)
+	case errors.Is(err, context.Canceled):
+		return failure{status: auth.StatusClientClosed, errors: operation.Errors{{Message: "The request was cancelled.", Code: execute.CodeCancelled}}}
 	}
 	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
 }

@@ -164,7 +164,7 @@ type StageTime struct {
 func (gw *Gateway) Explain(ctx context.Context, document, operationName string, variables json.RawMessage) (*Plan, error) {
 	s := gw.acquire()
 	if s == nil {
-		return nil, &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}
+		return nil, &operation.Error{Message: "The router is shutting down.", Code: codeShuttingDown}
 	}
 	defer s.release()
 	done, err := s.cold.begin(ctx)

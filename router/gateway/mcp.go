@@ -69,7 +69,7 @@ func (gw *Gateway) serveMCP(w http.ResponseWriter, r *http.Request) {
 	}
 	if mcp.Streams(r) {
 		if gw.draining.Load() {
-			(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
+			(&problem{status: http.StatusServiceUnavailable, code: codeShuttingDown, detail: "The router is shutting down."}).write(w)
 			return
 		}
 		ctx, end := context.WithCancel(r.Context())
@@ -121,7 +121,7 @@ func (gw *Gateway) call(called context.Context, r *http.Request, c mcp.Call) []b
 	return bytes.Clone(body)
 }
 
-var errShuttingDown = &Refusal{Status: http.StatusServiceUnavailable, Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}
+var errShuttingDown = &Refusal{Status: http.StatusServiceUnavailable, Err: &operation.Error{Message: "The router is shutting down.", Code: codeShuttingDown}}
 
 // reject returns the response to an operation that is not executed.
 func (x *exchange) reject(ctx context.Context, err error) []byte {

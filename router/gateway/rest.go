@@ -111,7 +111,7 @@ func refusedAnswer(f failure) *rest.Response {
 func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 	current := gw.acquire()
 	if current == nil {
-		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
+		(&problem{status: http.StatusServiceUnavailable, code: codeShuttingDown, detail: "The router is shutting down."}).write(w)
 		return
 	}
 	defer current.release()

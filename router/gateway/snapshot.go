@@ -388,7 +388,7 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 		d.keep(specialised{op, p.Program, d.Conditions(of.vars), of.deferring, of.labels, p.weight})
 		s.reweigh(d)
 	}
-	return p.Program, hit, ctx.Err()
+	return p.Program, hit, context.Cause(ctx)
 }
 
 // plan makes a program and stores it in the plan cache.

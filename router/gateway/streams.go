@@ -82,7 +82,7 @@ func (gw *Gateway) openStream() (func(), *problem) {
 	case !gw.config.Subscriptions.Enabled:
 		return nil, &problem{status: http.StatusNotAcceptable, code: "SUBSCRIPTIONS_DISABLED", detail: "Subscriptions are disabled."}
 	case gw.draining.Load():
-		return refuse("SHUTTING_DOWN", "The router is shutting down.")
+		return refuse(codeShuttingDown, "The router is shutting down.")
 	case !gw.open.add(gw.config.Subscriptions.MaxConnections):
 		return refuse("TOO_MANY_STREAMS", "The router has reached its limit of open streams. Try again later.")
 	}
@@ -239,6 +239,7 @@ func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) 
 
 // Values of extensions.code for subscriptions that the router ends.
 const (
+	codeShuttingDown = execute.CodeShuttingDown
 	codeSchemaReload = "SUBSCRIPTION_SCHEMA_RELOAD"
 	codeExpired      = "SUBSCRIPTION_JWT_EXPIRED"
 	codeSlowClient   = "SUBSCRIPTION_SLOW_CLIENT"
@@ -486,7 +487,7 @@ func (w *refusedInit) reason() error {
 func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
 	current := gw.acquire()
 	if current == nil {
-		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}))
+		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: codeShuttingDown}}))
 	}
 	defer current.release()
 	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket, text: lease}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+
+	"souk/router/execute"
 )
 
 // A Stream runs one operation. It passes each response, a JSON text, to emit until
@@ -31,9 +34,9 @@ func (f *Failure) response() []byte {
 }
 
 var (
-	// ErrCut ends a stream that the client should open again, for example
-	// because this server is shutting down.
-	ErrCut = errors.New("the server is going away")
+	// ErrCut ends a stream that the client should open again, because this server
+	// is shutting down. It is also the cancellation cause of operations in the stream.
+	ErrCut = fmt.Errorf("streams end: %w", execute.ErrShuttingDown)
 	// ErrExpired is the cancellation cause for operations whose caller's
 	// identity, such as an access token, has expired.
 	ErrExpired = errors.New("the caller's identity has expired")
