@@ -170,9 +170,10 @@ func (m *alertmanager) got(name string) []string {
 func TestAlertsReachTheirReceivers(t *testing.T) {
 	m := startAlertmanager(t)
 	m.fire("page TargetDown app=product-service", "page TargetDown app=notification-service pod=one-of-two", "page TargetDown app=redis", "page TargetDown app=user-postgres", // before what they inhibit
-		"page PostgresAway app=user-service", "page RedisAway app=order-service", "page RedisAway app=user-service", "page UnansweredFastBurn")
+		"page PostgresAway app=user-service", "page PostgresAway app=payment-service pod=one-of-two", "page RedisAway app=payment-service pod=one-of-two", "page RedisAway app=order-service", "page RedisAway app=user-service", "page UnansweredFastBurn")
 	m.fire("page SubgraphBreakerOpen app=product-service subgraph=product", "page SubgraphBreakerOpen app=user-service subgraph=user",
 		"page SubgraphBreakerOpen app=notification-service subgraph=notification",
+		"page SubgraphBreakerOpen app=payment-service subgraph=payment", "page OutboxStuck app=payment-service", "ticket StatementsTimeOut app=payment-service",
 		"page OutboxStuck app=order-service", "ticket StatementsTimeOut app=user-service", "ticket UnansweredSlowBurn")
 	m.fire("none Watchdog", "page OrdersFail result=unavailable", "page SubgraphBreakerOpen app=inventory-service subgraph=inventory", "page ServiceErrors app=order-service",
 		"page ServiceErrors app=product-service", "page OutboxStuck app=inventory-service", "page RedisFull", "ticket EntityCacheAway", "ticket DeadLetters group=notification",
@@ -180,11 +181,12 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 	want := map[string][]string{
 		"dead-man": {"Watchdog"},
 		"page": {
-			"OrdersFail", "OutboxStuck inventory-service", "PostgresAway user-service", "RedisAway order-service", "RedisAway user-service", "RedisFull",
+			"OrdersFail", "OutboxStuck inventory-service", "OutboxStuck payment-service", "PostgresAway payment-service", "PostgresAway user-service",
+			"RedisAway order-service", "RedisAway payment-service", "RedisAway user-service", "RedisFull",
 			"ServiceErrors order-service", "ServiceErrors product-service", "SubgraphBreakerOpen inventory-service",
-			"SubgraphBreakerOpen notification-service", "TargetDown notification-service", "TargetDown product-service", "TargetDown redis", "TargetDown user-postgres", "UnansweredFastBurn",
+			"SubgraphBreakerOpen notification-service", "SubgraphBreakerOpen payment-service", "TargetDown notification-service", "TargetDown product-service", "TargetDown redis", "TargetDown user-postgres", "UnansweredFastBurn",
 		},
-		"ticket": {"DeadLetters", "EntityCacheAway", "LockWaits order-service", "StatementsTimeOut order-service"},
+		"ticket": {"DeadLetters", "EntityCacheAway", "LockWaits order-service", "StatementsTimeOut order-service", "StatementsTimeOut payment-service"},
 	}
 	for name, alerts := range want {
 		eventually(t, fmt.Sprintf("%s receives %q", name, alerts), func() bool { return len(m.got(name)) >= len(alerts) })
