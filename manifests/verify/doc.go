@@ -39,7 +39,8 @@
 //	                       Istio's analyzers, routes and authorization
 //	pools_test.go          two Envoys with many open streams
 //	entry_test.go          Envoy redirects to TLS and passes the client's address on
-//	experiments_test.go    the experiments of docs/operations.md
+//	experiments_test.go, canary_test.go
+//	                       the experiments of docs/operations.md, also in ambient mode
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector
 //	score_test.go          kube-score
