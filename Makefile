@@ -216,23 +216,26 @@ verify: jaeger collector envoy k6 docs add-subgraph own-graph release-test ## ch
 
 # Prints a line for each object of a folder: its namespace (- without one), type and name.
 OBJECTS := objects() { kubectl kustomize "$$1" | kubectl create --dry-run=client -f - -o jsonpath='{.metadata.namespace} {.apiVersion} {.kind} {.metadata.name}{"\n"}' | \
-	sed -E 's|^ |- |; s|^(\S+) ([^/ ]+)/(\S+) (\S+) |\1 \4.\3.\2 |; s|^(\S+) v1 |\1 |' | sort; }
+	sed -E 's|^ |- |; s|^([^ ]+) ([^/ ]+)/([^ ]+) ([^ ]+) |\1 \4.\3.\2 |; s|^([^ ]+) v1 |\1 |' | sort; }
 
 # The routers first: while one has the new supergraph, it asks the services for new fields. A
-# pod that starts has the ConfigMaps that were applied before.
+# pod that starts has the ConfigMaps that were applied before. OVERLAY is the directory that is
+# applied, if it is one of your own with manifests/ among its resources.
+OVERLAY ?= manifests
+FILES   := $(sort manifests $(OVERLAY))
 .PHONY: rollback
-rollback: ## set the cluster back to the manifests of the Git revision TO
+rollback: ## set the cluster back to the manifests (and OVERLAY) of the Git revision TO
 	@test -n "$(TO)" || { echo 'name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0'; exit 1; }
-	@test -z "$$(git status --porcelain manifests)" || git diff --quiet $(TO) -- manifests || \
-		{ git status --short manifests; echo 'a rollback would lose these changes; commit or stash them first'; exit 1; }
-	git checkout $(TO) -- manifests
-	kubectl apply -k manifests/ -l app=api-gateway
+	@test -z "$$(git status --porcelain $(FILES))" || git diff --quiet $(TO) -- $(FILES) || \
+		{ git status --short $(FILES); echo 'a rollback would lose these changes; commit or stash them first'; exit 1; }
+	git checkout $(TO) -- $(FILES)
+	kubectl apply -k $(OVERLAY)/ -l app=api-gateway
 	kubectl -n ecommerce rollout restart deployment/api-gateway
 	kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
-	kubectl apply -k manifests/
-	@$(OBJECTS); dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git archive HEAD manifests | tar -x -C "$$dir" && \
-		objects "$$dir/manifests" > "$$dir/new" && objects manifests > "$$dir/old" && comm -23 "$$dir/new" "$$dir/old" > "$$dir/added" && \
+	kubectl apply -k $(OVERLAY)/
+	@$(OBJECTS); dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git archive HEAD $(FILES) | tar -x -C "$$dir" && \
+		objects "$$dir/$(OVERLAY)" > "$$dir/new" && objects $(OVERLAY) > "$$dir/old" && comm -23 "$$dir/new" "$$dir/old" > "$$dir/added" && \
 		if test -s "$$dir/added"; then \
 			echo 'Only the version that was rolled back has these objects. They still exist; these commands delete them:'; \
-			sed -E 's|^- |kubectl delete |; t; s|^(\S+) |kubectl -n \1 delete |' "$$dir/added"; \
+			sed -E -e 's|^- |kubectl delete |' -e t -e 's|^([^ ]+) |kubectl -n \1 delete |' "$$dir/added"; \
 		fi

@@ -41,6 +41,7 @@
 //	entry_test.go          Envoy redirects to TLS and passes the client's address on
 //	experiments_test.go, canary_test.go
 //	                       the experiments of docs/operations.md, also in ambient mode
+//	rollback_test.go       the order of make rollback
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector
 //	score_test.go          kube-score
