@@ -15,8 +15,8 @@ import (
 )
 
 // elsewhere are metrics of programs that do not run in this test: Istio's proxies,
-// redis_exporter and postgres_exporter, also with the
-// query of 06-order-service.yaml.
+// redis_exporter, postgres_exporter, also with the query of 06-order-service.yaml, and the
+// instances of CloudNativePG.
 var elsewhere = []string{
 	"istio_requests_total", "istio_request_duration_milliseconds_bucket", "istio_request_bytes_sum", "istio_response_bytes_sum",
 	"istio_tcp_received_bytes_total", "istio_tcp_sent_bytes_total",
@@ -24,6 +24,9 @@ var elsewhere = []string{
 	"redis_commands_total", "redis_db_keys", "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_expired_keys_total", "redis_evicted_keys_total",
 	"pg_up", "pg_stat_activity_count", "pg_stat_activity_max_tx_duration", "pg_settings_max_connections", "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback",
 	"pg_database_size_bytes", "pg_stat_database_blks_hit", "pg_stat_database_blks_read", "pg_stat_database_deadlocks",
+	"cnpg_collector_up", "cnpg_collector_last_available_backup_timestamp", "cnpg_collector_last_failed_backup_timestamp", "cnpg_collector_pg_wal",
+	"cnpg_pg_stat_archiver_last_failed_time", "cnpg_pg_stat_archiver_last_archived_time", "cnpg_pg_replication_in_recovery", "cnpg_pg_replication_lag",
+	"cnpg_pg_replication_streaming_replicas", "cnpg_backends_total", "cnpg_backends_max_tx_duration_seconds", "cnpg_pg_settings_setting", "cnpg_pg_database_size_bytes",
 	"souk_backup_last_timestamp_seconds", "souk_gateway_certificate_expiry_timestamp_seconds",
 }
 

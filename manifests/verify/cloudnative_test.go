@@ -3,12 +3,17 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/config"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -62,6 +67,63 @@ func completeDatabases(t *testing.T, documents Documents) error {
 		}
 	}
 	return err
+}
+
+// Prometheus finds each instance once, at the exporter of the operator, may connect to it, and
+// knows the size of its volume.
+func TestCloudNativeInstancesAreScraped(t *testing.T) {
+	if err := scrapedDatabases(t, composed(t, []string{"cloudnative-pg"})); err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]fault{
+		"port":   {file: "components/cloudnative-pg/clusters", old: `prometheus.io/port: "9187"`, new: `prometheus.io/port: "9188"`, said: "it has 0 targets"},
+		"volume": {file: "components/cloudnative-pg/clusters", old: "storage: {size: 8Gi}", new: "storage: {size: 20Gi}", said: "has 20Gi, and postgres:disk:ratio does not divide by (20 * 2^30)"},
+	} {
+		wrong.noticed(t, name, scrapedDatabases(t, wrong.with(t, "cloudnative-pg")))
+	}
+}
+
+func scrapedDatabases(t *testing.T, documents Documents) error {
+	t.Helper()
+	texts := documents.values("ConfigMap", "istio-system", "prometheus", "prometheus.yml")
+	rules := documents.values("ConfigMap", "istio-system", "prometheus-rules", "souk.yml")
+	if len(texts) != 1 || len(rules) != 1 {
+		return errors.New("Prometheus has no configuration, or no rules")
+	}
+	c, err := config.Load(texts[0], slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	policies, err := documents.NetworkPolicies()
+	if err != nil {
+		return err
+	}
+	for _, cluster := range documents.OfKind("Cluster") {
+		pod := instanceOf(cluster)
+		if err := errors.Join(foundOnce(c, pod), policies.AllowIngress(pod, endpoint{namespace: "istio-system"}, "9187")); err != nil {
+			return fmt.Errorf("%s: %w", cluster.GetName(), err)
+		}
+		size, _, _ := unstructured.NestedString(cluster.Object, "spec", "storage", "size")
+		if by := fmt.Sprintf("/ (%s * 2^30)", strings.TrimSuffix(size, "Gi")); !strings.Contains(rules[0], by) {
+			return fmt.Errorf("%s has %s, and postgres:disk:ratio does not divide by %s", cluster.GetName(), size, strings.TrimPrefix(by, "/ "))
+		}
+	}
+	return nil
+}
+
+// instanceOf returns a pod as the operator makes it: with the ports of an instance, its own
+// labels and those that the cluster hands down.
+func instanceOf(cluster Document) *corev1.Pod {
+	labels, _, _ := unstructured.NestedStringMap(cluster.Object, "spec", "inheritedMetadata", "labels")
+	annotations, _, _ := unstructured.NestedStringMap(cluster.Object, "spec", "inheritedMetadata", "annotations")
+	labels["cnpg.io/cluster"] = cluster.GetName()
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: cluster.GetName() + "-1", Namespace: cluster.GetNamespace(), Labels: labels, Annotations: annotations},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "postgres", Ports: []corev1.ContainerPort{
+			{Name: "postgresql", ContainerPort: 5432}, {Name: "metrics", ContainerPort: 9187}, {Name: "status", ContainerPort: 8000},
+		}}}},
+		Status: corev1.PodStatus{PodIP: "10.0.0.9"},
+	}
 }
 
 // withApps adds the Secrets that CloudNativePG makes for its clusters.
