@@ -57,6 +57,7 @@
 //	                       ambient mode: routes, waypoint and ztunnel
 //	sentinel_test.go, cloudnative_test.go, externalsecrets_test.go
 //	                       Redis, Postgres and Secrets of the components
+//	rotation_test.go       a new password with External Secrets, of which it plays the operator
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
 // `make mutants` changes values of the manifests, of the files in their ConfigMaps and of the
