@@ -330,6 +330,9 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch,
 		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: appendString([]byte(`{"query":`), f.Query),
 	}
+	if f.OperationName != "" {
+		compiled.operationName = " " + f.OperationName
+	}
 	for _, v := range f.Variables {
 		compiled.variables = append(compiled.variables, variable{v.Name, appendKey(nil, v.Name)})
 	}

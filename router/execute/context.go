@@ -223,6 +223,6 @@ func (f *fetch) rename() {
 			definitions = append(definitions, f.definitions[i])
 		}
 	}
-	query := "query(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"
+	query := "query" + f.operationName + "(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"
 	f.entities, f.prefix = entities, appendString([]byte(`{"query":`), query)
 }

@@ -1,6 +1,7 @@
 package execute_test
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -73,6 +74,35 @@ func TestEntitiesAreCachedByTheirContextValues(t *testing.T) {
 	if want := "[{c \"EUR\"}] {\"__typename\":\"P\",\"id\":1} = {\"step1\":1}"; !strings.Contains(plainText(cache.texts()), want) {
 		t.Errorf("stored %s, want %s", plainText(cache.texts()), want)
 	}
+}
+
+// Operations have their name also if context values divide the entities.
+func TestOperationsWithContextValuesAreNamed(t *testing.T) {
+	p := contextPlan("String")
+	p.Fetches[1].OperationName = "Shop__b__1"
+	program, err := execute.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &recording{canned: &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"all":[{"currency":"EUR","p":{"id":1}},{"currency":"USD","p":{"id":1}}]}}`,
+		"1": `{"data":{"_e0":[{"step1":1}],"_e1":[{"step1":2}]}}`,
+	}}}
+	execute.New(execute.Options{Transport: transport}).Execute(t.Context(), &execute.Request{Program: program}).Release()
+	if sent := transport.bodies[1]; !strings.HasPrefix(sent, `{"query":"query Shop__b__1($`) || !strings.Contains(sent, "_e1:_entities") {
+		t.Errorf("got %s", sent)
+	}
+}
+
+// recording keeps the bodies of requests, which are sent one by one.
+type recording struct {
+	*canned
+	bodies []string
+}
+
+func (r *recording) Send(ctx context.Context, request *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	r.bodies = append(r.bodies, string(request.Body.B))
+	return r.canned.Send(ctx, request)
 }
 
 // plainText prints the bytes of variables as text.

@@ -251,11 +251,7 @@ func (d *delivery) first() error {
 	if d.program.kind == operation.Query && len(errors) == 0 {
 		response.Control = d.control
 	}
-	if d.req.Extensions != nil {
-		if text := d.req.Extensions(response.Fetches); text != nil {
-			out = append(append(out, `,"extensions":`...), text...)
-		}
-	}
+	out = d.appendExtensions(out, response.Fetches)
 	if out = d.announce(append(out, ','), nil); d.outstanding() {
 		out = append(out, `"hasNext":true}`...)
 		response.More = true

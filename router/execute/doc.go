@@ -28,6 +28,7 @@
 //	outcome     errors of one response         outcome.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
+//	extensions  of subgraphs, for the client   extensions.go
 //	deliver     deferred payloads              deliver.go, fragments.go, overlap.go
 //
 // The executor knows the entity cache only as the interface EntityCache (cache.go)

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"souk/internal/memory"
@@ -27,6 +28,9 @@ type execution struct {
 	ready     []*fetch
 	results   chan *fetch
 	running   int
+
+	// returned are members of subgraphs' extensions, for the client.
+	returned []returnedExtension
 
 	errors     []responseError
 	dropped    int
@@ -120,6 +124,8 @@ func (x *execution) finish() {
 	}
 	clear(x.errors)
 	x.errors, x.dropped = x.errors[:0], 0
+	clear(x.returned)
+	x.returned = x.returned[:0]
 	x.ready = x.ready[:0]
 	x.writer.reset()
 	x.reader.tree, x.reader.text, x.reader.program = nil, nil, nil
@@ -376,6 +382,9 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	state.stats.Err, state.stats.Retries, state.stats.Shared = state.err, request.Retries, request.Shared
 	if state.stats.Unsent = request.Unsent || !state.reached; state.stats.Unsent || request.Shared {
 		state.stats.Sent = 0
+	}
+	if failed := (*TransportError)(nil); errors.As(state.err, &failed) {
+		state.stats.Status = failed.Status
 	}
 	if state.response != nil {
 		state.stats.Status = state.response.Status

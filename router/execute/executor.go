@@ -28,6 +28,10 @@ type Options struct {
 	// HideErrors reports whether clients see only the code of a subgraph's
 	// errors. Nil hides nothing.
 	HideErrors func(subgraph string) bool
+	// ReturnExtensions has the members of subgraphs' extensions that the client's response gets,
+	// with what several subgraph responses make of one: first or last, as they arrive, or append
+	// for a list of all.
+	ReturnExtensions map[string]string
 	// LogError, unless nil, is called for each error of a request to a subgraph, whatever
 	// clients see of it. It must not keep requests waiting.
 	LogError func(ctx context.Context, e FetchError)
@@ -96,6 +100,9 @@ type Response struct {
 	// subgraphs. It is not Set if one of them has no header, if there are
 	// errors, and for anything but queries.
 	Control CacheControl
+	// Denied is the status, 401 or 403, with which a subgraph responded if none sent data.
+	// Otherwise it is 0. It is not set for the responses of Deliver.
+	Denied int
 	// Objects is the number of objects in data, without the root. It is not set for the
 	// responses of Deliver.
 	Objects int

@@ -88,6 +88,9 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		}
 		return none, err
 	}
+	if members.extensions.is() {
+		x.keepExtensions(a.text[members.extensions.start:members.extensions.end])
+	}
 	clean := true
 	if members.errors.is() {
 		clean, err = x.subgraphErrors(ctx, f, state, a.text[members.errors.start:members.errors.end])
@@ -121,13 +124,14 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 // responseMembers are where the members of a response are. Null members are
 // left out.
 type responseMembers struct {
-	data, errors span
-	null         bool // the data is null
+	data, errors, extensions span
+
+	null bool // the data is null
 }
 
 func (s span) is() bool { return s.end > 0 }
 
-// read reads a whole response: {"data":…,"errors":…}.
+// read reads a whole response: {"data":…,"errors":…,"extensions":…}.
 func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 	var p responseMembers
 	b := x.reader.text
@@ -164,6 +168,9 @@ func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 			p.null = p.null || string(key) == `"data"`
 			if string(key) == `"errors"` && i > 0 && b[start] != 'n' {
 				p.errors = span{uint32(start), uint32(i)}
+			}
+			if x.executor.options.ReturnExtensions != nil && string(key) == `"extensions"` && i > 0 {
+				p.extensions = span{uint32(start), uint32(i)}
 			}
 		}
 		if err != nil {

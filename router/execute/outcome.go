@@ -2,6 +2,7 @@ package execute
 
 import (
 	"bytes"
+	"net/http"
 
 	"souk/router/internal/jsonscan"
 )
@@ -19,6 +20,21 @@ func (s *FetchStatistics) invalid(err error) {
 		s.failed(CodeDownstream, err.Error())
 		s.NoData = true
 	}
+}
+
+// denied returns 401 or 403 if a subgraph responded with it and none sent data, else 0. 401 goes
+// first: with a token, the caller may not be denied at all.
+func denied(fetches []FetchStatistics) (status int) {
+	for i := range fetches {
+		f := &fetches[i]
+		if f.Err == nil && !f.NoData || f.Found > 0 {
+			return 0
+		}
+		if f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden && status == 0 {
+			status = f.Status
+		}
+	}
+	return status
 }
 
 // hasData reports whether the data of a response has a root field that is neither null nor a

@@ -119,6 +119,8 @@ type fetch struct {
 	fallbackFor *fetch
 	hasFallback bool
 
+	// operationName is a space and the name of the operation sent, or empty.
+	operationName string
 	// prefix is the request's body up to its variables: {"query":"…"
 	prefix    []byte
 	variables []variable

@@ -25,12 +25,7 @@ func (x *execution) respond() *Response {
 		x.sortErrors()
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
-	if x.req.Extensions != nil {
-		if text := x.req.Extensions(x.response.Fetches); text != nil {
-			out = append(append(out, `,"extensions":`...), text...)
-		}
-	}
-	out = append(out, '}')
+	out = append(x.appendExtensions(out, x.response.Fetches), '}')
 	buffer.B = out
 	if len(x.errors) == 0 { // a response cut by errors says nothing about the next one
 		adapt(&p.bytes, int64(len(buffer.B)))
@@ -39,7 +34,7 @@ func (x *execution) respond() *Response {
 
 	x.response = Response{
 		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), Services: services(x.errors), DataNull: null, Fetches: x.response.Fetches, Objects: max(w.objects-1, 0),
-		Shed: x.shed && x.harmless(), buffer: buffer, execution: x,
+		Shed: x.shed && x.harmless(), Denied: denied(x.response.Fetches), buffer: buffer, execution: x,
 	}
 	if p.kind == operation.Query && len(x.errors) == 0 {
 		x.response.Control = x.control

@@ -88,7 +88,7 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		copied.Selections = withDenials(op.Selections, denials(t.Authorized.Selections, "", map[string]*operation.Denial{}), "")
 		op = &copied
 	}
-	p, err := s.planner.Plan(op, labelSet(t.Labels).names(s.model)...)
+	p, err := s.newPlan(op, labelSet(t.Labels))
 	if err != nil {
 		return nil, fmt.Errorf("planning the operation again: %w", err)
 	}

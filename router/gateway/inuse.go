@@ -77,7 +77,7 @@ func (s *snapshot) print(d *document) string {
 	for _, k := range *known {
 		op := (&document{Document: parsed}).choose(k.conditions, k.deferring)
 		out.WriteString("\n")
-		p, err := s.planner.Plan(op, k.labels.names(s.model)...)
+		p, err := s.newPlan(op, k.labels)
 		if err == nil {
 			err = plan.Print(&out, p)
 		}

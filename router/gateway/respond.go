@@ -26,6 +26,9 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 	if response.Errors > 0 && x.config.HTTP.PartialSuccessStatus && x.accept.single == graphQLResponse {
 		status = statusPartial
 	}
+	if response.Denied != 0 && x.config.HTTP.SubgraphAuthStatus {
+		status = response.Denied
+	}
 	if control := cacheControl(p.program, p.op.Kind, response, x.r.Header); control != nil {
 		x.w.Header()["Cache-Control"] = control
 	}
@@ -37,6 +40,9 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 	}
 	x.vary = p.program.Audience.Vary
 	maps.Copy(x.w.Header(), x.received)
+	if status == http.StatusUnauthorized && x.w.Header().Get("WWW-Authenticate") == "" {
+		x.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2, requires one
+	}
 	status, body = x.hookResponse(x.r.Context(), status, body, response)
 	x.write(status, body)
 }

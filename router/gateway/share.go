@@ -171,6 +171,6 @@ func (x *exchange) execute(f *flight, key string, p *prepared, start time.Time) 
 	defer cancel()
 	response := x.run(ctx, p, start)
 	f.body = response.Detach()
-	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed}
+	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed, Denied: response.Denied}
 	response.Release()
 }

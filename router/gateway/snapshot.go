@@ -21,6 +21,7 @@ import (
 	"souk/router/hook"
 	"souk/router/introspect"
 	"souk/router/operation"
+	"souk/router/plan"
 	"souk/router/plan/planner"
 	"souk/router/supergraph"
 	"souk/router/usage"
@@ -176,6 +177,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 		LogError:   gw.options.LogError,
+
+		ReturnExtensions: gw.config.ResponseExtensions,
 	})
 	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 || gw.config.Supergraph.Remote.Configured() {
 		s.sdl = sdl
@@ -373,6 +376,9 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 	if of.labels != "" {
 		key += "\x00" + string(of.labels)
 	}
+	if s.gateway.config.Telemetry.SubgraphOperationNames {
+		key += "\x00name\x00" + op.Name
+	}
 	p, hit := s.plans.Get(key)
 	if !hit {
 		m.planMisses.Inc()
@@ -415,8 +421,17 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepare
 	return s.plans.Put(key, p, p.weight), nil
 }
 
-func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
+// newPlan plans an operation.
+func (s *snapshot) newPlan(op *operation.Operation, labels labelSet) (*plan.Plan, error) {
 	p, err := s.planner.Plan(op, labels.names(s.model)...)
+	if err == nil && s.gateway.config.Telemetry.SubgraphOperationNames {
+		p.NameOperations(op.Name)
+	}
+	return p, err
+}
+
+func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
+	p, err := s.newPlan(op, labels)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"souk/router/operation"
@@ -20,11 +22,14 @@ func (f *Fetch) GraphQL() string {
 	for _, v := range f.Variables {
 		definitions = append(definitions, Definition(v))
 	}
-	switch {
-	case len(definitions) > 0:
-		b.WriteString(f.OperationKind.String() + "(" + strings.Join(definitions, ",") + ")")
-	case f.OperationKind != operation.Query:
+	if len(definitions) > 0 || f.OperationName != "" || f.OperationKind != operation.Query {
 		b.WriteString(f.OperationKind.String())
+	}
+	if f.OperationName != "" {
+		b.WriteString(" " + f.OperationName)
+	}
+	if len(definitions) > 0 {
+		b.WriteString("(" + strings.Join(definitions, ",") + ")")
 	}
 	if f.Kind != EntitiesFetch {
 		f.Selections.print(&b, nil)
@@ -40,6 +45,21 @@ func (f *Fetch) GraphQL() string {
 	b.WriteByte('}')
 	return b.String()
 }
+
+// NameOperations names the operation of each fetch after the client's: Name__subgraph__n, where
+// n is the ID of the fetch. Without a name of the client's operation it does nothing.
+func (p *Plan) NameOperations(name string) {
+	if name == "" {
+		return
+	}
+	for _, f := range p.Fetches {
+		f.OperationName = name + "__" + notOfNames.ReplaceAllString(f.Subgraph, "_") + "__" + strconv.Itoa(f.ID)
+		f.Query = f.GraphQL()
+	}
+}
+
+// notOfNames matches what a name cannot have (GraphQL, section 2.1.9).
+var notOfNames = regexp.MustCompile(`[^_0-9A-Za-z]`)
 
 // Definitions returns the definitions of the variables that an entity fetch adds
 // to the client's: "$representations:[_Any!]!".

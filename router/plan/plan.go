@@ -56,6 +56,8 @@ type Fetch struct {
 	OperationKind operation.Kind `json:"operationKind"`
 	// DependsOn are the IDs of the fetches that must end before this one starts.
 	DependsOn []int `json:"dependsOn,omitempty"`
+	// OperationName is the name of the operation, or empty.
+	OperationName string `json:"operationName,omitempty"`
 	// Query is the operation as GraphQL text, printed from the other members by
 	// [Fetch.GraphQL].
 	Query string `json:"query"`

@@ -148,6 +148,8 @@ func Indent(query, prefix string) string {
 			depth--
 			line()
 			b.WriteByte('}')
+		case c == ' ' && depth == 0: // before the name of the operation
+			b.WriteByte(c)
 		case c == ' ' && query[i-1] != 'n':
 			line()
 		case c == ' ' && !strings.HasSuffix(query[:i], "...on"):

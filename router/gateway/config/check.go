@@ -86,6 +86,8 @@ func (c *Config) contradictions(add addFunc) {
 	c.CORS.check(add)
 	c.Headers.check(add)
 	c.Telemetry.check(add)
+	_, own := c.ResponseExtensions["souk"]
+	add(own, "response_extensions.souk", "response_extensions.souk: the router has a member of this name; choose another one in the subgraph, or leave it out")
 	c.ExposeQueryPlan.check(c.Dev, add)
 	c.Supergraph.Remote.check("supergraph.remote", add)
 	if _, err := clientaddr.New(c.ClientAddress.TrustedProxies, c.ClientAddress.Header); err != nil {

@@ -30,6 +30,7 @@ type Config struct {
 	Introspection        bool               `yaml:"introspection" desc:"Answer introspection queries. If false, validation errors and REST problems do not suggest names from the schema either."`
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
+	ResponseExtensions   map[string]string  `yaml:"response_extensions" desc:"Members of extensions in responses of subgraphs that the client's response gets, by name, and what several make of one: first or last, as they arrive, or append for a list. Up to 64 KiB of them. Responses from the entity cache and deferred payloads have none." enum:"first,last,append"`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
 
@@ -265,6 +266,7 @@ type Limits struct {
 // HTTP configures the GraphQL over HTTP protocol.
 type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Use status 294 instead of 200 for responses with both data and errors. It applies to clients that accept application/graphql-response+json."`
+	SubgraphAuthStatus   bool     `yaml:"subgraph_auth_status" desc:"Respond with status 401 or 403 if a subgraph does and none sends data. Otherwise such a response has status 200, as any with errors. headers.all.return can return WWW-Authenticate of the subgraph. Responses in parts, streams, batches and REST are not affected."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Accept queries by the HTTP method QUERY (RFC 10008)."`
 	Batching             Batching `yaml:"batching" desc:"Several GraphQL requests in one HTTP request, as a JSON array."`
 	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 in addition to HTTP/1.1: negotiated by TLS, or with prior knowledge (h2c) on a port without TLS."`

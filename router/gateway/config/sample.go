@@ -34,6 +34,7 @@ var entries = map[string]string{
 	"rename":                 "X-Tenant",
 	"defaults":               "X-Tenant",
 	"return":                 "Set-Cookie",
+	"response_extensions":    "requestId",
 	"set_from_claims":        "X-User",
 	"events":                 "product.updated",
 }

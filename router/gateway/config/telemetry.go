@@ -18,10 +18,12 @@ type Telemetry struct {
 
 	ClientErrorCodes []string `yaml:"client_error_codes" desc:"Values of extensions.code by which subgraphs say that the client caused an error, besides common ones such as BAD_USER_INPUT, UNAUTHENTICATED, FORBIDDEN and NOT_FOUND. Metrics count operations with only such errors as client_errors, so that they do not count as failures." example:"OUT_OF_STOCK"`
 
-	Buckets    []time.Duration `yaml:"duration_buckets" desc:"Upper bounds of the histograms of durations of requests, operations and subgraph requests, ascending. Include the threshold of a service level objective, so that it can be computed exactly. If empty, those that OpenTelemetry recommends for HTTP: 5ms to 10s."`
-	Operations MetricNames     `yaml:"operation_metrics" desc:"Metrics by the name of the operation."`
-	Clients    MetricNames     `yaml:"client_metrics" desc:"Metrics by the name and version of the client, from the headers GraphQL-Client-Name and GraphQL-Client-Version or those with Apollographql-."`
-	Deprecated bool            `yaml:"deprecated_use" desc:"Count operations that use deprecated fields, arguments, input fields and enum values, by client."`
+	Buckets                []time.Duration `yaml:"duration_buckets" desc:"Upper bounds of the histograms of durations of requests, operations and subgraph requests, ascending. Include the threshold of a service level objective, so that it can be computed exactly. If empty, those that OpenTelemetry recommends for HTTP: 5ms to 10s."`
+	Operations             MetricNames     `yaml:"operation_metrics" desc:"Metrics by the name of the operation."`
+	Clients                MetricNames     `yaml:"client_metrics" desc:"Metrics by the name and version of the client, from the headers GraphQL-Client-Name and GraphQL-Client-Version or those with Apollographql-."`
+	SubgraphOperationNames bool            `yaml:"subgraph_operation_names" desc:"Name the operations that subgraphs get after the client's: NAME__SUBGRAPH__N, where N is the number of the fetch in the query plan. Subgraphs can tell in traces and metrics which operation they work for. Queries that differ in their names only are not shared by deduplication. An operation without a name has none there, either."`
+
+	Deprecated bool `yaml:"deprecated_use" desc:"Count operations that use deprecated fields, arguments, input fields and enum values, by client."`
 
 	SubgraphErrors SubgraphErrors `yaml:"subgraph_errors" desc:"Log of errors in responses of subgraphs."`
 	AccessLog      AccessLog      `yaml:"access_log" desc:"A line on standard output for each request: JSON, without variables, headers or query strings."`
