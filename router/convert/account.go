@@ -72,7 +72,7 @@ func (c *conversion) idle(n *node, rules *trie) {
 		switch next, _ := rules.child(child.key); {
 		case next == nil:
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
-		case next.rule == nil && child.isMap:
+		case !next.known() && child.isMap:
 			c.idle(child, next)
 		default:
 			c.note(child, Converted, "", "%s", offValue)

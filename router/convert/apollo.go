@@ -11,7 +11,6 @@ const (
 	useHook       = "use a hook, or a coprocessor in any language (docs/extending.md)"
 	useOTLP       = "set it with the OTEL_ variables of the environment, such as OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER_ARG"
 	noCloud       = "this router has no service in the cloud and needs no account; its console shows the traffic (docs/console.md)"
-	noTLS         = "the router speaks HTTP: end TLS in a load balancer or an ingress"
 	boundedCaches = "caches are bounded in bytes: see caches in docs/router.yaml"
 	noConnectors  = "connectors are not supported: put a subgraph in front of the REST API"
 	fixedMetrics  = "the metrics and spans are fixed (docs/metrics.md)"
@@ -44,10 +43,10 @@ func apollo() *source {
 		"homepage.enabled":                                          unless("false", "there is no home page; playground.enabled serves a playground"),
 		"homepage.graph_ref":                                        none(noCloud),
 		"sandbox.enabled":                                           changed(to("playground.enabled"), "the playground is GraphiQL, with query plans"),
-		"cors.allow_any_origin":                                     anyOrigin,
+		"cors.allow_any_origin":                                     custom(anyOrigin, "`true` is `[\"*\"]`", "cors.allow_origins"),
 		"cors.origins":                                              to("cors.allow_origins"),
-		"cors.match_origins":                                        originPatterns,
-		"cors.policies":                                             corsPolicies,
+		"cors.match_origins":                                        custom(originPatterns, "a pattern matches the whole origin", "cors.match_origins"),
+		"cors.policies":                                             custom(corsPolicies, "", "cors.policies"),
 		"cors.allow_credentials":                                    to("cors.allow_credentials"),
 		"cors.allow_headers":                                        to("cors.allow_headers"),
 		"cors.expose_headers":                                       to("cors.expose_headers"),
@@ -66,9 +65,9 @@ func apollo() *source {
 		"authorization.directives.errors":                           minor(none("fields that are not authorised are null, with an error")),
 		"apq.enabled":                                               to("persisted_documents.automatic"),
 		"apq.router.cache.in_memory.limit":                          none("set caches.persisted_documents_bytes"),
-		"apq.router.cache.redis":                                    apolloDocumentsRedis,
+		"apq.router.cache.redis":                                    custom(apolloDocumentsRedis, "", "persisted_documents.redis"),
 		"apq.subgraph":                                              none("operations to subgraphs are sent whole"),
-		"persisted_queries.enabled":                                 apolloDocuments,
+		"persisted_queries.enabled":                                 custom(apolloDocuments, "name the manifest, or its address in persisted_documents.remote.url", "persisted_documents.path"),
 		"persisted_queries.local_manifests":                         firstOf("persisted_documents.path", "only one manifest can be named: put them into a directory, and name that"),
 		"persisted_queries.experimental_local_manifests":            firstOf("persisted_documents.path", "only one manifest can be named: put them into a directory, and name that"),
 		"persisted_queries.safelist.enabled":                        to("persisted_documents.require"),
@@ -98,7 +97,7 @@ func apollo() *source {
 		"rhai":                                   nonePresent("scripts are not run: " + useHook),
 		"plugins":                                noneNamed("plugins of Apollo Router do not run here: " + useHook),
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
-		"tls.supergraph":                         apolloServerTLS,
+		"tls.supergraph":                         custom(apolloServerTLS, "names of files, not their contents", "tls.cert_file", "tls.key_file"),
 		"tls.subgraph.all":                       apolloClientTLS("all"),
 		"tls.subgraph.subgraphs.*":               apolloClientTLS("subgraphs.*"),
 		"tls.connector":                          minor(none(noConnectors)),
@@ -117,11 +116,11 @@ func apollo() *source {
 		"experimental_hoist_orphan_errors":       none("errors have the path of the field of the client's operation"),
 		"experimental_batching":                  none("http.batching has the batches of clients"),
 		"server.http.header_read_timeout":        via("limits.http_header_timeout", duration),
-		"server.http.tls_handshake_timeout":      none(noTLS),
-		"preview_entity_cache":                   responseCache,
-		"preview_response_cache":                 responseCache,
-		"response_cache":                         responseCache,
-		"coprocessor":                            coprocessor,
+		"server.http.tls_handshake_timeout":      none("limits.http_header_timeout bounds handshakes, too"),
+		"preview_entity_cache":                   custom(responseCache, "list what is cached in types and root of each subgraph", "response_cache"),
+		"preview_response_cache":                 custom(responseCache, "list what is cached in types and root of each subgraph", "response_cache"),
+		"response_cache":                         custom(responseCache, "list what is cached in types and root of each subgraph", "response_cache"),
+		"coprocessor":                            custom(coprocessor, "the stages have the same protocol; without conditions", "coprocessor"),
 	}
 	for _, key := range []string{"experimental_paths_limit", "experimental_plans_limit", "experimental_parallelism", "legacy_introspection_caching", "experimental_introspection_mode"} {
 		t["supergraph.query_planning."+key] = none("the planner bounds its work itself")
@@ -196,7 +195,7 @@ func apolloAuthentication() table {
 		"router.jwt.ignore_other_prefixes": minor(unless("true", "a request with another scheme is anonymous")),
 		"router.jwt.on_error":              minor(unless("Error", "an invalid token is always refused")),
 		"router.jwt.sources":               tokenSources("type", "value_prefix"),
-		"router.jwt.jwks":                  apolloKeys,
+		"router.jwt.jwks":                  custom(apolloKeys, "a URL of http or https; no shared secrets (HS256)", "authentication.jwt.jwks"),
 	}
 }
 
@@ -204,7 +203,7 @@ func apolloTraffic() table {
 	t := table{
 		"router.timeout":           via("traffic_shaping.router.timeout", duration),
 		"router.concurrency_limit": to("traffic_shaping.router.max_in_flight"),
-		"router.global_rate_limit": globalRateLimit,
+		"router.global_rate_limit": custom(globalRateLimit, "a policy with by: all", "rate_limit.policies"),
 		"deduplicate_variables":    same("queries with equal variables are the same"),
 		"connector":                minor(none(noConnectors)),
 	}
@@ -234,11 +233,11 @@ func apolloTelemetry() table {
 		"instrumentation":                                  none(fixedMetrics),
 		"exporters.logging.common":                         none("logs go to standard error; log.level and log.format configure them"),
 		"exporters.logging.stdout.enabled":                 unless("true", "logs are always written, to standard error"),
-		"exporters.logging.stdout.format":                  logFormat,
+		"exporters.logging.stdout.format":                  custom(logFormat, "json or text; the fields are fixed", "log.format"),
 		"exporters.logging.stdout.tty_format":              none("log.format applies to terminals, too"),
 		"exporters.logging.stdout.rate_limit":              none("logs are not limited; log.level is"),
 		"exporters.metrics.common.service_name":            to("telemetry.service_name"),
-		"exporters.metrics.common.buckets":                 buckets,
+		"exporters.metrics.common.buckets":                 custom(buckets, "durations, such as 100ms", "telemetry.duration_buckets"),
 		"exporters.metrics.common.resource":                none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"exporters.metrics.common.service_namespace":       none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"exporters.metrics.common.views":                   none(fixedMetrics),
@@ -256,11 +255,11 @@ func apolloTelemetry() table {
 		"exporters.tracing.otlp.protocol":                  none("set OTEL_EXPORTER_OTLP_PROTOCOL to grpc or http/protobuf"),
 		"exporters.tracing.otlp.*":                         none(useOTLP),
 		"exporters.tracing.propagation":                    none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
-		"exporters.tracing.response_trace_id":              none("responses have the header Traceresponse"),
+		"exporters.tracing.response_trace_id":              none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
 		"exporters.tracing.datadog":                        none("traces go by OTLP, which the Datadog agent accepts"),
 		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
 		"exporters.tracing.jaeger":                         none("traces go by OTLP, which Jaeger accepts"),
-		"exporters.tracing.experimental_response_trace_id": none("responses have the header Traceresponse"),
+		"exporters.tracing.experimental_response_trace_id": none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
 	}
 }
 
@@ -269,11 +268,11 @@ func apolloTelemetry() table {
 func apolloDocuments(c *conversion, n *node, _ []string) {
 	for _, key := range []string{"local_manifests", "experimental_local_manifests"} {
 		if c.root.get("persisted_queries").get(key) != nil {
-			unless("true", "persisted_documents.path enables them")(c, n, nil)
+			unless("true", "persisted_documents.path enables them").convert(c, n, nil)
 			return
 		}
 	}
-	none("name the manifest in persisted_documents.path, or its address in persisted_documents.remote.url")(c, n, nil)
+	none("name the manifest in persisted_documents.path, or its address in persisted_documents.remote.url").convert(c, n, nil)
 }
 
 // apolloDocumentsRedis converts the Redis of documents that clients register.
@@ -333,47 +332,47 @@ func globalRateLimit(c *conversion, n *node, _ []string) {
 
 // subgraphErrors converts true, false or an object with lists of extensions.
 func subgraphErrors(key string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if !n.isMap {
-			to(key)(c, n, names)
+			to(key).convert(c, n, names)
 			return
 		}
 		for _, child := range n.children {
 			if child.key == "redact_message" {
-				via(key, not)(c, child, names)
+				via(key, not).convert(c, child, names)
 				continue
 			}
 			c.note(child, None, "", "the extensions of errors are shown or hidden together with their messages")
 		}
-	}
+	}, "messages and extensions are shown or hidden together", key)
 }
 
 // firstOf copies the first item of a list.
 func firstOf(key, others string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		for i, item := range n.children {
 			if i > 0 {
 				c.note(item, None, "", "%s", others)
 				continue
 			}
-			to(key)(c, item, names)
+			to(key).convert(c, item, names)
 		}
-	}
+	}, others, key)
 }
 
 // passthrough converts how subscriptions are sent to subgraphs.
 func passthrough(below string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		for _, child := range n.children {
 			switch child.key {
 			case "protocol":
-				via(below+".protocol", words(map[string]string{"graphql_ws": `"ws"`, "graphql_transport_ws": `"ws"`, "http": `"sse"`}))(c, child, names)
+				via(below+".protocol", words(map[string]string{"graphql_ws": `"ws"`, "graphql_transport_ws": `"ws"`, "http": `"sse"`})).convert(c, child, names)
 			case "heartbeat_interval":
 				if child.is("disabled") {
 					c.note(child, None, "", "a WebSocket that is silent is always pinged, every %s.ping_interval", strings.Join(fill(below, names), "."))
 					continue
 				}
-				via(below+".ping_interval", duration)(c, child, names)
+				via(below+".ping_interval", duration).convert(c, child, names)
 			case "path":
 				if !child.isNull {
 					c.note(child, None, "", "set the whole URL in subscriptions.subgraphs.NAME.url")
@@ -382,5 +381,5 @@ func passthrough(below string) rule {
 				c.note(child, Unknown, "", "see subscriptions.all in docs/router.yaml")
 			}
 		}
-	}
+	}, "set the whole URL, not a path, in subscriptions.subgraphs.NAME.url", below+".protocol", below+".ping_interval")
 }

@@ -88,7 +88,7 @@ func (c *conversion) redis(n *node, path ...string) {
 		if path[0] == "persisted_documents" {
 			key = "persisted_documents.ttl"
 		}
-		via(key, duration)(c, ttl, nil)
+		via(key, duration).convert(c, ttl, nil)
 	}
 	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "namespace", "timeout", "fetch_timeout", "ttl")
 }
@@ -101,7 +101,7 @@ func coprocessor(c *conversion, n *node, _ []string) {
 		case "url":
 			c.copy(child, asText, "coprocessor", "url")
 		case "timeout":
-			via("coprocessor.timeout", duration)(c, child, nil)
+			via("coprocessor.timeout", duration).convert(c, child, nil)
 		case "router", "supergraph", "execution":
 			for _, direction := range child.children {
 				c.stage(direction, fixed, "coprocessor", child.key, direction.key)
@@ -143,7 +143,7 @@ func (c *conversion) stage(n *node, fixed string, path ...string) {
 		case "condition":
 			c.spare(child, "the stage is called for every request: let the coprocessor decide")
 		default:
-			minor(unless("false", fixed))(c, child, nil)
+			minor(unless("false", fixed)).convert(c, child, nil)
 		}
 	}
 }

@@ -173,12 +173,12 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 		switch {
 		case next == nil:
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
-		case c.disabled(child) && next.rule != nil:
+		case c.disabled(child) && next.known():
 			c.note(child, Converted, "", "it is not enabled")
 		case c.disabled(child):
 			c.idle(child, next)
-		case next.rule != nil:
-			next.rule(c, child, found)
+		case next.known():
+			next.rule.convert(c, child, found)
 		case child.isMap:
 			c.walk(child, next, here, found)
 		case child.isNull || child.isList && len(child.children) == 0:

@@ -10,7 +10,7 @@ func anyOrigin(c *conversion, n *node, _ []string) {
 		c.add(n, []string{`"*"`}, "cors", "allow_origins")
 		return
 	}
-	unless("false", "allow_any_origin is true or false")(c, n, nil)
+	unless("false", "allow_any_origin is true or false").convert(c, n, nil)
 }
 
 // originPatterns copies patterns of origins, which match a part of an origin there and the
@@ -20,7 +20,7 @@ func originPatterns(c *conversion, n *node, _ []string) {
 	if difference := partial(n.texts()); difference != "" {
 		r = changed(r, difference)
 	}
-	r(c, n, nil)
+	r.convert(c, n, nil)
 }
 
 // partial says what differs for patterns that are not bound to both ends of an origin.
@@ -83,19 +83,27 @@ func (c *conversion) policyList(made *branch, n *node, key string) {
 	at.isList, at.list, at.from = true, append(at.list, c.quoted(n.texts())...), append(at.from, c.paths[n])
 }
 
+func healthKeys(lists []string) []string {
+	var keys []string
+	for _, list := range lists {
+		keys = append(keys, "health_check."+list)
+	}
+	return keys
+}
+
 // healthPaths adds the path of a health check to lists of paths.
 func healthPaths(lists ...string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		for _, list := range lists {
 			c.add(n, c.quoted(n.texts()), "health_check", list)
 		}
-	}
+	}, "", healthKeys(lists)...)
 }
 
 func cosmoCORS() table {
 	return table{
 		"enabled":           unless("true", "leave cors.allow_origins empty"),
-		"allow_origins":     cosmoOrigins,
+		"allow_origins":     custom(cosmoOrigins, "credentials are only for origins that are listed", "cors.allow_origins", "cors.allow_credentials"),
 		"allow_methods":     to("cors.allow_methods"),
 		"allow_headers":     to("cors.allow_headers"),
 		"allow_credentials": to("cors.allow_credentials"),
@@ -106,7 +114,7 @@ func cosmoCORS() table {
 
 // cosmoOrigins copies the origins. Credentials are only for origins that are listed.
 func cosmoOrigins(c *conversion, n *node, _ []string) {
-	to("cors.allow_origins")(c, n, nil)
+	to("cors.allow_origins").convert(c, n, nil)
 	credentials := c.root.get("cors").get("allow_credentials")
 	for _, item := range n.children {
 		if item.is("*") && credentials.is("true") {

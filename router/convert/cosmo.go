@@ -52,7 +52,7 @@ func cosmo() *source {
 		"modules":                                noneNamed("modules of Cosmo do not run here: " + useHook),
 		"plugins":                                noneNamed("there are no gRPC plugins: run a subgraph"),
 		"file_upload":                            none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
-		"mcp":                                    none("there is no MCP server"),
+		"mcp":                                    none("mcp.enabled serves trusted documents as tools"),
 		"connect_rpc":                            none("there is no ConnectRPC; REST routes are GraphQL documents (souk router --routes)"),
 		"events":                                 none(cosmoEvents),
 		"execution_config.file":                  none("it is in Cosmo's own format: compose a supergraph SDL with `souk compose` and name it in supergraph.file"),
@@ -96,12 +96,12 @@ func cosmo() *source {
 		"subgraph_error_propagation.attach_service_name":             minor(none(cosmoErrors)),
 		"subgraph_error_propagation.default_extension_code":          minor(none(cosmoErrors)),
 		"subgraph_error_propagation.omit_locations":                  minor(none(cosmoErrors)),
-		"subgraph_error_propagation.propagate_status_codes":          minor(none(cosmoErrors)),
+		"subgraph_error_propagation.propagate_status_codes":          minor(none("http.subgraph_auth_status responds with 401 or 403 if a subgraph does; errors have no statusCode")),
 		"subgraph_error_propagation.rewrite_paths":                   minor(none(cosmoErrors)),
 		"subgraph_error_propagation.*":                               none(cosmoErrors),
 		"apollo_compatibility_flags":                                 none("errors have the codes of docs/federation.md"),
 		"apollo_router_compatibility_flags":                          none("errors have the codes of docs/federation.md"),
-		"tls.server":                                                 cosmoServerTLS,
+		"tls.server":                                                 custom(cosmoServerTLS, "", "tls.cert_file", "tls.key_file", "tls.client_ca_file", "tls.client_certificates"),
 		"tls.client.all":                                             cosmoClientTLS("all"),
 		"tls.client.subgraphs.*":                                     cosmoClientTLS("subgraphs.*"),
 	}
@@ -150,22 +150,22 @@ func cosmo() *source {
 
 // words2 accepts one of two words, for which nothing needs to be set.
 func words2(one, other, why string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		if n.is(one) || n.is(other) {
 			c.note(n, Converted, "", "%s", why)
 			return
 		}
 		c.note(n, None, "", "%s", why)
-	}
+	}, why)
 }
 
 // listOf makes a list of one value.
 func listOf(key string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if list := n.texts(); len(list) > 0 {
 			c.add(n, c.quoted(list), fill(key, names)...)
 		}
-	}
+	}, "", key)
 }
 
 func cosmoTelemetry() table {
@@ -181,7 +181,7 @@ func cosmoTelemetry() table {
 		"tracing.propagation":                  none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"tracing.operation_content_attributes": to("telemetry.document"),
 		"tracing.export_graphql_variables":     unless("false", "variables are never in traces"),
-		"tracing.response_trace_id":            none("responses have the header Traceresponse"),
+		"tracing.response_trace_id":            none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
 		"tracing.*":                            none(fixedMetrics),
 		"metrics.otlp":                         none("set OTEL_METRICS_EXPORTER=otlp, and OTEL_EXPORTER_OTLP_ENDPOINT"),
 		"metrics.prometheus.enabled":           to("telemetry.metrics"),
@@ -232,22 +232,22 @@ func cosmoTraffic() table {
 
 // positive leaves out 0, which means the default.
 func positive(r rule) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if text, ok := n.scalar(); ok && strings.TrimRight(text, "0smh.") == "" {
 			c.note(n, Converted, "", "0 is the default")
 			return
 		}
-		r(c, n, names)
-	}
+		r.convert(c, n, names)
+	}, "0 is the default", r.to...)
 }
 
 // retryEnabled makes one attempt if retries are off.
 func retryEnabled(target string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if n.is("false") {
 			c.set(n, "1", fill(target+".retry.max_attempts", names)...)
 			return
 		}
-		unless("true", "retry.max_attempts: 1 disables retries")(c, n, nil)
-	}
+		unless("true", "retry.max_attempts: 1 disables retries").convert(c, n, nil)
+	}, "retry.max_attempts: 1 disables retries", target+".retry.max_attempts")
 }

@@ -4,17 +4,17 @@ package convert
 // {op: propagate, named: Authorization}.
 func cosmoHeaders() table {
 	return table{
-		"all.request":          cosmoHeaderList("headers.all", true, (*conversion).headerRule),
-		"all.response":         cosmoHeaderList("headers.all", false, (*conversion).responseHeader),
-		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*", true, (*conversion).headerRule),
-		"subgraphs.*.response": cosmoHeaderList("headers.subgraphs.*", false, (*conversion).responseHeader),
+		"all.request":          cosmoHeaderList("headers.all", orderOfHeaders, true, (*conversion).headerRule, headerKeys("headers.all")...),
+		"all.response":         cosmoHeaderList("headers.all", mergedHeaders, false, (*conversion).responseHeader, "headers.all.return"),
+		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*", orderOfHeaders, true, (*conversion).headerRule, headerKeys("headers.subgraphs.*")...),
+		"subgraphs.*.response": cosmoHeaderList("headers.subgraphs.*", mergedHeaders, false, (*conversion).responseHeader, "headers.subgraphs.*.return"),
 		"cookie_whitelist":     none("cookies are forwarded if headers.all.propagate has Cookie, all or none: " + useHook),
 		"router":               none("responses of the router have no headers by configuration: " + useHook),
 	}
 }
 
-func cosmoHeaderList(below string, ordered bool, convert func(c *conversion, op *node, kind string, below []string)) rule {
-	return func(c *conversion, n *node, names []string) {
+func cosmoHeaderList(below, note string, ordered bool, convert func(c *conversion, op *node, kind string, below []string), to ...string) rule {
+	return custom(func(c *conversion, n *node, names []string) {
 		var before headerOrder
 		for _, op := range n.children {
 			convert(c, op, op.value("op"), fill(below, names))
@@ -22,17 +22,17 @@ func cosmoHeaderList(below string, ordered bool, convert func(c *conversion, op 
 				c.order(&before, op, op.value("op"))
 			}
 		}
-	}
+	}, note, to...)
 }
 
 func cosmoAuthentication() table {
 	return table{
-		"jwt.jwks":                cosmoKeys,
+		"jwt.jwks":                custom(cosmoKeys, "no shared secrets", "authentication.jwt.jwks"),
 		"jwt.header_name":         to("authentication.jwt.header"),
 		"jwt.header_value_prefix": to("authentication.jwt.scheme"),
-		"jwt.header_sources":      cosmoSources,
+		"jwt.header_sources":      custom(cosmoSources, "", "authentication.jwt.sources"),
 		"jwt.scope_claim":         minor(none("scopes are in the claims scope and scp")),
-		"providers":               cosmoProviders,
+		"providers":               custom(cosmoProviders, "", "authentication.jwt.jwks", "authentication.jwt.header", "authentication.jwt.scheme"),
 		"ignore_introspection":    minor(unless("false", "introspection needs a token if authentication.jwt.required is set")),
 	}
 }
@@ -97,7 +97,7 @@ func cosmoRateLimit() table {
 		"simple_strategy.*":       minor(none("a caller over the limit gets status 429 and the headers RateLimit and Retry-After")),
 		"storage.url":             to("rate_limit.redis.url"),
 		"storage.urls":            changed(firstOf("rate_limit.redis.url", "name further nodes of a cluster in rate_limit.redis.addresses"), "it must be a redis:// URL"),
-		"storage.addr":            redisAddress,
+		"storage.addr":            custom(redisAddress, "", "rate_limit.redis.url"),
 		"storage.password":        to("rate_limit.redis.password"),
 		"storage.cluster_enabled": to("rate_limit.redis.cluster"),
 		"storage.key_prefix":      via("rate_limit.redis.key_prefix", func(c *conversion, n *node) (string, error) { text, err := n.one(); return c.quote(text + ":"), err }),
@@ -116,19 +116,19 @@ func redisAddress(c *conversion, n *node, _ []string) {
 
 // limit is a limit with enabled and limit.
 func limit(key string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		if n.get("enabled").is("false") {
 			c.note(n, Converted, "", "it is not enabled: the default of %s applies", key)
 			return
 		}
 		if value := n.get("limit"); value != nil {
-			to(key)(c, value, nil)
+			to(key).convert(c, value, nil)
 		}
 		if ignored := n.get("ignore_persisted_operations"); ignored != nil {
-			minor(unless("false", "limits apply to all operations"))(c, ignored, nil)
+			minor(unless("false", "limits apply to all operations")).convert(c, ignored, nil)
 		}
 		c.others(n, "limits apply to all operations", "enabled", "limit", "ignore_persisted_operations")
-	}
+	}, "it applies to all operations", key)
 }
 
 func cosmoSecurity() table {
@@ -158,13 +158,13 @@ func cosmoSecurity() table {
 
 // blocked is a kind of operations that may be refused.
 func blocked(instead string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		if enabled := n.get("enabled"); n.isNull || n.is("false") || n.isMap && (enabled == nil || enabled.is("false")) {
 			c.note(n, Converted, "", "it is not enabled")
 			return
 		}
 		c.note(n, None, "", "%s", instead)
-	}
+	}, instead)
 }
 
 func changedLimit(key, difference string) rule { return changed(limit(key), difference) }
@@ -175,6 +175,7 @@ func cosmoEngineRules() table {
 		"force_enable_single_flight":                 unless("false", "mutations are never shared"),
 		"enable_inbound_request_deduplication":       to("traffic_shaping.router.deduplicate"),
 		"force_enable_inbound_request_deduplication": unless("false", "mutations are never shared"),
+		"enable_subgraph_fetch_operation_name":       to("telemetry.subgraph_operation_names"),
 		"execution_plan_cache_size":                  none(boundedCaches),
 		"normalization_cache_size":                   none(boundedCaches),
 		"validation_cache_size":                      none(boundedCaches),

@@ -20,9 +20,23 @@ func headerRules() table {
 
 const useHeaderHook = "use a hook or a coprocessor (docs/extending.md)"
 
+const (
+	orderOfHeaders = "rules for propagation, removal and fixed values apply in this order"
+	mergedHeaders  = "single headers, with first, last or append"
+)
+
+// headerKeys are the keys for the headers of subgraphs' requests.
+func headerKeys(below string) []string {
+	var keys []string
+	for _, key := range []string{"propagate", "propagate_matching", "rename", "defaults", "remove", "remove_matching", "set"} {
+		keys = append(keys, below+"."+key)
+	}
+	return keys
+}
+
 // headerList converts a list of rules such as {propagate: {named: Authorization}}.
 func headerList(below string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		var before headerOrder
 		for _, item := range n.children {
 			for _, op := range item.children {
@@ -30,7 +44,7 @@ func headerList(below string) rule {
 				c.order(&before, op, op.key)
 			}
 		}
-	}
+	}, orderOfHeaders, headerKeys(below)...)
 }
 
 // headerRule converts a rule of a kind: propagate, remove or insert.
@@ -194,13 +208,13 @@ func wholePattern(pattern string) string {
 
 // responseHeaders converts the rules for the headers of subgraphs' responses.
 func responseHeaders(below string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		for _, item := range n.children {
 			for _, op := range item.children {
 				c.responseHeader(op, op.key, fill(below, names))
 			}
 		}
-	}
+	}, mergedHeaders, below+".return")
 }
 
 // merging maps how others merge the values of several responses.

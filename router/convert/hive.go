@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -9,8 +10,8 @@ const hiveCloud = "nothing is reported to a service in the cloud; the console sh
 // hive has the rules for the router.config.yaml of Hive Router.
 func hive() *source {
 	t := table{
-		"http":                             hiveListen,
-		"supergraph":                       hiveSupergraph,
+		"http":                             custom(hiveListen, "host and port in one", "listen", "path"),
+		"supergraph":                       custom(hiveSupergraph, "a file, or the address of Hive's CDN", "supergraph.file", "supergraph.remote", "supergraph.poll_interval"),
 		"log.level":                        via("log.level", words(map[string]string{"trace": "debug", "debug": "debug", "info": "info", "warn": "warn", "error": "error"})),
 		"log.format":                       via("log.format", words(map[string]string{"json": "json", "text": "text", "pretty-tree": "text", "pretty-compact": "text", "pretty": "text", "compact": "text"})),
 		"log.filter":                       none("log.level applies to all parts"),
@@ -27,16 +28,16 @@ func hive() *source {
 		"csrf.enabled":                                       to("csrf.enabled"),
 		"csrf.required_headers":                              to("csrf.required_headers"),
 		"cors.enabled":                                       unless("true", "leave cors.allow_origins empty"),
-		"cors.allow_any_origin":                              anyOrigin,
+		"cors.allow_any_origin":                              custom(anyOrigin, "`true` is `[\"*\"]`", "cors.allow_origins"),
 		"cors.allow_credentials":                             to("cors.allow_credentials"),
 		"cors.allow_headers":                                 to("cors.allow_headers"),
 		"cors.expose_headers":                                to("cors.expose_headers"),
 		"cors.max_age":                                       via("cors.max_age", seconds),
 		"cors.methods":                                       to("cors.allow_methods"),
-		"cors.policies":                                      corsPolicies,
-		"override_subgraph_urls.*.url":                       hiveURL,
-		"override_labels":                                    hiveLabels,
-		"jwt":                                                hiveJWT,
+		"cors.policies":                                      custom(corsPolicies, "", "cors.policies"),
+		"override_subgraph_urls.*.url":                       custom(hiveURL, "no expressions", "override_subgraph_urls.*"),
+		"override_labels":                                    custom(hiveLabels, "no expressions; override_labels.header lets clients activate labels", "override_labels.active"),
+		"jwt":                                                custom(hiveJWT, "keys by URL, and no shared secrets; claims reach subgraphs by headers.*.set_from_claims", "authentication.jwt"),
 		"limits.max_depth.n":                                 to("limits.max_depth"),
 		"limits.max_depth.ignore_introspection":              minor(unless("false", "the depth of introspection is limited, too")),
 		"limits.max_depth.flatten_fragments":                 same("fragments are expanded, and add no level"),
@@ -45,9 +46,9 @@ func hive() *source {
 		"limits.max_aliases.n":                               to("limits.max_aliases"),
 		"limits.max_request_body_size":                       via("limits.http_max_request_bytes", size),
 		"persisted_documents.enabled":                        unless("true", "persisted_documents.path enables them"),
-		"persisted_documents.require_id":                     hiveRequireID,
+		"persisted_documents.require_id":                     custom(hiveRequireID, "", "persisted_documents.require", "persisted_documents.require_id"),
 		"persisted_documents.log_missing_id":                 to("persisted_documents.log_unknown"),
-		"persisted_documents.storage":                        hiveStorage,
+		"persisted_documents.storage":                        custom(hiveStorage, "a file", "persisted_documents.path"),
 		"persisted_documents.extractors":                     minor(none("documents are identified by extensions.persistedQuery.sha256Hash or documentId")),
 		"subscriptions.enabled":                              to("subscriptions.enabled"),
 		"persisted_documents.selectors":                      minor(none("documents are identified by extensions.persistedQuery.sha256Hash or documentId")),
@@ -79,19 +80,20 @@ func hive() *source {
 		"telemetry.tracing.exporters":                        none("set OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_EXPORTER_OTLP_HEADERS"),
 		"telemetry.tracing.propagation":                      none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"telemetry.tracing.instrumentation":                  none(fixedMetrics),
-		"telemetry.metrics.exporters":                        hiveMetrics,
+		"telemetry.metrics.exporters":                        custom(hiveMetrics, "Prometheus; others by OTEL_METRICS_EXPORTER", "telemetry.metrics"),
 		"telemetry.metrics.instrumentation":                  none(fixedMetrics),
 		"telemetry.hive":                                     none(hiveCloud),
 		"usage_reporting":                                    none(hiveCloud),
 		"aws_sig_v4":                                         none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
 		"hmac_signature":                                     none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
 		"coprocessor":                                        none("the protocol differs: see docs/extending.md"),
+		"response_extensions.propagate":                      custom(hiveExtensions, "name the members: there, all are propagated without allow", "response_extensions.*"),
 		"plugins":                                            noneNamed("plugins of Hive Router do not run here: " + useHook),
 		"storage":                                            none("files are read from the disk"),
 		"traffic_shaping.max_connections_per_host":           to("traffic_shaping.all.max_connections"),
 		"traffic_shaping.router.request_timeout":             via("traffic_shaping.router.timeout", duration),
 		"traffic_shaping.router.dedupe.enabled":              to("traffic_shaping.router.deduplicate"),
-		"traffic_shaping.router.dedupe.headers":              dedupeHeaders,
+		"traffic_shaping.router.dedupe.headers":              custom(dedupeHeaders, "", "traffic_shaping.router.deduplicate_headers"),
 		"traffic_shaping.router.max_long_lived_clients":      to("subscriptions.max_connections"),
 	}
 	for _, scope := range []string{"all", "subgraphs.*"} {
@@ -159,7 +161,7 @@ func hiveListen(c *conversion, n *node, _ []string) {
 	c.set(n, c.quote(host+":"+port), "listen")
 	for _, key := range []string{"graphql_endpoint", "path"} {
 		if child := n.get(key); child != nil {
-			to("path")(c, child, nil)
+			to("path").convert(c, child, nil)
 		}
 	}
 	c.others(n, "see listen and path in docs/router.yaml", "host", "port", "graphql_endpoint", "path")
@@ -186,11 +188,11 @@ func hiveSupergraph(c *conversion, n *node, _ []string) {
 		case "key":
 			c.hiveText(child, "supergraph", "remote", "headers", "X-Hive-CDN-Key")
 		case "poll_interval":
-			via(block+".poll_interval", duration)(c, child, nil)
+			via(block+".poll_interval", duration).convert(c, child, nil)
 		case "request_timeout":
-			via("supergraph.remote.timeout", duration)(c, child, nil)
+			via("supergraph.remote.timeout", duration).convert(c, child, nil)
 		case "accept_invalid_certs":
-			to("supergraph.remote.tls.insecure_skip_verify")(c, child, nil)
+			to("supergraph.remote.tls.insecure_skip_verify").convert(c, child, nil)
 		default:
 			c.note(child, None, "", "see supergraph in docs/router.yaml")
 		}
@@ -218,10 +220,23 @@ func (c *conversion) hiveEndpoint(n *node) {
 	c.set(n, c.quote(strings.TrimSuffix(strings.TrimSuffix(first, "/"), artifact)+artifact), strings.Split(key, ".")...)
 }
 
+// hiveExtensions converts the members of subgraphs' extensions that clients get.
+func hiveExtensions(c *conversion, n *node, _ []string) {
+	algorithm, allow := cmp.Or(n.value("algorithm"), "last"), n.get("allow")
+	if len(allow.texts()) == 0 {
+		c.note(n, None, "", "name the members that clients get in response_extensions")
+		return
+	}
+	for _, name := range allow.texts() {
+		c.set(allow, c.quote(algorithm), "response_extensions", name)
+	}
+	c.others(n, "see response_extensions in docs/router.yaml", "algorithm", "allow")
+}
+
 // hiveRequireID converts the switch that refuses documents without an ID.
 func hiveRequireID(c *conversion, n *node, _ []string) {
-	to("persisted_documents.require")(c, n, nil)
-	to("persisted_documents.require_id")(c, n, nil)
+	to("persisted_documents.require").convert(c, n, nil)
+	to("persisted_documents.require_id").convert(c, n, nil)
 }
 
 // hiveText copies a text, or an object such as {from_env: NAME, default: x}.
@@ -245,17 +260,17 @@ func hiveURL(c *conversion, n *node, names []string) {
 }
 
 func hiveSwitch(key string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if n.isMap {
 			c.note(n, None, "", "expressions are not evaluated; %s is true or false", key)
 			return
 		}
-		to(key)(c, n, names)
-	}
+		to(key).convert(c, n, names)
+	}, "true or false, no expression", key)
 }
 
 func hiveTimeout(key string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		if n.get("expression") != nil {
 			c.note(n, None, "", "expressions are not evaluated; %s is a duration", key)
 			return
@@ -264,8 +279,8 @@ func hiveTimeout(key string) rule {
 			c.others(n, key+" is one duration", "duration")
 			n = inner
 		}
-		via(key, duration)(c, n, names)
-	}
+		via(key, duration).convert(c, n, names)
+	}, "a duration, no expression", key)
 }
 
 // hiveLabels converts labels that are always on.
@@ -286,14 +301,14 @@ func hiveJWT(c *conversion, n *node, _ []string) {
 	for _, child := range n.children {
 		switch child.key {
 		case "enabled":
-			unless("true", "without authentication.jwt.jwks no token is checked")(c, child, nil)
+			unless("true", "without authentication.jwt.jwks no token is checked").convert(c, child, nil)
 		case "issuers", "audiences": // of each key set
 		case "jwks_providers":
 			c.hiveKeys(child, n)
 		case "lookup_locations":
 			c.hiveLocations(child)
 		case "require_authentication":
-			to("authentication.jwt.required")(c, child, nil)
+			to("authentication.jwt.required").convert(c, child, nil)
 		case "allowed_algorithms":
 			c.algorithms(child)
 		case "forward_claims_to_upstream_extensions", "scopes_claim":
@@ -324,7 +339,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 			c.spare(prefetch, "key sets are fetched when the router starts")
 		}
 		if kind := item.get("source"); kind != nil {
-			unless("remote", "key sets are fetched from their URL")(c, kind, nil)
+			unless("remote", "key sets are fetched from their URL").convert(c, kind, nil)
 		}
 		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "source", "url", "polling_interval", "prefetch")
 	}
@@ -355,18 +370,18 @@ func hiveStorage(c *conversion, n *node, _ []string) {
 
 // hiveWebSocket sends subscriptions over WebSocket.
 func hiveWebSocket(below string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		c.set(n, `"ws"`, fill(below+".protocol", names)...)
 		if path := n.get("path"); path != nil && !path.isNull {
 			c.note(path, None, "", "set the whole URL in subscriptions.subgraphs.NAME.url")
 		}
 		c.others(n, "see subscriptions.all in docs/router.yaml", "path")
-	}
+	}, "set the whole URL, not a path, in subscriptions.subgraphs.NAME.url", below+".protocol")
 }
 
 func dedupeHeaders(c *conversion, n *node, _ []string) {
 	if include := n.get("include"); include != nil {
-		to("traffic_shaping.router.deduplicate_headers")(c, include, nil)
+		to("traffic_shaping.router.deduplicate_headers").convert(c, include, nil)
 		c.others(n, "name all headers in traffic_shaping.router.deduplicate_headers", "include")
 		return
 	}

@@ -7,13 +7,13 @@ import (
 
 // minor marks what a rule cannot convert as something without which nothing is less protected.
 func minor(r rule) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		before := len(c.notes)
-		r(c, n, names)
+		r.convert(c, n, names)
 		for i := before; i < len(c.notes); i++ {
 			c.notes[i].minor = true
 		}
-	}
+	}, r.note, r.to...)
 }
 
 // spare reports what has no equivalent, and without which nothing is less protected.
@@ -24,13 +24,13 @@ func (c *conversion) spare(n *node, format string, args ...any) {
 
 // weaker is like [changed], for a difference that protects less.
 func weaker(r rule, difference string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		before := len(c.notes)
-		changed(r, difference)(c, n, names)
+		changed(r, difference).convert(c, n, names)
 		for i := before; i < len(c.notes); i++ {
 			c.notes[i].Protection = c.notes[i].Status == Changed
 		}
-	}
+	}, difference, r.to...)
 }
 
 // markProtection marks the notes about keys that are not converted and may have protected the

@@ -4,9 +4,21 @@ import (
 	"strings"
 )
 
-// A rule converts the value of a key, with all below it. names are the parts of the path for
-// which the pattern has *.
-type rule func(c *conversion, n *node, names []string)
+// A rule says what becomes of a key.
+type rule struct {
+	// convert converts the value of the key, with all below it. names are the parts of the path
+	// for which the pattern has *.
+	convert conversionFunc
+	// to has the keys of the result. A * stands for a name.
+	to []string
+	// note says what differs, or what to do instead of a key without an equivalent.
+	note string
+}
+
+type conversionFunc func(c *conversion, n *node, names []string)
+
+// custom is a rule with a function of its own, and the keys that this sets.
+func custom(convert conversionFunc, note string, to ...string) rule { return rule{convert, to, note} }
 
 // A table maps patterns of paths to rules. A * stands for any key, such as the name of a
 // subgraph.
@@ -17,7 +29,7 @@ func to(key string) rule { return via(key, plain) }
 
 // via converts a value by a transform and copies it to a key.
 func via(key string, change transform) rule {
-	return func(c *conversion, n *node, names []string) { c.copy(n, change, fill(key, names)...) }
+	return custom(func(c *conversion, n *node, names []string) { c.copy(n, change, fill(key, names)...) }, "", key)
 }
 
 // copy copies a value, or a list of values, by a transform to a key.
@@ -51,15 +63,15 @@ func fill(key string, names []string) []string {
 
 // changed copies a value by another rule, and says what differs.
 func changed(r rule, difference string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		before := len(c.notes)
-		r(c, n, names)
+		r.convert(c, n, names)
 		for i := before; i < len(c.notes); i++ {
 			if c.notes[i].Status == Converted {
 				c.notes[i].Status, c.notes[i].Note = Changed, difference
 			}
 		}
-	}
+	}, difference, r.to...)
 }
 
 // none is a key without an equivalent: it says why, and what to use. What is not enabled, or has
@@ -77,7 +89,7 @@ func nonePresent(why string) rule { return noneUnless(why, func(n *node) bool { 
 
 // noneUnless is a key without an equivalent unless it has no effect.
 func noneUnless(why string, without func(*node) bool) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		switch {
 		case n.get("enabled").is("false"):
 			c.note(n, Converted, "", "it is not enabled")
@@ -86,23 +98,23 @@ func noneUnless(why string, without func(*node) bool) rule {
 		default:
 			c.note(n, None, "", "%s", why)
 		}
-	}
+	}, why)
 }
 
 // same is a key whose meaning needs no configuration here.
 func same(why string) rule {
-	return func(c *conversion, n *node, _ []string) { c.note(n, Converted, "", "%s", why) }
+	return custom(func(c *conversion, n *node, _ []string) { c.note(n, Converted, "", "%s", why) }, why)
 }
 
 // unless is a key that only has no equivalent if it does not have a value.
 func unless(value, why string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		if n.is(value) || n.isNull {
 			c.note(n, Converted, "", "%s is how this router works", value)
 			return
 		}
 		c.note(n, None, "", "%s", why)
-	}
+	}, "nothing to do if it is `"+value+"`; otherwise: "+why)
 }
 
 // with adds the rules of another table below a prefix.
@@ -118,6 +130,9 @@ type trie struct {
 	rule rule
 	next map[string]*trie
 }
+
+// known reports whether there is a rule.
+func (t *trie) known() bool { return t.rule.convert != nil }
 
 func newTrie(t table) *trie {
 	root := &trie{next: map[string]*trie{}}

@@ -34,7 +34,7 @@ func apolloServerTLS(c *conversion, n *node, _ []string) {
 
 // apolloClientTLS converts tls.subgraph.all or one of tls.subgraph.subgraphs.
 func apolloClientTLS(scope string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		path := append(fill("traffic_shaping."+scope, names), "tls")
 		at := func(key string) []string { return append(slices.Clone(path), key) }
 		c.tlsFile(n.get("certificate_authorities"), at("ca_file")...)
@@ -45,7 +45,7 @@ func apolloClientTLS(scope string) rule {
 			c.others(own, "see traffic_shaping.*.tls in docs/router.yaml", "certificate_chain", "key")
 		}
 		c.others(n, "see traffic_shaping.*.tls in docs/router.yaml", "certificate_authorities", "client_authentication")
-	}
+	}, "names of files, not their contents", "traffic_shaping."+scope+".tls")
 }
 
 // cosmoServerTLS converts tls.server of Cosmo Router.
@@ -66,12 +66,12 @@ func cosmoServerTLS(c *conversion, n *node, _ []string) {
 
 // cosmoClientTLS converts tls.client.all or one of tls.client.subgraphs.
 func cosmoClientTLS(scope string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		path := append(fill("traffic_shaping."+scope, names), "tls")
 		for from, to := range map[string]string{"cert_file": "cert_file", "key_file": "key_file", "ca_file": "ca_file"} {
 			c.copy(n.get(from), asText, append(slices.Clone(path), to)...)
 		}
 		c.copy(n.get("insecure_skip_ca_verification"), plain, append(slices.Clone(path), "insecure_skip_verify")...)
 		c.others(n, "see traffic_shaping.*.tls in docs/router.yaml", "cert_file", "key_file", "ca_file", "insecure_skip_ca_verification")
-	}
+	}, "", "traffic_shaping."+scope+".tls")
 }

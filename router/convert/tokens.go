@@ -4,11 +4,11 @@ import "strings"
 
 // tokenSources converts a list of places of tokens, such as {type: cookie, name: session}.
 func tokenSources(kind, prefix string) rule {
-	return func(c *conversion, n *node, _ []string) {
+	return custom(func(c *conversion, n *node, _ []string) {
 		for _, item := range n.children {
 			c.tokenSource(item, kind, prefix)
 		}
-	}
+	}, "", "authentication.jwt.sources")
 }
 
 // tokenSource adds a place of tokens. kind is the key that says whether it is a header or a
