@@ -95,7 +95,7 @@ func apollo() *source {
 		"demand_control.strategy.static_estimated.actual_cost_mode": minor(none("the actual cost is counted in the response")),
 		"demand_control.strategy.static_estimated.subgraph":         none("costs are limited for the whole operation"),
 		"rhai":                                   nonePresent("scripts are not run: " + useHook),
-		"plugins":                                noneNamed("plugins of Apollo Router do not run here: " + useHook),
+		"plugins":                                apolloPlugins,
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
 		"tls.supergraph":                         custom(apolloServerTLS, "names of files, not their contents", "tls.cert_file", "tls.key_file"),
 		"tls.subgraph.all":                       apolloClientTLS("all"),

@@ -29,7 +29,7 @@ func (c *conversion) validated() (string, error) {
 func (c *conversion) mend(text string) (removed bool, err error) {
 	unresolved := false
 	for {
-		parsed, err := config.Parse([]byte(text), os.LookupEnv)
+		parsed, err := config.Parse([]byte(text), withPlanToken(os.LookupEnv))
 		problems := config.Errors(nil)
 		if err == nil && !unresolved {
 			err = parsed.Check(nil)

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the converted configurations")
 
 func lookup(name string) (string, bool) {
-	value, ok := map[string]string{"API_KEY": "key", "GRAPH_API_TOKEN": "token"}[name]
+	value, ok := map[string]string{"API_KEY": "key", "GRAPH_API_TOKEN": "token", planToken: "0123456789abcdef"}[name]
 	return value, ok
 }
 

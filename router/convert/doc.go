@@ -12,5 +12,6 @@
 // rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and hive.go.
 // Each rule names the keys that it sets and what differs; the guides docs/migrate-from-*.md have a
 // row for each. What the routers share is in keys.go (key sets), tokens.go (places of tokens),
-// headers.go (header rules), cors.go (origins, and paths of health checks) and tls.go.
+// headers.go (header rules), cors.go (origins, and paths of health checks),
+// plans.go (who may see query plans) and tls.go.
 package convert

@@ -21,7 +21,7 @@ func hive() *source {
 		"laboratory.*":                     none("the playground is GraphiQL, with query plans"),
 		"introspection.enabled":            hiveSwitch("introspection"),
 		"query_planner.timeout":            none("the planner bounds its work itself"),
-		"query_planner.allow_expose":       none("expose_query_plan shows query plans to those who send its token"),
+		"query_planner.allow_expose":       exposePlans("Hive-Expose-Query-Plan"),
 		"query_planner.*":                  none("the planner bounds its work itself"),
 		"authorization.directives.enabled": to("authorization.enabled"),
 		"authorization.directives.unauthorized.mode": via("authorization.reject_unauthorized", words(map[string]string{"reject": "true", "filter": "false"})),
@@ -95,6 +95,7 @@ func hive() *source {
 		"traffic_shaping.router.dedupe.enabled":              to("traffic_shaping.router.deduplicate"),
 		"traffic_shaping.router.dedupe.headers":              custom(dedupeHeaders, "", "traffic_shaping.router.deduplicate_headers"),
 		"traffic_shaping.router.max_long_lived_clients":      to("subscriptions.max_connections"),
+		"traffic_shaping.router.tls":                         hiveServerTLS,
 	}
 	for _, scope := range []string{"all", "subgraphs.*"} {
 		target := "traffic_shaping." + scope
@@ -107,7 +108,7 @@ func hive() *source {
 			"circuit_breaker.volume_threshold": to(target + ".circuit_breaker.min_requests"),
 			"circuit_breaker.reset_timeout":    via(target+".circuit_breaker.rest", duration),
 			"allow_only_http2":                 to(target + ".http2"),
-			"tls":                              none("name the files in traffic_shaping.*.tls"),
+			"tls":                              hiveClientTLS(scope),
 		})
 	}
 	t.with("headers", headerRules())

@@ -195,3 +195,46 @@ func TestNamesOfProvidersAreNoProtection(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// The switches of other routers that show query plans to anybody need a token here.
+func TestQueryPlansAreShownToTokens(t *testing.T) {
+	for header, c := range map[string]struct{ from, input string }{
+		"Apollo-Expose-Query-Plan": {"apollo", "plugins: {experimental.expose_query_plan: true}"},
+		"Hive-Expose-Query-Plan":   {"hive", "query_planner: {allow_expose: true}"},
+	} {
+		r, got := convertedFrom(t, c.from, c.input)
+		if p := got.ExposeQueryPlan; !p.Enabled || p.Header != header || p.Token == "" {
+			t.Errorf("%s: got %+v\n%s", c.from, p, r.Config)
+		}
+		if lost := r.Lost(); len(lost) != 1 || lost[0].Status != Changed || !strings.Contains(lost[0].Note, planToken) {
+			t.Errorf("%s: got %v", c.from, lost)
+		}
+	}
+	for input, want := range map[string]int{
+		"plugins: {experimental.expose_query_plan: false}":                    0,
+		"plugins: {experimental: {expose_query_plan: false}}":                 0,
+		"plugins: {experimental.expose_query_plan: false, company.audit: {}}": 1,
+	} {
+		if r, got := convertedFrom(t, "apollo", input); got.ExposeQueryPlan.Enabled || len(r.Lost()) != want {
+			t.Errorf("%s: got %v", input, r.Lost())
+		}
+	}
+}
+
+// TLS of Hive Router, whose cert_file has certificate authorities for subgraphs.
+func TestTLSOfHiveIsConverted(t *testing.T) {
+	r, got := convertedFrom(t, "hive", `traffic_shaping:
+  router: {tls: {cert_file: s.crt, key_file: s.key, client_auth: {cert_file: [clients.crt]}}}
+  all: {tls: {cert_file: ca.crt, client_auth: {cert_file: c.crt, key_file: c.key}}}
+  subgraphs: {accounts: {tls: {insecure_skip_ca_verification: true}}}
+`)
+	if want := (config.ServerTLS{CertFile: "s.crt", KeyFile: "s.key", ClientCAFile: "clients.crt", ClientCertificates: "required", MinVersion: got.TLS.MinVersion}); got.TLS != want {
+		t.Errorf("server: got %+v\n%s", got.TLS, r.Config)
+	}
+	if want := (config.ClientTLS{CAFile: "ca.crt", CertFile: "c.crt", KeyFile: "c.key"}); got.TrafficShaping.All.TLS != want {
+		t.Errorf("all: got %+v\n%s", got.TrafficShaping.All.TLS, r.Config)
+	}
+	if !got.TrafficShaping.Subgraphs["accounts"].TLS.InsecureSkipVerify || len(r.Lost()) > 0 {
+		t.Errorf("accounts: got %v\n%s", r.Lost(), r.Config)
+	}
+}

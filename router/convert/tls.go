@@ -3,6 +3,7 @@ package convert
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var fileReference = regexp.MustCompile(`^\$\{file\.([^}]+)\}$`)
@@ -74,4 +75,48 @@ func cosmoClientTLS(scope string) rule {
 		c.copy(n.get("insecure_skip_ca_verification"), plain, append(slices.Clone(path), "insecure_skip_verify")...)
 		c.others(n, "see traffic_shaping.*.tls in docs/router.yaml", "cert_file", "key_file", "ca_file", "insecure_skip_ca_verification")
 	}, "", "traffic_shaping."+scope+".tls")
+}
+
+// hiveServerTLS converts traffic_shaping.router.tls of Hive Router, which requires client
+// certificates unless it says otherwise.
+func hiveServerTLS(c *conversion, n *node, _ []string) {
+	const see = "see tls in docs/router.yaml"
+	c.oneFile(n.get("cert_file"), "tls", "cert_file")
+	c.copy(n.get("key_file"), asText, "tls", "key_file")
+	if client := n.get("client_auth"); client != nil {
+		c.oneFile(client.get("cert_file"), "tls", "client_ca_file")
+		c.copy(client.get("required"), words(map[string]string{"true": "required", "false": "optional"}), "tls", "client_certificates")
+		c.others(client, see, "cert_file", "required")
+	}
+	c.others(n, see, "cert_file", "key_file", "client_auth")
+}
+
+// hiveClientTLS converts traffic_shaping.all.tls or that of one subgraph. Its cert_file has the
+// certificate authorities.
+func hiveClientTLS(scope string) rule {
+	return func(c *conversion, n *node, names []string) {
+		const see = "see traffic_shaping.*.tls in docs/router.yaml"
+		path := append(fill("traffic_shaping."+scope, names), "tls")
+		at := func(key string) []string { return append(slices.Clone(path), key) }
+		c.oneFile(n.get("cert_file"), at("ca_file")...)
+		if own := n.get("client_auth"); own != nil {
+			c.oneFile(own.get("cert_file"), at("cert_file")...)
+			c.copy(own.get("key_file"), asText, at("key_file")...)
+			c.others(own, see, "cert_file", "key_file")
+		}
+		c.copy(n.get("insecure_skip_ca_verification"), plain, at("insecure_skip_verify")...)
+		c.others(n, see, "cert_file", "client_auth", "insecure_skip_ca_verification")
+	}
+}
+
+// oneFile copies the path of a file, or that of a list with one.
+func (c *conversion) oneFile(n *node, path ...string) {
+	if n != nil && n.isList && len(n.children) == 1 {
+		n = n.children[0]
+	}
+	if n != nil && n.isList && len(n.children) > 1 {
+		c.note(n, None, "", "%s is one file: append the files to each other", strings.Join(path, "."))
+		return
+	}
+	c.copy(n, asText, path...)
 }
