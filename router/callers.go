@@ -46,7 +46,10 @@ func (r *Router) addCallers(to *gateway.Options) error {
 		to.Authorize, to.Protects = r.authorizer, auth.Protects
 	}
 	if r.config.DemandControl.Enabled || len(r.costRates) > 0 {
-		to.Admit = r.admitter
+		to.Demand = r.estimator
+	}
+	if len(r.costRates) > 0 {
+		to.Spend = r.spend
 	}
 	return nil
 }

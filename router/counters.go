@@ -17,12 +17,13 @@ func exportCounters(m *routertelemetry.Metrics) {
 		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen, execute.CodeDownstream,
 		execute.CodeInvalidValue, execute.CodeRejected, execute.CodeOverloaded, execute.CodeCancelled, execute.CodeShuttingDown, execute.CodeInternal,
 		operation.CodeParseFailed, operation.CodeValidationFailed, operation.CodeOperationUnknown, operation.CodeBadVariables,
-		auth.CodeUnauthenticated, auth.CodeUnavailable, auth.CodeUnauthorized, limit.CodeRateLimited, limit.CodeTooCostly,
+		auth.CodeUnauthenticated, auth.CodeUnavailable, auth.CodeUnauthorized, limit.CodeRateLimited, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
 	} {
 		m.GraphQLError(code)
 	}
 	for _, code := range []string{
 		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields,
+		limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
 	} {
 		m.LimitExceeded(code)
 	}

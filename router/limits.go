@@ -1,7 +1,6 @@
 package router
 
 import (
-	"context"
 	"math"
 	"net/http"
 
@@ -99,23 +98,32 @@ func (r *Router) estimate(m *supergraph.Model) func(*operation.Operation, operat
 	return limit.NewEstimator(m, limit.CostOptions{ListSize: r.config.DemandControl.ListSize}).Estimate
 }
 
-// admitter returns the check that rejects operations whose estimated cost is too high, or
-// whose caller has used up a limit on costs.
-func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
-	c := r.config.DemandControl
-	estimator := limit.NewEstimator(m, limit.CostOptions{Max: c.Max, ListSize: c.ListSize, Measure: c.Measure || !c.Enabled, Metrics: r.metrics})
-	return func(_ context.Context, req *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) (float64, error) {
-		cost, err := estimator.Check(op, vars)
-		if err != nil {
-			return cost.Estimated, err
-		}
-		for _, each := range r.costRates {
-			if refused := r.allow(each, req, header, tokens(cost.Estimated)); refused != nil {
-				return cost.Estimated, refused
-			}
-		}
-		return cost.Estimated, nil
+// estimator returns what estimates the costs of operations, and rejects expensive ones if
+// demand control is on.
+func (r *Router) estimator(m *supergraph.Model) *limit.Estimator {
+	o := costOptions(r.config.DemandControl)
+	o.Metrics = r.metrics
+	return limit.NewEstimator(m, o)
+}
+
+// costOptions returns the limits on costs in a configuration.
+func costOptions(c config.DemandControl) limit.CostOptions {
+	o := limit.CostOptions{ListSize: c.ListSize, Measure: c.Measure}
+	if c.Enabled {
+		o.Max, o.MeasureBudgets = c.Max, c.Subgraph.Measure
+		o.Budget = func(subgraph string) limit.Budget { return limit.Budget(c.Subgraph.Of(subgraph)) }
 	}
+	return o
+}
+
+// spend takes the cost of an operation from the limits of its caller on costs.
+func (r *Router) spend(req *http.Request, header http.Header, cost float64) *gateway.Refusal {
+	for _, each := range r.costRates {
+		if refused := r.allow(each, req, header, tokens(cost)); refused != nil {
+			return refused
+		}
+	}
+	return nil
 }
 
 // tokens rounds a cost up.

@@ -92,10 +92,9 @@ func apollo() *source {
 		"demand_control.mode":                                       via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
 		"demand_control.strategy.static_estimated.list_size":        to("demand_control.list_size"),
 		"demand_control.strategy.static_estimated.max":              to("demand_control.max"),
-		"demand_control.strategy.static_estimated.actual_cost_mode": minor(none("the actual cost is counted in the response")),
-		"demand_control.strategy.static_estimated.subgraph":         none("costs are limited for the whole operation"),
+		"demand_control.strategy.static_estimated.actual_cost_mode": minor(none(actualCosts)),
 		"rhai":                                   nonePresent("scripts are not run: " + useHook),
-		"plugins":                                apolloPlugins,
+		"plugins":                                apolloPlugins(),
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
 		"tls.supergraph":                         custom(apolloServerTLS, "names of files, not their contents", "tls.cert_file", "tls.key_file"),
 		"tls.subgraph.all":                       apolloClientTLS("all"),
@@ -125,7 +124,7 @@ func apollo() *source {
 	for _, key := range []string{"experimental_paths_limit", "experimental_plans_limit", "experimental_parallelism", "legacy_introspection_caching", "experimental_introspection_mode"} {
 		t["supergraph.query_planning."+key] = none("the planner bounds its work itself")
 	}
-	t.with("headers", headerRules()).with("limits", apolloLimits()).with("limits.router", apolloLimits())
+	t.with("headers", headerRules()).with("demand_control.strategy.static_estimated.subgraph", subgraphBudgets()).with("limits", apolloLimits()).with("limits.router", apolloLimits())
 	t["limits.subgraph"] = none("traffic_shaping.all.max_response_bytes bounds responses of subgraphs")
 	t["limits.connector"] = minor(none(noConnectors))
 	t.with("authentication", apolloAuthentication()).with("traffic_shaping", apolloTraffic()).with("telemetry", apolloTelemetry())

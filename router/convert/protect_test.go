@@ -238,3 +238,25 @@ func TestTLSOfHiveIsConverted(t *testing.T) {
 		t.Errorf("accounts: got %v\n%s", r.Lost(), r.Config)
 	}
 }
+
+// Budgets of subgraphs have the same form in Apollo and Hive Router.
+func TestBudgetsOfSubgraphsAreConverted(t *testing.T) {
+	const input = "demand_control: {enabled: true, mode: enforce, strategy: {static_estimated: {max: 100, subgraph: {all: {max: 50}, subgraphs: {a: {max: 20, list_size: 3}}}}}}"
+	for _, from := range []string{"apollo", "hive"} {
+		r, got := convertedFrom(t, from, input)
+		budgets := got.DemandControl.Subgraph
+		if budgets.Of("a") != (config.SubgraphCost{Max: 20, ListSize: 3}) || budgets.Of("b") != (config.SubgraphCost{Max: 50}) || got.DemandControl.Measure {
+			t.Errorf("%s: got %+v\n%s", from, budgets, r.Config)
+		}
+		for _, n := range r.Lost() {
+			if n.Protection {
+				t.Errorf("%s: %s", from, n)
+			}
+		}
+	}
+	for input, want := range map[string]bool{"true": true, "false": false, "{}": false, "{max: true}": true, "{max: X-Max, actual: false}": true, "{max: false}": false} {
+		if r, got := convertedFrom(t, "hive", "demand_control: {enabled: true, mode: measure, expose_headers: "+input+"}"); got.DemandControl.Expose != want {
+			t.Errorf("expose_headers: %s\n%s", input, r.Config)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func hiveServerTLS(c *conversion, n *node, _ []string) {
 // hiveClientTLS converts traffic_shaping.all.tls or that of one subgraph. Its cert_file has the
 // certificate authorities.
 func hiveClientTLS(scope string) rule {
-	return func(c *conversion, n *node, names []string) {
+	return custom(func(c *conversion, n *node, names []string) {
 		const see = "see traffic_shaping.*.tls in docs/router.yaml"
 		path := append(fill("traffic_shaping."+scope, names), "tls")
 		at := func(key string) []string { return append(slices.Clone(path), key) }
@@ -106,7 +106,7 @@ func hiveClientTLS(scope string) rule {
 		}
 		c.copy(n.get("insecure_skip_ca_verification"), plain, at("insecure_skip_verify")...)
 		c.others(n, see, "cert_file", "client_auth", "insecure_skip_ca_verification")
-	}
+	}, "one file for each", "traffic_shaping."+scope+".tls")
 }
 
 // oneFile copies the path of a file, or that of a list with one.

@@ -251,7 +251,7 @@ func (d *delivery) first() error {
 	if d.program.kind == operation.Query && len(errors) == 0 {
 		response.Control = d.control
 	}
-	out = d.appendExtensions(out, response.Fetches)
+	out = d.appendExtensions(out, nil, response.Fetches)
 	if out = d.announce(append(out, ','), nil); d.outstanding() {
 		out = append(out, `"hasNext":true}`...)
 		response.More = true

@@ -389,6 +389,9 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	if state.response != nil {
 		state.stats.Status = state.response.Status
 		state.stats.Received = len(state.response.Body.B)
+		if cost := x.program.Cost; cost != nil {
+			state.stats.Cost = cost.Measure(f.id, state.response.Body.B)
+		}
 		x.received(ctx, f, state)
 	}
 }

@@ -73,8 +73,9 @@ type Request struct {
 	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
 	// Extensions, unless nil, returns a JSON object for the response's
-	// "extensions", or nil for none.
-	Extensions func([]FetchStatistics) []byte
+	// "extensions", or nil for none. data is the response's "data", or nil for a
+	// response of Deliver, which is the first of several.
+	Extensions func(data []byte, fetches []FetchStatistics) []byte
 }
 
 // A Response is the client's response. It and everything it holds are invalid

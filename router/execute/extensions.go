@@ -50,11 +50,11 @@ func (x *execution) keepExtension(name string, value []byte, rule string) {
 }
 
 // appendExtensions appends the extensions of the client's response, if there are any: those of
-// the request, and those of subgraphs.
-func (x *execution) appendExtensions(out []byte, fetches []FetchStatistics) []byte {
+// the request, and those of subgraphs. data is what out has as data; nil if more follows.
+func (x *execution) appendExtensions(out, data []byte, fetches []FetchStatistics) []byte {
 	own := []byte(nil)
 	if x.req.Extensions != nil {
-		own = x.req.Extensions(fetches)
+		own = x.req.Extensions(data, fetches)
 	}
 	if len(x.returned) == 0 {
 		if own != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/usage"
@@ -42,6 +43,9 @@ type Program struct {
 	// Uses has the elements of the schema that the operation uses. The caller of Compile may
 	// set it.
 	Uses *usage.Elements
+	// Cost computes the costs of the program's requests. It is nil if they are not needed.
+	// The caller of Compile may set it.
+	Cost *limit.PlanCost
 	// Plan is the plan of the program, or nil if it is not kept.
 	Plan *plan.Plan
 

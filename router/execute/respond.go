@@ -21,11 +21,12 @@ func (x *execution) respond() *Response {
 		w.out = append(w.out[:start], "null"...)
 	}
 	out := w.out
+	end := len(out)
 	if len(x.errors) > 0 {
 		x.sortErrors()
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
-	out = append(x.appendExtensions(out, x.response.Fetches), '}')
+	out = append(x.appendExtensions(out, out[start:end], x.response.Fetches), '}')
 	buffer.B = out
 	if len(x.errors) == 0 { // a response cut by errors says nothing about the next one
 		adapt(&p.bytes, int64(len(buffer.B)))

@@ -138,7 +138,7 @@ func TestObserverSeesEachFetch(t *testing.T) {
 		return context.WithValue(ctx, contextKey{}, 1), func(s *execute.FetchStatistics) { seen = *s }
 	}})
 	program := compile(t, "query Query fetch s : { a { id } } entities s dependsOn 0 _entities r @a A{id} : { x } projection { a:A { x:Int } }")
-	response := executor.Execute(t.Context(), &execute.Request{Program: program, Extensions: func(f []execute.FetchStatistics) []byte {
+	response := executor.Execute(t.Context(), &execute.Request{Program: program, Extensions: func(_ []byte, f []execute.FetchStatistics) []byte {
 		return []byte(`{"fetches":` + string(rune('0'+len(f))) + `}`)
 	}})
 	defer response.Release()

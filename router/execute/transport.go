@@ -155,6 +155,8 @@ type FetchStatistics struct {
 	Unsent  bool
 	// Err is why there was no response, or nil.
 	Err error
+	// Cost is the cost of the subgraph's response, if the program has costs.
+	Cost float64
 	// Errors is the number of errors in the response. One that is not valid counts as one.
 	// Codes are their extensions.code. LastError is the last of them, as clients see it.
 	// NoData is set if there are errors and no data but null.

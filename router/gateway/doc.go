@@ -20,9 +20,11 @@
 //	hooks.go        hooks of embedding programs and coprocessors
 //	labels.go       active labels of progressive @override
 //	snapshot.go     document → operation → plan → program, each from a cache
+//	demand.go       what an operation costs, estimated and actual
 //	cold.go         bounds concurrent parsing and planning
 //	share.go        identical queries in flight share one execution
 //	uses.go         which elements of the schema an operation uses
+//	extensions.go   the extensions of the response
 //	audience.go     Cache-Control and Vary of the response
 //	expose.go       the plan and timings, for those who may see them
 //	redact.go       the operation text for traces and the console

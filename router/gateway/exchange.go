@@ -71,6 +71,7 @@ type prepared struct {
 	// incremental delivery.
 	deferring bool
 	labels    labelSet
+	demand    *demand
 	// given are elements of the schema that only the values of variables use.
 	given []string
 }
@@ -213,24 +214,17 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 			return err
 		}
 	}
-	if x.snapshot.admit != nil {
-		header := x.rest
-		if header == nil {
-			header = x.header()
-		}
-		cost, err := x.snapshot.admit(ctx, x.r, header, p.op, p.vars)
-		if x.seen != nil {
-			x.seen.Cost = cost
-		}
-		if err != nil {
-			return err
-		}
+	if err := x.estimate(p); err != nil {
+		return err
 	}
 	p.labels = x.labels()
 	x.seen.Mark(record.Authorize)
 	p.program, p.planHit, err = x.snapshot.program(ctx, x.metrics, p)
 	if err != nil {
 		return &unplannable{err}
+	}
+	if err := x.checkBudgets(p); err != nil {
+		return err
 	}
 	x.sawPlan(p, whole)
 	x.use(p)
@@ -297,6 +291,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 		x.metrics.Ended(outcome).Inc()
 	}
 	x.sawResponse(response, p.program.Weighted)
+	x.observe(p)
 	return response
 }
 
@@ -315,8 +310,8 @@ func (x *exchange) measure(p *prepared, start time.Time, outcome routertelemetry
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
-	if shown := x.exposed != exposeNothing; x.config.Dev || shown {
-		req.Extensions = func(fetches []execute.FetchStatistics) []byte { return p.statistics(fetches, shown) }
+	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil {
+		req.Extensions = func(data []byte, fetches []execute.FetchStatistics) []byte { return x.extensions(p, data, fetches) }
 	}
 	return req
 }
@@ -330,43 +325,6 @@ func (x *exchange) caller() execute.Caller {
 		caller.Partition = x.hooked.Partition
 	}
 	return caller
-}
-
-// statistics returns the extensions of a response in development mode: cache hits, and
-// the duration and size of each fetch. If withPlan is set, they have the plan, too.
-func (p *prepared) statistics(fetches []execute.FetchStatistics, withPlan bool) []byte {
-	type fetch struct {
-		Subgraph string  `json:"subgraph"`
-		Millis   float64 `json:"ms"`
-		Bytes    int     `json:"bytes"`
-		Entities int     `json:"entities,omitempty"`
-		Cached   int     `json:"cached,omitempty"`
-		Expired  int     `json:"expired,omitempty"`
-	}
-	type statistics struct {
-		DocumentCache string  `json:"documentCache"`
-		PlanCache     string  `json:"planCache"`
-		Fetches       []fetch `json:"fetches"`
-		CacheHits     int     `json:"entityCacheHits"`
-		CacheMisses   int     `json:"entityCacheMisses"`
-
-		Plan json.RawMessage `json:"plan,omitempty"`
-	}
-	word := map[bool]string{true: "hit", false: "miss"}
-	f := statistics{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
-	for _, s := range fetches {
-		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found, s.Expired})
-		f.CacheHits += s.Found
-		f.CacheMisses += max(s.Representations, 1) - s.Found
-	}
-	if withPlan {
-		f.Plan = planJSON(p.program)
-	}
-	out, err := json.Marshal(map[string]any{"souk": f})
-	if err != nil { // unreachable: every value can be encoded
-		return nil
-	}
-	return out
 }
 
 // A failure is the response to a request that is not executed.

@@ -54,7 +54,7 @@ func (x *exchange) exposure() exposure {
 
 // respondPlan responds with the plan of an operation that is not executed.
 func (x *exchange) respondPlan(p *prepared) {
-	body := slices.Concat([]byte(`{"data":null,"extensions":`), p.statistics(nil, true), []byte{'}'})
+	body := slices.Concat([]byte(`{"data":null,"extensions":`), x.extensions(p, nil, nil), []byte{'}'})
 	x.vary = p.program.Audience.Vary
 	x.w.Header()["Cache-Control"] = noStore
 	x.write(http.StatusOK, body)

@@ -22,6 +22,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/body"
 	"souk/router/internal/hookchain"
+	"souk/router/limit"
 	"souk/router/mcp"
 	"souk/router/operation"
 	"souk/router/rest"
@@ -63,8 +64,12 @@ type Options struct {
 	// Protects reports whether an operation selects protected fields. Its
 	// responses are then private. Nil means that no operation does.
 	Protects func(m *supergraph.Model, op *operation.Operation) bool
-	// Admit returns the cost check for a supergraph. Nil admits everything.
-	Admit func(*supergraph.Model) Admitter
+	// Demand returns what estimates the costs of operations on a supergraph, and rejects
+	// expensive ones. Nil means that costs are not known.
+	Demand func(*supergraph.Model) *limit.Estimator
+	// Spend is called with the estimated cost of an operation. A refusal rejects the
+	// operation. It may add to header, the header of the response. It may be nil.
+	Spend func(r *http.Request, header http.Header, cost float64) *Refusal
 	// Recorder receives statistics of all operations, for the console. Nil records nothing.
 	Recorder *record.Recorder
 	// Report is called for each operation when it has ended, before the Recorder gets it. It
@@ -124,10 +129,6 @@ type Authorizer interface {
 	// Requirements returns what the directives of an operation mention, for hooks.
 	Requirements(op *operation.Operation) auth.Requirements
 }
-
-// An Admitter returns the estimated cost of an operation, or rejects it by returning an [*operation.Error] or a
-// [*Refusal]. It may add to header, the header of the response.
-type Admitter func(ctx context.Context, r *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) (cost float64, err error)
 
 // A Refusal is an error that rejects an operation with an HTTP status.
 type Refusal struct {

@@ -75,6 +75,7 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 	}
 	out.Header["Vary"] = p.program.Audience.Vary
 	p.program.Uses.Headers(out.Header, p.given)
+	x.addCost(out.Header, p)
 	x.serverTiming(out.Header)
 	return x.traced(out), nil
 }

@@ -20,6 +20,7 @@ import (
 	"souk/router/gateway/config"
 	"souk/router/hook"
 	"souk/router/introspect"
+	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/plan/planner"
@@ -42,9 +43,9 @@ type snapshot struct {
 	transport execute.Transport
 	close     func()
 	rest      RESTHandler
-	// authorize and admit may be nil.
+	// authorize and demand may be nil.
 	authorize Authorizer
-	admit     Admitter
+	demand    *limit.Estimator
 	// estimate may be nil. It is for the console.
 	estimate func(*operation.Operation, operation.Variables) (float64, error)
 
@@ -186,8 +187,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if gw.options.Authorize != nil {
 		s.authorize = gw.options.Authorize(model)
 	}
-	if gw.options.Admit != nil {
-		s.admit = gw.options.Admit(model)
+	if gw.options.Demand != nil {
+		s.demand = gw.options.Demand(model)
 	}
 	if gw.options.Estimate != nil {
 		s.estimate = gw.options.Estimate(model)
@@ -443,6 +444,9 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 	program.Uses = s.elements.Of(op)
 	if r := s.gateway.options.Recorder; r != nil {
 		program.Fields, program.Weighted = s.coordinates(r, op)
+	}
+	if s.gateway.demands() {
+		program.Cost = s.demand.Plan(p, op)
 	}
 	if s.gateway.hooks.HasPlan() || s.gateway.config.ExposeQueryPlan.Enabled {
 		program.Plan = p

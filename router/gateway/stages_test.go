@@ -9,6 +9,7 @@ import (
 	"souk/router/auth"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
+	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -39,14 +40,13 @@ func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 		o.Authorize = func(_ *supergraph.Model) gateway.Authorizer {
 			return denyLong{}
 		}
-		o.Admit = func(*supergraph.Model) gateway.Admitter {
-			return func(_ context.Context, _ *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) (float64, error) {
-				header.Set("RateLimit", "x")
-				if op.Kind == operation.Mutation {
-					return 1, &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}
-				}
-				return 1, nil
+		o.Demand = func(m *supergraph.Model) *limit.Estimator { return limit.NewEstimator(m, limit.CostOptions{}) }
+		o.Spend = func(_ *http.Request, header http.Header, cost float64) *gateway.Refusal {
+			header.Set("RateLimit", "x")
+			if cost >= limit.MutationCost {
+				return &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}
 			}
+			return nil
 		}
 	})
 	for range 2 {

@@ -18,6 +18,9 @@ import (
 const (
 	CodeRateLimited = "RATE_LIMIT_EXCEEDED"
 	CodeTooCostly   = "COST_ESTIMATED_TOO_EXPENSIVE"
+	// CodeTooCostlyForSubgraph is that of an operation whose requests to one subgraph cost too
+	// much.
+	CodeTooCostlyForSubgraph = "SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE"
 )
 
 // Describe adds a decision to the RateLimit and RateLimit-Policy headers

@@ -8,10 +8,13 @@
 //
 // [Estimator] runs between validation and planning. It estimates the cost of an
 // operation from the supergraph's @cost and @listSize directives (IBM GraphQL
-// Cost Directives specification) and rejects expensive operations.
+// Cost Directives specification) and rejects expensive operations. After planning, it
+// does so for the requests of a plan to each subgraph ([PlanCost]). It also computes what
+// responses cost.
 //
 // The hubs are rate.go and estimator.go. buckets.go counts in the process, and
 // callers.go identifies callers and formats decisions. formula.go computes the
 // cost of an operation, with literal.go for argument values and introspection.go
-// for introspection fields.
+// for introspection fields, plan.go that of the requests of a plan, and meter.go that
+// of a response.
 package limit

@@ -19,7 +19,11 @@ type CostOptions struct {
 	ListSize int
 	// Measure estimates the cost without rejecting operations.
 	Measure bool
-	Metrics *telemetry.Metrics
+	// Budget returns the budget of a subgraph. Nil means that there are none. MeasureBudgets
+	// does not reject operations because of them.
+	Budget         func(subgraph string) Budget
+	MeasureBudgets bool
+	Metrics        *telemetry.Metrics
 }
 
 // An Estimator estimates the cost of operations on a supergraph. It is safe for
@@ -35,13 +39,6 @@ type Estimator struct {
 	options CostOptions
 
 	formulas *bytecache.Cache[*operation.Operation, *formula]
-}
-
-// Cost is the value of extensions.cost in a response.
-type Cost struct {
-	Estimated float64 `json:"estimated"`
-	// Max is the limit; 0 means no limit.
-	Max float64 `json:"max,omitempty"`
 }
 
 // MutationCost is the cost of a mutation in addition to its objects.
@@ -68,27 +65,38 @@ func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
 	return &Estimator{model: m, options: o, formulas: bytecache.New[*operation.Operation, *formula](maxFormulaBytes, bytecache.Observer{})}
 }
 
-// Check estimates the cost of an operation. The error is an *operation.Error if
+// Check returns the estimated cost of an operation. The error is an *operation.Error if
 // the operation is too expensive, or if it lacks a slicing argument that the
 // schema requires.
-func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Cost, error) {
+func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (float64, error) {
 	estimated, err := e.formula(op).evaluate(vars)
 	if err != nil {
 		if e.options.Measure {
 			err = nil
 		}
-		return Cost{Max: e.options.Max}, err
+		return 0, err
 	}
-	cost := Cost{Estimated: estimated, Max: e.options.Max}
 	e.options.Metrics.Limits.Cost.Observe(estimated)
-	if e.options.Max == 0 || estimated <= e.options.Max || e.options.Measure {
-		return cost, nil
+	if e.options.Max == 0 || estimated <= e.options.Max {
+		return estimated, nil
+	}
+	if e.options.Measure {
+		e.options.Metrics.LimitExceeded(CodeTooCostly).Inc()
+		return estimated, nil
 	}
 	e.options.Metrics.Limits.CostRejected.Inc()
-	return cost, &operation.Error{
+	return estimated, &operation.Error{
 		Message: fmt.Sprintf("The operation has an estimated cost of %s; the limit is %s. Request fewer fields or shorter lists.", decimal(estimated), decimal(e.options.Max)),
 		Code:    CodeTooCostly,
 	}
+}
+
+// Max returns the highest allowed cost; 0 means no limit.
+func (e *Estimator) Max() float64 { return e.options.Max }
+
+// Actual returns the cost of the data of a response, with the weights of the estimate.
+func (e *Estimator) Actual(op *operation.Operation, data []byte) float64 {
+	return e.formula(op).meter.data(data)
 }
 
 // decimal formats a cost without an exponent.

@@ -20,6 +20,7 @@ type formula struct {
 	defaults map[string]string // of variables, in GraphQL syntax
 	// constant is the result if it does not depend on variables, else nil.
 	constant *result
+	meter    meter
 }
 
 type result struct {
@@ -64,22 +65,30 @@ type compiler struct {
 }
 
 func (e *Estimator) compile(op *operation.Operation) *formula {
-	f := &formula{defaults: map[string]string{}}
-	for _, v := range op.Variables {
-		if v.Default != "" {
-			f.defaults[v.Name] = v.Default
-		}
-	}
+	f := &formula{defaults: defaults(op)}
 	if op.Kind == operation.Mutation {
 		f.base = MutationCost
 	}
 	c := &compiler{model: e.model, listSize: e.options.ListSize}
-	f.set = c.set(e.model.Root(op.Kind), op.Selections, nil, nil)
+	root := e.model.Root(op.Kind)
+	f.set = c.set(root, op.Selections, nil, nil)
+	f.meter = meter{base: f.base, fields: c.meter(typed{root, op.Selections})}
 	f.fields = c.fields
 	if r, varying := f.run(nil); !varying {
 		f.constant = &r
 	}
 	return f
+}
+
+// defaults returns the default values of variables.
+func defaults(op *operation.Operation) map[string]string {
+	out := map[string]string{}
+	for _, v := range op.Variables {
+		if v.Default != "" {
+			out[v.Name] = v.Default
+		}
+	}
+	return out
 }
 
 // set compiles a selection set on type t. The fields named in sized have the given
@@ -171,9 +180,16 @@ func weight(f *supergraph.Field) float64 {
 		return float64(*f.Cost)
 	case f.Named == nil:
 		return 0
-	case f.Named.Cost != nil:
-		return float64(*f.Named.Cost)
-	case f.Named.Composite():
+	}
+	return weightOf(f.Named)
+}
+
+// weightOf returns the cost of a value of a type.
+func weightOf(t *supergraph.Type) float64 {
+	switch {
+	case t.Cost != nil:
+		return float64(*t.Cost)
+	case t.Composite():
 		return 1
 	}
 	return 0

@@ -7,13 +7,22 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
+// costMeta is the member of a result's _meta with the cost of the operation.
+const costMeta = "souk/cost"
+
+// content is what agents get of a GraphQL response.
+type content struct {
+	Errors json.RawMessage `json:"errors,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+}
+
 // result returns a GraphQL response as the result of a call: its data as structured content, and
-// as a text. If it has errors, the text has them, too. most bounds the data and errors; 0 means
-// no bound.
+// as a text. If it has errors, the text has them, too. Its extension cost becomes metadata. most
+// bounds the data and errors; 0 means no bound.
 func result(body []byte, most int) *sdk.CallToolResult {
 	var response struct {
-		Errors json.RawMessage `json:"errors,omitempty"`
-		Data   json.RawMessage `json:"data,omitempty"`
+		content
+		Extensions struct{ Cost json.RawMessage }
 	}
 	if err := json.Unmarshal(body, &response); err != nil {
 		return failed("The router has no valid response.")
@@ -22,13 +31,16 @@ func result(body []byte, most int) *sdk.CallToolResult {
 		return failed(fmt.Sprintf("The result has %d bytes, more than the limit of %d (mcp.max_result_bytes). Ask for fewer items.", n, most))
 	}
 	out := &sdk.CallToolResult{}
+	if has(response.Extensions.Cost) {
+		out.Meta = sdk.Meta{costMeta: response.Extensions.Cost}
+	}
 	if has(response.Data) {
 		out.StructuredContent = response.Data
 	}
 	text := []byte(response.Data)
 	if has(response.Errors) {
 		out.IsError = true
-		if text, _ = json.Marshal(response); text == nil { // unreachable: both members are valid JSON
+		if text, _ = json.Marshal(response.content); text == nil { // unreachable: both members are valid JSON
 			text = response.Errors
 		}
 	}

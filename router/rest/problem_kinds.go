@@ -105,7 +105,7 @@ func graphKind(code string) problemKind {
 		return notFound
 	case "CONFLICT":
 		return conflict
-	case "BAD_USER_INPUT", "INVALID_INPUT", "COST_ESTIMATED_TOO_EXPENSIVE":
+	case "BAD_USER_INPUT", "INVALID_INPUT", "COST_ESTIMATED_TOO_EXPENSIVE", "SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE":
 		return invalidValues
 	case "RATE_LIMIT_EXCEEDED":
 		return tooManyRequests

@@ -219,17 +219,16 @@ var (
 		Help: "Queries that use the response of an identical query in flight (traffic_shaping.router.deduplicate).",
 	}
 	costEstimated = base.Metric{
-		Name: "souk_router_cost_estimated", Kind: base.Histogram,
-		Buckets: []float64{1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 100000},
-		Help:    "Estimated cost of operations (@cost, @listSize).",
+		Name: "souk_router_cost_estimated", Kind: base.Histogram, Buckets: costBuckets,
+		Help: "Estimated cost of operations (@cost, @listSize), also of those that are rejected.",
 	}
 	costRejected = base.Metric{
 		Name: "souk_router_cost_rejected_total", Kind: base.Counter,
-		Help: "Operations rejected because of their estimated cost.",
+		Help: "Operations rejected because of their estimated cost, or of that of their requests to a subgraph.",
 	}
 	limitsExceeded = base.Metric{
 		Name: "souk_router_limits_exceeded_total", Kind: base.Counter,
-		Help:   "Operations beyond a limit on documents that are executed, because limits.mode is log, by the code that they would be rejected with.",
+		Help:   "Operations beyond a limit that are executed, because limits.mode, limits.modes or demand_control.measure says so, by the code that they would be rejected with.",
 		Labels: []string{"code"},
 	}
 )
@@ -243,7 +242,7 @@ func Definitions() []base.Metric {
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
-		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected, limitsExceeded,
+		authentication, deniedFields, rateLimit, shed, costEstimated, costActual, costRejected, subgraphCost, namedCost, clientCost, limitsExceeded,
 		namedDuration, clientDuration, deprecatedUse, accessLogDropped,
 	}
 }

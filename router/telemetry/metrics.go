@@ -44,6 +44,7 @@ type Metrics struct {
 	trusted        *base.Bound[trustedKey, prometheus.Counter]
 	clients        boundedNames
 	subgraphs      *base.Bound[string, *Subgraph]
+	subgraphCosts  *base.Bound[string, Costs]
 	redis          *base.Bound[string, *Redis]
 	dependencies   func(kind, name string) *Dependency
 	authentication *base.Bound[string, prometheus.Counter]
@@ -79,6 +80,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	calls := coprocessorDuration.NewHistogram(r)
 	certificates := certificateExpiry.NewGauge(r)
 	documents := trustedDocuments.NewCounter(r)
+	costs := subgraphCost.NewHistogram(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
@@ -108,6 +110,8 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		errors:    base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		exceeded:  base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
 		subgraphs: base.Bind(newSubgraphs(r, buckets)),
+
+		subgraphCosts: base.Bind(func(subgraph string) Costs { return costsOf(costs, subgraph) }),
 		trusted: base.Bind(func(k trustedKey) prometheus.Counter {
 			return documents.WithLabelValues(k.client, k.result)
 		}),
@@ -376,7 +380,8 @@ type Limits struct {
 	// LocalLimited those made without it.
 	Allowed, Limited, LocalAllowed, LocalLimited prometheus.Counter
 	Shed, CostRejected                           prometheus.Counter
-	Cost                                         prometheus.Observer
+	// Cost observes estimates, and ActualCost the costs of responses.
+	Cost, ActualCost prometheus.Observer
 }
 
 func newLimits(r prometheus.Registerer) *Limits {
@@ -389,5 +394,6 @@ func newLimits(r prometheus.Registerer) *Limits {
 		Shed:         shed.NewCounter(r).WithLabelValues(),
 		CostRejected: costRejected.NewCounter(r).WithLabelValues(),
 		Cost:         costEstimated.NewHistogram(r).WithLabelValues(),
+		ActualCost:   costActual.NewHistogram(r).WithLabelValues(),
 	}
 }

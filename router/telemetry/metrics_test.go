@@ -88,6 +88,9 @@ func TestDefinitionsAreRegistered(t *testing.T) {
 func touch(m *telemetry.Metrics) {
 	m.NamedOperation("A", "query", "data").Observe(1)
 	m.Client("web", "1", "data").Observe(1)
+	m.NamedCost("A").Estimated.Observe(1)
+	m.ClientCost("web", "1").Actual.Observe(1)
+	m.SubgraphCost("s").Actual.Observe(1)
 	m.Deprecated("Product.price", "web", "1").Inc()
 	m.ConnectionClosed("idle").Inc()
 	m.Operation("query", "data").Observe(1)

@@ -153,7 +153,9 @@ func (s *nameSet) evict() {
 type named struct {
 	operations, clients *prometheus.HistogramVec
 	deprecated          *prometheus.CounterVec
-	names, byClient     *nameSet
+	// operationCosts and clientCosts have the same names.
+	operationCosts, clientCosts *prometheus.HistogramVec
+	names, byClient             *nameSet
 	// users are the clients of deprecated elements. They are bounded even if there are no
 	// other metrics by client.
 	users *nameSet
@@ -171,13 +173,18 @@ const (
 func newNamed(r prometheus.Registerer, buckets []float64) *named {
 	n := &named{
 		operations: namedDuration.WithBuckets(buckets).NewHistogram(r), clients: clientDuration.WithBuckets(buckets).NewHistogram(r),
-		deprecated: deprecatedUse.NewCounter(r),
+		deprecated:     deprecatedUse.NewCounter(r),
+		operationCosts: namedCost.NewHistogram(r), clientCosts: clientCost.NewHistogram(r),
 	}
 	n.names = newNameSet(func(c chosen) {
-		n.operations.DeletePartialMatch(prometheus.Labels{"graphql_operation_name": c.name})
+		gone := prometheus.Labels{"graphql_operation_name": c.name}
+		n.operations.DeletePartialMatch(gone)
+		n.operationCosts.DeletePartialMatch(gone)
 	})
 	n.byClient = newNameSet(func(c chosen) {
-		n.clients.DeletePartialMatch(prometheus.Labels{"client_name": c.name, "client_version": c.version})
+		gone := prometheus.Labels{"client_name": c.name, "client_version": c.version}
+		n.clients.DeletePartialMatch(gone)
+		n.clientCosts.DeletePartialMatch(gone)
 	})
 	n.users = newNameSet(func(c chosen) {
 		gone := n.deprecated.DeletePartialMatch(prometheus.Labels{"client_name": c.name, "client_version": c.version})

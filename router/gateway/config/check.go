@@ -122,8 +122,7 @@ func (c *Config) contradictions(add addFunc) {
 			add(true, "rate_limit.redis_url", fmt.Sprintf("rate_limit.redis_url: %v", err))
 		}
 	}
-	add(c.DemandControl.Enabled && c.DemandControl.Max == 0, "demand_control.max",
-		"demand_control.max is 0, which rejects every operation; it must be more than 0", "demand_control.enabled")
+	c.DemandControl.check(add)
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more", "http.batching.enabled")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
 		"authentication.jwt.required needs a key set in authentication.jwt.jwks", "authentication.jwt.jwks")

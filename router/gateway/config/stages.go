@@ -100,10 +100,49 @@ type RatePolicy struct {
 
 // DemandControl limits the estimated cost of an operation.
 type DemandControl struct {
-	Enabled  bool    `yaml:"enabled" desc:"Estimate the cost of each operation before it runs."`
-	Max      float64 `yaml:"max" desc:"Maximum cost of an operation."`
-	ListSize int     `yaml:"list_size" desc:"Assumed length of lists without @listSize."`
-	Measure  bool    `yaml:"measure" desc:"Estimate and record costs, but reject no operation."`
+	Enabled  bool          `yaml:"enabled" desc:"Estimate the cost of each operation before it runs, and compute that of its response."`
+	Max      float64       `yaml:"max" desc:"Maximum estimated cost of an operation. 0 means no limit."`
+	ListSize int           `yaml:"list_size" desc:"Assumed length of lists without @listSize."`
+	Measure  bool          `yaml:"measure" desc:"Estimate and record costs, but reject no operation. Those that would be rejected are counted in souk_router_limits_exceeded_total."`
+	Expose   bool          `yaml:"expose" desc:"Show clients the estimated, actual and maximum cost of an operation, also for each subgraph, in the extensions cost of the response. REST responses have the header Souk-Cost."`
+	Subgraph SubgraphCosts `yaml:"subgraph" desc:"Budgets of subgraphs: how much the requests of one operation to a subgraph may cost."`
+}
+
+// SubgraphCosts limit the estimated costs of requests to subgraphs.
+type SubgraphCosts struct {
+	Measure   bool                    `yaml:"measure" desc:"Reject no operation because of the budget of a subgraph, but count it in souk_router_limits_exceeded_total."`
+	All       SubgraphCost            `yaml:"all" desc:"Budget of each subgraph."`
+	Subgraphs map[string]SubgraphCost `yaml:"subgraphs" desc:"Overrides for single subgraphs, by subgraph name. Missing values are taken from all."`
+}
+
+// A SubgraphCost is the budget of a subgraph.
+type SubgraphCost struct {
+	Max      float64 `yaml:"max" desc:"Maximum estimated cost of the requests to the subgraph. It is checked after planning. Requests for entities cost as much as all entities that the lists above them may have. 0 means no limit." example:"500"`
+	ListSize int     `yaml:"list_size" desc:"Assumed length of lists without @listSize in these requests, if it differs from demand_control.list_size."`
+}
+
+// Of returns the budget of a subgraph.
+func (s SubgraphCosts) Of(subgraph string) SubgraphCost {
+	out := s.Subgraphs[subgraph]
+	fill(&out.Max, s.All.Max)
+	fill(&out.ListSize, s.All.ListSize)
+	return out
+}
+
+// limits reports whether any subgraph has a budget.
+func (s SubgraphCosts) limits() bool {
+	for _, b := range s.Subgraphs {
+		if b.Max > 0 {
+			return true
+		}
+	}
+	return s.All.Max > 0
+}
+
+// check adds an error if demand control has no effect.
+func (d DemandControl) check(add addFunc) {
+	add(d.Enabled && d.Max == 0 && !d.Subgraph.limits() && !d.Measure && !d.Expose, "demand_control.max",
+		"demand_control.max is 0, and no subgraph has a budget: nothing is limited; set it to 1 or more, demand_control.measure to true, or demand_control.enabled to false", "demand_control.enabled", "demand_control.subgraph", "demand_control.measure", "demand_control.expose")
 }
 
 // ResponseCache configures the cache of subgraph responses.

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"encoding/json"
+
+	"souk/router/execute"
+)
+
+// extensions returns the extensions of a response, or nil for none. It also measures what the
+// response costs.
+func (x *exchange) extensions(p *prepared, data []byte, fetches []execute.FetchStatistics) []byte {
+	members := map[string]json.RawMessage{}
+	if shown := x.exposed != exposeNothing; x.config.Dev || shown {
+		members["souk"] = p.statistics(fetches, shown)
+	}
+	if p.demand != nil {
+		p.demand.measure(x.snapshot.demand, p.op, data, fetches)
+		if x.config.DemandControl.Expose {
+			members["cost"] = p.demand.json(x.snapshot.demand.Max())
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	out, err := json.Marshal(members)
+	if err != nil { // unreachable: every member is JSON
+		return nil
+	}
+	return out
+}
+
+// statistics returns the extension souk of a response in development mode: cache hits, and
+// the duration and size of each fetch. If withPlan is set, it has the plan, too.
+func (p *prepared) statistics(fetches []execute.FetchStatistics, withPlan bool) []byte {
+	type fetch struct {
+		Subgraph string  `json:"subgraph"`
+		Millis   float64 `json:"ms"`
+		Bytes    int     `json:"bytes"`
+		Entities int     `json:"entities,omitempty"`
+		Cached   int     `json:"cached,omitempty"`
+		Expired  int     `json:"expired,omitempty"`
+	}
+	type statistics struct {
+		DocumentCache string  `json:"documentCache"`
+		PlanCache     string  `json:"planCache"`
+		Fetches       []fetch `json:"fetches"`
+		CacheHits     int     `json:"entityCacheHits"`
+		CacheMisses   int     `json:"entityCacheMisses"`
+
+		Plan json.RawMessage `json:"plan,omitempty"`
+	}
+	word := map[bool]string{true: "hit", false: "miss"}
+	f := statistics{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
+	for _, s := range fetches {
+		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found, s.Expired})
+		f.CacheHits += s.Found
+		f.CacheMisses += max(s.Representations, 1) - s.Found
+	}
+	if withPlan {
+		f.Plan = planJSON(p.program)
+	}
+	out, err := json.Marshal(f)
+	if err != nil { // unreachable: every value can be encoded
+		return nil
+	}
+	return out
+}

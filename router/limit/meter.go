@@ -1,0 +1,204 @@
+package limit
+
+import (
+	"strconv"
+	"strings"
+
+	"souk/router/internal/jsonscan"
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// A meter computes the cost of a response, with the weights of the estimate and the lists as
+// they are. Null costs nothing, and a field that several types have under one name costs what
+// the most expensive one does.
+type meter struct {
+	base   float64
+	fields []meterField // of data
+}
+
+// A meterField is a field that costs something, or that has such fields in it.
+type meterField struct {
+	key       string // as JSON
+	weight    float64
+	arguments float64
+	list      bool
+	fields    []meterField
+}
+
+// Typed selections are a selection set on a type.
+type typed struct {
+	on   *supergraph.Type
+	list []operation.Selection
+}
+
+// meter compiles the fields of selection sets on one object.
+func (c *compiler) meter(sets ...typed) []meterField {
+	var (
+		out   []meterField
+		below [][]typed
+		at    = map[string]int{}
+		add   func(on *supergraph.Type, list []operation.Selection)
+	)
+	add = func(on *supergraph.Type, list []operation.Selection) {
+		for _, selection := range list {
+			switch s := selection.(type) {
+			case *operation.InlineFragment:
+				inner := on
+				if s.TypeCondition != "" {
+					inner = c.model.Type(s.TypeCondition)
+				}
+				add(inner, s.Selections)
+			case *operation.Field:
+				one, set := c.meterField(on, s)
+				i, known := at[s.Alias]
+				if !known {
+					i = len(out)
+					at[s.Alias], out, below = i, append(out, meterField{key: one.key}), append(below, nil)
+				}
+				out[i].weight, out[i].arguments = max(out[i].weight, one.weight), max(out[i].arguments, one.arguments)
+				out[i].list = out[i].list || one.list
+				if set.on != nil {
+					below[i] = append(below[i], set)
+				}
+			}
+		}
+	}
+	for _, s := range sets {
+		add(s.on, s.list)
+	}
+	kept := out[:0]
+	for i, f := range out {
+		if len(below[i]) > 0 {
+			f.fields = c.meter(below[i]...)
+		}
+		if f.weight != 0 || f.arguments != 0 || len(f.fields) > 0 {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// meterField compiles a field without its selection set, which it returns.
+func (c *compiler) meterField(on *supergraph.Type, s *operation.Field) (out meterField, below typed) {
+	out.key = strconv.Quote(s.Alias)
+	if introspects(s) {
+		out.weight = c.introspection(s)
+		return out, typed{}
+	}
+	if on == nil {
+		return out, typed{}
+	}
+	definition := on.Field(s.Name)
+	if definition == nil || s.Denied != nil {
+		return out, typed{}
+	}
+	out.weight, out.arguments = weight(definition), argumentCosts(definition, s)
+	out.list = strings.HasPrefix(definition.Type, "[")
+	if len(s.Selections) > 0 {
+		below = typed{definition.Named, s.Selections}
+	}
+	return out, below
+}
+
+// response returns the cost of a response.
+func (m *meter) response(body []byte) float64 {
+	i := jsonscan.Space(body, 0)
+	if i >= len(body) || body[i] != '{' {
+		return 0
+	}
+	whole := []meterField{{key: `"data"`, fields: m.fields}}
+	cost, _ := measureObject(body, i, whole)
+	return m.base + min(cost, maxCost)
+}
+
+// data returns the cost of the data of a response.
+func (m *meter) data(data []byte) float64 {
+	if len(data) == 0 || data[0] != '{' {
+		return m.base
+	}
+	cost, _ := measureObject(data, 0, m.fields)
+	return m.base + min(cost, maxCost)
+}
+
+// measureObject returns the cost of the fields of the object at an index, and the index after
+// it. That is negative if the text is not JSON.
+func measureObject(b []byte, i int, fields []meterField) (cost float64, end int) {
+	if len(fields) == 0 {
+		return 0, jsonscan.Value(b, i)
+	}
+	expected := 0 // members mostly come in the order of the fields
+	i = jsonscan.Space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return 0, i + 1
+	}
+	for more := true; more; {
+		start := i
+		if i >= len(b) || b[i] != '"' {
+			return cost, -1
+		}
+		if i = jsonscan.String(b, i); i < 0 {
+			return cost, i
+		}
+		f := find(fields, b[start:i], &expected)
+		if i = jsonscan.Colon(b, i); i < 0 || i >= len(b) {
+			return cost, -1
+		}
+		if f == nil {
+			i = jsonscan.Value(b, i)
+		} else {
+			var own float64
+			own, i = measureValue(b, i, f)
+			cost += own + f.arguments
+		}
+		if i < 0 {
+			return cost, i
+		}
+		i, more = jsonscan.Next(b, i, '}')
+	}
+	return cost, i
+}
+
+// find returns the field with a key, or nil.
+func find(fields []meterField, key []byte, expected *int) *meterField {
+	for n := range fields {
+		i := (*expected + n) % len(fields)
+		if fields[i].key == string(key) {
+			*expected = i + 1
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+func measureValue(b []byte, i int, f *meterField) (cost float64, end int) {
+	switch {
+	case b[i] == 'n':
+		return 0, jsonscan.Value(b, i)
+	case b[i] == '{':
+		cost, end = measureObject(b, i, f.fields)
+		return cost + f.weight, end
+	case b[i] == '[' && f.list:
+		return measureList(b, i, f)
+	}
+	return f.weight, jsonscan.Value(b, i)
+}
+
+func measureList(b []byte, i int, f *meterField) (cost float64, end int) {
+	i = jsonscan.Space(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		return 0, i + 1
+	}
+	for more := true; more; {
+		if i >= len(b) {
+			return cost, -1
+		}
+		var own float64
+		if own, i = measureValue(b, i, f); i < 0 {
+			return cost, i
+		}
+		cost += own
+		i, more = jsonscan.Next(b, i, ']')
+	}
+	return cost, i
+}
