@@ -22,8 +22,8 @@ func exportCounters(m *routertelemetry.Metrics) {
 		m.GraphQLError(code)
 	}
 	for _, code := range []string{
-		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields,
-		limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
+		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields, operation.CodeMaxHeight,
+		execute.CodeMaxRepresentations, execute.CodeMaxResponseBytes, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
 	} {
 		m.LimitExceeded(code)
 	}

@@ -166,3 +166,24 @@ func TestDeferredOperationsHaveAnEstimate(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+// REST has a problem in place of a response that lacks what a limit does not allow.
+func TestRESTKeepsLimitsOfResponses(t *testing.T) {
+	for name, change := range map[string]func(*config.Limits){
+		"MAX_RESPONSE_BYTES_LIMIT":  func(l *config.Limits) { l.MaxResponseBytes = 20 },
+		"MAX_REPRESENTATIONS_LIMIT": func(l *config.Limits) { l.MaxRepresentations = 1 },
+	} {
+		d := startDemanding(t, func(c *config.Config) { change(&c.Limits) })
+		if got := d.query(); got.status != http.StatusOK || !strings.Contains(got.body, name) {
+			t.Errorf("GraphQL: got status %d, %s", got.status, got.body)
+		}
+		got := call(t, d.url, "/api/accounts")
+		if partial := got.header.Get("Souk-Partial"); name == "MAX_REPRESENTATIONS_LIMIT" && (got.status != http.StatusOK || partial != `"/*/balance"`) {
+			t.Errorf("REST: got status %d, Souk-Partial %s, %s", got.status, partial, got.body)
+		}
+		if name == "MAX_RESPONSE_BYTES_LIMIT" && got.status != http.StatusUnprocessableEntity {
+			t.Errorf("REST: got status %d, %s", got.status, got.body)
+		}
+		d.exports(`souk_router_graphql_errors_total{code="` + name + `"} 2`)
+	}
+}

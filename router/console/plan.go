@@ -239,10 +239,12 @@ func (h *handler) limitsOf(u operation.Usage) []limitOfOne {
 		name        string
 		used, limit int
 	}{
-		{"max_depth", u.Depth, l.Depth}, {"max_fields", u.Fields, l.Fields}, {"max_root_fields", u.RootFields, l.RootFields},
+		{"max_depth", u.Depth, l.Depth}, {"max_height", u.Height, l.Height}, {"max_fields", u.Fields, l.Fields}, {"max_root_fields", u.RootFields, l.RootFields},
 		{"max_aliases", u.Aliases, l.Aliases}, {"max_directives", u.Directives, l.Directives}, {"max_list_items", u.ListItems, l.ListItems},
 	} {
-		out = append(out, limitOfOne{one.name, float64(one.used), float64(one.limit)})
+		if one.name != "max_height" || one.limit > 0 { // otherwise it is not measured
+			out = append(out, limitOfOne{one.name, float64(one.used), float64(one.limit)})
+		}
 	}
 	return out
 }

@@ -57,6 +57,7 @@ func (h *handler) limits(*http.Request) (any, error) {
 		add(name, code, float64(configured), float64(highest))
 	}
 	count("max_depth", operation.CodeMaxDepth, l.Depth, high.Depth)
+	count("max_height", operation.CodeMaxHeight, l.Height, high.Height)
 	count("max_fields", operation.CodeMaxFields, l.Fields, high.Fields)
 	count("max_root_fields", operation.CodeMaxRootFields, l.RootFields, high.RootFields)
 	count("max_aliases", operation.CodeMaxAliases, l.Aliases, high.Aliases)

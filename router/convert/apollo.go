@@ -175,7 +175,7 @@ func apolloLimits() table {
 		"http2_max_headers_list_bytes": via("limits.http_max_header_bytes", size),
 		"max_aliases":                  to("limits.max_aliases"),
 		"max_depth":                    to("limits.max_depth"),
-		"max_height":                   none("limits.max_fields bounds the fields of an operation"),
+		"max_height":                   to("limits.max_height"),
 		"max_root_fields":              to("limits.max_root_fields"),
 		"max_recursive_selections":     same("limits.max_fields bounds the fields after fragments are expanded"),
 		"parser_max_tokens":            to("limits.parser_max_tokens"),

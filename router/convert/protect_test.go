@@ -72,7 +72,7 @@ func TestDefaultsForBrowsersAreKept(t *testing.T) {
 func TestLostProtectionComesFirst(t *testing.T) {
 	for name, c := range map[string]struct{ from, input, key string }{
 		"a shape that is not known":       {"apollo", "authorization: {require_authentication: {a: 1}}", "authorization.require_authentication"},
-		"a limit":                         {"apollo", "limits: {max_height: 10}", "limits.max_height"},
+		"a limit":                         {"apollo", "limits: {parser_max_recursion: {a: 1}, subgraph: {all: {a: 1}}}", "limits.subgraph"},
 		"a value that is not valid":       {"apollo", "limits: {max_depth: -5}", "limits.max_depth"},
 		"a section that is no map":        {"hive", "limits: 5", "limits"},
 		"an unknown key":                  {"hive", "jwt: {jwks_providers: [{source: remote, url: 'https://a.example', pinned: true}]}", "jwt.jwks_providers[0].pinned"},
@@ -125,8 +125,8 @@ func TestStricterIsNoLostProtection(t *testing.T) {
 // What is empty, or is in a section that is not enabled, protected nothing.
 func TestWhatHasNoEffectIsNoLostProtection(t *testing.T) {
 	for input, from := range map[string]string{
-		"limits: {max_height: null}":                             "apollo",
-		"limits: {max_height: {}}":                               "apollo",
+		"limits: {subgraph: null}":                               "apollo",
+		"limits: {subgraph: {}}":                                 "apollo",
 		"limits: {typo: null}":                                   "apollo",
 		"authentication: {typo: {a: []}}":                        "apollo",
 		"authentication: {subgraph: {all: null, subgraphs: {}}}": "apollo",

@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"souk/internal/memory"
@@ -358,6 +359,10 @@ func (x *execution) lookupObserved(ctx context.Context, f *fetch, state *fetchSt
 }
 
 func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
+	if state.err = x.tooManyEntities(f, state); state.err != nil {
+		state.sent, state.stats.Unsent, state.stats.Err = true, true, state.err
+		return
+	}
 	request := x.request(f)
 	state.room = MemoryReservation{lease: &x.lease}
 	request.Reservation = &state.room
@@ -394,6 +399,22 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 		}
 		x.received(ctx, f, state)
 	}
+}
+
+// tooManyEntities returns an error if a request would exceed the limit on entities.
+func (x *execution) tooManyEntities(f *fetch, state *fetchState) error {
+	most := x.executor.options.MaxRepresentations
+	if most == 0 {
+		return nil
+	}
+	n := 0
+	for i := range f.entities {
+		n += state.entities[i].sendCount()
+	}
+	if n <= most {
+		return nil
+	}
+	return &TransportError{Code: CodeMaxRepresentations, Message: fmt.Sprintf("was not asked for %d entities, because the limit is %d: request shorter lists", n, most)}
 }
 
 // received reserves memory for what is made of a response. Without memory the

@@ -39,6 +39,10 @@ type Options struct {
 	// responses, and then the client's response until it is released. Nil is no
 	// bound.
 	Memory *memory.Budget
+	// MaxRepresentations bounds the entities in one request, and MaxResponseBytes the
+	// response for a client; 0 is no bound. A request for more entities is not sent, and a
+	// larger response is an error. A part of a response is cut off.
+	MaxRepresentations, MaxResponseBytes int
 	// Now is time.Now unless set.
 	Now func() time.Time
 }

@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -24,6 +25,13 @@ func (x *execution) respond() *Response {
 	end := len(out)
 	if len(x.errors) > 0 {
 		x.sortErrors()
+		out = appendErrors(append(out, `,"errors":`...), x.errors)
+	}
+	if w.tooLong || w.isTooLong(out) {
+		out, null = append(out[:start], "null"...), true
+		end = len(out)
+		clear(x.errors)
+		x.errors = append(x.errors[:0], w.lengthError())
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
 	out = append(x.appendExtensions(out, out[start:end], x.response.Fetches), '}')
@@ -59,7 +67,10 @@ func (x *execution) harmless() bool {
 // get a small buffer, even if other responses of the operation are large.
 func (w *writer) begin() *Buffer {
 	read := w.responseBytes
-	w.limit, w.exhausted = 2*read+freeBytes, false
+	w.limit, w.exhausted, w.tooLong = 2*read+freeBytes, false, false
+	if most := w.executor.options.MaxResponseBytes; most > 0 {
+		w.limit = min(w.limit, most)
+	}
 	return NewBuffer(min(int(w.program.bytes.Load()), 2*read) + 256)
 }
 
@@ -74,8 +85,22 @@ func (w *writer) extend() bool {
 	if w.exhausted {
 		return false
 	}
+	if w.isTooLong(w.out) {
+		w.exhausted = true
+		if w.delivery == nil { // nothing of the response is used
+			w.tooLong, w.limit = true, -1
+			return false
+		}
+		e := w.lengthError()
+		e.path = slices.Clone(w.path)
+		w.add(e)
+		return false
+	}
 	if more := len(w.out); w.lease.TryGrow(2 * more) { // a buffer doubles
 		w.limit += more
+		if most := w.executor.options.MaxResponseBytes; most > 0 {
+			w.limit = min(w.limit, most)
+		}
 		return true
 	}
 	w.exhausted, w.shed = true, true
@@ -84,6 +109,19 @@ func (w *writer) extend() bool {
 		message: "The response was cut off here: the router's memory for responses is used up.",
 	})
 	return false
+}
+
+// isTooLong reports whether a response exceeds its limit.
+func (w *writer) isTooLong(out []byte) bool {
+	most := w.executor.options.MaxResponseBytes
+	return most > 0 && len(out) > most
+}
+
+func (w *writer) lengthError() responseError {
+	return responseError{
+		fetchID: projectionErrors, deferID: w.deferID, code: CodeMaxResponseBytes,
+		message: fmt.Sprintf("The response is larger than the limit of %d bytes. Request fewer fields or shorter lists.", w.executor.options.MaxResponseBytes),
+	}
 }
 
 // adapt moves an expected size towards one that was met: at once if that is

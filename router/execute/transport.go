@@ -102,6 +102,10 @@ const (
 	CodeRejected = "SUBREQUEST_REJECTED"
 	// CodeOverloaded: the router has no memory for the response.
 	CodeOverloaded = "OVERLOADED"
+	// CodeMaxRepresentations: the request would be for too many entities.
+	CodeMaxRepresentations = "MAX_REPRESENTATIONS_LIMIT"
+	// CodeMaxResponseBytes: the response is too large for the client.
+	CodeMaxResponseBytes = "MAX_RESPONSE_BYTES_LIMIT"
 	// CodeCancelled: the client disconnected, or ended the operation. If the timeout of the
 	// request has passed, the code is CodeTimeout.
 	CodeCancelled = "REQUEST_CANCELLED"

@@ -15,9 +15,9 @@ type writer struct {
 	out  []byte
 	path []pathElement
 	// limit is how long out may become before it is extended. exhausted is set
-	// if it could not be.
-	limit     int
-	exhausted bool
+	// if it could not be, and tooLong if the response is not to be used then.
+	limit              int
+	exhausted, tooLong bool
 	// delivery is set for an incremental response. Then only the fields of the
 	// payload deferID are written.
 	delivery *delivery
@@ -30,7 +30,7 @@ type writer struct {
 
 func (w *writer) reset() {
 	w.execution, w.out, w.delivery, w.deferID, w.fragmentID = nil, nil, nil, 0, 0
-	w.limit, w.exhausted, w.objects = 0, false, 0
+	w.limit, w.exhausted, w.tooLong, w.objects = 0, false, false, 0
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }

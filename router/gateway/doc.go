@@ -24,6 +24,7 @@
 //	cold.go         bounds concurrent parsing and planning
 //	share.go        identical queries in flight share one execution
 //	uses.go         which elements of the schema an operation uses
+//	exceeded.go     limits of responses that are only logged
 //	extensions.go   the extensions of the response
 //	audience.go     Cache-Control and Vary of the response
 //	expose.go       the plan and timings, for those who may see them

@@ -292,6 +292,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	}
 	x.sawResponse(response, p.program.Weighted)
 	x.observe(p)
+	x.exceeded(ctx, p, response)
 	return response
 }
 

@@ -42,3 +42,30 @@ func TestLimitsCanBeLogged(t *testing.T) {
 		t.Errorf("logged\n%s", text)
 	}
 }
+
+// A limit may have a mode of its own. The first response of a document beyond a limit is logged, and
+// each is counted.
+func TestEachLimitHasAMode(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var log bytes.Buffer
+	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		c.Limits.MaxAliases, c.Limits.MaxRootFields, c.Limits.MaxResponseBytes = 1, 1, 5
+		c.Limits.Modes = map[string]string{"max_root_fields": config.LogLimits, "max_response_bytes": config.LogLimits}
+		o.Metrics, o.Logger = telemetry.New(registry), slog.New(slog.NewTextHandler(&log, nil))
+	})
+	if got := send(t, "POST", url+"/graphql", `{"query":"{ a: hello b: hello }"}`); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "MAX_ALIASES_LIMIT") || strings.Contains(got.body, "MAX_ROOT_FIELDS_LIMIT") {
+		t.Errorf("got %d, %s", got.status, got.body)
+	}
+	for range 2 {
+		if got := send(t, "POST", url+"/graphql", `{"query":"query Wide { hello long }"}`); got.status != http.StatusOK || strings.Contains(got.body, "errors") {
+			t.Errorf("got %d, %s", got.status, got.body)
+		}
+	}
+	got := figures(t, registry)
+	if got["limits_exceeded_total{MAX_ROOT_FIELDS_LIMIT}"] != 2 || got["limits_exceeded_total{MAX_RESPONSE_BYTES_LIMIT}"] != 2 {
+		t.Errorf("got %v", got)
+	}
+	if text := log.String(); strings.Count(text, "code=MAX_RESPONSE_BYTES_LIMIT") != 1 || strings.Count(text, "code=MAX_ROOT_FIELDS_LIMIT") != 1 {
+		t.Errorf("logged\n%s", text)
+	}
+}

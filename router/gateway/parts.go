@@ -43,6 +43,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 		null, shed = null || response.DataNull, shed || response.Shed
 		x.metrics.countErrors(response.Codes)
 		x.sawResponse(response, p.program.Weighted)
+		x.exceeded(ctx, p, response)
 		return emit(response)
 	})
 }

@@ -73,6 +73,8 @@ type document struct {
 	hash string
 	// redacted is the text without values. It is nil until needed.
 	redacted atomic.Pointer[string]
+	// reported are the limits beyond which a response of the document was logged.
+	reported atomic.Uint32
 	// described is what the console knows of the document. It is nil if the console is off.
 	described *record.Document
 	// programs has the programs for recent combinations of conditions and labels.
@@ -180,6 +182,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		LogError:   gw.options.LogError,
 
 		ReturnExtensions: gw.config.ResponseExtensions,
+		MaxRepresentations: gw.enforced("max_representations", gw.config.Limits.MaxRepresentations),
+		MaxResponseBytes:   gw.enforced("max_response_bytes", gw.config.Limits.MaxResponseBytes),
 	})
 	if gw.hooks != nil || gw.options.Recorder != nil || gw.config.Supergraph.WaitForSubgraphs > 0 || gw.config.Supergraph.Remote.Configured() {
 		s.sdl = sdl
@@ -222,11 +226,20 @@ func (gw *Gateway) servable(m *supergraph.Model) (err error) {
 
 // Limits returns the limits of documents in a configuration.
 func Limits(c config.Limits) operation.Limits {
-	return operation.Limits{
-		Tokens: c.MaxTokens, Depth: c.MaxDepth, Aliases: c.MaxAliases,
+	l := operation.Limits{
+		Tokens: c.MaxTokens, Depth: c.MaxDepth, Height: c.MaxHeight, Aliases: c.MaxAliases,
 		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,
-		ListItems: c.MaxListItems, Log: c.Mode == config.LogLimits,
+		ListItems: c.MaxListItems,
 	}
+	for name, code := range map[string]string{
+		"max_depth": operation.CodeMaxDepth, "max_height": operation.CodeMaxHeight, "max_aliases": operation.CodeMaxAliases,
+		"max_root_fields": operation.CodeMaxRootFields, "max_directives": operation.CodeMaxDirectives, "max_fields": operation.CodeMaxFields,
+	} {
+		if c.Logs(name) {
+			l.Logged = append(l.Logged, code)
+		}
+	}
+	return l
 }
 
 // retain adds a holder. It reports false if the snapshot has been released.
@@ -272,7 +285,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 		return nil, false, err
 	}
 	for _, e := range parsed.Exceeded() {
-		s.gateway.logger.WarnContext(ctx, "an operation exceeds a limit, and is executed", "operation", parsed.Name(), "code", e.Code, "limit", e.Message)
+		s.gateway.logger.WarnContext(ctx, exceedsLimit, "operation", parsed.Name(), "code", e.Code, "limit", e.Message)
 	}
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}

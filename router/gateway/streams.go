@@ -233,6 +233,7 @@ func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) 
 		x.metrics.countErrors(response.Codes)
 		x.metrics.Ended(x.metrics.blame.Outcome(response.Codes, response.DataNull)).Inc()
 		x.sawEvent(response)
+		x.exceeded(ctx, p, response)
 		return emit(response.Body)
 	})
 }

@@ -24,6 +24,7 @@ const (
 
 	CodeMaxTokens     = "MAX_TOKENS_LIMIT"
 	CodeMaxDepth      = "MAX_DEPTH_LIMIT"
+	CodeMaxHeight     = "MAX_HEIGHT_LIMIT"
 	CodeMaxAliases    = "MAX_ALIASES_LIMIT"
 	CodeMaxRootFields = "MAX_ROOT_FIELDS_LIMIT"
 	CodeMaxDirectives = "MAX_DIRECTIVES_LIMIT"

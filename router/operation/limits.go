@@ -3,6 +3,7 @@ package operation
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -16,6 +17,9 @@ type Limits struct {
 	Tokens int
 	// Depth is the number of levels of nested fields. Fragments add no level.
 	Depth int
+	// Height is the number of fields, where those of a selection set with the same response
+	// key count once. Those in a fragment count each time the fragment is spread.
+	Height int
 	// Aliases is the number of aliases. Those in a fragment count each time
 	// the fragment is spread.
 	Aliases int
@@ -28,9 +32,9 @@ type Limits struct {
 	Fields int
 	// ListItems is the length of a single list in an argument or a variable.
 	ListItems int
-	// Log executes operations beyond Depth, Aliases, RootFields, Directives and Fields; see
-	// [Document.Exceeded].
-	Log bool
+	// Logged has the codes of limits whose excess does not reject an operation; see
+	// [Document.Exceeded]. Tokens and ListItems cannot be among them.
+	Logged []string
 }
 
 // DefaultLimits returns limits that are generous for hand-written queries and
@@ -41,7 +45,7 @@ func DefaultLimits() Limits {
 
 // A size is the size of an operation or a fragment with all its fragment
 // spreads expanded.
-type size struct{ depth, aliases, fields, roots int }
+type size struct{ depth, height, aliases, fields, roots int }
 
 // A measurer computes the size of an operation. It measures each fragment once,
 // so it takes linear time even for fragments whose expansion is exponential.
@@ -50,6 +54,7 @@ type measurer struct {
 	sizes      map[string]size // by fragment name
 	directives int
 	items      int // in the longest list
+	heights    bool
 }
 
 // maxSelections bounds the selections of all operations in a document, where a
@@ -102,13 +107,15 @@ func checkOperations(doc *ast.QueryDocument) Errors {
 // Usage is the size of an operation, in the units of Limits.
 type Usage struct {
 	Depth, Aliases, RootFields, Directives, Fields int
+	// Height is 0 if it has no limit.
+	Height int
 	// ListItems is the length of the longest list in an argument or a default value.
 	ListItems int
 }
 
 // measure returns the size of an operation with its fragments.
-func measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
-	m := measurer{fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
+func (l Limits) measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
+	m := measurer{heights: l.Height > 0, fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
 	for _, f := range doc.Fragments {
 		m.fragments[f.Name] = f
 	}
@@ -118,28 +125,32 @@ func measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
 		m.items = max(m.items, longest(v.DefaultValue))
 	}
 	s := m.set(op.SelectionSet)
-	return Usage{Depth: s.depth, Aliases: s.aliases, RootFields: s.roots, Directives: m.directives, Fields: s.fields, ListItems: m.items}
+	return Usage{Depth: s.depth, Aliases: s.aliases, RootFields: s.roots, Directives: m.directives, Fields: s.fields, Height: s.height, ListItems: m.items}
 }
 
 // check returns an error for each limit that op, whose size is u, exceeds, and those that are only
 // to be logged.
 func (l Limits) check(u Usage, op *ast.OperationDefinition) (errs, logged Errors) {
 	over := func(limit, found int, code, what string) {
-		if limit > 0 && found > limit {
-			errs = append(errs, &Error{
-				Message:   fmt.Sprintf("The operation has %s %s; the limit is %d.", count(found), what, limit),
-				Locations: locations(op.Position), Code: code,
-			})
+		if limit == 0 || found <= limit {
+			return
+		}
+		e := &Error{
+			Message:   fmt.Sprintf("The operation has %s %s; the limit is %d.", count(found), what, limit),
+			Locations: locations(op.Position), Code: code,
+		}
+		if slices.Contains(l.Logged, code) {
+			logged = append(logged, e)
+		} else {
+			errs = append(errs, e)
 		}
 	}
 	over(l.Depth, u.Depth, CodeMaxDepth, "levels of fields")
+	over(l.Height, u.Height, CodeMaxHeight, "fields, counting equal names in a selection set once")
 	over(l.Aliases, u.Aliases, CodeMaxAliases, "aliases")
 	over(l.RootFields, u.RootFields, CodeMaxRootFields, "root fields")
 	over(l.Fields, u.Fields, CodeMaxFields, "fields")
 	over(l.Directives, u.Directives, CodeMaxDirectives, "directives")
-	if l.Log {
-		errs, logged = nil, errs
-	}
 	if l.ListItems > 0 && u.ListItems > l.ListItems {
 		errs = append(errs, tooLong(l.ListItems, locations(op.Position)))
 	}
@@ -147,6 +158,10 @@ func (l Limits) check(u Usage, op *ast.OperationDefinition) (errs, logged Errors
 }
 
 func (m *measurer) set(set ast.SelectionSet) (total size) {
+	var keys map[string]bool
+	if m.heights {
+		keys = make(map[string]bool, len(set))
+	}
 	for _, sel := range set {
 		var s size
 		switch sel := sel.(type) {
@@ -160,6 +175,10 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 			if sel.Alias != sel.Name {
 				s.aliases = add(s.aliases, 1)
 			}
+			if m.heights && !keys[sel.Alias] {
+				keys[sel.Alias] = true
+				s.height = add(s.height, 1)
+			}
 		case *ast.InlineFragment:
 			m.annotations(sel.Directives)
 			s = m.set(sel.SelectionSet)
@@ -168,6 +187,7 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 			s = m.fragment(sel.Name)
 		}
 		total.depth = max(total.depth, s.depth)
+		total.height = add(total.height, s.height)
 		total.aliases = add(total.aliases, s.aliases)
 		total.fields = add(total.fields, s.fields)
 		total.roots = add(total.roots, s.roots)

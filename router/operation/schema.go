@@ -115,7 +115,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	var usage Usage
 	var logged Errors
 	if unknown == nil {
-		usage = measure(doc, op)
+		usage = s.Limits.measure(doc, op)
 		var errs Errors
 		if errs, logged = s.Limits.check(usage, op); errs != nil {
 			return nil, errs

@@ -354,7 +354,7 @@ func (r *Recorder) measure(o *Operation) {
 		return // there is no plan
 	}
 	u, h := o.Document.Usage, &r.highest.Usage
-	h.Depth, h.Aliases, h.RootFields = max(h.Depth, u.Depth), max(h.Aliases, u.Aliases), max(h.RootFields, u.RootFields)
+	h.Depth, h.Height, h.Aliases, h.RootFields = max(h.Depth, u.Depth), max(h.Height, u.Height), max(h.Aliases, u.Aliases), max(h.RootFields, u.RootFields)
 	h.Directives, h.Fields, h.ListItems = max(h.Directives, u.Directives), max(h.Fields, u.Fields), max(h.ListItems, u.ListItems)
 	r.highest.Cost = max(r.highest.Cost, o.Cost)
 }

@@ -238,31 +238,6 @@ type CSRF struct {
 	RequiredHeaders []string `yaml:"required_headers" desc:"A request with any of these headers is accepted: another site cannot set them without a preflight." format:"header"`
 }
 
-// LogLimits is the value of limits.mode that executes operations beyond a limit.
-const LogLimits = "log"
-
-// Limits bounds client requests. Zero means no limit. Sizes are in bytes.
-type Limits struct {
-	MaxBodyBytes     int           `yaml:"http_max_request_bytes" desc:"Maximum size of a request body. It applies before and after decompression."`
-	MaxURLBytes      int           `yaml:"http_max_url_bytes" desc:"Maximum length of the query string of a GET request."`
-	MaxHeaderBytes   int           `yaml:"http_max_header_bytes" desc:"Maximum total size of the request headers."`
-	HeaderTimeout    time.Duration `yaml:"http_header_timeout" desc:"Maximum time to receive the request headers."`
-	BodyTimeout      time.Duration `yaml:"http_body_timeout" desc:"Maximum time to receive a request body."`
-	WriteTimeout     time.Duration `yaml:"http_write_timeout" desc:"How long a client may take to receive the next 64 KiB of a response before the router disconnects it."`
-	IdleTimeout      time.Duration `yaml:"http_idle_timeout" desc:"How long an idle client connection stays open."`
-	MaxConnections   int           `yaml:"http_max_connections" desc:"Maximum number of client connections. When it is exceeded, the router closes the connection that has been idle longest."`
-	ConnectionRate   int           `yaml:"http_connection_rate" desc:"Maximum number of connections that one client address may open per second, averaged over four seconds. The router closes further ones at once. It does not apply to client_address.trusted_proxies."`
-	MaxInFlightBytes int           `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, subgraph responses and client responses in progress. When it is exhausted, the router disconnects the slowest client and rejects further operations with the code OVERLOADED."`
-	Mode             string        `yaml:"mode" desc:"What happens to operations beyond max_depth, max_aliases, max_root_fields, max_directives and max_fields: enforce rejects them; log executes them, logs each document once while it is cached, and counts them in souk_router_limits_exceeded_total." enum:"enforce,log"`
-	MaxTokens        int           `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document."`
-	MaxDepth         int           `yaml:"max_depth" desc:"Maximum nesting depth of fields."`
-	MaxAliases       int           `yaml:"max_aliases" desc:"Maximum number of aliases."`
-	MaxRootFields    int           `yaml:"max_root_fields" desc:"Maximum number of root fields."`
-	MaxDirectives    int           `yaml:"max_directives" desc:"Maximum number of directives."`
-	MaxFields        int           `yaml:"max_fields" desc:"Maximum number of fields, counted after fragments are expanded."`
-	MaxListItems     int           `yaml:"max_list_items" desc:"Maximum number of items in one list of an argument or variable."`
-}
-
 // HTTP configures the GraphQL over HTTP protocol.
 type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Use status 294 instead of 200 for responses with both data and errors. It applies to clients that accept application/graphql-response+json."`

@@ -12,7 +12,8 @@
 // The hub is config.go: the struct tags define each key, its description and its
 // constraints. The other files are:
 //
-//	stages.go       authentication, limits, response cache
+//	stages.go       authentication, rates and costs, response cache
+//	limits.go       limits of requests and responses
 //	telemetry.go    traces, metrics, logs, who may see query plans
 //	coprocessor.go  coprocessor stages
 //	cors.go         CORS origins

@@ -37,6 +37,7 @@ var entries = map[string]string{
 	"response_extensions":    "requestId",
 	"set_from_claims":        "X-User",
 	"events":                 "product.updated",
+	"modes":                  "max_depth",
 }
 
 // together are the examples of keys that need other keys.

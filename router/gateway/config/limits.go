@@ -1,0 +1,54 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// LogLimits is the value of limits.mode and limits.modes that executes operations beyond a limit.
+const LogLimits = "log"
+
+// Limits bounds client requests. Zero means no limit. Sizes are in bytes.
+type Limits struct {
+	MaxBodyBytes       int               `yaml:"http_max_request_bytes" desc:"Maximum size of a request body. It applies before and after decompression."`
+	MaxURLBytes        int               `yaml:"http_max_url_bytes" desc:"Maximum length of the query string of a GET request."`
+	MaxHeaderBytes     int               `yaml:"http_max_header_bytes" desc:"Maximum total size of the request headers."`
+	HeaderTimeout      time.Duration     `yaml:"http_header_timeout" desc:"Maximum time to receive the request headers."`
+	BodyTimeout        time.Duration     `yaml:"http_body_timeout" desc:"Maximum time to receive a request body."`
+	WriteTimeout       time.Duration     `yaml:"http_write_timeout" desc:"How long a client may take to receive the next 64 KiB of a response before the router disconnects it."`
+	IdleTimeout        time.Duration     `yaml:"http_idle_timeout" desc:"How long an idle client connection stays open."`
+	MaxConnections     int               `yaml:"http_max_connections" desc:"Maximum number of client connections. When it is exceeded, the router closes the connection that has been idle longest."`
+	ConnectionRate     int               `yaml:"http_connection_rate" desc:"Maximum number of connections that one client address may open per second, averaged over four seconds. The router closes further ones at once. It does not apply to client_address.trusted_proxies."`
+	MaxInFlightBytes   int               `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, subgraph responses and client responses in progress. When it is exhausted, the router disconnects the slowest client and rejects further operations with the code OVERLOADED."`
+	Mode               string            `yaml:"mode" desc:"What happens to operations beyond max_depth, max_height, max_aliases, max_root_fields, max_directives, max_fields, max_representations and max_response_bytes: enforce rejects them; log executes them, logs each document once while it is cached, and counts them in souk_router_limits_exceeded_total." enum:"enforce,log"`
+	Modes              map[string]string `yaml:"modes" desc:"Modes of single limits, by their names, in place of mode." enum:"enforce,log"`
+	MaxTokens          int               `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document."`
+	MaxDepth           int               `yaml:"max_depth" desc:"Maximum nesting depth of fields."`
+	MaxHeight          int               `yaml:"max_height" desc:"Maximum number of fields, counted after fragments are expanded. Unlike in max_fields, fields of one selection set with the same name or alias count once. 0 means no limit."`
+	MaxAliases         int               `yaml:"max_aliases" desc:"Maximum number of aliases."`
+	MaxRootFields      int               `yaml:"max_root_fields" desc:"Maximum number of root fields."`
+	MaxDirectives      int               `yaml:"max_directives" desc:"Maximum number of directives."`
+	MaxFields          int               `yaml:"max_fields" desc:"Maximum number of fields, counted after fragments are expanded."`
+	MaxListItems       int               `yaml:"max_list_items" desc:"Maximum number of items in one list of an argument or variable."`
+	MaxRepresentations int               `yaml:"max_representations" desc:"Maximum number of entities in one request to a subgraph. Beyond it, the request is not sent, and its fields are null with the error MAX_REPRESENTATIONS_LIMIT. Entities found in the cache do not count."`
+	MaxResponseBytes   int               `yaml:"max_response_bytes" desc:"Maximum size of a response to a client, before compression. In place of a larger one, the client gets the error MAX_RESPONSE_BYTES_LIMIT and no data. What exceeds it in a part of a response (@defer) is null."`
+}
+
+// limitNames are the limits that have a mode.
+var limitNames = []string{
+	"max_depth", "max_height", "max_aliases", "max_root_fields", "max_directives", "max_fields", "max_representations", "max_response_bytes",
+}
+
+// Logs reports whether operations beyond the named limit are executed.
+func (l Limits) Logs(name string) bool { return cmp.Or(l.Modes[name], l.Mode) == LogLimits }
+
+// check adds the modes of unknown limits.
+func (l Limits) check(add addFunc) {
+	for name := range l.Modes {
+		add(!slices.Contains(limitNames, name), "limits.modes."+name,
+			fmt.Sprintf("limits.modes.%s: this limit has no mode; those with one are %s", name, strings.Join(limitNames, ", ")))
+	}
+}
