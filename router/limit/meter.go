@@ -22,7 +22,7 @@ type meterField struct {
 	key       string // as JSON
 	weight    float64
 	arguments float64
-	list      bool
+	lists     int // levels of lists in its type
 	fields    []meterField
 }
 
@@ -57,7 +57,7 @@ func (c *compiler) meter(sets ...typed) []meterField {
 					at[s.Alias], out, below = i, append(out, meterField{key: one.key}), append(below, nil)
 				}
 				out[i].weight, out[i].arguments = max(out[i].weight, one.weight), max(out[i].arguments, one.arguments)
-				out[i].list = out[i].list || one.list
+				out[i].lists = max(out[i].lists, one.lists)
 				if set.on != nil {
 					below[i] = append(below[i], set)
 				}
@@ -94,7 +94,7 @@ func (c *compiler) meterField(on *supergraph.Type, s *operation.Field) (out mete
 		return out, typed{}
 	}
 	out.weight, out.arguments = weight(definition), argumentCosts(definition, s)
-	out.list = strings.HasPrefix(definition.Type, "[")
+	out.lists = strings.Count(definition.Type, "[")
 	if len(s.Selections) > 0 {
 		below = typed{definition.Named, s.Selections}
 	}
@@ -148,7 +148,7 @@ func measureObject(b []byte, i int, fields []meterField) (cost float64, end int)
 			i = jsonscan.Value(b, i)
 		} else {
 			var own float64
-			own, i = measureValue(b, i, f)
+			own, i = measureValue(b, i, f, f.lists)
 			cost += own + f.arguments
 		}
 		if i < 0 {
@@ -171,20 +171,22 @@ func find(fields []meterField, key []byte, expected *int) *meterField {
 	return nil
 }
 
-func measureValue(b []byte, i int, f *meterField) (cost float64, end int) {
+// measureValue returns the cost of the value at an index, which is below the given number of
+// levels of lists. A subgraph's response may have more.
+func measureValue(b []byte, i int, f *meterField, lists int) (cost float64, end int) {
 	switch {
 	case b[i] == 'n':
 		return 0, jsonscan.Value(b, i)
 	case b[i] == '{':
 		cost, end = measureObject(b, i, f.fields)
 		return cost + f.weight, end
-	case b[i] == '[' && f.list:
-		return measureList(b, i, f)
+	case b[i] == '[' && lists > 0:
+		return measureList(b, i, f, lists-1)
 	}
 	return f.weight, jsonscan.Value(b, i)
 }
 
-func measureList(b []byte, i int, f *meterField) (cost float64, end int) {
+func measureList(b []byte, i int, f *meterField, lists int) (cost float64, end int) {
 	i = jsonscan.Space(b, i+1)
 	if i < len(b) && b[i] == ']' {
 		return 0, i + 1
@@ -194,7 +196,7 @@ func measureList(b []byte, i int, f *meterField) (cost float64, end int) {
 			return cost, -1
 		}
 		var own float64
-		if own, i = measureValue(b, i, f); i < 0 {
+		if own, i = measureValue(b, i, f, lists); i < 0 {
 			return cost, i
 		}
 		cost += own

@@ -140,7 +140,7 @@ func (c *planCompiler) fetch(f *plan.Fetch, root *place) ([]fetchCost, meter) {
 			c.place(at, one.set)
 		}
 		out = append(out, one)
-		m.fields = append(m.fields, meterField{key: strconv.Quote(e.ResponseKey), weight: one.weight, list: true, fields: c.meter(typed{t, list})})
+		m.fields = append(m.fields, meterField{key: strconv.Quote(e.ResponseKey), weight: one.weight, lists: 1, fields: c.meter(typed{t, list})})
 	}
 	return out, m
 }
