@@ -181,7 +181,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Memory:     gw.options.Memory,
 		LogError:   gw.options.LogError,
 
-		ReturnExtensions: gw.config.ResponseExtensions,
+		ReturnExtensions:   gw.config.ResponseExtensions,
 		MaxRepresentations: gw.enforced("max_representations", gw.config.Limits.MaxRepresentations),
 		MaxResponseBytes:   gw.enforced("max_response_bytes", gw.config.Limits.MaxResponseBytes),
 	})
