@@ -17,7 +17,9 @@
 //	databases.go           databases, backups, images, hosts and TLS of the mesh
 //	redis.go               Redis, and a real one with its configuration
 //	files.go               files that arguments and configuration files name
-//	timeouts.go            the order of timeouts
+//	timeouts.go, routes.go, steps.go
+//	                       the order of timeouts: of routes and proxies, and of subgraphs that
+//	                       a request waits for one after the other
 //	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them
 //	router.go, responsecache.go, schema.go

@@ -3,64 +3,57 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
 
-// errorTime is what each party needs to report that the next one took too long.
-const errorTime = 500 * time.Millisecond
-
-// productSteps is how many subgraphs a REST request for products waits for, one
-// after the other: product, and inventory for the stock.
-const productSteps = 2
+const (
+	// errorTime is what each party needs to report that the next one took too long.
+	errorTime = 500 * time.Millisecond
+	// pageTime is how long a page of the router, which waits for no subgraph, may take over a
+	// slow network.
+	pageTime = 5 * time.Second
+)
 
 // CheckTimeouts wants each party to wait longer than the next one takes to report
-// its own error: the gateway longer than the router, the router longer than a
-// subgraph, that longer than its calls, and those longer than a statement of SQL.
-// sources is the top directory of the repository, which has the timeouts of calls
-// and statements.
+// its own error: the gateway longer than the router, the router longer than each
+// subgraph, that longer than its calls, and those longer than a statement of SQL. A proxy
+// between two of them waits as long as the caller must. sources is the top directory of the
+// repository, which has the timeouts of calls and statements.
 func (d Documents) CheckTimeouts(sources string) error {
-	router, err := d.routerTimeouts()
+	router, err := d.routerTimeouts("ecommerce", "api-gateway", sources)
 	if err != nil {
 		return err
 	}
-	call, err := constant(filepath.Join(sources, "subgraphs/internal/peer/peer.go"), "callTimeout")
+	services, err := serviceTimes(sources)
 	if err != nil {
 		return err
 	}
-	place, err := constant(filepath.Join(sources, "subgraphs/order/checkout/service.go"), "placeTimeout")
+	graph, err := d.supergraph(router)
 	if err != nil {
 		return err
 	}
-	statement, err := constant(filepath.Join(sources, "subgraphs/internal/database/timeout.go"), "statementTimeout")
+	routes, err := d.timedRoutes()
 	if err != nil {
 		return err
 	}
-	err = errors.Join(
-		longer("a call of a service", call, "a statement of SQL", statement),
-		longer("the router for a subgraph", router.all, "a call of a service", call),
-		longer("the router for order", router.order, "an order with its checks", call+place),
-		longer("the router in all", router.total, "order", router.order),
-	)
-	for _, r := range d.routesToRouter() {
-		below, name := router.total, "the router"
-		if r.name == "products" {
-			below, name = productSteps*router.all, "the subgraphs of a product"
-		}
-		if r.try > 0 {
-			err = errors.Join(err, longer("an attempt of route "+r.name, r.try, name, below), longer("route "+r.name, r.total, "an attempt", r.try))
-		}
-		if r.name != "pages" { // they wait for no subgraph
-			err = errors.Join(err, longer("route "+r.name, r.total, "the router", router.total))
+	err = errors.Join(longer("a call of a service", services.call, "a statement of SQL", services.statement), router.check(services))
+	for _, r := range routes {
+		switch takes, known := services.takes(r.host); {
+		case known && (r.entry || r.total > 0):
+			err = errors.Join(err, r.outlasts(r.host, takes))
+		case known && r.try > 0:
+			err = errors.Join(err, longer("an attempt of "+r.name, r.try, r.host, takes))
 		}
 	}
-	return err
+	return errors.Join(err, router.checkRoutes(routes, "api-gateway", graph.longest))
 }
 
 func longer(outer string, o time.Duration, inner string, i time.Duration) error {
@@ -70,12 +63,134 @@ func longer(outer string, o time.Duration, inner string, i time.Duration) error 
 	return nil
 }
 
-type routerTimeouts struct{ total, all, order time.Duration }
+// times are how long parts of the services take.
+type times struct{ statement, call, place time.Duration }
 
-func (d Documents) routerTimeouts() (t routerTimeouts, err error) {
-	texts := d.values("ConfigMap", "ecommerce", "api-gateway", "router.yaml")
+func serviceTimes(sources string) (t times, err error) {
+	for _, value := range []struct {
+		to         *time.Duration
+		file, name string
+	}{
+		{&t.call, "subgraphs/internal/peer/peer.go", "callTimeout"},
+		{&t.place, "subgraphs/order/checkout/service.go", "placeTimeout"},
+		{&t.statement, "subgraphs/internal/database/timeout.go", "statementTimeout"},
+	} {
+		if *value.to, err = constant(filepath.Join(sources, value.file), value.name); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// subgraphs are the names of the services that have a part of the graph.
+func subgraphs() []string {
+	var names []string
+	for _, program := range Programs[1:] {
+		if program != paymentProvider {
+			names = append(names, subcommand(program))
+		}
+	}
+	return names
+}
+
+// takes returns how long the service behind a host takes until it reports an error: a call of
+// another one, an order with its checks, or a statement if it calls nobody.
+func (t times) takes(host string) (time.Duration, bool) {
+	switch {
+	case host == "order-service":
+		return t.call + t.place, true
+	case host == paymentProvider:
+		return t.statement, true
+	case slices.Contains(Programs[1:], host):
+		return t.call, true
+	}
+	return 0, false
+}
+
+// routerTimeouts are how long a router waits in all, for a subgraph, and for those that have
+// a timeout of their own.
+type routerTimeouts struct {
+	total, all time.Duration
+	own        map[string]time.Duration
+}
+
+// of returns how long the router waits for a subgraph.
+func (t routerTimeouts) of(subgraph string) time.Duration {
+	if own, found := t.own[subgraph]; found {
+		return own
+	}
+	return t.all
+}
+
+// check wants the router to wait longer for each service than it takes, and in all longer than
+// for any one.
+func (t routerTimeouts) check(services times) (err error) {
+	for name := range t.own {
+		if !slices.Contains(subgraphs(), name) {
+			err = errors.Join(err, fmt.Errorf("the router has a timeout for %s, which is no subgraph", name))
+		}
+	}
+	for _, name := range subgraphs() {
+		takes, _ := services.takes(name + "-service")
+		err = errors.Join(err, longer("the router for "+name, t.of(name), "the service", takes))
+	}
+	return errors.Join(err, t.checkTotal(subgraphs()))
+}
+
+// checkTotal wants the router to wait in all longer than for any subgraph.
+func (t routerTimeouts) checkTotal(names []string) (err error) {
+	for _, name := range names {
+		err = errors.Join(err, longer("the router in all", t.total, name, t.of(name)))
+	}
+	return err
+}
+
+// checkRoutes wants the routes to the router to outlast it, except those of streams, which last
+// as long as the client listens. longest says how long the subgraphs of the REST requests
+// below a path take one after the other, or 0 if there are none: an attempt may be shorter
+// than the router as a whole, but not than these.
+func (t routerTimeouts) checkRoutes(routes []timedRoute, host string, longest func(path string) time.Duration) (err error) {
+	found := false
+	for _, r := range routes {
+		switch {
+		case r.host != host && r.host != host+"-streams":
+		case r.streams && r.total+r.try > 0:
+			err = errors.Join(err, fmt.Errorf("%s ends streams after %s", r.name, max(r.total, r.try)))
+		case r.streams:
+		case r.rest:
+			err = errors.Join(err, r.outlasts("a page", pageTime))
+		default:
+			found = true
+			below := time.Duration(0)
+			for _, path := range r.paths {
+				takes := longest(path)
+				if takes == 0 || takes > t.total {
+					takes = t.total
+				}
+				below = max(below, takes)
+			}
+			if r.try > 0 {
+				err = errors.Join(err, longer("an attempt of "+r.name, r.try, "the router", below), longer(r.name, r.total, "an attempt", r.try))
+			}
+			err = errors.Join(err, longer(r.name, r.total, "the router", t.total))
+		}
+	}
+	if !found {
+		err = errors.Join(err, fmt.Errorf("no route for requests leads to %s", host))
+	}
+	return err
+}
+
+// routerTimeouts reads them from the configuration of a router, and what it lacks from the
+// defaults in docs/router.yaml.
+func (d Documents) routerTimeouts(namespace, name, sources string) (t routerTimeouts, err error) {
+	texts := d.values("ConfigMap", namespace, name, "router.yaml")
 	if len(texts) != 1 {
 		return t, errors.New("the router has no configuration")
+	}
+	defaults, err := os.ReadFile(filepath.Join(sources, "docs", "router.yaml"))
+	if err != nil {
+		return t, err
 	}
 	var file struct {
 		Shaping struct {
@@ -83,50 +198,25 @@ func (d Documents) routerTimeouts() (t routerTimeouts, err error) {
 			Subgraphs   map[string]struct{ Timeout string }
 		} `json:"traffic_shaping"`
 	}
-	if err := yaml.Unmarshal([]byte(texts[0]), &file); err != nil {
-		return t, fmt.Errorf("the router's configuration: %w", err)
+	for _, text := range []string{string(defaults), texts[0]} {
+		if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+			return t, fmt.Errorf("the router's configuration: %w", err)
+		}
 	}
-	for _, value := range []struct {
-		to   *time.Duration
-		text string
-	}{{&t.total, file.Shaping.Router.Timeout}, {&t.all, file.Shaping.All.Timeout}, {&t.order, file.Shaping.Subgraphs["order"].Timeout}} {
-		if *value.to, err = time.ParseDuration(value.text); err != nil {
+	t.own = map[string]time.Duration{}
+	for _, name := range slices.Sorted(maps.Keys(file.Shaping.Subgraphs)) {
+		if text := file.Shaping.Subgraphs[name].Timeout; text != "" {
+			if t.own[name], err = time.ParseDuration(text); err != nil {
+				return t, fmt.Errorf("the timeout of %s in the router's configuration: %w", name, err)
+			}
+		}
+	}
+	for to, text := range map[*time.Duration]string{&t.total: file.Shaping.Router.Timeout, &t.all: file.Shaping.All.Timeout} {
+		if *to, err = time.ParseDuration(text); err != nil {
 			return t, fmt.Errorf("a timeout in the router's configuration: %w", err)
 		}
 	}
 	return t, nil
-}
-
-// A timedRoute is a route of the gateway to the router.
-type timedRoute struct {
-	name       string
-	total, try time.Duration // try is 0 if an attempt may take as long as all
-}
-
-// routesToRouter are those for requests; streams have no timeout.
-func (d Documents) routesToRouter() (all []timedRoute) {
-	for _, document := range d.OfKind("VirtualService") {
-		routes, _, _ := unstructured.NestedSlice(document.Object, "spec", "http")
-		for _, entry := range routes {
-			route, _ := entry.(map[string]any)
-			targets, _, _ := unstructured.NestedSlice(route, "route")
-			name, _, _ := unstructured.NestedString(route, "name")
-			if len(targets) == 0 || name == "streams" {
-				continue
-			}
-			target, _ := targets[0].(map[string]any)
-			if host, _, _ := unstructured.NestedString(target, "destination", "host"); host != "api-gateway" {
-				continue
-			}
-			total, _, _ := unstructured.NestedString(route, "timeout")
-			try, _, _ := unstructured.NestedString(route, "retries", "perTryTimeout")
-			r := timedRoute{name: name}
-			r.total, _ = time.ParseDuration(total) // 0, which is too short, if there is none
-			r.try, _ = time.ParseDuration(try)
-			all = append(all, r)
-		}
-	}
-	return all
 }
 
 // constant reads a duration from Go source.
