@@ -124,7 +124,7 @@ func metricsPort(pod *corev1.Pod) int32 {
 }
 
 // resolved returns the router's configuration with what a container's variables have in place of
-// its defaults. A value from a Secret stays a reference, without the default.
+// references and their defaults. A value from a Secret stays a reference, without the default.
 func resolved(text string, c corev1.Container) string {
 	return variableReference.ReplaceAllStringFunc(text, func(found string) string {
 		name := variableReference.FindStringSubmatch(found)[1]
@@ -139,7 +139,7 @@ func resolved(text string, c corev1.Container) string {
 	})
 }
 
-var variableReference = regexp.MustCompile(`\$\{env\.(\w+):-[^}]*\}`)
+var variableReference = regexp.MustCompile(`\$\{env\.(\w+)(?::-[^}]*)?\}`)
 
 // backupSteps are lines of backup.sh, in this order: a dump gets its name only when it has been
 // read, and any failure ends the script before.

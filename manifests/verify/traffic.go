@@ -145,12 +145,10 @@ func checkEjection(rule Document) error {
 // checkEntryRate wants the gateway to enforce its rate for all requests.
 func (d Documents) checkEntryRate() error {
 	for _, document := range d.OfKind("EnvoyFilter") {
-		patches, _, _ := unstructured.NestedSlice(document.Object, "spec", "configPatches")
-		for _, entry := range patches {
-			patch, _ := entry.(map[string]any)
+		for _, limit := range rateLimits(document) {
 			for _, field := range []string{"filter_enabled", "filter_enforced"} {
-				share := integer(patch, "patch", "value", "typed_config", field, "default_value", "numerator")
-				unit, _, _ := unstructured.NestedString(patch, "patch", "value", "typed_config", field, "default_value", "denominator")
+				share := integer(limit, field, "default_value", "numerator")
+				unit, _, _ := unstructured.NestedString(limit, field, "default_value", "denominator")
 				if share != 100 || unit != "HUNDRED" {
 					return fmt.Errorf("EnvoyFilter %s: %s is %d of %s", document.GetName(), field, share, unit)
 				}
@@ -158,4 +156,38 @@ func (d Documents) checkEntryRate() error {
 		}
 	}
 	return nil
+}
+
+// rateLimits returns the limits that a filter adds to Envoy.
+func rateLimits(filter Document) (all []map[string]any) {
+	patches, _, _ := unstructured.NestedSlice(filter.Object, "spec", "configPatches")
+	for _, entry := range patches {
+		patch, _ := entry.(map[string]any)
+		limit, _, _ := unstructured.NestedMap(patch, "patch", "value", "typed_config")
+		all = append(all, limit)
+	}
+	return all
+}
+
+// longestBurst is for how long the requests of the bucket may arrive at once.
+const longestBurst = 10
+
+// entryRate returns how many requests per second the gateway admits. It wants a burst of
+// requests of a second at least: clients arrive in no order.
+func (d Documents) entryRate() (rate float64, err error) {
+	for _, filter := range d.OfKind("EnvoyFilter") {
+		for _, limit := range rateLimits(filter) {
+			text, _, _ := unstructured.NestedString(limit, "token_bucket", "fill_interval")
+			interval, wrong := time.ParseDuration(text)
+			if wrong != nil || interval <= 0 {
+				return 0, fmt.Errorf("EnvoyFilter %s fills its bucket every %q", filter.GetName(), text)
+			}
+			own := float64(integer(limit, "token_bucket", "tokens_per_fill")) / interval.Seconds()
+			if burst := float64(integer(limit, "token_bucket", "max_tokens")); interval > time.Second || burst < own || burst > longestBurst*own {
+				return 0, fmt.Errorf("EnvoyFilter %s admits %.2f requests per second, filled every %s, and %.0f at once", filter.GetName(), own, interval, burst)
+			}
+			rate = max(rate, own)
+		}
+	}
+	return rate, nil
 }

@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+var issuerConstant = regexp.MustCompile(`(?m)^\s*Issuer\s*=\s*"([^"]+)"`)
+
+// checkTokens wants the router to accept the tokens that the gateway accepts, for the same
+// audience and by the same keys, and both those that the user service issues, whose audience is
+// their issuer.
+func (c routerConfig) checkTokens(d Documents, sources string) error {
+	if len(c.Authentication.JWT.JWKS) != 1 || c.Authorization != nil && c.Authorization.Enabled != nil && !*c.Authorization.Enabled {
+		return errors.New("it accepts tokens of other issuers, or enforces nothing")
+	}
+	text, err := os.ReadFile(filepath.Join(sources, "subgraphs/internal/identity/authenticator.go"))
+	if err != nil {
+		return err
+	}
+	issued := issuerConstant.FindStringSubmatch(string(text))
+	keys := c.Authentication.JWT.JWKS[0]
+	if issued == nil || keys.Issuer != issued[1] || !slices.Equal(keys.Audiences, issued[1:]) {
+		return fmt.Errorf("it accepts tokens of %s for %v; the user service issues others", keys.Issuer, keys.Audiences)
+	}
+	for _, document := range d.OfKind("RequestAuthentication") {
+		if err := keys.checkGateway(document); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkGateway wants the gateway to accept the same tokens, and to pass them on.
+func (k keySet) checkGateway(document Document) error {
+	own, err := url.Parse(k.URL)
+	if err != nil {
+		return err
+	}
+	rules, _, _ := unstructured.NestedSlice(document.Object, "spec", "jwtRules")
+	if len(rules) != 1 {
+		return fmt.Errorf("RequestAuthentication %s has %d rules", document.GetName(), len(rules))
+	}
+	rule, _ := rules[0].(map[string]any)
+	there, err := url.Parse(fmt.Sprint(rule["jwksUri"]))
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(there.Hostname(), ".")
+	audiences, _, _ := unstructured.NestedStringSlice(rule, "audiences")
+	if rule["issuer"] != k.Issuer || !slices.Equal(audiences, k.Audiences) {
+		return fmt.Errorf("it accepts tokens of %s for %v, and the gateway those of %v for %v", k.Issuer, k.Audiences, rule["issuer"], audiences)
+	}
+	if name != own.Hostname() || there.Port() != own.Port() || there.Path != own.Path || rule["forwardOriginalToken"] != true {
+		return fmt.Errorf("it accepts tokens with the keys of %s, and the gateway passes on those with the keys of %s", own, there)
+	}
+	return nil
+}
+
+// checkOrigins wants no page of a stranger to send requests in the name of a caller, or to read
+// the responses.
+func (c routerConfig) checkOrigins() error {
+	if c.CSRF != nil && c.CSRF.Enabled != nil && !*c.CSRF.Enabled {
+		return errors.New("pages of other sites may send requests (csrf.enabled)")
+	}
+	for _, origin := range c.CORS.Origins {
+		host, secure := strings.CutPrefix(origin, "https://")
+		if host = strings.TrimPrefix(host, "*."); !secure || !strings.Contains(host, ".") || strings.Contains(host, "*") {
+			return fmt.Errorf("pages of %q may read responses (cors.allow_origins)", origin)
+		}
+	}
+	return nil
+}
+
+// checkOverrides wants the URL of a subgraph to be that of its service.
+func (c routerConfig) checkOverrides() error {
+	for name, text := range c.Overrides {
+		to, err := url.Parse(text)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(subgraphs(), name) || to.Hostname() != name+"-service" || to.Path != "/graphql" {
+			return fmt.Errorf("it calls %s at %q, which is not that service", name, text)
+		}
+	}
+	return nil
+}
