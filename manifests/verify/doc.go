@@ -15,14 +15,17 @@
 //	alike.go               values in which one service differs from the others
 //	uniform.go             what holds for every object and pod
 //	databases.go           databases, backups, images, hosts and TLS of the mesh
-//	redis.go               Redis, and a real one with its configuration
+//	postgres.go            the settings of the databases
+//	redis.go, redisconf.go Redis, and a real one with its configuration
+//	storage.go             volumes, and what is written to them
+//	mesh.go                what proxies report, and pods of jobs with proxies
 //	files.go               files that arguments and configuration files name
 //	timeouts.go, routes.go, steps.go
 //	                       the order of timeouts: of routes and proxies, and of subgraphs that
 //	                       a request waits for one after the other
 //	memory.go              the soft memory limit of Go
 //	pods.go                Pods as controllers create them
-//	router.go, responsecache.go, schema.go
+//	router.go, routeraccess.go, responsecache.go, schema.go
 //	                       what the router admits, and what of the schemas callers share
 //	schedules.go           backups: when they are made, and how long they stay
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
@@ -50,7 +53,7 @@
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
 //	kubeconform_test.go    kubeconform on the chart and the base
-//	operated_test.go, entries_test.go, silent_test.go
+//	operated_test.go, entries_test.go, silent_test.go, storage_test.go, mesh_test.go
 //	                       harmful changes of one value that no program refuses
 //	mutants_test.go, subjects_test.go
 //	                       changes of the manifests that no check notices, with mutants.txt

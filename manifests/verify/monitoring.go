@@ -226,10 +226,29 @@ func checkTools(pods []*corev1.Pod) (err error) {
 					err = errors.Join(err, fmt.Errorf("pod %s: %s", pod.Name, argument))
 				}
 			}
-			err = errors.Join(err, checkGrafana(c))
+			err = errors.Join(err, checkGrafana(c), checkJaeger(c))
 		}
 	}
 	return err
+}
+
+// traceSize is what Jaeger needs for a trace of the store, with some spans, in its memory.
+const traceSize = 16 << 10
+
+// checkJaeger wants Jaeger, which keeps traces in its memory, to bound their number by that.
+func checkJaeger(c corev1.Container) error {
+	if !strings.HasPrefix(c.Image, "jaegertracing/") {
+		return nil
+	}
+	limit := c.Resources.Limits.Memory()
+	for _, argument := range c.Args {
+		if value, found := strings.CutPrefix(argument, "--memory.max-traces="); found {
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 1000 && n <= limit.Value()/traceSize {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("Jaeger does not bound its traces to a number between 1000 and %d, for %s of memory", limit.Value()/traceSize, limit)
 }
 
 func checkGrafana(c corev1.Container) error {

@@ -69,6 +69,12 @@ func TestHarmIsNoticed(t *testing.T) {
 		"collector's attempts": {file: "11", old: "enabled: true, max_elapsed_time", new: "enabled: false, max_elapsed_time", said: "does not try again"},
 		"sampling":             {file: "11", old: `"param": 0.1`, new: `"param": 1`, said: "it samples probabilistic 1"},
 		"anonymous":            {file: "11", old: `{name: GF_ANALYTICS_REPORTING_ENABLED, value: "false"}`, new: `{name: GF_AUTH_ANONYMOUS_ENABLED, value: "true"}`, said: "GF_AUTH_ANONYMOUS_ENABLED"},
+		"traces":               {file: "11", old: "max-traces=50000", new: "max-traces=5000000", said: "does not bound its traces"},
+		"endless traces":       {file: "11", old: "            - --memory.max-traces=50000\n", said: "does not bound its traces"},
+		"disk":                 {file: "11", old: "retention.size=18GB", new: "retention.size=180GB", said: "prometheus: its volume has 20Gi"},
+		"unsynced":             {file: "03", old: "args: [-c, max", new: "args: [-c, fsync=off, -c, max", said: "user-postgres has fsync=off"},
+		"endless backup":       {file: "13", old: `nativeSidecar: "true"`, new: `nativeSidecar: "false"`, said: "CronJob backup do not end"},
+		"proxies' metrics":     {file: "11", old: "randomSamplingPercentage: 10", new: "disableSpanReporting: true", said: "disableSpanReporting"},
 		"sign-up":              {file: "11", old: `GF_USERS_ALLOW_SIGN_UP, value: "false"`, new: `GF_USERS_ALLOW_SIGN_UP, value: "true"`, said: "GF_USERS_ALLOW_SIGN_UP"},
 	} {
 		wrong.noticed(t, name, operated(wrong.read(t)))
@@ -77,11 +83,20 @@ func TestHarmIsNoticed(t *testing.T) {
 
 func TestRedisKeepsEvents(t *testing.T) {
 	for name, wrong := range map[string]fault{
-		"eviction": {file: "02", old: "volatile-ttl", new: "allkeys-lru", said: "may drop events"},
-		"full":     {file: "02", old: "volatile-ttl", new: "noeviction", said: "may drop events"},
-		"sync":     {file: "02", old: "appendfsync everysec", new: "appendfsync no", said: "lost for long"},
-		"address":  {file: "02", old: "bind 0.0.0.0", new: "bind 127.0.0.1", said: "no other pod reaches"},
-		"port":     {file: "02", old: "port 6379\n    dir", new: "port 6380\n    dir", said: "no other pod reaches"},
+		"eviction":  {file: "02", old: "volatile-ttl", new: "allkeys-lru", said: "may drop events"},
+		"full":      {file: "02", old: "volatile-ttl", new: "noeviction", said: "may drop events"},
+		"sync":      {file: "02", old: "appendfsync everysec", new: "appendfsync no", said: "lost for long"},
+		"address":   {file: "02", old: "bind 0.0.0.0", new: "bind 127.0.0.1", said: "no other pod reaches"},
+		"port":      {file: "02", old: "port 6379\n    dir", new: "port 6380\n    dir", said: "no other pod reaches"},
+		"little":    {file: "02", old: "maxmemory 768mb", new: "maxmemory 76mb", said: "it uses 76Mi of 2Gi of memory"},
+		"idle":      {file: "02", old: "tcp-keepalive 60", new: "timeout 1", said: `timeout is "1" and not between`},
+		"clients":   {file: "02", old: "tcp-keepalive 60", new: "maxclients 10", said: "it takes 10 clients, and the pods open up to 1775"},
+		"twice":     {file: "02", old: "tcp-keepalive 60", new: "appendonly no", said: "appendonly is there twice"},
+		"rewrite":   {file: "02", old: "tcp-keepalive 60", new: "auto-aof-rewrite-percentage 0", said: "no check knows the values of auto-aof-rewrite-percentage"},
+		"no rename": {file: "02", old: "tcp-keepalive 60", new: "rename-command XADD \"\"", said: "no check knows the values of rename-command"},
+		"preamble":  {file: "02", old: "aof-use-rdb-preamble yes", new: "aof-use-rdb-preamble no", said: "aof-use-rdb-preamble is \"no\" and not yes"},
+		"closed":    {file: "02", old: "protected-mode no", new: "protected-mode yes", said: "protected-mode is \"yes\" and not no"},
+		"peers":     {file: "02", old: "tcp-keepalive 60", new: "tcp-keepalive 0", said: "tcp-keepalive is \"0\""},
 	} {
 		wrong.noticed(t, name, wrong.read(t).checkRedis())
 	}
@@ -113,6 +128,8 @@ func TestSentinelsAgree(t *testing.T) {
 		"sync":      {file: "redis", old: "appendfsync everysec", new: "appendfsync no", said: "lost for long"},
 		"named":     {file: "secrets", old: "&addr=redis-sentinel-2.redis-sentinel:26379", new: "", said: "does not have the 3 Sentinels"},
 		"name":      {file: "secrets", old: "master_name=souk", new: "master_name=shop", said: "does not have the 3 Sentinels of souk"},
+		"little":    {file: "redis", old: "maxmemory 768mb", new: "maxmemory 76mb", said: "it uses 76Mi"},
+		"idle":      {file: "redis", old: "tcp-keepalive 60", new: "timeout 1", said: `timeout is "1"`},
 		"no server": {file: "redis.yaml", old: "replicas: 3", new: "replicas: 1", said: "redis-server has no replica"},
 	} {
 		changed, err := Read(component, Change{File: wrong.file, Old: wrong.old, New: wrong.new})

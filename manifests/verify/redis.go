@@ -8,7 +8,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // checkRedis wants Redis to start with its own configuration, to keep its data in its
@@ -23,13 +22,12 @@ func (d Documents) checkRedis() error {
 	if dir := directive(conf, "dir"); !keeps(&set, dir+"/") {
 		return fmt.Errorf("redis: its data in %q are not in its volume", dir)
 	}
-	if err := checkEviction(conf); err != nil {
+	if err := d.checkRedisConf(&set); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	// Units of Redis in lower case are powers of two.
-	most, err := resource.ParseQuantity(strings.TrimSuffix(directive(conf, "maxmemory"), "mb") + "Mi")
+	most, err := maxmemory(conf)
 	if err != nil {
-		return fmt.Errorf("redis: maxmemory: %w", err)
+		return err
 	}
 	if limit := c.Resources.Limits.Memory(); limit.Value()*4 < most.Value()*9 {
 		return fmt.Errorf("redis: %s of memory are too few to rewrite the file of %s", limit, &most)

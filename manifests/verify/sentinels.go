@@ -48,7 +48,7 @@ func (d Documents) checkSentinels() error {
 			return fmt.Errorf("REDIS_URL does not have the %d Sentinels of %s", all, monitor[0])
 		}
 	}
-	return d.checkMinority(int(*servers.Spec.Replicas))
+	return errors.Join(d.checkRedisConf(&servers), d.checkMinority(int(*servers.Spec.Replicas)))
 }
 
 // checkMinority wants a primary that has lost its replicas to take no writes, and one that has
@@ -60,27 +60,9 @@ func (d Documents) checkMinority(servers int) error {
 	if err != nil || replicas < 1 || replicas > servers-2 || lagErr != nil || lag < 1 || lag > 30 {
 		return fmt.Errorf("a primary writes with %d of its %d replicas, up to %d s behind", replicas, servers-1, lag)
 	}
-	return checkEviction(conf)
+	return nil
 }
 
 func (d Documents) redisConf(name string) string {
 	return strings.Join(d.values("ConfigMap", "ecommerce", name, "redis.conf"), "")
-}
-
-// checkEviction wants events, which never expire, to stay: on disk within a second, and in
-// memory however much the cache takes. Other pods reach Redis.
-func checkEviction(conf string) error {
-	if policy := directive(conf, "maxmemory-policy"); !strings.HasPrefix(policy, "volatile-") {
-		return fmt.Errorf("Redis may drop events for the cache (maxmemory-policy %s)", policy)
-	}
-	if sync := directive(conf, "appendfsync"); sync != "everysec" && sync != "always" {
-		return fmt.Errorf("events may be lost for long (appendfsync %s)", sync)
-	}
-	if directive(conf, "appendonly") != "yes" {
-		return errors.New("events do not survive a restart")
-	}
-	if directive(conf, "bind") != "0.0.0.0" || directive(conf, "port") != "6379" {
-		return errors.New("no other pod reaches Redis")
-	}
-	return nil
 }

@@ -82,12 +82,12 @@ func checkSentinelStore(all Documents) error {
 		return err
 	}
 	return first(func() error { return all.checkUniform(pods, "../..") }, all.CheckReferences, func() error { return all.CheckFiles(pods) },
-		all.checkSentinels, all.checkReplicas, func() error { return checkTags(pods) })
+		all.checkSentinels, all.checkReplicas, all.checkStorage, func() error { return checkTags(pods) })
 }
 
 func checkCloudNativeStore(all Documents) error {
 	const most = connections * 11 // of a service with up to ten replicas and one more
-	checks := []func() error{all.checkAlike, all.checkSuspended, func() error { return all.checkArchives(keptBackups) }}
+	checks := []func() error{all.checkAlike, all.checkSuspended, all.checkStorage, all.checkSettings, func() error { return all.checkArchives(keptBackups) }}
 	for _, program := range Programs[1:] {
 		checks = append(checks, func() error { return all.checkCluster(subcommand(program)+"-postgres", most) })
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -109,8 +111,8 @@ func checkVolumes(pod *corev1.Pod) error {
 		if !mounted[v.Name] {
 			return fmt.Errorf("pod %s does not mount its volume %q", pod.Name, v.Name)
 		}
-		if v.EmptyDir != nil && (v.EmptyDir.SizeLimit == nil || v.EmptyDir.SizeLimit.Value() > 1<<30) {
-			return fmt.Errorf("the volume %s of pod %s has no limit of at most 1 GiB", v.Name, pod.Name)
+		if v.EmptyDir != nil && (v.EmptyDir.SizeLimit == nil || v.EmptyDir.SizeLimit.Value() > 1<<30 || v.EmptyDir.SizeLimit.Value() < 1<<20) {
+			return fmt.Errorf("the volume %s of pod %s has no limit between 1 MiB and 1 GiB", v.Name, pod.Name)
 		}
 	}
 	return nil
@@ -139,6 +141,20 @@ func checkContainer(c corev1.Container) error {
 		}
 		names[p.Name] = true
 	}
+	return checkProbes(c, names)
+}
+
+// Bounds of probes. A program is not killed while it starts, nor because it is slow once, and it
+// gets no requests soon after it fails.
+const (
+	startTime = time.Minute      // at least, until a container that does not start is killed
+	liveTime  = 20 * time.Second // at least, until one that does not respond is
+	readyTime = 30 * time.Second // at most, until it gets no requests, and again to get them
+)
+
+// checkProbes wants probes to ask for something at a port of the container, and often enough, but
+// with time for a start and for a slow response.
+func checkProbes(c corev1.Container, ports map[string]bool) error {
 	for _, probe := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
 		if probe == nil {
 			continue
@@ -147,14 +163,36 @@ func checkContainer(c corev1.Container) error {
 		if get == nil && (exec == nil || len(exec.Command) == 0) {
 			return errors.New("a probe asks nothing")
 		}
-		if get != nil && (get.Port.Type != intstr.String || !names[get.Port.StrVal] || !strings.HasPrefix(get.Path, "/")) {
+		if get != nil && (get.Port.Type != intstr.String || !ports[get.Port.StrVal] || !strings.HasPrefix(get.Path, "/")) {
 			return fmt.Errorf("a probe gets %q from the port %s", get.Path, get.Port.String())
 		}
-		if probe.PeriodSeconds == 1 || probe.PeriodSeconds > 30 || probe.TimeoutSeconds > 10 || probe.FailureThreshold > 200 {
+		if probe.PeriodSeconds == 1 || probe.PeriodSeconds > 30 || probe.TimeoutSeconds > 10 || probe.FailureThreshold == 1 || probe.FailureThreshold > 200 || probe.InitialDelaySeconds > 60 || probe.SuccessThreshold > 3 {
 			return errors.New("a probe has no sensible times")
 		}
 	}
+	start := failing(c.StartupProbe)
+	if c.StartupProbe == nil && c.LivenessProbe != nil {
+		start = time.Duration(c.LivenessProbe.InitialDelaySeconds)*time.Second + failing(c.LivenessProbe)
+	}
+	if (c.StartupProbe != nil || c.LivenessProbe != nil) && start < startTime {
+		return fmt.Errorf("it has %s to start, and needs %s", start, startTime)
+	}
+	if live := failing(c.LivenessProbe); c.LivenessProbe != nil && live < liveTime {
+		return fmt.Errorf("it is killed when it has not responded for %s, and not for %s", live, liveTime)
+	}
+	if ready := failing(c.ReadinessProbe); c.ReadinessProbe != nil && ready > readyTime {
+		return fmt.Errorf("it gets requests until it has failed for %s, and not for %s", ready, readyTime)
+	}
 	return nil
+}
+
+// failing returns how long a probe fails before it counts: three times every ten seconds unless
+// it says something else.
+func failing(probe *corev1.Probe) time.Duration {
+	if probe == nil {
+		return 0
+	}
+	return time.Duration(cmp.Or(probe.PeriodSeconds, 10)*cmp.Or(probe.FailureThreshold, 3)) * time.Second
 }
 
 // checkVariables wants variables with a value. The store's programs know each of theirs.
