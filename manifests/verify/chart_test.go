@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	helmcommon "helm.sh/helm/v4/pkg/chart/common"
 	helmutil "helm.sh/helm/v4/pkg/chart/common/util"
@@ -160,17 +161,84 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		graph + "supergraphs: {}\n":          "additional properties 'supergraphs' not allowed",
 		graph + "config: {introspect: no}\n": "additional properties 'introspect' not allowed",
 		graph + "config: {listen: ':80'}\n":  "additional properties 'listen' not allowed",
-		graph + "config: {traffic_shaping: {all: {timeout: soon}}}\n": "does not match pattern",
-		graph + "config: {health_check: {enabled: false}}\n":          "config.health_check.enabled must be true",
-		graph + "httpRoute: {enabled: true}\n":                        "httpRoute.parentRefs must name the Gateway",
-		graph + "ingress: {enabled: true}\n":                          "ingress.hosts must name at least one host",
-		graph + "ports: {http: 9090}\n":                               "ports.http and ports.admin must differ",
-		"supergraph: {existingConfigMap: graph, sdl: 'type Query'}\n": "set exactly one of supergraph.sdl",
+		graph + "config: {traffic_shaping: {all: {timeout: soon}}}\n":                                  "does not match pattern",
+		graph + "config: {health_check: {enabled: false}}\n":                                           "config.health_check.enabled must be true",
+		graph + "httpRoute: {enabled: true}\n":                                                         "httpRoute.parentRefs must name the Gateway",
+		graph + "ingress: {enabled: true}\n":                                                           "ingress.hosts must name at least one host",
+		graph + "ports: {http: 9090}\n":                                                                "ports.http and ports.admin must differ",
+		"supergraph: {existingConfigMap: graph, sdl: 'type Query'}\n":                                  "set exactly one of supergraph.sdl",
+		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: 30s}}\n": "httpRoute.timeouts.request is 30s; it must be at least 500ms longer",
+		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: 1m0s400ms}}\nconfig: {traffic_shaping: {router: {timeout: 60s}}}\n": "longer than config.traffic_shaping.router.timeout (60s)",
+		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: soon}}\n":                                                           "does not match pattern",
 	} {
 		_, err := renderChart(parseValues(t, values))
 		if err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%q: got error %v, want %q", values, err, said)
 		}
+	}
+}
+
+// chartTimeouts checks the order of the timeouts of a release: those of the Gateway, of the
+// router, and of the subgraphs that have one.
+func chartTimeouts(t *testing.T, documents Documents) error {
+	t.Helper()
+	name := documents.OfKind("Deployment")[0].GetName()
+	router, err := documents.routerTimeouts(chartNamespace, name, "../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := documents.timedRoutes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := router.checkTotal(slices.Concat(slices.Collect(maps.Keys(router.own)), []string{"another subgraph"})); err != nil || len(documents.OfKind("HTTPRoute")) == 0 {
+		return err
+	}
+	return router.checkRoutes(routes, name, func(string) time.Duration { return 0 })
+}
+
+// The Gateway waits longer than the router, which reports what took too long, and does not end
+// streams.
+func TestChartOrdersTimeouts(t *testing.T) {
+	for name, values := range chartValues(t) {
+		documents, err := renderChart(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chartTimeouts(t, documents); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	const route = "supergraph: {existingConfigMap: graph}\nhttpRoute: {enabled: true, parentRefs: [{name: public}]%s}\nconfig: {traffic_shaping: {router: {timeout: %s}}}\n"
+	for _, of := range []struct {
+		timeouts, router string
+		want             time.Duration
+	}{
+		{"", "30s", 35 * time.Second},
+		{"", "1m30s500ms", 95*time.Second + 500*time.Millisecond},
+		{", timeouts: {request: 2m}", "1.5m", 2 * time.Minute},
+	} {
+		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		routes, err := documents.timedRoutes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chartTimeouts(t, documents); err != nil || len(routes) != 2 || !routes[0].streams || routes[1].total != of.want {
+			t.Errorf("router %s%s: got routes %+v, err %v, want %s", of.router, of.timeouts, routes, err, of.want)
+		}
+	}
+	documents, err := renderChart(parseValues(t, fmt.Sprintf(route, ", timeouts: {enabled: false}", "30s")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if routes, err := documents.timedRoutes(); err != nil || len(routes) != 1 || routes[0].total != 0 {
+		t.Errorf("without timeouts: got routes %+v, err %v", routes, err)
+	}
+	if err := chartTimeouts(t, documents); err == nil || !strings.Contains(err.Error(), "waits 0s; the router takes up to 30s") {
+		t.Errorf("a route without a timeout: got error %v", err)
 	}
 }
 

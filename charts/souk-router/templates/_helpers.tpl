@@ -62,6 +62,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toJson (dict "ports" .Values.ports "admin" .Values.config.admin "log" .Values.config.log "telemetry" .Values.config.telemetry "routes" .Values.routes) | sha256sum -}}
 {{- end -}}
 
+{{- /* A duration such as 1m30s in milliseconds. */ -}}
+{{- define "souk-router.milliseconds" -}}
+{{- $sum := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|h|m|s)" . -1 -}}
+{{- $unit := regexFind "[a-z]+" . -}}
+{{- $sum = addf $sum (mulf (trimSuffix $unit .) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit)) -}}
+{{- end -}}
+{{- int64 (ceil $sum) -}}
+{{- end -}}
+
+{{- /* How long the router works on a request. */ -}}
+{{- define "souk-router.routerTimeout" -}}
+{{- dig "traffic_shaping" "router" "timeout" "30s" .Values.config -}}
+{{- end -}}
+
+{{- /* How long the Gateway waits for the router: long enough for the router to report its own timeout. */ -}}
+{{- define "souk-router.requestTimeout" -}}
+{{- $router := int64 (include "souk-router.milliseconds" (include "souk-router.routerTimeout" .)) -}}
+{{- with .Values.httpRoute.timeouts.request -}}
+{{- if lt (int64 (include "souk-router.milliseconds" .)) (add $router 500) -}}
+{{- fail (printf "httpRoute.timeouts.request is %s; it must be at least 500ms longer than config.traffic_shaping.router.timeout (%s), so that clients get the router's own error" . (include "souk-router.routerTimeout" $)) -}}
+{{- end -}}
+{{- . -}}
+{{- else -}}
+{{- add $router 5000 -}}ms
+{{- end -}}
+{{- end -}}
+
 {{- define "souk-router.check" -}}
 {{- $sources := 0 -}}
 {{- range list .Values.supergraph.sdl .Values.supergraph.existingConfigMap .Values.supergraph.volume (include "souk-router.remote" .) -}}
