@@ -41,6 +41,7 @@ func TestEveryPodIsRestricted(t *testing.T) {
 		"once":        {file: "08", old: "timeoutSeconds: 3\n            failureThreshold: 3", new: "timeoutSeconds: 3\n            failureThreshold: 1", said: "a probe has no sensible times"},
 		"late":        {file: "03", old: "periodSeconds: 5\n            timeoutSeconds: 3\n          livenessProbe", new: "periodSeconds: 5\n            failureThreshold: 20\n          livenessProbe", said: "it gets requests until it has failed for 1m40s"},
 		"no start":    {file: "08", old: "          startupProbe:\n            httpGet: {path: /readyz, port: http}\n            periodSeconds: 2\n            failureThreshold: 60\n", said: "it has 30s to start"},
+		"path":        {file: "11", old: "path: /-/healthy,", new: "path: /health,", said: `a probe gets "/health", which prom/alertmanager does not serve`},
 		"tiny":        {file: "03", old: "sizeLimit: 256Mi", new: "sizeLimit: 256Ki", said: "no limit between 1 MiB and 1 GiB"},
 		"bounds":      {file: "02", old: "memory: 2Gi", new: "memory: 64Mi", said: "its bounds for memory"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -197,6 +198,16 @@ func chartTimeouts(t *testing.T, documents Documents) error {
 	return router.checkRoutes(routes, name, func(string) time.Duration { return 0 })
 }
 
+// gatewayDuration is what the Gateway API takes.
+var gatewayDuration = regexp.MustCompile(`^([0-9]{1,5}(h|m|s|ms)){1,4}$`)
+
+// requestTimeout is that of the last rule.
+func requestTimeout(documents Documents) string {
+	rules, _, _ := unstructured.NestedSlice(documents.OfKind("HTTPRoute")[0].Object, "spec", "rules")
+	text, _, _ := unstructured.NestedString(rules[len(rules)-1].(map[string]any), "timeouts", "request")
+	return text
+}
+
 // The Gateway waits longer than the router, which reports what took too long, and does not end
 // streams.
 func TestChartOrdersTimeouts(t *testing.T) {
@@ -215,7 +226,7 @@ func TestChartOrdersTimeouts(t *testing.T) {
 		want             time.Duration
 	}{
 		{"", "30s", 35 * time.Second},
-		{"", "1m30s500ms", 95*time.Second + 500*time.Millisecond},
+		{"", "10m0s500ms", 605*time.Second + 500*time.Millisecond},
 		{", timeouts: {request: 2m}", "1.5m", 2 * time.Minute},
 	} {
 		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)))
@@ -226,7 +237,7 @@ func TestChartOrdersTimeouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := chartTimeouts(t, documents); err != nil || len(routes) != 2 || !routes[0].streams || routes[1].total != of.want {
+		if err := chartTimeouts(t, documents); err != nil || len(routes) != 2 || !routes[0].streams || routes[1].total != of.want || !gatewayDuration.MatchString(requestTimeout(documents)) {
 			t.Errorf("router %s%s: got routes %+v, err %v, want %s", of.router, of.timeouts, routes, err, of.want)
 		}
 	}

@@ -96,6 +96,7 @@ func TestRedisKeepsEvents(t *testing.T) {
 		"no rename": {file: "02", old: "tcp-keepalive 60", new: "rename-command XADD \"\"", said: "no check knows the values of rename-command"},
 		"preamble":  {file: "02", old: "aof-use-rdb-preamble yes", new: "aof-use-rdb-preamble no", said: "aof-use-rdb-preamble is \"no\" and not yes"},
 		"closed":    {file: "02", old: "protected-mode no", new: "protected-mode yes", said: "protected-mode is \"yes\" and not no"},
+		"alive":     {file: "02", old: "[redis-cli, ping]", new: "[redis-cli, -e, ping]", said: "the liveness probe of redis does not run"},
 		"peers":     {file: "02", old: "tcp-keepalive 60", new: "tcp-keepalive 0", said: "tcp-keepalive is \"0\""},
 	} {
 		wrong.noticed(t, name, wrong.read(t).checkRedis())
@@ -113,21 +114,25 @@ func TestSentinelsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"all":       {file: "sentinel", old: "6379 2", new: "6379 3", said: "3 of 3 Sentinels must agree"},
-		"one":       {file: "sentinel", old: "6379 2", new: "6379 1", said: "1 of 3 Sentinels must agree"},
-		"two":       {file: "sentinel", old: "replicas: 3", new: "replicas: 2", said: "2 of 2 Sentinels must agree"},
-		"primary":   {file: "sentinel", old: "redis-server-0.redis-server 6379", new: "redis-server-0.redis-server 6380", said: "the Sentinels watch"},
-		"time":      {file: "sentinel", old: "down-after-milliseconds souk 5000", new: "down-after-milliseconds souk 500000", said: "down-after-milliseconds"},
-		"failover":  {file: "sentinel", old: "failover-timeout souk 30000", new: "failover-timeout souk 3000000", said: "failover-timeout"},
-		"budget":    {file: "sentinel", old: "maxUnavailable: 1", new: "maxUnavailable: 2", said: "more than one pod of redis-sentinel"},
-		"servers":   {file: "redis", old: "maxUnavailable: 1", new: "maxUnavailable: 0", said: "more than one pod of redis-server"},
-		"minority":  {file: "redis", old: "min-replicas-to-write 1", new: "min-replicas-to-write 0", said: "writes with 0 of its 2 replicas"},
-		"both":      {file: "redis", old: "min-replicas-to-write 1", new: "min-replicas-to-write 2", said: "writes with 2 of its 2 replicas"},
-		"lag":       {file: "redis", old: "min-replicas-max-lag 10", new: "min-replicas-max-lag 1000", said: "up to 1000 s behind"},
-		"eviction":  {file: "redis", old: "volatile-ttl", new: "allkeys-lru", said: "may drop events"},
-		"sync":      {file: "redis", old: "appendfsync everysec", new: "appendfsync no", said: "lost for long"},
-		"named":     {file: "secrets", old: "&addr=redis-sentinel-2.redis-sentinel:26379", new: "", said: "does not have the 3 Sentinels"},
-		"name":      {file: "secrets", old: "master_name=souk", new: "master_name=shop", said: "does not have the 3 Sentinels of souk"},
+		"all":      {file: "sentinel", old: "6379 2", new: "6379 3", said: "3 of 3 Sentinels must agree"},
+		"one":      {file: "sentinel", old: "6379 2", new: "6379 1", said: "1 of 3 Sentinels must agree"},
+		"two":      {file: "sentinel", old: "replicas: 3", new: "replicas: 2", said: "2 of 2 Sentinels must agree"},
+		"primary":  {file: "sentinel", old: "redis-server-0.redis-server 6379", new: "redis-server-0.redis-server 6380", said: "the Sentinels watch"},
+		"time":     {file: "sentinel", old: "down-after-milliseconds souk 5000", new: "down-after-milliseconds souk 500000", said: "down-after-milliseconds"},
+		"failover": {file: "sentinel", old: "failover-timeout souk 30000", new: "failover-timeout souk 3000000", said: "failover-timeout"},
+		"budget":   {file: "sentinel", old: "maxUnavailable: 1", new: "maxUnavailable: 2", said: "more than one pod of redis-sentinel"},
+		"servers":  {file: "redis", old: "maxUnavailable: 1", new: "maxUnavailable: 0", said: "more than one pod of redis-server"},
+		"minority": {file: "redis", old: "min-replicas-to-write 1", new: "min-replicas-to-write 0", said: "writes with 0 of its 2 replicas"},
+		"both":     {file: "redis", old: "min-replicas-to-write 1", new: "min-replicas-to-write 2", said: "writes with 2 of its 2 replicas"},
+		"lag":      {file: "redis", old: "min-replicas-max-lag 10", new: "min-replicas-max-lag 1000", said: "up to 1000 s behind"},
+		"eviction": {file: "redis", old: "volatile-ttl", new: "allkeys-lru", said: "may drop events"},
+		"sync":     {file: "redis", old: "appendfsync everysec", new: "appendfsync no", said: "lost for long"},
+		"named":    {file: "secrets", old: "&addr=redis-sentinel-2.redis-sentinel:26379", new: "", said: "does not have the 3 Sentinels"},
+		"name":     {file: "secrets", old: "master_name=souk", new: "master_name=shop", said: "does not have the 3 Sentinels of souk"},
+		"alive":    {file: "sentinel", old: `[redis-cli, -p, "26379", ping]`, new: "[redis-cli, ping]", said: "the liveness probe of redis-sentinel does not run"},
+		"ready": {file: "sentinel", old: `readinessProbe:
+            exec: {command: [redis-cli, -p, "26379", -e, ping]}`, new: `readinessProbe:
+            exec: {command: [redis-cli, -e, ping]}`, said: "the readiness probe of redis-sentinel does not run"},
 		"little":    {file: "redis", old: "maxmemory 768mb", new: "maxmemory 76mb", said: "it uses 76Mi"},
 		"idle":      {file: "redis", old: "tcp-keepalive 60", new: "timeout 1", said: `timeout is "1"`},
 		"no server": {file: "redis.yaml", old: "replicas: 3", new: "replicas: 1", said: "redis-server has no replica"},

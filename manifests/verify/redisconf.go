@@ -3,11 +3,13 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -72,7 +74,19 @@ func (d Documents) checkRedisConf(set *appsv1.StatefulSet) error {
 	if limit := set.Spec.Template.Spec.Containers[0].Resources.Limits.Memory(); most.Value()*4 < limit.Value() {
 		return fmt.Errorf("it uses %s of %s of memory: events, which do not expire, may fill it", most.String(), limit)
 	}
-	return checkEviction(conf)
+	return errors.Join(checkEviction(conf), checkAlive(set, "redis-cli", "ping"))
+}
+
+// checkAlive wants a Redis to be alive as long as it responds, also while it loads its file.
+func checkAlive(set *appsv1.StatefulSet, command ...string) error {
+	return checkProbe(set, "liveness", set.Spec.Template.Spec.Containers[0].LivenessProbe, command...)
+}
+
+func checkProbe(set *appsv1.StatefulSet, kind string, probe *corev1.Probe, command ...string) error {
+	if probe == nil || probe.Exec == nil || !slices.Equal(probe.Exec.Command, command) {
+		return fmt.Errorf("the %s probe of %s does not run %q", kind, set.Name, command)
+	}
+	return nil
 }
 
 // maxmemory returns what a Redis may keep. Its units in lower case are powers of two.

@@ -48,7 +48,10 @@ func (d Documents) checkSentinels() error {
 			return fmt.Errorf("REDIS_URL does not have the %d Sentinels of %s", all, monitor[0])
 		}
 	}
-	return errors.Join(d.checkRedisConf(&servers), d.checkMinority(int(*servers.Spec.Replicas)))
+	c := sentinels.Spec.Template.Spec.Containers[0]
+	return errors.Join(d.checkRedisConf(&servers), checkAlive(&sentinels, "redis-cli", "-p", "26379", "ping"),
+		checkProbe(&sentinels, "readiness", c.ReadinessProbe, "redis-cli", "-p", "26379", "-e", "ping"),
+		checkProbe(&sentinels, "startup", c.StartupProbe, "redis-cli", "-p", "26379", "-e", "ping"), d.checkMinority(int(*servers.Spec.Replicas)))
 }
 
 // checkMinority wants a primary that has lost its replicas to take no writes, and one that has

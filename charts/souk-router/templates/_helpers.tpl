@@ -86,7 +86,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- . -}}
 {{- else -}}
-{{- add $router 5000 -}}ms
+{{- $wait := add $router 5000 -}}
+{{- /* A number in a duration of the Gateway API has up to five digits. */ -}}
+{{- div $wait 1000 -}}s{{ with mod $wait 1000 }}{{ . }}ms{{ end }}
 {{- end -}}
 {{- end -}}
 
