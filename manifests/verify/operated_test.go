@@ -95,7 +95,9 @@ func TestRedisKeepsEvents(t *testing.T) {
 		"rewrite":   {file: "02", old: "tcp-keepalive 60", new: "auto-aof-rewrite-percentage 0", said: "no check knows the values of auto-aof-rewrite-percentage"},
 		"no rename": {file: "02", old: "tcp-keepalive 60", new: "rename-command XADD \"\"", said: "no check knows the values of rename-command"},
 		"preamble":  {file: "02", old: "aof-use-rdb-preamble yes", new: "aof-use-rdb-preamble no", said: "aof-use-rdb-preamble is \"no\" and not yes"},
+		"refused":   {file: "02", old: "    protected-mode no\n", said: "neither a password nor protected-mode no"},
 		"closed":    {file: "02", old: "protected-mode no", new: "protected-mode yes", said: "protected-mode is \"yes\" and not no"},
+		"default":   {file: "02", old: "args: [redis-server, /etc/redis/redis.conf]", new: "args: [redis-server]", said: "without its configuration it keeps nothing"},
 		"alive":     {file: "02", old: "[redis-cli, ping]", new: "[redis-cli, -e, ping]", said: "the liveness probe of redis does not run"},
 		"peers":     {file: "02", old: "tcp-keepalive 60", new: "tcp-keepalive 0", said: "tcp-keepalive is \"0\""},
 	} {

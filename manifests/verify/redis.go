@@ -18,10 +18,10 @@ func (d Documents) checkRedis() error {
 		return err
 	}
 	c := set.Spec.Template.Spec.Containers[0]
-	conf := strings.Join(d.values("ConfigMap", set.Namespace, "redis", "redis.conf"), "")
-	if dir := directive(conf, "dir"); !keeps(&set, dir+"/") {
-		return fmt.Errorf("redis: its data in %q are not in its volume", dir)
+	if want := []string{"redis-server", "/etc/redis/redis.conf"}; !slices.Equal(c.Args, want) || len(c.Command) > 0 {
+		return fmt.Errorf("redis: it runs %q %q and not %q: without its configuration it keeps nothing", c.Command, c.Args, want)
 	}
+	conf := strings.Join(d.values("ConfigMap", set.Namespace, "redis", "redis.conf"), "")
 	if err := d.checkRedisConf(&set); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}

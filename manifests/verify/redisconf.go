@@ -67,6 +67,15 @@ func (d Documents) checkRedisConf(set *appsv1.StatefulSet) error {
 			return fmt.Errorf("%s is %q and not between %d and %d", name, value, bounds[0], bounds[1])
 		}
 	}
+	if dir := directive(conf, "dir"); !keeps(set, dir+"/") {
+		return fmt.Errorf("its data in %q are not in its volume", dir)
+	}
+	if !seen["protected-mode"] && !seen["include"] {
+		return errors.New("it has neither a password nor protected-mode no, so no other pod reaches it")
+	}
+	if set.Name == "redis-server" && !seen["include"] {
+		return errors.New("it lacks what start.sh writes, so it is no replica and has no password")
+	}
 	most, err := maxmemory(conf)
 	if err != nil {
 		return err

@@ -42,6 +42,9 @@ func (d Documents) checkUniform(pods []*corev1.Pod, sources string) (err error) 
 	variables, readErr := os.ReadFile(filepath.Join(sources, "docs", "environment.md"))
 	err = errors.Join(err, readErr)
 	for _, pod := range pods {
+		if part := pod.Labels["app.kubernetes.io/part-of"]; part != "souk" {
+			err = errors.Join(err, fmt.Errorf("pod %s is part of %q and not of souk", pod.Name, part))
+		}
 		err = errors.Join(err, checkRestrictions(pod), checkVolumes(pod))
 		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 			err = errors.Join(err, inContext("pod "+pod.Name+", container "+c.Name, checkContainer(c), checkVariables(c, string(variables))))
