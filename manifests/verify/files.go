@@ -63,16 +63,35 @@ func (d Documents) checkFile(pod *corev1.Pod, c corev1.Container, file string, m
 	return nil
 }
 
-// checkItems wants the items of a volume to be keys of its ConfigMap.
+// checkItems wants the items of a volume to be keys of its ConfigMap, and every key to be in one
+// of the volumes: nothing else reads it.
 func (d Documents) checkItems(pod *corev1.Pod) error {
+	covered := map[string][]string{}
 	for _, v := range pod.Spec.Volumes {
 		if v.ConfigMap == nil {
 			continue
 		}
 		keys, _ := d.keys(pod, v.Name)
+		if len(v.ConfigMap.Items) == 0 {
+			if slices.ContainsFunc(pod.Spec.Volumes, func(other corev1.Volume) bool {
+				return other.Name != v.Name && other.ConfigMap != nil && other.ConfigMap.Name == v.ConfigMap.Name
+			}) {
+				return fmt.Errorf("pod %s: the volume %s does not say which items of the ConfigMap %s it has, and another volume has some", pod.Name, v.Name, v.ConfigMap.Name)
+			}
+			covered[v.ConfigMap.Name] = append(covered[v.ConfigMap.Name], keys...)
+		}
 		for _, item := range v.ConfigMap.Items {
+			covered[v.ConfigMap.Name] = append(covered[v.ConfigMap.Name], item.Key)
 			if !slices.Contains(keys, item.Key) {
 				return fmt.Errorf("pod %s: the volume %s has the item %s, and the ConfigMap has only %s", pod.Name, v.Name, item.Key, strings.Join(keys, ", "))
+			}
+		}
+	}
+	for _, v := range pod.Spec.Volumes {
+		keys, known := d.keys(pod, v.Name)
+		for _, key := range keys {
+			if known && !slices.Contains(covered[v.ConfigMap.Name], key) {
+				return fmt.Errorf("pod %s mounts the ConfigMap %s without %s", pod.Name, v.ConfigMap.Name, key)
 			}
 		}
 	}

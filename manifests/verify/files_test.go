@@ -17,6 +17,8 @@ func TestNamedFilesAreMounted(t *testing.T) {
 		"rules":            {file: "11", old: "/etc/prometheus-rules/*.yml", new: "/etc/prometheus-rules/*.yaml", said: "prometheus.yml names /etc/prometheus-rules/*.yaml"},
 		"the collector's":  {file: "11", old: "/etc/otelcol/collector.yaml", new: "/etc/otelcol/config.yaml", said: "name /etc/otelcol/config.yaml"},
 		"Grafana's item":   {file: "11", old: "{key: datasources.yaml,", new: "{key: datasource.yaml,", said: "the volume provisioning-datasources has the item datasource.yaml"},
+		"no item":          {file: "11", old: "items: [{key: datasources.yaml, path: datasources.yaml}]", new: "items: []", said: "the volume provisioning-datasources does not say which items"},
+		"other item":       {file: "11", old: "items: [{key: datasources.yaml, path: datasources.yaml}]", new: "items: [{key: dashboards.yaml, path: dashboards.yaml}]", said: "mounts the ConfigMap grafana without datasources.yaml"},
 		"script of k6":     {file: "12", old: "/scripts/mixed.js]", new: "/scripts/mix.js]", said: "name /scripts/mix.js"},
 		"script of backup": {file: "13", old: "[sh, /etc/backup/backup.sh]", new: "[sh, /etc/backups/backup.sh]", said: "name /etc/backups/backup.sh, which is in no volume"},
 	} {

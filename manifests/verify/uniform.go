@@ -86,7 +86,7 @@ func checkRestrictions(pod *corev1.Pod) error {
 	if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token != (pod.Labels["app"] == "prometheus") {
 		return fmt.Errorf("only Prometheus has a token for the API server, and pod %s differs", pod.Name)
 	}
-	if scrape := pod.Annotations["prometheus.io/scrape"]; scrape != "" {
+	if scrape := pod.Annotations["prometheus.io/scrape"]; scrape != "" || pod.Namespace == "ecommerce" && metricsPort(pod) != 0 && pod.Labels["app"] != paymentProvider {
 		if pod.Annotations["prometheus.io/port"] != fmt.Sprint(metricsPort(pod)) || pod.Annotations["prometheus.io/path"] != "/metrics" || scrape != "true" {
 			return fmt.Errorf("the annotations of pod %s do not say where its metrics are", pod.Name)
 		}
