@@ -5,12 +5,12 @@ package telemetry
 var (
 	serverDuration = Metric{
 		Name: "http_server_request_duration_seconds", Kind: Histogram, Buckets: DurationBuckets(),
-		Help:   "Duration of a server request.",
+		Help:   "Duration of a server request. That of a stream (server-sent events, multipart/mixed, WebSocket) is the time until it began.",
 		Labels: []string{"http_request_method", "http_route", "http_response_status_code"},
 	}
 	serverActive = Metric{
 		Name: "http_server_active_requests", Kind: Gauge,
-		Help:   "Server requests in flight.",
+		Help:   "Server requests in flight, with open streams.",
 		Labels: []string{"http_request_method"},
 	}
 	exportDropped = Metric{

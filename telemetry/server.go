@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,6 +21,10 @@ import (
 // the caller's trace. It calls route after a request has been served. The result must
 // come from a bounded set, such as "/api/users/{id}", and never be the path. A nil
 // route returns the pattern of http.ServeMux.
+//
+// The duration of a stream (server-sent events, multipart/mixed, or a WebSocket) is the time
+// until it began: how long a client listens says nothing about the server. It is active, and
+// its span lasts, until it ends.
 func (t *Telemetry) Middleware(route func(*http.Request) string) func(http.Handler) http.Handler {
 	if route == nil {
 		route = patternRoute
@@ -59,12 +65,15 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(ctx)
 	}
 	rec := recorders.Get().(*recorder)
-	rec.ResponseWriter, rec.status = w, 0
+	rec.ResponseWriter, rec.status, rec.start, rec.stream = w, 0, start, false
 	completed := false
 	// Deferred to count a handler that panics, too.
 	defer func() {
 		active.Dec()
-		status := rec.status
+		status, duration := rec.status, time.Since(start)
+		if rec.stream {
+			duration = rec.opened
+		}
 		rec.ResponseWriter = nil
 		recorders.Put(rec)
 		if status == 0 {
@@ -74,7 +83,7 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		route := h.route(r)
-		observe(h.t.server.duration.Get(serverKey{method, route, status}), time.Since(start), span)
+		observe(h.t.server.duration.Get(serverKey{method, route, status}), duration, span)
 		if span != nil {
 			endServerSpan(span, method, route, status)
 		}
@@ -105,34 +114,64 @@ func knownMethod(method string) string {
 	return "_OTHER"
 }
 
-// A recorder records the response status.
+// A recorder records the response status, and when a stream began.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	start  time.Time
+	stream bool
+	opened time.Duration // how long a stream took to begin
 }
 
 var recorders = sync.Pool{New: func() any { return new(recorder) }}
 
+// begin records the final status of the response, whose headers are complete.
+func (r *recorder) begin(status int) {
+	if r.status != 0 {
+		return
+	}
+	r.status = status
+	if status == http.StatusSwitchingProtocols || isStream(r.Header().Get("Content-Type")) {
+		r.stream, r.opened = true, time.Since(r.start)
+	}
+}
+
+// isStream reports whether responses of a content type last as long as the client listens.
+func isStream(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.TrimSpace(media)
+	return strings.EqualFold(media, "text/event-stream") || strings.EqualFold(media, "multipart/mixed")
+}
+
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) {
 	// Informational responses (1xx) precede the final one.
-	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		r.status = status
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		r.begin(status)
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements io.Writer.
 func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(b)
 }
 
 // Flush implements http.Flusher.
 func (r *recorder) Flush() {
+	r.begin(http.StatusOK)
 	_ = http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// Hijack implements http.Hijacker. Some WebSocket servers write their response to the
+// connection.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil {
+		r.begin(http.StatusSwitchingProtocols)
+	}
+	return conn, buffer, err
 }
 
 // Unwrap supports http.ResponseController.

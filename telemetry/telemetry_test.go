@@ -1,15 +1,20 @@
 package telemetry_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -114,6 +119,71 @@ func TestMiddlewareSupportsStreaming(t *testing.T) {
 	}
 	close(sent)
 }
+
+// A stream that lasts for an hour is no slow request. Its duration is the time until it began.
+func TestStreamsAreMeasuredUntilTheyBegin(t *testing.T) {
+	clearEnvironment(t)
+	synctest.Test(t, func(t *testing.T) {
+		tel := setup(t, telemetry.Options{ServiceName: "shop"})
+		begins := map[string]func(http.ResponseWriter){
+			"/events": func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				w.WriteHeader(http.StatusOK)
+			},
+			"/flushed": func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "Text/Event-Stream; charset=utf-8")
+				w.(http.Flusher).Flush()
+			},
+			"/parts": func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", `multipart/mixed;boundary="-"`)
+				_, _ = io.WriteString(w, "---")
+			},
+			"/socket": func(w http.ResponseWriter) { w.WriteHeader(http.StatusSwitchingProtocols) },
+			"/hijacked": func(w http.ResponseWriter) {
+				if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+					t.Error(err)
+				}
+			},
+			"/download": func(w http.ResponseWriter) { _, _ = io.WriteString(w, "a") },
+		}
+		mux := http.NewServeMux()
+		for path, begin := range begins {
+			mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(2 * time.Second)
+				begin(w)
+				time.Sleep(time.Hour)
+				if !strings.Contains(metrics(t, tel), `http_server_active_requests{http_request_method="GET"} 1`) {
+					t.Errorf("%s is not active while it lasts", path)
+				}
+			})
+		}
+		handler := tel.Middleware(nil)(mux)
+		for path := range begins {
+			handler.ServeHTTP(hijackable{httptest.NewRecorder()}, httptest.NewRequest("GET", path, http.NoBody))
+		}
+		text := metrics(t, tel)
+		for path, want := range map[string]string{
+			"200/events": "2", "200/flushed": "2", "200/parts": "2", "101/socket": "2", "101/hijacked": "2", "200/download": "3602",
+		} {
+			status, route, _ := strings.Cut(path, "/")
+			series := fmt.Sprintf(`http_server_request_duration_seconds_sum{http_request_method="GET",http_response_status_code=%q,http_route=%q} %s`, status, "/"+route, want)
+			if !strings.Contains(text, series+"\n") {
+				t.Errorf("metrics lack %s", series)
+			}
+		}
+		if !strings.Contains(text, `http_server_active_requests{http_request_method="GET"} 0`) {
+			t.Error("streams that ended are active")
+		}
+		if t.Failed() {
+			t.Log(text)
+		}
+	})
+}
+
+// hijackable is a response whose connection a handler can take over.
+type hijackable struct{ *httptest.ResponseRecorder }
+
+func (hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
 
 func TestContextIsPropagatedWithoutTraces(t *testing.T) {
 	clearEnvironment(t)
