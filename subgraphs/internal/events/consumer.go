@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,11 +43,10 @@ type Consumer struct {
 }
 
 const (
-	readBatchSize   = 64
-	readBlock       = time.Second
-	maxRetry        = time.Minute
-	maxQueued       = 1024 // bound on events read but not handled
-	measureInterval = 5 * time.Second
+	readBatchSize = 64
+	readBlock     = time.Second
+	maxRetry      = time.Minute
+	maxQueued     = 1024 // bound on events read but not handled
 )
 
 // errLeadershipLost means that another process has started to read for the
@@ -88,7 +88,11 @@ func (b *Bus) Consume(c Consumer) func(context.Context) error {
 	b.mu.Unlock()
 	b.metrics.export(c)
 	return func(ctx context.Context) error {
-		return b.retry(untraced(ctx), "consumer group "+c.Group, func(ctx context.Context) error {
+		ctx = untraced(ctx)
+		var measuring sync.WaitGroup
+		defer measuring.Wait()
+		measuring.Go(func() { b.measureGroup(ctx, c) })
+		return b.retry(ctx, "consumer group "+c.Group, func(ctx context.Context) error {
 			return b.runAsLeader(ctx, c)
 		})
 	}
@@ -117,7 +121,6 @@ func (b *Bus) runAsLeader(ctx context.Context, c Consumer) error {
 	if !leader {
 		return errStandby
 	}
-	defer b.metrics.forget(c.Group)
 	r := &reader{bus: b, consumer: c, token: b.name + "/" + rand.Text(), queues: map[string]*queue{}}
 	if err := r.join(ctx); err != nil {
 		return err
@@ -125,14 +128,9 @@ func (b *Bus) runAsLeader(ctx context.Context, c Consumer) error {
 	if err := r.takeOver(ctx); err != nil {
 		return err
 	}
-	var measured time.Time
 	for ctx.Err() == nil {
 		if err := lock.Ping(ctx); err != nil {
 			return fmt.Errorf("lost the connection of the leader lock: %w", err)
-		}
-		if time.Since(measured) > measureInterval {
-			measured = time.Now()
-			r.measure(ctx)
 		}
 		if err := r.step(ctx); err != nil {
 			return err
@@ -300,47 +298,4 @@ func (r *reader) await(ctx context.Context) error {
 		return fmt.Errorf("waiting for events: %w", err)
 	}
 	return nil
-}
-
-// measure updates the metrics of the group.
-func (r *reader) measure(ctx context.Context) {
-	groups, err := r.bus.redis.XInfoGroups(ctx, Stream).Result()
-	if err != nil {
-		return // only the metrics are missing
-	}
-	if i := slices.IndexFunc(groups, r.isOwn); i >= 0 {
-		if lag, err := r.bus.lag(ctx, groups[i]); err == nil {
-			r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(lag))
-		}
-	}
-	r.bus.metrics.retrying.WithLabelValues(r.consumer.Group).Set(float64(r.queued))
-	r.measureDead(ctx)
-}
-
-// otherType stands for the types of dead letters that the consumer does not know.
-const otherType = "_OTHER"
-
-// measureDead counts the group's dead letters by type.
-func (r *reader) measureDead(ctx context.Context) {
-	newest, err := r.bus.redis.XRevRangeN(ctx, deadStream, "+", "-", maxScanned).Result()
-	if err != nil {
-		return // only the metrics are missing
-	}
-	counts := map[string]int{otherType: 0}
-	for _, kind := range r.consumer.Types {
-		counts[kind] = 0
-	}
-	for _, message := range newest {
-		letter := readDeadLetter(message)
-		if letter.Group != r.consumer.Group {
-			continue
-		}
-		if _, known := counts[letter.Type]; !known {
-			letter.Type = otherType
-		}
-		counts[letter.Type]++
-	}
-	for kind, n := range counts {
-		r.bus.metrics.dead.WithLabelValues(r.consumer.Group, kind).Set(float64(n))
-	}
 }

@@ -11,7 +11,8 @@
 //	                         reads the stream in a consumer group, one transaction per event
 //	version.go               converts events of older schema versions
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
-//	report.go, metrics.go    report the state of all this: to the console, to Prometheus
+//	report.go                reports the state of all this to the console
+//	metrics.go, measure.go   and to Prometheus
 //	migrations.go            the tables
 //
 // The outbox makes the change and its event atomic: there is never one without

@@ -53,11 +53,21 @@ var (
 		Help:   "Entries of the stream that a consumer group has not read yet.",
 		Labels: []string{"group"},
 	}
+	metricAge = telemetry.Metric{
+		Name: "souk_event_unhandled_age_seconds", Kind: telemetry.Gauge,
+		Help:   "Time since the oldest event was published that a consumer group has not handled, whether it waits for a retry or is not read yet; 0 if there is none.",
+		Labels: []string{"group"},
+	}
+	metricSize = telemetry.Metric{
+		Name: "souk_event_stream_bytes", Kind: telemetry.Gauge,
+		Help:   "Memory of a stream of events in Redis, as Redis estimates it. Unlike the cache, streams are never evicted.",
+		Labels: []string{"stream"},
+	}
 )
 
 type metrics struct {
-	published, lost, handled, failed                      *prometheus.CounterVec
-	outboxWaiting, outboxAge, retrying, lags, redis, dead *prometheus.GaugeVec
+	published, lost, handled, failed                                 *prometheus.CounterVec
+	outboxWaiting, outboxAge, retrying, lags, age, redis, dead, size *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -70,6 +80,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		outboxAge:     metricOutboxAge.NewGauge(r),
 		retrying:      metricPending.NewGauge(r),
 		lags:          metricLag.NewGauge(r),
+		age:           metricAge.NewGauge(r),
+		size:          metricSize.NewGauge(r),
 		redis:         metricRedis.NewGauge(r),
 		dead:          metricDead.NewGauge(r),
 	}
@@ -77,6 +89,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.lost.WithLabelValues().Add(0)
 	m.outboxWaiting.WithLabelValues().Set(0)
 	m.outboxAge.WithLabelValues().Set(0)
+	m.size.WithLabelValues(Stream).Set(0)
 	return m
 }
 
@@ -91,6 +104,9 @@ func (m *metrics) exportPublished(service string) {
 // export makes the series of a consumer exist before its first event: an alert
 // would miss a dead letter that is the first.
 func (m *metrics) export(c Consumer) {
+	for _, gauge := range []*prometheus.GaugeVec{m.lags, m.retrying, m.age} {
+		gauge.WithLabelValues(c.Group)
+	}
 	for _, kind := range c.Types {
 		m.failed.WithLabelValues(c.Group, kind)
 		for _, result := range []string{resultHandled, resultRepeated, resultDead} {
@@ -99,10 +115,10 @@ func (m *metrics) export(c Consumer) {
 	}
 }
 
-// forget removes the series of a consumer group that another process reads now.
+// forget removes the series of a consumer group that this process no longer measures.
 func (m *metrics) forget(group string) {
 	own := prometheus.Labels{"group": group}
-	m.lags.DeletePartialMatch(own)
-	m.retrying.DeletePartialMatch(own)
-	m.dead.DeletePartialMatch(own)
+	for _, gauge := range []*prometheus.GaugeVec{m.lags, m.retrying, m.age, m.dead} {
+		gauge.DeletePartialMatch(own)
+	}
 }

@@ -40,11 +40,15 @@ func (b *Bus) Relay(ctx context.Context) error {
 }
 
 func (b *Bus) relay(ctx context.Context) error {
-	var tidied, checked, asked time.Time
+	var tidied, checked, asked, sized time.Time
 	for ctx.Err() == nil {
 		if time.Since(asked) > lossCheckInterval {
 			asked = time.Now()
 			b.askRedis(ctx)
+		}
+		if time.Since(sized) > sizeInterval {
+			sized = time.Now()
+			b.measureSize(ctx)
 		}
 		// One query tells whether there is work; usually there is no event.
 		waiting, age, err := b.measureOutbox(ctx)

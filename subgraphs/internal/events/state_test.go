@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,8 +62,61 @@ func TestMetricsShowStates(t *testing.T) {
 	eventually(t, "the dead letters are dropped", is("souk_event_dead_letters", 0))
 	stop()
 	if _, found := gauge("souk_event_dead_letters"); found {
-		t.Error("a process that does not read for the group exports the group's dead letters")
+		t.Error("a process that no longer consumes exports the group's dead letters")
 	}
 	mini.Close()
 	eventually(t, "Redis is down", is("souk_event_redis_up", 0))
+}
+
+// A consumer that hangs in a handler does not hide how long events have waited: nor does one
+// that waits for a retry.
+func TestEventsThatAreNotHandledGetOlder(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	mini.SetTime(noon)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: mini.Addr()})
+	t.Cleanup(func() { client.Close() })
+	b := events.New("test", db, client, tel, slog.New(slog.DiscardHandler))
+	gauges := func() string {
+		w := httptest.NewRecorder()
+		tel.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+		return w.Body.String()
+	}
+	is := func(series string) func() bool {
+		return func() bool { return strings.Contains(gauges(), "\n"+series+"\n") }
+	}
+	release, entered := make(chan struct{}), make(chan struct{})
+	consume := b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: func(ctx context.Context, _ pgx.Tx, _ events.Event) error {
+		select {
+		case entered <- struct{}{}:
+		case <-release:
+			return nil
+		}
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}})
+	for _, series := range []string{`souk_event_unhandled_age_seconds{group="g"} 0`, `souk_event_stream_lag{group="g"} 0`, `souk_event_retries_waiting{group="g"} 0`} {
+		if !is(series)() {
+			t.Errorf("before the first event, the metrics lack %s", series)
+		}
+	}
+	start(t, b.Relay)
+	start(t, consume)
+	appendEvents(t, db, events.OrderCreated, "a", 0, 2)
+	<-entered
+	mini.SetTime(noon.Add(time.Hour))
+	eventually(t, "an event has waited for an hour", is(`souk_event_unhandled_age_seconds{group="g"} 3600`))
+	eventually(t, "events are read and not finished", func() bool {
+		return is(`souk_event_retries_waiting{group="g"} 2`)() || is(`souk_event_retries_waiting{group="g"} 1`)()
+	})
+	close(release)
+	eventually(t, "no event waits", is(`souk_event_unhandled_age_seconds{group="g"} 0`))
+	eventually(t, "no event waits for a retry", is(`souk_event_retries_waiting{group="g"} 0`))
 }
