@@ -10,5 +10,6 @@
 // faults; a turn has the same operations on every machine. Services that hang have a store of
 // their own, whose router waits for seconds only. gateway_test.go has an Envoy with a
 // certificate that expires. runbook_test.go tries the SQL of the runbook. alertmanager_test.go
-// sends alerts through Alertmanager's own code with the configuration of the manifests.
+// sends alerts through Alertmanager's own code with the configuration of the manifests, and
+// consequences_test.go further ones.
 package faults

@@ -90,11 +90,13 @@ func fire(t *testing.T, timeout time.Duration, faults []fault) {
 const ordersFail = 30
 
 func faults() []fault {
-	all := []fault{{name: "none", breaks: func(*store) func() { return func() {} }, turns: 40}}
+	all := []fault{following()}
 	for _, service := range subgraphs.Names() {
 		all = append(all, failing(service), gone(service))
 	}
-	return append(all, noRedis, noPostgres("product", true), noPostgres("user", false), noProvider, noMail, mistakes, refusingSubgraph, refusingRouter, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache)
+	return append(all, noRedis, noPostgres("product", true), noPostgres("user", false), noProvider, noMail, mistakes, refusingSubgraph, refusingRouter, lockedPostgres, slowPostgres, stuckOutbox, deadLetter, refusedSupergraph, expiringCertificate, hotProduct, poisonedCache,
+		responds(503, "GatewayErrors"), responds(403, "GatewayRefuses"), noMesh("istio-ingressgateway", "GatewayAway"), noMesh("istiod", "IstiodAway"),
+		stuckConsumer, fullCache, fullRedis)
 }
 
 // failing makes each statement of a service fail. The service responds with status 200, data
@@ -307,6 +309,53 @@ var stuckOutbox = fault{
 		return func() { _ = conn.Close(context.Background()) }
 	},
 	alerts: []string{"OutboxStuck order-service"},
+}
+
+// stuckConsumer has a consumer that can handle no event.
+var stuckConsumer = fault{
+	name: "a consumer stands still",
+	breaks: func(s *store) func() {
+		s.sql("notification", `alter table processed_events rename to hidden_events`)
+		eventually(s.t, "events are unread", func() bool {
+			s.visit()
+			text := s.metrics("notification")
+			return value(text, `souk_event_stream_lag{group="notification"}`) > 0 && value(text, `souk_event_unhandled_age_seconds{group="notification"}`) > 1
+		})
+		return func() { s.sql("notification", `alter table hidden_events rename to processed_events`) }
+	},
+	turns:  45, // longer than the window
+	alerts: []string{"ConsumerStuck notification"},
+}
+
+// fullCache has Redis as full as maxmemory lets it be, with keys that expire.
+var fullCache = fault{
+	name: "a cache fills Redis",
+	breaks: func(s *store) func() {
+		s.redis.set("maxmemory-policy", "volatile-ttl")
+		s.redis.set("maxmemory", "20mb")
+		value := strings.Repeat("x", 100_000)
+		for i := range 400 {
+			if err := s.redis.client.Set(s.t.Context(), fmt.Sprint("entity:", i), value, time.Hour).Err(); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+		return func() { s.redis.set("maxmemory", "0") }
+	},
+	turns: 40,
+}
+
+// fullRedis has no memory for anything.
+var fullRedis = fault{
+	name: "Redis has no memory for writes",
+	breaks: func(s *store) func() {
+		s.redis.set("maxmemory", "1")
+		s.visit()
+		for _, service := range []string{"order", "inventory"} {
+			s.ageOutbox(service)
+		}
+		return func() { s.redis.set("maxmemory", "0") }
+	},
+	alerts: []string{"OutboxStuck inventory-service", "OutboxStuck order-service", "EntityCacheAway", "RedisRefusesWrites redis"},
 }
 
 // lockedPostgres has a transaction hold a lock on the stock, for which every request waits

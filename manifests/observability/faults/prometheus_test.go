@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -128,6 +129,13 @@ func (p *prometheus) replay(scraped []scrape) error {
 			return fmt.Errorf("metrics of %s: %w", s.app, err)
 		}
 	}
+	for known := range p.known {
+		if !slices.ContainsFunc(scraped, func(s scrape) bool { return s.app == known }) {
+			if err := p.end(app, known, nil); err != nil { // it is no target any more
+				return err
+			}
+		}
+	}
 	if err := app.Commit(); err != nil {
 		return err
 	}
@@ -152,7 +160,7 @@ func (p *prometheus) replay(scraped []scrape) error {
 // describe returns an alert's name and the labels that identify it.
 func describe(l labels.Labels) string {
 	name := l.Get(labels.AlertName)
-	for _, label := range []string{"app", "subgraph", "group", "result", "type", "channel"} {
+	for _, label := range []string{"app", "subgraph", "group", "result", "type", "channel", "err"} {
 		if v := l.Get(label); v != "" {
 			return name + " " + v
 		}
@@ -163,6 +171,7 @@ func describe(l labels.Labels) string {
 // A target is scraped.
 type target struct {
 	app  string
+	job  string                              // pods by default
 	url  string                              // serves metrics
 	read func(context.Context) (text string) // an exporter's metrics, in place of those at the URL
 	// servers, unless nil, returns the name in a cluster of a server's address.
@@ -176,7 +185,7 @@ func (p *prometheus) store(app storage.Appender, t scrape) error {
 	found := map[string]labels.Labels{}
 	add := func(series labels.Labels, v float64) error {
 		b := labels.NewBuilder(series)
-		for name, value := range map[string]string{"job": "pods", "app": t.app, "pod": t.app + "-0", "instance": "10.0.0.1:15020", "namespace": "ecommerce", "version": "v1"} {
+		for name, value := range map[string]string{"job": cmp.Or(t.job, "pods"), "app": t.app, "pod": t.app + "-0", "instance": "10.0.0.1:15020", "namespace": "ecommerce", "version": "v1"} {
 			b.Set(name, value)
 		}
 		if address := series.Get("server_address"); address != "" && t.servers != nil {
@@ -212,14 +221,19 @@ func (p *prometheus) store(app storage.Appender, t scrape) error {
 	if err := add(labels.FromStrings("__name__", "up"), t.up); err != nil {
 		return err
 	}
-	for key, series := range p.known[t.app] {
+	return p.end(app, t.app, found)
+}
+
+// end ends the series of a target that its new scrape lacks.
+func (p *prometheus) end(app storage.Appender, target string, found map[string]labels.Labels) error {
+	for key, series := range p.known[target] {
 		if _, ok := found[key]; !ok {
 			if _, err := app.Append(0, series, p.now.UnixMilli(), math.Float64frombits(staleness.StaleNaN)); err != nil {
 				return err
 			}
 		}
 	}
-	p.known[t.app] = found
+	p.known[target] = found
 	return nil
 }
 

@@ -45,6 +45,8 @@ type store struct {
 	postgres map[string]*pgx.Conn
 	// absent are the apps that have no pods, and are no targets.
 	absent []string
+	// gateway is between the customers and the router.
+	gateway *gateway
 }
 
 const (
@@ -85,6 +87,7 @@ func startStore(t *testing.T, timeout time.Duration) *store {
 			t.Log(err) // such as of a connection to a Redis that was killed
 		}
 	})
+	s.gateway = startIngress(t, s.URL("router"))
 	s.product = s.sell("Lamp", 1_000_000)
 	// The one customer orders often: addresses that are not confirmed get five e-mails an hour.
 	s.sql("user", `update users set email_confirmed_at = now()`)
@@ -183,7 +186,7 @@ func (s *store) ask(query string, variables map[string]any) bool {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	response, err := s.client.Post(s.URL("router")+"/graphql", "application/json", bytes.NewReader(body)) //nolint:noctx // bounded by the client
+	response, err := s.client.Post(s.gateway.url+"/graphql", "application/json", bytes.NewReader(body)) //nolint:noctx // bounded by the client
 	if err != nil {
 		return false
 	}
@@ -255,6 +258,11 @@ func (s *store) connect(service string) *pgx.Conn {
 // Postgres.
 func (s *store) targets() []target {
 	all := []target{{app: "api-gateway", url: s.URL("admin")}, {app: "redis", read: s.redis.export}}
+	for app, read := range map[string]func(context.Context) string{"istio-ingressgateway": s.gateway.export, "istiod": func(context.Context) string { return "" }} {
+		if !slices.Contains(s.absent, app) {
+			all = append(all, target{app: app, job: "mesh", read: read})
+		}
+	}
 	for _, name := range subgraphs.Names() {
 		service := target{app: name + "-service", url: s.URL(name), servers: s.servers}
 		if text, ok := s.scraped[name]; ok {
@@ -377,6 +385,14 @@ func (r *redisServer) renew(expires time.Time) {
 	}
 }
 
+// set changes a setting of Redis.
+func (r *redisServer) set(name, value string) {
+	r.t.Helper()
+	if err := r.client.ConfigSet(r.t.Context(), name, value).Err(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *redisServer) kill() {
 	_ = r.process.Process.Kill() // an error means that it has ended
 	_ = r.process.Wait()
@@ -387,7 +403,16 @@ func (r *redisServer) export(ctx context.Context) string {
 	if r.client.Ping(ctx).Err() != nil {
 		return "redis_up 0\nprocess_start_time_seconds 1\n"
 	}
-	return "redis_up 1\nprocess_start_time_seconds 1\nredis_memory_used_bytes 1000000\nredis_memory_max_bytes 100000000\n"
+	info, err := r.client.InfoMap(ctx, "memory", "errorstats").Result()
+	if err != nil {
+		return "redis_up 0\nprocess_start_time_seconds 1\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "redis_up 1\nprocess_start_time_seconds 1\nredis_memory_used_bytes %s\nredis_memory_max_bytes %s\n", info["Memory"]["used_memory"], info["Memory"]["maxmemory"])
+	for name, count := range info["Errorstats"] {
+		fmt.Fprintf(&b, "redis_errors_total{err=%q} %s\n", strings.TrimPrefix(name, "errorstat_"), strings.TrimPrefix(count, "count="))
+	}
+	return b.String()
 }
 
 // metrics returns what a program exports, or nothing if it does not respond.

@@ -1,0 +1,48 @@
+package faults
+
+import (
+	"slices"
+	"testing"
+)
+
+// Errors of a gateway that has no router are no news, nor are events that wait for a consumer
+// that stands still. Those of other consumers are, and those of a gateway in front of a router
+// of which one pod is down.
+func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
+	for name, fired := range map[string]struct {
+		causes, consequences, page, ticket []string
+	}{
+		"all pods of the router": {
+			causes: []string{"page TargetDown app=api-gateway"}, consequences: []string{"page GatewayErrors"},
+			page: []string{"SupergraphRefused", "TargetDown api-gateway"},
+		},
+		"one pod of the router": {
+			causes: []string{"page TargetDown app=api-gateway pod=one-of-two"}, consequences: []string{"page GatewayErrors"},
+			page: []string{"GatewayErrors", "SupergraphRefused", "TargetDown api-gateway"},
+		},
+		"a consumer": {
+			causes:       []string{"page ConsumerStuck group=order", "page UnansweredFastBurn"},
+			consequences: []string{"ticket EventsWait group=order", "ticket StreamLag group=order", "ticket EventsWait group=notification", "ticket AllOperationsFail"},
+			page:         []string{"ConsumerStuck", "SupergraphRefused", "UnansweredFastBurn"},
+			ticket:       []string{"EventsWait"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := startAlertmanager(t)
+			m.fire(fired.causes...)
+			m.fire(fired.consequences...)
+			for receiver, want := range map[string][]string{"page": fired.page, "ticket": fired.ticket} {
+				want = slices.DeleteFunc(slices.Clone(want), func(alert string) bool { return alert == "SupergraphRefused" })
+				eventually(t, receiver+" receives the alerts", func() bool { return len(m.got(receiver)) >= len(want) })
+			}
+			// A last alert shows that the dispatcher has passed what is muted.
+			m.fire("page SupergraphRefused")
+			eventually(t, "the last alert arrives", func() bool { return slices.Contains(m.got("page"), "SupergraphRefused") })
+			for receiver, want := range map[string][]string{"page": fired.page, "ticket": fired.ticket} {
+				if got := m.got(receiver); !slices.Equal(got, want) {
+					t.Errorf("%s received %q, want %q", receiver, got, want)
+				}
+			}
+		})
+	}
+}
