@@ -22,6 +22,13 @@ func (d Documents) CheckReferences() error {
 	for _, pod := range pods {
 		err = errors.Join(err, d.checkPod(pod))
 	}
+	for _, account := range d.OfKind("ServiceAccount") {
+		if !slices.ContainsFunc(pods, func(pod *corev1.Pod) bool {
+			return pod.Namespace == account.GetNamespace() && pod.Spec.ServiceAccountName == account.GetName()
+		}) {
+			err = errors.Join(err, fmt.Errorf("%s: no pod has the ServiceAccount %s", account.File, account.GetName()))
+		}
+	}
 	err = errors.Join(err, checkImages(pods), d.checkRules())
 	for _, document := range d.OfKind("Service") {
 		err = errors.Join(err, checkService(document, append(slices.Clone(pods), d.databasePods()...)))
@@ -99,15 +106,19 @@ func (d Documents) checkKey(namespace string, ref *corev1.SecretKeySelector, com
 	complain("there is no key %s in a Secret %s", ref.Key, ref.Name)
 }
 
-// checkService wants pods behind a Service to have its target ports.
+// checkService wants pods behind a Service, with its target ports.
 func checkService(document Document, pods []*corev1.Pod) error {
 	var service corev1.Service
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &service); err != nil {
 		return err
 	}
+	behind := selected(pods, service.Namespace, service.Spec.Selector)
+	if len(behind) == 0 {
+		return fmt.Errorf("%s: Service %s selects no pod", document.File, service.Name)
+	}
 	for _, port := range service.Spec.Ports {
 		found := false
-		for _, pod := range selected(pods, service.Namespace, service.Spec.Selector) {
+		for _, pod := range behind {
 			for _, c := range pod.Spec.Containers {
 				for _, p := range c.Ports {
 					target := port.TargetPort

@@ -51,7 +51,7 @@ func TestReferencesResolve(t *testing.T) {
 		"pay secret": {file: "01-s", old: "  PAYMENT_API_KEY:", new: "  API_KEY:", said: "there is no key PAYMENT_API_KEY in a Secret payment-provider"},
 		"config map": {file: "08", old: "configMap: {name: api-gateway-graph}", new: "configMap: {name: graph}", said: "there is no ConfigMap graph"},
 		"port":       {file: "05", old: "targetPort: http,", new: "targetPort: grpc,", said: "no pod has its target port grpc"},
-		"selector":   {file: "07", old: "selector: {app: notification-service}", new: "selector: {app: notifications}", said: "Service notification-service: no pod has its target port http"},
+		"selector":   {file: "07", old: "selector: {app: notification-service}", new: "selector: {app: notifications}", said: "Service notification-service selects no pod"},
 		"readiness":  {file: "04", old: "          readinessProbe:\n            httpGet: {path: /readyz, port: http}\n            periodSeconds: 5\n            timeoutSeconds: 3\n", said: "needs a readiness and a liveness probe"},
 		"liveness":   {file: "08", old: "          livenessProbe:\n            httpGet: {path: /healthz, port: http-admin}\n            periodSeconds: 10\n            timeoutSeconds: 3\n            failureThreshold: 3\n", said: "needs a readiness and a liveness probe"},
 		"read-only":  {file: "08", old: "readOnlyRootFilesystem: true", new: "readOnlyRootFilesystem: false", said: "container api-gateway needs a read-only root filesystem"},

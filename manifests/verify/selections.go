@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,8 +17,9 @@ import (
 )
 
 // CheckSelections wants a pod to have one PodDisruptionBudget at most, because the API server
-// evicts no pod with two, and a Service to select pods of one workload. It holds also while the
-// objects of a component and those that it replaces exist side by side.
+// evicts no pod with two, and a Service, a budget, and what makes pods to select those of one
+// workload. It holds also while the objects of a component and those that it replaces exist side
+// by side.
 func (d Documents) CheckSelections() error {
 	pods, err := d.Pods()
 	if err != nil {
@@ -28,29 +30,80 @@ func (d Documents) CheckSelections() error {
 	if err != nil {
 		return err
 	}
-	for _, pod := range pods {
-		var of []string
-		for _, budget := range budgets {
-			selector, invalid := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-			if err = errors.Join(err, invalid); invalid == nil && budget.Namespace == pod.Namespace && selector.Matches(labels.Set(pod.Labels)) {
-				of = append(of, budget.Name)
-			}
+	budgetOf := map[*corev1.Pod]string{}
+	for _, budget := range budgets {
+		selector, invalid := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
+		if invalid != nil {
+			return fmt.Errorf("PodDisruptionBudget %s: %w", budget.Name, invalid)
 		}
-		if len(of) > 1 {
-			err = errors.Join(err, fmt.Errorf("pod %s has the PodDisruptionBudgets %s, so nothing can evict it", pod.Name, strings.Join(of, ", ")))
+		err = errors.Join(err, oneWorkload("PodDisruptionBudget", budget.Name, budget.Namespace, selector, pods))
+		for _, pod := range pods {
+			if budget.Namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
+				continue
+			}
+			if other := budgetOf[pod]; other != "" {
+				err = errors.Join(err, fmt.Errorf("pod %s has the PodDisruptionBudgets %s, %s, so nothing can evict it", pod.Name, other, budget.Name))
+			}
+			budgetOf[pod] = budget.Name
 		}
 	}
-	for _, service := range d.OfKind("Service") {
-		selector, _, _ := unstructured.NestedStringMap(service.Object, "spec", "selector")
-		workloads := map[string]bool{}
-		for _, pod := range selected(pods, service.GetNamespace(), selector) {
+	for _, document := range d.OfKind("Service", "Deployment", "StatefulSet") {
+		path := []string{"spec", "selector"}
+		if document.GetKind() != "Service" {
+			path = append(path, "matchLabels")
+		}
+		selector, _, _ := unstructured.NestedStringMap(document.Object, path...)
+		err = errors.Join(err, oneWorkload(document.GetKind(), document.GetName(), document.GetNamespace(), labels.SelectorFromSet(selector), pods))
+	}
+	return err
+}
+
+// oneWorkload wants a selector to select pods of one workload only.
+func oneWorkload(kind, name, namespace string, selector labels.Selector, pods []*corev1.Pod) error {
+	workloads := map[string]bool{}
+	for _, pod := range pods {
+		if pod.Namespace == namespace && selector.Matches(labels.Set(pod.Labels)) {
 			workloads[workload(pod)] = true
 		}
-		if len(workloads) > 1 {
-			err = errors.Join(err, fmt.Errorf("Service %s selects pods of %s", service.GetName(), strings.Join(slices.Sorted(maps.Keys(workloads)), ", ")))
+	}
+	if len(workloads) > 1 {
+		return fmt.Errorf("%s %s selects pods of %s", kind, name, strings.Join(slices.Sorted(maps.Keys(workloads)), ", "))
+	}
+	return nil
+}
+
+// CheckBudgets wants a PodDisruptionBudget to let a pod go, so that nodes can be drained, and to
+// keep some.
+func (d Documents) CheckBudgets() error {
+	budgets, err := d.budgets()
+	if err != nil {
+		return err
+	}
+	for _, budget := range budgets {
+		least, most := budget.Spec.MinAvailable, budget.Spec.MaxUnavailable
+		if least == nil && most == nil && d.Has("PodDisruptionBudget", budget.Namespace, budget.Name) {
+			err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s has neither minAvailable nor maxUnavailable", budget.Name))
+		}
+		for _, document := range d.selected(budget.Namespace, budget.Spec.Selector.MatchLabels) {
+			replicas := d.replicas(document)
+			if least != nil && least.IntValue() >= replicas || most != nil && most.IntValue() < 1 {
+				err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s lets none of the %d pods of %s go", budget.Name, replicas, document.GetName()))
+			}
 		}
 	}
 	return err
+}
+
+// replicas are those that a controller has at least.
+func (d Documents) replicas(controller Document) int {
+	for _, scaler := range d.OfKind("HorizontalPodAutoscaler") {
+		kind, _, _ := unstructured.NestedString(scaler.Object, "spec", "scaleTargetRef", "kind")
+		name, _, _ := unstructured.NestedString(scaler.Object, "spec", "scaleTargetRef", "name")
+		if least := integer(scaler.Object, "spec", "minReplicas"); least > 0 && kind == controller.GetKind() && name == controller.GetName() && scaler.GetNamespace() == controller.GetNamespace() {
+			return int(least)
+		}
+	}
+	return int(cmp.Or(integer(controller.Object, "spec", "replicas"), 1))
 }
 
 // workload names what makes a pod.

@@ -10,8 +10,10 @@ func TestSelectionsAreApart(t *testing.T) {
 		t.Error(err)
 	}
 	for name, wrong := range map[string]fault{
-		"budget":  {file: "04", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: product-service}", new: "minAvailable: 1\n  selector:\n    matchLabels: {app: user-service}", said: "pod user-service-0 has the PodDisruptionBudgets"},
-		"Service": {file: "07", old: "  selector: {app: notification-service}", new: "  selector: {version: v1}", said: "Service notification-service selects pods of"},
+		"budget":              {file: "04", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: product-service}", new: "minAvailable: 1\n  selector:\n    matchLabels: {app: user-service}", said: "pod user-service-0 has the PodDisruptionBudgets"},
+		"monitoring's budget": {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 1\n  selector:\n    matchLabels: {version: v1}", said: "PodDisruptionBudget otel-collector selects pods of"},
+		"Deployment":          {file: "08", old: "matchLabels: {app: api-gateway, version: v1}", new: "matchLabels: {version: v1}", said: "Deployment api-gateway selects pods of"},
+		"Service":             {file: "07", old: "  selector: {app: notification-service}", new: "  selector: {version: v1}", said: "Service notification-service selects pods of"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckSelections())
 	}
@@ -33,5 +35,23 @@ func TestSelectionsAreApart(t *testing.T) {
 	} {
 		component := map[string]string{"Redis": "redis-sentinel", "Postgres": "cloudnative-pg"}[name]
 		wrong.noticed(t, name, base.with(wrong.with(t, component)).CheckSelections())
+	}
+}
+
+func TestBudgetsLetPodsGo(t *testing.T) {
+	if err := read(t).CheckBudgets(); err != nil {
+		t.Error(err)
+	}
+	for name, wrong := range map[string]fault{
+		"all must stay": {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 2\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
+		"scaled":        {file: "08", old: "minAvailable: 1", new: "minAvailable: 2", said: "lets none of the 2 pods of api-gateway go"},
+		"no bound":      {file: "11", old: "  minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector has neither"},
+	} {
+		wrong.noticed(t, name, wrong.read(t).CheckBudgets())
+	}
+	for _, components := range componentSets {
+		if err := composed(t, components).CheckBudgets(); err != nil {
+			t.Errorf("%v: %v", components, err)
+		}
 	}
 }

@@ -25,7 +25,7 @@ func subjects(t *testing.T) []*subject {
 	t.Helper()
 	return []*subject{
 		{all: read(t), check: checkFast},
-		withComponent(t, "redis-sentinel", regexp.MustCompile(`^(Service/redis-service|(StatefulSet|ConfigMap|PodDisruptionBudget)/redis|AuthorizationPolicy/redis-access)$`), checkSentinelStore),
+		withComponent(t, "redis-sentinel", regexp.MustCompile(`^(Service/redis-(service|cli)|(StatefulSet|ConfigMap|PodDisruptionBudget)/redis|AuthorizationPolicy/redis-access)$`), checkSentinelStore),
 		withComponent(t, "cloudnative-pg", regexp.MustCompile(`^((StatefulSet|Service|PodDisruptionBudget)/\w+-postgres|AuthorizationPolicy/\w+-postgres-access|ServiceAccount/postgres|\w+/backup)$`), checkCloudNativeStore),
 	}
 }
@@ -67,7 +67,7 @@ func checkFast(all Documents) error {
 	}
 	return first(
 		all.checkAlike, func() error { return all.checkUniform(pods, "../..") },
-		all.CheckReferences, all.CheckSelections, all.CheckPrograms, all.checkRedis,
+		all.CheckReferences, all.CheckSelections, all.CheckBudgets, all.CheckPrograms, all.checkRedis,
 		func() error { return all.CheckFiles(pods) },
 		func() error { return all.CheckTimeouts("../..") },
 		func() error { return all.checkOperated(pods, "../..") },
@@ -82,7 +82,7 @@ func checkSentinelStore(all Documents) error {
 		return err
 	}
 	return first(func() error { return all.checkUniform(pods, "../..") }, all.CheckReferences, func() error { return all.CheckFiles(pods) },
-		all.checkSentinels, all.checkReplicas, all.checkStorage, func() error { return checkTags(pods) })
+		all.CheckSelections, all.CheckBudgets, all.checkSentinels, all.checkReplicas, all.checkStorage, func() error { return checkTags(pods) })
 }
 
 func checkCloudNativeStore(all Documents) error {

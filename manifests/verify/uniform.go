@@ -39,15 +39,16 @@ func (d Documents) checkUniform(pods []*corev1.Pod, sources string) (err error) 
 			err = errors.Join(err, checkController(document))
 		}
 	}
-	variables, readErr := os.ReadFile(filepath.Join(sources, "docs", "environment.md"))
-	err = errors.Join(err, readErr)
+	variables, unread := os.ReadFile(filepath.Join(sources, "docs", "environment.md"))
+	commands, unreadToo := os.ReadFile(filepath.Join(sources, "docs", "cli.md"))
+	err = errors.Join(err, unread, unreadToo)
 	for _, pod := range pods {
 		if part := pod.Labels["app.kubernetes.io/part-of"]; part != "souk" {
 			err = errors.Join(err, fmt.Errorf("pod %s is part of %q and not of souk", pod.Name, part))
 		}
 		err = errors.Join(err, checkRestrictions(pod), checkVolumes(pod))
 		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			err = errors.Join(err, inContext("pod "+pod.Name+", container "+c.Name, checkContainer(c), checkVariables(c, string(variables))))
+			err = errors.Join(err, inContext("pod "+pod.Name+", container "+c.Name, checkContainer(c), checkVariables(c, string(variables)), checkFlags(c, string(commands))))
 		}
 	}
 	return err
@@ -224,6 +225,30 @@ func checkVariables(c corev1.Container, known string) error {
 		}
 		if strings.HasPrefix(c.Image, "souk:") && !strings.Contains(known, "`"+e.Name+"`") && c.Name != "api-gateway" {
 			return fmt.Errorf("docs/environment.md has no variable %s", e.Name)
+		}
+	}
+	return nil
+}
+
+// checkFlags wants the store's programs to know each flag of theirs. known is the reference of
+// the commands.
+func checkFlags(c corev1.Container, known string) error {
+	if !strings.HasPrefix(c.Image, "souk:") || len(c.Args) == 0 {
+		return nil
+	}
+	command := c.Args[0]
+	if len(c.Args) > 1 && strings.Contains(known, "\n## souk "+command+" "+c.Args[1]+"\n") {
+		command += " " + c.Args[1]
+	}
+	_, section, found := strings.Cut(known, "\n## souk "+command+"\n")
+	if !found {
+		return fmt.Errorf("there is no command souk %s", command)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, argument := range c.Args {
+		flag, _, _ := strings.Cut(argument, "=")
+		if strings.HasPrefix(flag, "--") && !strings.Contains(section, "`"+flag+"`") {
+			return fmt.Errorf("souk %s has no flag %s", command, flag)
 		}
 	}
 	return nil
