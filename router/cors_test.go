@@ -30,6 +30,12 @@ func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Ha
 // openRouter returns the handler of a router with one subgraph.
 func openRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) http.Handler {
 	t.Helper()
+	return newRouter(t, sdl, routes, subgraph, configure).Handler()
+}
+
+// newRouter returns a router with one subgraph, which is closed with the test.
+func newRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) *router.Router {
+	t.Helper()
 	upstream := httptest.NewServer(subgraph)
 	t.Cleanup(upstream.Close)
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
@@ -53,7 +59,7 @@ func openRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Han
 			t.Error(err)
 		}
 	})
-	return r.Handler()
+	return r
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) {

@@ -34,6 +34,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 		Timeout:    connection.Timeout,
 		LocalBytes: int64(c.LocalBytes),
 		Compare:    c.Compare,
+		RefillWait: c.RefillWait,
 		Subgraphs:  map[string]cache.Subgraph{},
 		Events:     map[string][]cache.Entity{},
 		Invalidated: func(i cache.Invalidated) {

@@ -24,6 +24,7 @@ type Cache struct {
 	// versions are the version counters of the in-process layer.
 	versions  versions
 	refreshes refreshes
+	refills   refills
 	store     *store    // nil without Redis
 	follower  *follower // nil without Redis
 	cancel    context.CancelFunc
@@ -56,6 +57,7 @@ func newCache(o Options) (*Cache, error) {
 		return c, nil
 	}
 	c.store = newStore(o)
+	c.store.ended = c.refills.end
 	c.follower = newFollower(c)
 	return c, nil
 }

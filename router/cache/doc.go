@@ -37,6 +37,13 @@
 // (CacheRefresh). Its stamp is checked as before, so no invalidated value is used. Null, for an
 // entity that does not exist, has a lifetime of its own and is not used after it.
 //
+// # Refills
+//
+// If RefillWait is set, one request fetches a missing value, and those of all routers wait for it
+// for a time: a lease in Redis says who fetches, and lives no longer. Its key contains the stamp,
+// so nobody waits for a value from before an invalidation. A request that gets the lease of one
+// value that it needs fetches all of them, so no two wait for each other.
+//
 // # Outages of Redis
 //
 // During an outage, invalidations can be missed, and a Redis that restarts may have
@@ -55,7 +62,8 @@
 //
 // The hub is lookup.go (Lookup, Store). cache.go and options.go define Cache, View and
 // their configuration, and names.go checks names. compare.go compares
-// values with what the subgraphs respond. policy.go decides what is cached and
+// values with what the subgraphs respond. refill.go
+// and lease.go let one request fetch what many need. policy.go decides what is cached and
 // for how long, and expired.go uses values after that. tag.go names version tokens, local.go
 // is the in-process layer, store.go, reading.go and value.go access Redis, follower.go and
 // pulse.go follow its events, and invalidate.go invalidates.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"souk/router/execute"
 )
 
@@ -35,6 +37,16 @@ type item struct {
 	local, stamp uint64
 	// found is the value in Redis, if the router also fetches it to compare.
 	found []byte
+	// refill is what this request is responsible for, if other requests wait for the value.
+	refill *refill
+	// again is set if the item has been counted, by a lookup before.
+	again bool
+}
+
+func (it *item) count(c prometheus.Counter) {
+	if !it.again {
+		c.Inc()
+	}
 }
 
 // pending is the state that Lookup passes to Store.
@@ -53,7 +65,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	defer scratches.Put(scratch)
 	var missing []item
 	for _, l := range lookups {
-		l.State, l.Refresh = nil, nil
+		l.State, l.Refresh, l.Done = nil, nil, nil
 		p := v.policy(l.CacheSelection)
 		l.Private = p.private
 		if p.ttl <= 0 || p.private && caller.Scope == "" {
@@ -73,34 +85,49 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				it.public = p.digest(scratch, l, caller, representation, nil)
 			}
 			it.local = c.localStamp(scratch, typ, representation)
-			e := c.local.get(it.key, it.local, now)
-			if e == nil && it.hasPublic {
-				e = c.local.get(it.public, it.local, now)
+			if !c.takeLocal(&it, now) {
+				missing = append(missing, it)
 			}
-			if e != nil {
-				l.Found[i] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private, Stated: e.stated}
-				typ.metrics.Local.Inc()
-				continue
-			}
-			missing = append(missing, it)
 		}
 	}
 	if len(missing) == 0 {
 		return
 	}
-	if missing = c.fromRedis(ctx, now, missing); len(missing) > 0 {
-		leave(now, missing)
+	missing = c.fromRedis(ctx, now, missing)
+	if c.store != nil && c.options.RefillWait > 0 {
+		missing, now = c.share(ctx, now, missing, lookups)
 	}
+	c.leave(now, missing)
+}
+
+// takeLocal uses the value of an item in the in-process layer, if there is one.
+func (c *Cache) takeLocal(it *item, now time.Time) bool {
+	e := c.local.get(it.key, it.local, now)
+	if e == nil && it.hasPublic {
+		e = c.local.get(it.public, it.local, now)
+	}
+	if e == nil {
+		return false
+	}
+	it.lookup.Found[it.index] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private, Stated: e.stated}
+	it.count(it.typ.metrics.Local)
+	return true
 }
 
 // leave stores the missing items in their lookups, for Store.
-func leave(now time.Time, items []item) {
+func (c *Cache) leave(now time.Time, items []item) {
 	for first := 0; first < len(items); {
 		l, end := items[first].lookup, first+1
+		refills := items[first].refill != nil
 		for end < len(items) && items[end].lookup == l {
+			refills = refills || items[end].refill != nil
 			end++
 		}
-		l.State = &pending{started: now, items: items[first:end]}
+		state := &pending{started: now, items: items[first:end]}
+		l.State = state
+		if refills {
+			l.Done = func() { c.release(state.items) }
+		}
 		first = end
 	}
 }
@@ -119,7 +146,7 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
 		return items
 	}
-	rest, compare := items[:0], c.compares()
+	rest, compare := items[:0], !items[0].again && c.compares()
 	for i := range items {
 		it := &items[i]
 		it.stamp = r.stamp(it)
@@ -169,14 +196,14 @@ func (c *Cache) take(it *item, values []string, compare bool, now time.Time) boo
 		left := v.ttl - v.age(now)
 		if left <= 0 {
 			if v.usable(it.policy.staleWhileRevalidate, now) {
-				metrics.Expired.Inc()
+				it.count(metrics.Expired)
 				it.use(v, now)
 				c.refreshes.ask(it, now)
 				return true
 			}
 			continue
 		}
-		metrics.Redis.Inc()
+		it.count(metrics.Redis)
 		metrics.Age.Observe(now.Sub(v.stored).Seconds())
 		if compare {
 			it.found = v.json
@@ -186,7 +213,7 @@ func (c *Cache) take(it *item, values []string, compare bool, now time.Time) boo
 		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stated: v.stated, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
 		return true
 	}
-	outcome.Inc()
+	it.count(outcome)
 	return false
 }
 
@@ -222,12 +249,13 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			encoded := encodeValue(key, v)
 			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stated: l.Control.Set, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
 			if c.store != nil && it.stamp != 0 {
-				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl + it.policy.staleness(&v), stored: it.typ.metrics.Stores})
+				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl + it.policy.staleness(&v), stored: it.typ.metrics.Stores, refill: it.refill})
+				it.refill = nil
 			}
 		}
 	}
 	if len(writes) > 0 {
-		c.store.enqueue(writes)
+		c.enqueue(writes)
 	}
 }
 
@@ -369,7 +397,9 @@ func (it *item) entityTag() string {
 
 func count(items []item, inc func(*typePolicy)) {
 	for i := range items {
-		inc(items[i].typ)
+		if !items[i].again {
+			inc(items[i].typ)
+		}
 	}
 }
 

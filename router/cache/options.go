@@ -36,6 +36,10 @@ type Options struct {
 	// fetched nevertheless, and counted as equal or different. 0 compares none.
 	Compare float64
 
+	// RefillWait is how long a request waits at most for a value that another request or router
+	// fetches. 0 is not at all: each fetches what it misses.
+	RefillWait time.Duration
+
 	// Subgraphs configures what is cached, by the name of the subgraph.
 	Subgraphs map[string]Subgraph
 	// Streams are the Redis streams of CloudEvents to follow. In a Redis Cluster

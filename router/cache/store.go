@@ -25,8 +25,12 @@ type store struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 	writes   chan []write
 
-	lookup, begin, save *telemetry.Redis
-	dependency          *dependency.Dependency
+	// refillWait is Options.RefillWait, and ended is called after a refill has ended in Redis.
+	refillWait time.Duration
+	ended      func(*refill)
+
+	lookup, begin, save, lease *telemetry.Redis
+	dependency                 *dependency.Dependency
 }
 
 // A write is a value to store under a key. Without a value, the key is deleted.
@@ -35,6 +39,9 @@ type write struct {
 	value  []byte
 	ttl    time.Duration
 	stored prometheus.Counter
+	// refill is what ends with the write, or nil. A refill alone, without a key, ends without
+	// a value.
+	refill *refill
 }
 
 const (
@@ -60,6 +67,8 @@ func newStore(o Options) *store {
 		lookup:     o.Metrics.Redis("lookup"),
 		begin:      o.Metrics.Redis("begin"),
 		save:       o.Metrics.Redis("store"),
+		lease:      o.Metrics.Redis("lease"),
+		refillWait: o.RefillWait,
 		dependency: o.Dependency,
 	}
 }
@@ -165,11 +174,14 @@ func (s *store) get(ctx context.Context, m *telemetry.Redis, run func(context.Co
 	return all, err
 }
 
-// enqueue queues values to be written in the background. It drops them if the queue is full.
-func (s *store) enqueue(w []write) {
+// enqueue queues values to be written in the background. It drops them and returns false if the
+// queue is full.
+func (s *store) enqueue(w []write) bool {
 	select {
 	case s.writes <- w:
+		return true
 	default:
+		return false
 	}
 }
 
@@ -201,15 +213,22 @@ func (s *store) put(ctx context.Context, batch []write) {
 	start := time.Now()
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, w := range batch {
-			if w.value == nil {
+			switch {
+			case w.value != nil:
+				pipe.Set(ctx, s.prefix+valueKey+w.key, w.value, w.ttl)
+			case w.key != "":
 				pipe.Del(ctx, s.prefix+valueKey+w.key)
-				continue
 			}
-			pipe.Set(ctx, s.prefix+valueKey+w.key, w.value, w.ttl)
+			s.end(ctx, pipe, w.refill, w.value != nil)
 		}
 		return nil
 	})
 	s.save.Duration.Observe(time.Since(start).Seconds())
+	for _, w := range batch {
+		if w.refill != nil {
+			s.ended(w.refill)
+		}
+	}
 	if err != nil {
 		s.save.Errors.Inc()
 		s.dependency.Failed(ctx, dependency.RedisFailure(err))

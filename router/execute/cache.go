@@ -86,6 +86,9 @@ type CacheLookup struct {
 	// the version tokens before the fetch. The executor sets it to nil before
 	// Lookup.
 	State any
+	// Done, unless nil, is filled in by Lookup: the executor calls it once, after Store, or
+	// after the fetch has failed.
+	Done func()
 	// Refresh, unless nil, is filled in by Lookup: the executor fetches these entries again
 	// in the background.
 	Refresh *CacheRefresh

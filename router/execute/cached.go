@@ -61,6 +61,16 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	return complete
 }
 
+// lookedUp tells the cache that the fetch has ended, whether or not it has stored anything.
+func (state *fetchState) lookedUp() {
+	for _, l := range state.lookups {
+		if done := l.Done; done != nil {
+			l.Done = nil
+			done()
+		}
+	}
+}
+
 // pick returns the variables with the given names, which are sorted.
 func pick(vars operation.Variables, names []string) operation.Variables {
 	var picked operation.Variables

@@ -154,6 +154,7 @@ func (state *fetchState) reset() {
 	state.cached, state.response, state.err, state.sent, state.reached = nil, nil, nil, false, false
 	state.stats, state.found, state.hasErrors, state.failed = FetchStatistics{}, CacheControl{}, false, false
 	state.room = MemoryReservation{}
+	state.lookedUp()
 	clear(state.lookups)
 	state.lookups, state.root, state.cachedRoot = state.lookups[:0], CacheLookup{}, span{}
 }

@@ -23,6 +23,7 @@ func (x *execution) merge(ctx context.Context, f *fetch) {
 			x.failFetch(ctx, f, err)
 			state.stats.invalid(err)
 		}
+		state.lookedUp()
 		x.limit(control)
 	}
 	if !f.stream {

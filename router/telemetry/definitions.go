@@ -145,6 +145,15 @@ var (
 		Help:   "Values found in Redis that were compared with the subgraph's response (response_cache.compare), by result: equal or different.",
 		Labels: []string{"subgraph", "type", "result"},
 	}
+	entityWait = base.Metric{
+		Name: "souk_router_entity_cache_wait_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
+		Help:   "Time that a request waited for entries that another request or router fetches (response_cache.refill_wait), by result: filled (it found them), taken (it fetches them, because the other router took too long or they have been invalidated), no_value (the response of the subgraph cannot be stored), timeout, canceled or unavailable (Redis was not available).",
+		Labels: []string{"result"},
+	}
+	entityWaiting = base.Metric{
+		Name: "souk_router_entity_cache_waiting", Kind: base.Gauge,
+		Help: "Requests that wait for entries that another request or router fetches.",
+	}
 	entityAge = base.Metric{
 		Name: "souk_router_entity_cache_age_seconds", Kind: base.Histogram,
 		Buckets: []float64{.5, 1, 5, 15, 30, 60, 300, 900, 3600, 86400},
@@ -240,7 +249,7 @@ func Definitions() []base.Metric {
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
-		entityLookups, entityStores, entityInvalidations, entityComparisons, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
+		entityLookups, entityStores, entityInvalidations, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costActual, costRejected, subgraphCost, namedCost, clientCost, limitsExceeded,
 		namedDuration, clientDuration, deprecatedUse, accessLogDropped,

@@ -319,6 +319,7 @@ type EntityCache struct {
 	LocalBytes prometheus.Gauge
 	// Available is 1 while the cache uses Redis.
 	Available prometheus.Gauge
+	Waits     Waits
 
 	types         *base.Bound[entityKey, *EntityType]
 	invalidations *base.Bound[invalidationKey, prometheus.Counter]
@@ -339,6 +340,17 @@ func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 	return e.invalidations.Get(invalidationKey{typ, source})
 }
 
+// Waits has the metrics of waits for values that others fetch.
+type Waits struct {
+	// Waiting is the number of requests that wait.
+	Waiting prometheus.Gauge
+
+	ended *base.Bound[string, prometheus.Observer]
+}
+
+// Ended observes the seconds of waits, by result.
+func (w *Waits) Ended(result string) prometheus.Observer { return w.ended.Get(result) }
+
 // An EntityType has the metrics of a type of a subgraph: lookups by result, stores,
 // comparisons and age.
 type EntityType struct {
@@ -352,11 +364,15 @@ type EntityType struct {
 
 func newEntityCache(r prometheus.Registerer) *EntityCache {
 	lookups, stores, invalidations := entityLookups.NewCounter(r), entityStores.NewCounter(r), entityInvalidations.NewCounter(r)
-	comparisons, age := entityComparisons.NewCounter(r), entityAge.NewHistogram(r)
-	return &EntityCache{
+	comparisons, age, wait := entityComparisons.NewCounter(r), entityAge.NewHistogram(r), entityWait.NewHistogram(r)
+	c := &EntityCache{
 		Epochs:     entityEpochs.NewCounter(r).WithLabelValues(),
 		LocalBytes: entityLocalBytes.NewGauge(r).WithLabelValues(),
 		Available:  entityAvailable.NewGauge(r).WithLabelValues(),
+		Waits: Waits{
+			Waiting: entityWaiting.NewGauge(r).WithLabelValues(),
+			ended:   base.Bind(func(result string) prometheus.Observer { return wait.WithLabelValues(result) }),
+		},
 		types: base.Bind(func(k entityKey) *EntityType {
 			lookup := func(result string) prometheus.Counter { return lookups.WithLabelValues(k.subgraph, k.typ, result) }
 			return &EntityType{
@@ -372,6 +388,10 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 			return invalidations.WithLabelValues(k.typ, k.source)
 		}),
 	}
+	for _, result := range []string{"filled", "taken", "no_value", "timeout", "canceled", "unavailable"} {
+		c.Waits.Ended(result)
+	}
+	return c
 }
 
 // Limits has the metrics of rate and cost limits.
