@@ -35,8 +35,12 @@ func (r *Router) addCache(to *gateway.Options) error {
 		LocalBytes: int64(c.LocalBytes),
 		Compare:    c.Compare,
 		RefillWait: c.RefillWait,
-		Subgraphs:  map[string]cache.Subgraph{},
-		Events:     map[string][]cache.Entity{},
+
+		Mutations:       c.Invalidation.Mutations.Enabled,
+		MutationsExcept: c.Invalidation.Mutations.Except,
+
+		Subgraphs: map[string]cache.Subgraph{},
+		Events:    map[string][]cache.Entity{},
 		Invalidated: func(i cache.Invalidated) {
 			one := record.Invalidation{Time: time.Now(), Type: i.Type, Reason: i.Reason, Count: len(i.Keys)}
 			if len(i.Keys) == 1 {

@@ -311,15 +311,49 @@ func TestRequestsAfterAnInvalidationDoNotWaitForEarlierRefills(t *testing.T) {
 	p.wants(waits, 2)
 	proceed <- nil
 	p.wants(first, 1)
-	later := p.query(t.Context(), 1, query)
-	select { // the outdated value may have replaced the other one, but is not used
-	case body := <-later:
-		if !strings.Contains(body, `"2"`) {
-			t.Errorf("got %s, want the value 2", body)
+	// The outdated value may have replaced the other one, but is not used.
+	if body := p.answered(p.query(t.Context(), 1, query)); strings.Contains(body, `"1"`) {
+		t.Errorf("got the outdated %s", body)
+	}
+}
+
+// answered returns the body of a response, and lets fetches proceed until then.
+func (p *replicas) answered(got <-chan string) string {
+	for {
+		select {
+		case body := <-got:
+			return body
+		case proceed := <-p.service.arrived:
+			proceed <- nil
 		}
-	case proceed := <-s.arrived:
-		proceed <- nil
-		p.wants(later, 3)
+	}
+}
+
+// A query after an invalidation may share the response of one from before. It is not stored.
+func TestSharedResponsesFromBeforeAnInvalidationAreNotStored(t *testing.T) {
+	for what, invalidations := range map[string]int{"no invalidation": 0, "an invalidation": 1} {
+		t.Run(what, func(t *testing.T) {
+			s := newHeldService("public, max-age=60")
+			p := startReplicas(t, s, func(c *config.Config) { c.ResponseCache.RefillWait = 0 })
+			const query = "{ account { balance } }"
+			first := p.query(t.Context(), 0, query)
+			proceed := s.fetch(t)
+			for range invalidations {
+				add(t, p.redis, "changed", "1")
+				eventually(t, func() bool {
+					return p.metric(0, `souk_router_entity_cache_invalidations_total{source="event",type="Account"}`) == "1"
+				})
+			}
+			second := p.query(t.Context(), 0, query)
+			eventually(t, func() bool { return p.metric(0, `souk_router_subgraph_requests_in_flight{subgraph="b"}`) == "2" })
+			proceed <- nil
+			p.wants(first, 1)
+			p.answered(second)
+			body := p.answered(p.query(t.Context(), 0, query))
+			if cached := strings.Contains(body, `:"1"`); cached != (invalidations == 0) {
+				t.Errorf("got %s", body)
+			}
+		})
 	}
 }
 

@@ -71,6 +71,7 @@ func (o Options) export() {
 		for _, e := range entities {
 			o.Metrics.EntityCache.Invalidated(e.Type, "event")
 			o.Metrics.EntityCache.Invalidated(e.Type, "api")
+			o.Metrics.EntityCache.Invalidated(e.Type, "mutation")
 		}
 	}
 }

@@ -26,6 +26,9 @@
 //	value of Product 7:  stamp = hash(epoch, token g:Product:7, token t:Product)
 //	invalidation:        DEL g:Product:7 → a new token → another stamp → miss
 //
+// Events, requests and mutations invalidate. For the latter, the executor waits until the tokens
+// of the entities in the response have been deleted, before the client gets it.
+//
 // To invalidate is to delete a token. If a token is lost for another reason, the result
 // is a miss, never an outdated value. A value fetched during an invalidation has a
 // stamp of the old token and is never used.
@@ -66,5 +69,6 @@
 // and lease.go let one request fetch what many need. policy.go decides what is cached and
 // for how long, and expired.go uses values after that. tag.go names version tokens, local.go
 // is the in-process layer, store.go, reading.go and value.go access Redis, follower.go and
-// pulse.go follow its events, and invalidate.go invalidates.
+// pulse.go follow its events, invalidate.go invalidates, and mutation.go
+// finds what a mutation has changed.
 package cache

@@ -11,7 +11,7 @@ import (
 
 const (
 	// invalidationsKey is the stream with which routers notify each other of
-	// invalidations through the API.
+	// invalidations through the API and by mutations.
 	invalidationsKey = "invalidations"
 	// maxInvalidations bounds its length approximately.
 	maxInvalidations = 10_000
@@ -22,33 +22,52 @@ const (
 // on the type. After an error, Redis may still have outdated values; it is not used until
 // a new epoch has started.
 func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) error {
-	c.options.Metrics.EntityCache.Invalidated(typ, "api").Add(float64(max(len(keys), 1)))
-	c.tell(Invalidated{Type: typ, Keys: keys, Reason: "api"})
-	tags := tagsFor(typ, keys)
+	return c.invalidate(ctx, "api", []Invalidation{{Type: typ, Keys: keys}})
+}
+
+// invalidate invalidates entities of several types, for a reason that is "api" or "mutation".
+func (c *Cache) invalidate(ctx context.Context, reason string, list []Invalidation) error {
+	var tags []string
+	for _, i := range list {
+		c.options.Metrics.EntityCache.Invalidated(i.Type, reason).Add(float64(max(len(i.Keys), 1)))
+		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: reason})
+		tags = append(tags, tagsFor(i.Type, i.Keys)...)
+	}
 	if c.store == nil {
 		c.bump(tags)
 		return nil
 	}
-	body, err := json.Marshal(Invalidation{Type: typ, Keys: keys})
-	if err != nil {
-		return fmt.Errorf("encoding an invalidation of %s: %w", typ, err)
-	}
 	// Complete the invalidation even if the client disconnects.
 	ctx = context.WithoutCancel(ctx)
-	err = c.apply(ctx, c.store.client, tags)
+	err := c.apply(ctx, c.store.client, tags)
 	if err == nil {
-		bounded, cancel := context.WithTimeout(ctx, c.store.timeout)
-		defer cancel()
-		err = c.store.client.XAdd(bounded, &redis.XAddArgs{
-			Stream: c.options.prefix + invalidationsKey, MaxLen: maxInvalidations, Approx: true,
-			Values: []any{"invalidation", body, "router", c.name},
-		}).Err()
+		err = c.publish(ctx, reason, list)
 	}
 	if err != nil {
 		c.follower.suspect.Store(true)
-		return fmt.Errorf("invalidating %s: %w", typ, err)
+		return fmt.Errorf("invalidating %s: %w", list[0].Type, err)
 	}
 	return nil
+}
+
+// publish notifies the other routers of invalidations.
+func (c *Cache) publish(ctx context.Context, reason string, list []Invalidation) error {
+	ctx, cancel := context.WithTimeout(ctx, c.store.timeout)
+	defer cancel()
+	_, err := c.store.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, i := range list {
+			body, err := json.Marshal(i)
+			if err != nil {
+				return err
+			}
+			pipe.XAdd(ctx, &redis.XAddArgs{
+				Stream: c.options.prefix + invalidationsKey, MaxLen: maxInvalidations, Approx: true,
+				Values: []any{"invalidation", body, "router", c.name, "reason", reason},
+			})
+		}
+		return nil
+	})
+	return err
 }
 
 // An Invalidation identifies entities of a type, or all of them if Keys is empty.
@@ -62,7 +81,8 @@ type Invalidated struct {
 	Type string
 	// Keys are the values of the key field; empty for the whole type.
 	Keys []string
-	// Reason is the type of the event, or "api".
+	// Reason is the type of the event, "api" or "mutation", with " of a router" if it was
+	// another one.
 	Reason string
 }
 
@@ -120,7 +140,11 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 			return nil
 		}
 		if fields["router"] != c.name { // otherwise Invalidate has told it
-			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: "api of a router"})
+			reason, ok := fields["reason"].(string)
+			if !ok { // of a router of an earlier version
+				reason = "api"
+			}
+			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: reason + " of a router"})
 		}
 		return tagsFor(i.Type, i.Keys)
 	}

@@ -49,6 +49,11 @@ type Options struct {
 	// whose key equals the subject of the event.
 	Events map[string][]Entity
 
+	// Mutations invalidates the entities in responses to mutations, except those of the types
+	// MutationsExcept.
+	Mutations       bool
+	MutationsExcept []string
+
 	// Dependency receives the state of Redis; it may be nil.
 	Dependency *dependency.Dependency
 

@@ -37,6 +37,10 @@ type EntityCache interface {
 	// Lookup has not found, it fills in Found with expired entries that may be used in
 	// this case, with their Age.
 	Expired(ctx context.Context, caller Caller, lookups []*CacheLookup)
+
+	// Mutated is called with the data in the response of a subgraph to a mutation, and what was
+	// selected, before the client gets it. After it has returned, Lookup finds no entity in it as it was before.
+	Mutated(ctx context.Context, selected plan.Selections, data []byte)
 }
 
 // A CacheSelection is what a fetch selects from a subgraph, for all requests

@@ -13,6 +13,7 @@ import (
 	budgets "souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/operation"
+	"souk/router/plan"
 )
 
 // memory is an EntityCache that keeps everything in a map and records its calls.
@@ -76,6 +77,8 @@ func (m *memory) Expired(_ context.Context, _ execute.Caller, lookups []*execute
 		}
 	}
 }
+
+func (m *memory) Mutated(context.Context, plan.Selections, []byte) {}
 
 func (m *memory) texts() string {
 	var list []string

@@ -61,6 +61,25 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	return complete
 }
 
+// mutated tells the cache what a subgraph has responded to a mutation.
+func (x *execution) mutated(ctx context.Context, f *fetch, state *fetchState) {
+	if f.kind != operation.Mutation || state.response == nil {
+		return
+	}
+	text := state.response.Body.B
+	if repaired := jsonscan.Repair(text); repaired != nil {
+		text = repaired
+	}
+	reader := jsonscan.NewReader(text, jsonscan.MaxDepth)
+	_ = reader.Object(func(name []byte) error { // merge reports what is not valid
+		value, err := reader.Value()
+		if err == nil && string(name) == "data" && value[0] == '{' {
+			x.executor.options.Cache.Mutated(ctx, f.mutation, value)
+		}
+		return err
+	})
+}
+
 // lookedUp tells the cache that the fetch has ended, whether or not it has stored anything.
 func (state *fetchState) lookedUp() {
 	for _, l := range state.lookups {
@@ -158,7 +177,9 @@ func (x *execution) mergeCached(f *fetch, state *fetchState) {
 // store passes the response of a fetch to the cache. Entities with errors are no
 // longer in fetched.
 func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, control CacheControl, data span) {
-	if len(state.lookups) == 0 {
+	// A response that another request has asked for may be older than what Lookup has noted:
+	// an invalidation in between concerns it. The other request stores it.
+	if len(state.lookups) == 0 || state.stats.Shared {
 		return
 	}
 	text := x.reader.text

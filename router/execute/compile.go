@@ -344,6 +344,9 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	compiled.path, at = c.path(f.Path)
 	compiled.shape = c.shape(f.Selections, at)
 	compiled.storagePath = storageKeys(f.Path)
+	if f.OperationKind == operation.Mutation {
+		compiled.mutation = f.Selections
+	}
 	if f.OperationKind == operation.Query {
 		compiled.cache = rootSelection(f)
 		for _, v := range f.Variables {

@@ -348,6 +348,9 @@ func (x *execution) load(ctx context.Context, f *fetch) {
 	if x.executor.options.Cache == nil || !x.lookupObserved(ctx, f, state) {
 		x.send(ctx, f, state)
 		x.fallBack(ctx, f, state)
+		if x.executor.options.Cache != nil {
+			x.mutated(ctx, f, state)
+		}
 	}
 	state.stats.Duration = x.executor.options.Now().Sub(began)
 }

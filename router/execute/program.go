@@ -135,6 +135,8 @@ type fetch struct {
 	shape         *shape
 	cache         *CacheSelection
 	usedVariables []string // sorted
+	// mutation is the selection set of a mutation, for the cache.
+	mutation plan.Selections
 
 	entities []*entityFetch
 	// usesContext is set if entities need values from ancestors of their

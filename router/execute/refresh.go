@@ -123,6 +123,10 @@ func (r *refresh) send(ctx context.Context, room *MemoryReservation) *SubgraphRe
 	if response != nil {
 		stats.Status, stats.Received = response.Status, len(response.Body.B)
 	}
+	if request.Shared && response != nil { // see store
+		response.Body.Release()
+		return nil
+	}
 	return response
 }
 

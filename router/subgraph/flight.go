@@ -82,6 +82,13 @@ func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Head
 	return one, true
 }
 
+// forget makes later queries join none of the flights.
+func (f *flights) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.by)
+}
+
 // leave removes a follower that has stopped waiting.
 func (f *flights) leave(one *flight) {
 	f.mu.Lock()

@@ -189,6 +189,9 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 
 // send sends a request with a header, or joins an identical query in flight.
 func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
+	if r.Kind == operation.Mutation {
+		defer t.forgetFlights()
+	}
 	if s.Received != nil {
 		response, err := t.try(ctx, s, r, header)
 		if err == nil {
@@ -207,4 +210,15 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		})
 	}
 	return t.try(ctx, s, r, header)
+}
+
+// forgetFlights makes later queries join none of those in flight, because these may have been
+// executed before a mutation that has ended now. It concerns all subgraphs: a mutation in one may
+// change the data of others.
+func (t *Transport) forgetFlights() {
+	for _, s := range t.subgraphs {
+		if s.Deduplicate {
+			s.flights.forget()
+		}
+	}
 }

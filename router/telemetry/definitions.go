@@ -137,7 +137,7 @@ var (
 	}
 	entityInvalidations = base.Metric{
 		Name: "souk_router_entity_cache_invalidations_total", Kind: base.Counter,
-		Help:   "Invalidated entities and types, by source: event or api.",
+		Help:   "Invalidated entities and types, by source: event, api or mutation.",
 		Labels: []string{"type", "source"},
 	}
 	entityComparisons = base.Metric{

@@ -335,7 +335,7 @@ func (e *EntityCache) Type(subgraph, typ string) *EntityType {
 	return e.types.Get(entityKey{subgraph, typ})
 }
 
-// Invalidated counts invalidations of a type by source: "event" or "api".
+// Invalidated counts invalidations of a type by source: "event", "api" or "mutation".
 func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 	return e.invalidations.Get(invalidationKey{typ, source})
 }

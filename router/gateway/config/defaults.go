@@ -53,6 +53,8 @@ func Default() Config {
 			LocalBytes: 32 << 20,
 			Redis:      Redis{Timeout: 150 * time.Millisecond},
 			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
+
+			Invalidation: CacheInvalidation{Mutations: CacheMutations{Enabled: true}},
 		},
 		Idempotency: Idempotency{TTL: 24 * time.Hour, Lease: 10 * time.Second, MaxResponseBytes: 64 << 10, MaxBytes: 64 << 20},
 		Coprocessor: coprocessor(),

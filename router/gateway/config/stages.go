@@ -193,7 +193,14 @@ type Idempotency struct {
 
 // CacheInvalidation configures how cache entries are invalidated.
 type CacheInvalidation struct {
-	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes." example:"events"`
-	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
-	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
+	Stream    string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes." example:"events"`
+	Events    map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
+	Mutations CacheMutations      `yaml:"mutations" desc:"Entities that mutations invalidate."`
+	Token     string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
+}
+
+// CacheMutations configures which entities in responses to mutations are invalidated.
+type CacheMutations struct {
+	Enabled bool     `yaml:"enabled" desc:"Invalidate the entities in the response of a subgraph to a mutation, before the client gets it. They are identified by their type and their key, which the mutation must select."`
+	Except  []string `yaml:"except" desc:"Entity types that mutations do not invalidate, such as those that mutations return but do not change." example:"Product"`
 }
