@@ -78,6 +78,13 @@ func (c *Cache) await(ctx context.Context, items []item) []item {
 	}
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		other, result := c.claim(bounded, items)
+		if result == "taken" {
+			// The value may have been stored since it was read, just before the lease of
+			// the other router ended.
+			if items = c.again(ctx, items); len(items) == 0 {
+				result = "filled"
+			}
+		}
 		if result != "" {
 			ended(result)
 			return items
@@ -220,7 +227,11 @@ func (c *Cache) again(ctx context.Context, items []item) []item {
 		delete(own, missing[i].refill)
 	}
 	for f := range own {
-		c.refills.end(f)
+		if f.token == "" {
+			c.refills.end(f)
+			continue
+		}
+		c.enqueue([]write{{refill: f, found: true}})
 	}
 	return missing
 }

@@ -40,8 +40,9 @@ type write struct {
 	ttl    time.Duration
 	stored prometheus.Counter
 	// refill is what ends with the write, or nil. A refill alone, without a key, ends without
-	// a value.
+	// a value, unless it has been found.
 	refill *refill
+	found  bool
 }
 
 const (
@@ -219,7 +220,7 @@ func (s *store) put(ctx context.Context, batch []write) {
 			case w.key != "":
 				pipe.Del(ctx, s.prefix+valueKey+w.key)
 			}
-			s.end(ctx, pipe, w.refill, w.value != nil)
+			s.end(ctx, pipe, w.refill, w.value != nil || w.found)
 		}
 		return nil
 	})

@@ -151,7 +151,7 @@ type ResponseCache struct {
 	Redis        Redis             `yaml:"redis" desc:"Redis that stores the entries, if not the one in redis."`
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What the router caches from which subgraph."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How entries are invalidated."`
-	RefillWait   time.Duration     `yaml:"refill_wait" desc:"How long a request waits at most for an entry that another request or router fetches, before it asks the subgraph itself. 0s disables it: then each router asks the subgraph for an entry that is missing or expired. It costs one more Redis command for each request to a subgraph, and needs the commands EVAL and MULTI." min:"0s"`
+	RefillWait   time.Duration     `yaml:"refill_wait" desc:"How long a request waits at most for an entry that another request or router fetches, before it asks the subgraph itself. 0s disables it: then each router asks the subgraph for an entry that is missing or expired. It costs two more Redis commands for each request to a subgraph, and needs the commands EVAL and MULTI." min:"0s"`
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`
 	Compare      float64           `yaml:"compare" desc:"Fraction of the requests to subgraphs that the router sends although it found their entries in Redis, to count how many entries differ from the subgraph's response. All entries of such a request are compared. Clients get the fetched response, so that these requests fail while the subgraph does. 0.01 compares one request in a hundred. Entries of the in-memory cache are not compared." max:"1"`
 }
