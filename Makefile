@@ -29,7 +29,7 @@ BUILD         := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 # On a terminal, the program has a process group of its own (set -m), so that Ctrl-C does not
 # reach make, which reports an interrupt as an error. `go run` would, too.
@@ -214,28 +214,6 @@ verify: jaeger collector envoy k6 docs add-subgraph own-graph release-test ## ch
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
 	$(MAKE) -j2 schemathesis faults
 
-# Prints a line for each object of a folder: its namespace (- without one), type and name.
-OBJECTS := objects() { kubectl kustomize "$$1" | kubectl create --dry-run=client -f - -o jsonpath='{.metadata.namespace} {.apiVersion} {.kind} {.metadata.name}{"\n"}' | \
-	sed -E 's|^ |- |; s|^([^ ]+) ([^/ ]+)/([^ ]+) ([^ ]+) |\1 \4.\3.\2 |; s|^([^ ]+) v1 |\1 |' | sort; }
-
-# The routers first: while one has the new supergraph, it asks the services for new fields. A
-# pod that starts has the ConfigMaps that were applied before. OVERLAY is the directory that is
-# applied, if it is one of your own with manifests/ among its resources.
-OVERLAY ?= manifests
-FILES   := $(sort manifests $(OVERLAY))
 .PHONY: rollback
-rollback: ## set the cluster back to the manifests (and OVERLAY) of the Git revision TO
-	@test -n "$(TO)" || { echo 'name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0'; exit 1; }
-	@test -z "$$(git status --porcelain $(FILES))" || git diff --quiet $(TO) -- $(FILES) || \
-		{ git status --short $(FILES); echo 'a rollback would lose these changes; commit or stash them first'; exit 1; }
-	git checkout $(TO) -- $(FILES)
-	kubectl apply -k $(OVERLAY)/ -l app=api-gateway
-	kubectl -n ecommerce rollout restart deployment/api-gateway
-	kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
-	kubectl apply -k $(OVERLAY)/
-	@$(OBJECTS); dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git archive HEAD $(FILES) | tar -x -C "$$dir" && \
-		objects "$$dir/$(OVERLAY)" > "$$dir/new" && objects $(OVERLAY) > "$$dir/old" && comm -23 "$$dir/new" "$$dir/old" > "$$dir/added" && \
-		if test -s "$$dir/added"; then \
-			echo 'Only the version that was rolled back has these objects. They still exist; these commands delete them:'; \
-			sed -E -e 's|^- |kubectl delete |' -e t -e 's|^([^ ]+) |kubectl -n \1 delete |' "$$dir/added"; \
-		fi
+rollback: ## set the cluster back to the manifests (or OVERLAY) of the Git revision TO
+	@TO='$(TO)' OVERLAY='$(OVERLAY)' sh manifests/rollback.sh
