@@ -46,7 +46,8 @@ func (s *changingService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const mutableAccounts = `
 type Query { account: Account }
-type Mutation { change: Account  changeAll(id: ID): [Change!]  changeNode: Node  forget: ID }
+type Mutation { change: Account  changeAll(id: ID): [Change!]  changeNode: Node  forget: ID  order: Order }
+type Order @key(fields: "id") { id: ID!  payer: Account }
 type Change { code: Int  done: Done }
 type Done { account: Account }
 interface Node { id: ID! }
@@ -120,6 +121,7 @@ func TestMutationsInvalidateNothingElse(t *testing.T) {
 		"no entity":      {`mutation { forget }`, `{"forget":"1"}`, config.CacheMutations{Enabled: true}},
 		"null":           {`mutation { change { id } }`, `{"change":null}`, config.CacheMutations{Enabled: true}},
 		"another type":   {`mutation { changeAll { code } }`, `{"changeAll":[{"code":1}]}`, config.CacheMutations{Enabled: true}},
+		"referred to":    {`mutation { order { id payer { id } } }`, `{"order":{"id":"7","payer":{"id":"1"}}}`, config.CacheMutations{Enabled: true}},
 		"off":            {`mutation { change { id } }`, `{"change":{"id":"1"}}`, config.CacheMutations{}},
 		"except":         {`mutation { change { id } }`, `{"change":{"id":"1"}}`, config.CacheMutations{Enabled: true, Except: []string{"Account"}}},
 	}

@@ -14,7 +14,8 @@ import (
 const maxMutated = 500
 
 // Mutated implements execute.EntityCache: it invalidates the entities in the response to a
-// mutation. If that fails, Redis is not used until a new epoch has started.
+// mutation, except those that are reached through another entity: an order that is placed changes,
+// but the products of its lines are only referred to. If that fails, Redis is not used until a new epoch has started.
 func (v *View) Mutated(ctx context.Context, selected plan.Selections, data []byte) {
 	c := v.cache
 	if !c.options.Mutations || v.model.Mutation == nil {
@@ -91,7 +92,7 @@ func (m *mutated) value(t *supergraph.Type, s *plan.SelectedField, value []byte)
 		}
 		return
 	}
-	if f := t.Field(s.Name); f != nil && f.Named != nil {
+	if f := t.Field(s.Name); f != nil && f.Named != nil && !isEntity(t) {
 		m.objects(f.Named, s.Selections, value)
 	}
 }
