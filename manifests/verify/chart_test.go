@@ -156,7 +156,10 @@ func validateRouterConfig(t *testing.T, documents Documents) {
 
 // Mistakes in values are reported before anything is installed.
 func TestChartRefusesWrongValues(t *testing.T) {
-	graph := "supergraph: {existingConfigMap: graph}\n"
+	const (
+		graph  = "supergraph: {existingConfigMap: graph}\n"
+		routed = "httpRoute: {enabled: true, parentRefs: [{name: public}]}\nconfig: {traffic_shaping: {router: {timeout: "
+	)
 	for values, said := range map[string]string{
 		"":                                   "set exactly one of supergraph.sdl",
 		graph + "supergraphs: {}\n":          "additional properties 'supergraphs' not allowed",
@@ -171,6 +174,11 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: 30s}}\n": "httpRoute.timeouts.request is 30s; it must be at least 500ms longer",
 		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: 1m0s400ms}}\nconfig: {traffic_shaping: {router: {timeout: 60s}}}\n": "longer than config.traffic_shaping.router.timeout (60s)",
 		graph + "httpRoute: {enabled: true, parentRefs: [{name: public}], timeouts: {request: soon}}\n":                                                           "does not match pattern",
+		graph + routed + "\"${env.ROUTER_TIMEOUT}\"}}}\n":                                                                                                         "timeout is ${env.ROUTER_TIMEOUT}, which the chart cannot read: set httpRoute.timeouts.request",
+		graph + routed + "\"${file./etc/timeout}\"}}}\n":                                                                                                          "timeout is ${file./etc/timeout}, which the chart cannot read",
+		graph + routed + "\"${env.ROUTER_TIMEOUT:-}\"}}}\n":                                                                                                       "which the chart cannot read",
+		graph + routed + "\"${env.ROUTER_TIMEOUT:-soon}\"}}}\n":                                                                                                   "which the chart cannot read",
+		graph + routed + "100000h}}}\n":                                                                                                                           "the Gateway API waits for up to 99999h",
 	} {
 		_, err := renderChart(parseValues(t, values))
 		if err == nil || !strings.Contains(err.Error(), said) {
@@ -228,6 +236,11 @@ func TestChartOrdersTimeouts(t *testing.T) {
 		{"", "30s", 35 * time.Second},
 		{"", "10m0s500ms", 605*time.Second + 500*time.Millisecond},
 		{", timeouts: {request: 2m}", "1.5m", 2 * time.Minute},
+		{"", "30000000us", 35 * time.Second},
+		{"", "99994s", 99999 * time.Second},
+		{"", "99995s", 1667 * time.Minute},
+		{"", "36h", 2161 * time.Minute},
+		{"", "1700h", 1701 * time.Hour},
 	} {
 		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)))
 		if err != nil {
@@ -239,6 +252,24 @@ func TestChartOrdersTimeouts(t *testing.T) {
 		}
 		if err := chartTimeouts(t, documents); err != nil || len(routes) != 2 || !routes[0].streams || routes[1].total != of.want || !gatewayDuration.MatchString(requestTimeout(documents)) {
 			t.Errorf("router %s%s: got routes %+v, err %v, want %s", of.router, of.timeouts, routes, err, of.want)
+		}
+	}
+	for _, of := range []struct{ timeouts, router, want string }{ // what checkRoutes does not know
+		{"", "0s", "0s"},
+		{"", "0m0s", "0s"},
+		{", timeouts: {request: 0s}", "30s", "0s"},
+		{", timeouts: {request: 1m}", "0s", "1m"},
+		{", timeouts: {request: 1m}", "\"${env.ROUTER_TIMEOUT}\"", "1m"},
+		{", timeouts: {request: 1m}", "\"${file./etc/timeout}\"", "1m"},
+		{"", "\"${env.ROUTER_TIMEOUT:-40s}\"", "45s"},
+		{"", "\"${env.ROUTER_SECONDS:-50}s\"", "55s"},
+		{"", "\"${env.ROUTER_TIMEOUT:-0s}\"", "0s"},
+	} {
+		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)))
+		if err != nil {
+			t.Errorf("router %s%s: %v", of.router, of.timeouts, err)
+		} else if got := requestTimeout(documents); got != of.want || !gatewayDuration.MatchString(got) {
+			t.Errorf("router %s%s: the Gateway waits %s, want %s", of.router, of.timeouts, got, of.want)
 		}
 	}
 	documents, err := renderChart(parseValues(t, fmt.Sprintf(route, ", timeouts: {enabled: false}", "30s")))

@@ -65,30 +65,51 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- /* A duration such as 1m30s in milliseconds. */ -}}
 {{- define "souk-router.milliseconds" -}}
 {{- $sum := 0.0 -}}
-{{- range regexFindAll "[0-9.]+(ms|h|m|s)" . -1 -}}
-{{- $unit := regexFind "[a-z]+" . -}}
-{{- $sum = addf $sum (mulf (trimSuffix $unit .) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit)) -}}
+{{- range regexFindAll "[0-9.]+(ns|us|µs|ms|h|m|s)" . -1 -}}
+{{- $unit := regexFind "[a-zµ]+" . -}}
+{{- $sum = addf $sum (mulf (trimSuffix $unit .) (get (dict "ns" 0.000001 "us" 0.001 "µs" 0.001 "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit)) -}}
 {{- end -}}
 {{- int64 (ceil $sum) -}}
 {{- end -}}
 
-{{- /* How long the router works on a request. */ -}}
+{{- /* How long the router works on a request, or nothing if only the pod knows: a reference without a default. */ -}}
 {{- define "souk-router.routerTimeout" -}}
-{{- dig "traffic_shaping" "router" "timeout" "30s" .Values.config -}}
+{{- $timeout := regexReplaceAll `\$\{env\.[A-Za-z_][A-Za-z0-9_]*:-([^}]*)\}` (dig "traffic_shaping" "router" "timeout" "30s" .Values.config) "${1}" -}}
+{{- if regexMatch "^([0-9.]+(ns|us|µs|ms|s|m|h))+$" $timeout -}}{{ $timeout }}{{- end -}}
 {{- end -}}
 
-{{- /* How long the Gateway waits for the router: long enough for the router to report its own timeout. */ -}}
+{{- /* Whether the route's timeout follows from the default of a reference. */ -}}
+{{- define "souk-router.timeoutOfDefault" -}}
+{{- if and .Values.httpRoute.enabled .Values.httpRoute.timeouts.enabled (not .Values.httpRoute.timeouts.request) (contains "${" (dig "traffic_shaping" "router" "timeout" "30s" .Values.config)) -}}true{{- end -}}
+{{- end -}}
+
+{{- /* How long the Gateway waits for the router: long enough for the router to report its own timeout, and without end if it has none. */ -}}
 {{- define "souk-router.requestTimeout" -}}
-{{- $router := int64 (include "souk-router.milliseconds" (include "souk-router.routerTimeout" .)) -}}
+{{- $timeout := include "souk-router.routerTimeout" . -}}
+{{- $router := int64 (include "souk-router.milliseconds" $timeout) -}}
 {{- with .Values.httpRoute.timeouts.request -}}
-{{- if lt (int64 (include "souk-router.milliseconds" .)) (add $router 500) -}}
-{{- fail (printf "httpRoute.timeouts.request is %s; it must be at least 500ms longer than config.traffic_shaping.router.timeout (%s), so that clients get the router's own error" . (include "souk-router.routerTimeout" $)) -}}
+{{- $wait := int64 (include "souk-router.milliseconds" .) -}}
+{{- if and $wait (lt $wait (add $router 500)) -}}
+{{- fail (printf "httpRoute.timeouts.request is %s; it must be at least 500ms longer than config.traffic_shaping.router.timeout (%s), so that clients get the router's own error" . $timeout) -}}
 {{- end -}}
 {{- . -}}
 {{- else -}}
-{{- $wait := add $router 5000 -}}
+{{- if not $timeout -}}
+{{- fail (printf "config.traffic_shaping.router.timeout is %s, which the chart cannot read: set httpRoute.timeouts.request to at least 500ms more than its value" .Values.config.traffic_shaping.router.timeout) -}}
+{{- end -}}
 {{- /* A number in a duration of the Gateway API has up to five digits. */ -}}
+{{- $wait := add $router 5000 -}}
+{{- if not $router -}}
+0s
+{{- else if lt $wait 100000000 -}}
 {{- div $wait 1000 -}}s{{ with mod $wait 1000 }}{{ . }}ms{{ end }}
+{{- else if lt $wait 5999940000 -}}
+{{- div (add $wait 59999) 60000 -}}m
+{{- else if lt $wait 359996400000 -}}
+{{- div (add $wait 3599999) 3600000 -}}h
+{{- else -}}
+{{- fail (printf "config.traffic_shaping.router.timeout is %s; the Gateway API waits for up to 99999h: for no limit, write 0s" $timeout) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
