@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 )
 
 // A Call is a connection that a program is configured to make.
@@ -16,12 +17,13 @@ type Call struct {
 	From *corev1.Pod
 	Host string // as it is written
 	Port string
+	TLS  bool // by the program itself
 }
 
 var (
-	address = regexp.MustCompile(`(?:https?|redis|postgres|smtp)://[^\s"'?]+`)
+	address = regexp.MustCompile(`(?:https?|rediss?|postgres|smtps?)://[^\s"'?]+`)
 	// ports are those of schemes, where an address names none.
-	ports = map[string]string{"http": "80", "https": "443", "redis": "6379", "postgres": "5432", "smtp": "25"}
+	ports = map[string]string{"http": "80", "https": "443", "redis": "6379", "rediss": "6379", "postgres": "5432", "smtp": "25", "smtps": "465"}
 )
 
 // Calls are all addresses in what the programs of pods are configured with:
@@ -50,7 +52,7 @@ func parseCall(from *corev1.Pod, to string) (Call, error) {
 	if err != nil {
 		return Call{}, fmt.Errorf("pod %s: %w", from.Name, err)
 	}
-	call := Call{From: from, Host: u.Hostname(), Port: u.Port()}
+	call := Call{From: from, Host: u.Hostname(), Port: u.Port(), TLS: u.Scheme == "https" || u.Scheme == "rediss" || u.Scheme == "smtps"}
 	if call.Port == "" {
 		call.Port = ports[u.Scheme]
 	}
@@ -71,11 +73,29 @@ func (d Documents) configuration(pod *corev1.Pod) []string {
 	for _, v := range pod.Spec.Volumes {
 		if v.ConfigMap != nil {
 			for _, text := range d.values("ConfigMap", pod.Namespace, v.ConfigMap.Name, "") {
-				texts = append(texts, uncommented(text))
+				texts = append(texts, uncommented(withoutOrigins(text)))
 			}
 		}
 	}
 	return texts
+}
+
+// withoutOrigins is a configuration of the router without the origins of web pages, which it
+// does not call.
+func withoutOrigins(text string) string {
+	if !strings.Contains(text, "\ncors:") {
+		return text
+	}
+	var config map[string]any
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		return text
+	}
+	delete(config, "cors")
+	rest, err := yaml.Marshal(config)
+	if err != nil {
+		return text
+	}
+	return string(rest)
 }
 
 // uncommented is a text without lines that say something to people, or to

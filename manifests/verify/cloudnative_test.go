@@ -44,7 +44,7 @@ func completeDatabases(t *testing.T, documents Documents) error {
 	}
 	err = errors.Join(all.CheckReferences(), all.CheckFiles(pods), analyze(t, all))
 	seen := map[string]bool{}
-	for _, name := range Programs[1:] {
+	for _, name := range all.programs()[1:] {
 		var deployment appsv1.Deployment
 		var scaler autoscalingv2.HorizontalPodAutoscaler
 		if missing := errors.Join(all.find("Deployment", name, &deployment), all.find("HorizontalPodAutoscaler", name, &scaler)); missing != nil {

@@ -72,7 +72,12 @@ func (d Documents) checkBackup() error {
 		return errors.New("backup: it has no SERVICES or no BACKUPS")
 	}
 	backedUp := strings.Fields(services.Value)
-	for _, name := range Programs[1:] {
+	for _, service := range backedUp {
+		if !d.Has("StatefulSet", "ecommerce", service+"-postgres") {
+			return fmt.Errorf("backup: the backups stop at %s, which has no database", service)
+		}
+	}
+	for _, name := range d.programs()[1:] {
 		service := subcommand(name)
 		if !slices.Contains(backedUp, service) {
 			return fmt.Errorf("backup: the database of %s is not backed up", name)

@@ -34,6 +34,7 @@
 //	entries.go             entries of ambient mode, and the secret store
 //	roles.go, quota.go     rights at the API server, and the room of the namespace
 //	silent.go              what pods start without, or with the wrong one of, and say nothing
+//	operator.go            what only the operator knows (operator.yaml), and what may be elsewhere
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
 //	injection.go           Pods as Istio's webhook changes them
@@ -63,6 +64,7 @@
 //	sentinel_test.go, cloudnative_test.go, externalsecrets_test.go
 //	                       Redis, Postgres and Secrets of the components
 //	rotation_test.go       a new password with External Secrets, of which it plays the operator
+//	edits_test.go          what docs/operations.md tells operators to change passes the checks
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
 // `make mutants` changes values of the manifests, of the files in their ConfigMaps and of the

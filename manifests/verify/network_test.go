@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,6 +84,26 @@ func TestEgressIsForOneService(t *testing.T) {
 	}
 }
 
+// blockOf returns the first address of the network that a file opens the way to.
+func blockOf(t *testing.T, added Documents) string {
+	t.Helper()
+	policies, err := added.NetworkPolicies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range policies {
+		for _, rule := range p.Spec.Egress {
+			for _, peer := range rule.To {
+				if peer.IPBlock != nil {
+					return netip.MustParsePrefix(peer.IPBlock.CIDR).Addr().String()
+				}
+			}
+		}
+	}
+	t.Fatal("the file opens the way to no network")
+	return ""
+}
+
 func checkEgress(t *testing.T, file, app string, ports []string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -106,7 +127,7 @@ func checkEgress(t *testing.T, file, app string, ports []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outside := endpoint{}
+	outside := endpoint{ip: blockOf(t, added)}
 	for _, pod := range ofStore(pods) {
 		for _, port := range []string{"25", "80", "443", "465", "587"} {
 			if before.AllowEgress(pod, outside, port) == nil {

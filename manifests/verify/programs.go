@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,26 +64,49 @@ func variable(c corev1.Container, name string) *corev1.EnvVar {
 }
 
 // checkPayment wants orders to be paid: without PAYMENT_URL, the order service
-// confirms them for nothing. Its key must be the one that the provider expects,
-// and may not be in a file that the order service can do without.
+// confirms them for nothing. Its key must be the one that the simulated provider
+// expects, if that is called, and may not be in a file that the order service can
+// do without.
 func (d Documents) checkPayment() error {
-	var order, provider appsv1.Deployment
-	if err := errors.Join(d.find("Deployment", "order-service", &order), d.find("Deployment", paymentProvider, &provider)); err != nil {
+	var order appsv1.Deployment
+	if err := d.find("Deployment", "order-service", &order); err != nil {
 		return err
 	}
-	caller, called := order.Spec.Template.Spec.Containers[0], provider.Spec.Template.Spec.Containers[0]
-	if to := variable(caller, "PAYMENT_URL"); to == nil || to.Value == "" {
+	caller := order.Spec.Template.Spec.Containers[0]
+	to := variable(caller, "PAYMENT_URL")
+	if to == nil || to.Value == "" {
 		return errors.New("order-service: it has no PAYMENT_URL, so orders are confirmed without payment")
 	}
-	sent, wanted := secretOf(caller, "PAYMENT_API_KEY"), secretOf(called, "PAYMENT_API_KEY")
-	if sent == nil || wanted == nil {
+	sent := secretOf(caller, "PAYMENT_API_KEY")
+	if sent == nil {
+		return errors.New("order-service and payment-provider need PAYMENT_API_KEY from a Secret")
+	}
+	if at, err := url.Parse(to.Value); err == nil && at.Hostname() == paymentProvider {
+		if err := d.checkPaymentKey(sent); err != nil {
+			return err
+		}
+	}
+	if there, err := elsewhere(order.Namespace, sent.Name, sent.Key); there || err != nil {
+		return err
+	}
+	if values := d.values("Secret", order.Namespace, sent.Name, sent.Key); len(values) != 1 || values[0] == "" {
+		return fmt.Errorf("the key %s of the Secret %s is empty", sent.Key, sent.Name)
+	}
+	return nil
+}
+
+// checkPaymentKey wants the simulated provider to expect the key that the order service sends.
+func (d Documents) checkPaymentKey(sent *corev1.SecretKeySelector) error {
+	var provider appsv1.Deployment
+	if err := d.find("Deployment", paymentProvider, &provider); err != nil {
+		return err
+	}
+	wanted := secretOf(provider.Spec.Template.Spec.Containers[0], "PAYMENT_API_KEY")
+	if wanted == nil {
 		return errors.New("order-service and payment-provider need PAYMENT_API_KEY from a Secret")
 	}
 	if sent.Name != wanted.Name || sent.Key != wanted.Key {
 		return fmt.Errorf("order-service sends the key %s of %s, and payment-provider expects %s of %s", sent.Key, sent.Name, wanted.Key, wanted.Name)
-	}
-	if values := d.values("Secret", order.Namespace, sent.Name, sent.Key); len(values) != 1 || values[0] == "" {
-		return fmt.Errorf("the key %s of the Secret %s is empty", sent.Key, sent.Name)
 	}
 	return nil
 }

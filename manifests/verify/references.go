@@ -54,7 +54,10 @@ func (d Documents) checkPod(pod *corev1.Pod) (err error) {
 		err = errors.Join(err, fmt.Errorf("pod %s: "+format, append([]any{pod.Name}, arguments...)...))
 	}
 	needs := func(kind, name string) {
-		if name != "" && !d.Has(kind, pod.Namespace, name) {
+		if name == "" || d.Has(kind, pod.Namespace, name) {
+			return
+		}
+		if there, wrong := elsewhere(pod.Namespace, name, ""); kind != "Secret" || !there || wrong != nil {
 			complain("there is no %s %s", kind, name)
 		}
 	}
@@ -103,7 +106,9 @@ func (d Documents) checkKey(namespace string, ref *corev1.SecretKeySelector, com
 			return
 		}
 	}
-	complain("there is no key %s in a Secret %s", ref.Key, ref.Name)
+	if there, err := elsewhere(namespace, ref.Name, ref.Key); !there || err != nil {
+		complain("there is no key %s in a Secret %s", ref.Key, ref.Name)
+	}
 }
 
 // checkService wants pods behind a Service, with its target ports.

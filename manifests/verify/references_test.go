@@ -15,7 +15,7 @@ func read(t testing.TB, changes ...Change) Documents {
 	t.Helper()
 	documents, err := Read(dir, changes...)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; if you changed it, set changed: true in operator.yaml", err)
 	}
 	return documents
 }
@@ -28,12 +28,45 @@ type fault struct {
 
 func (f fault) read(t testing.TB) Documents {
 	t.Helper()
+	if f.leftOut(t) {
+		return read(t)
+	}
 	return read(t, Change{File: f.file, Old: f.old, New: f.new})
+}
+
+// leftOut reports whether the store no longer has what the fault changes, because the operator
+// has changed it or put another payment provider in the place of the simulated one.
+func (f fault) leftOut(t testing.TB) bool {
+	t.Helper()
+	o, err := settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if payment := strings.HasPrefix(f.file, "06-p") || strings.Contains(f.old, "payment"); strings.Contains(f.file, "/") || !o.Changed && !payment {
+		return false
+	} else if payment && !o.Changed && read(t).simulated() {
+		return false
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, f.file+"*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		} else if strings.Contains(string(text), f.old) {
+			return false
+		}
+	}
+	return true
 }
 
 // noticed fails the test unless the fault causes the expected error.
 func (f fault) noticed(t *testing.T, name string, err error) {
 	t.Helper()
+	if f.leftOut(t) {
+		return
+	}
 	if err == nil {
 		t.Errorf("wrong %s: got no error", name)
 	} else if !strings.Contains(err.Error(), f.said) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,9 +20,20 @@ import (
 // routerConfig are the keys of router.yaml that the store sets. Another one needs a check of its
 // values first: checkRouter refuses it.
 type routerConfig struct {
-	Version       string
-	Listen        string
-	Admin         struct{ Listen string }
+	Version string
+	Listen  string
+	Admin   struct {
+		Listen string
+		Bundle any `json:"debug_bundle"`
+	}
+	Log     struct{ Level, Format string }
+	Headers struct {
+		All       headerRules
+		Subgraphs map[string]headerRules
+	}
+	Limits struct {
+		Connections *int64 `json:"http_max_connections"`
+	}
 	Introspection any
 	Playground    struct{ Enabled any }
 	Supergraph    struct {
@@ -107,7 +119,7 @@ func (d Documents) checkRouter(sources string) error {
 		return fmt.Errorf("the router's configuration: %w", err)
 	}
 	return inContext("router.yaml", c.checkPorts(&deployment), checkReferences(texts[0], &deployment), c.checkExposed(), c.checkAddress(sources),
-		here.checkExposed(), here.checkAddress(sources), c.checkBounds(d), c.checkTokens(d, sources), c.checkOrigins(), here.checkOverrides(), c.Cache.check(sources))
+		here.checkExposed(), here.checkAddress(sources), c.checkBounds(d, deployment.Spec.Template.Spec.Containers[0], sources), c.checkTokens(d, sources), c.checkOrigins(), here.checkOverrides(d), here.checkLog(), c.checkHeaders(sources), c.Cache.check(sources))
 }
 
 // checkPorts wants the router to listen where its Deployment says, for other pods.
@@ -178,32 +190,34 @@ var refusals = []string{"OUT_OF_STOCK", "PAYMENT_DECLINED", "TOTAL_CHANGED"}
 
 var clientAddressHeader = regexp.MustCompile(`ClientAddressHeader = "([^"]+)"`)
 
-// checkAddress wants the router to believe only the proxy of its own pod, and to tell the
-// services the address of the client by the header that they read.
+// checkAddress wants the router to believe the proxy of its own pod, and no others but those of
+// a network, and to tell the services the address of the client by the header that they read.
 func (c routerConfig) checkAddress(sources string) error {
+	own := false
 	for _, proxy := range c.ClientAddress.TrustedProxies {
 		if found := reference.FindStringSubmatch(proxy); found != nil {
 			proxy = found[4]
 		}
 		network, err := netip.ParsePrefix(proxy)
-		if err != nil || !network.Addr().IsLoopback() {
+		if err != nil || !proxies(network) {
 			return fmt.Errorf("it believes %q what the address of a client is", proxy)
 		}
+		own = own || network.Addr().IsLoopback()
 	}
 	text, err := os.ReadFile(filepath.Join(sources, "subgraphs/internal/identity/client.go"))
 	if err != nil {
 		return err
 	}
 	header := clientAddressHeader.FindStringSubmatch(string(text))
-	if len(c.ClientAddress.TrustedProxies) == 0 || header == nil || c.ClientAddress.SubgraphHeader != header[1] {
+	if !own || header == nil || c.ClientAddress.SubgraphHeader != header[1] {
 		return errors.New("the services do not learn the address of a client, by which they count failed log-ins")
 	}
 	return nil
 }
 
 // checkBounds wants bounds for a client, for an operation and for all. A client may have a
-// tenth of what a gateway admits, and the router no more than its proxy takes.
-func (c routerConfig) checkBounds(d Documents) error {
+// tenth of what a gateway admits, and the router no more than its proxy and itself take.
+func (c routerConfig) checkBounds(d Documents, container corev1.Container, sources string) error {
 	admitted, err := d.entryRate()
 	if err != nil {
 		return err
@@ -217,8 +231,11 @@ func (c routerConfig) checkBounds(d Documents) error {
 		return fmt.Errorf("the interval of the rate limit is %q", c.RateLimit.Interval)
 	}
 	rate := float64(c.RateLimit.Requests) / interval.Seconds()
-	if l := c.RateLimit; !l.Enabled || l.By != "ip" || rate < 10 || rate > admitted/10 || l.Redis.URL != "${env.REDIS_URL}" || c.Cache.Redis.URL != l.Redis.URL {
+	if l := c.RateLimit; !l.Enabled || l.By != "ip" || rate < 10 || rate > admitted/10 || l.Redis.URL != "${env.REDIS_URL}" {
 		return fmt.Errorf("a client has %.0f requests per second, counted by %q in %q; the gateway admits %.0f", rate, l.By, l.Redis.URL, admitted)
+	}
+	if own := c.Cache.Redis.URL; own != c.RateLimit.Redis.URL && !isRedis(own, container) {
+		return fmt.Errorf("the response cache is at %q, which is no Redis", own)
 	}
 	if m := c.Demand; !m.Enabled || m.Measure || m.Max < storeCost || m.Max > highestCost {
 		return fmt.Errorf("an operation may cost %.0f; the store's own cost up to %d, and twice as much is enough", m.Max, storeCost)
@@ -227,5 +244,46 @@ func (c routerConfig) checkBounds(d Documents) error {
 	if requests < 100 || streams < 100 || requests+streams > taken {
 		return fmt.Errorf("it takes %d requests and %d streams, and its proxy %d connections", requests, streams, taken)
 	}
+	most, err := c.connections(sources)
+	if err != nil {
+		return err
+	}
+	if most < requests+streams || most > mostConnections {
+		return fmt.Errorf("it takes %d requests and %d streams, and %d connections (limits.http_max_connections)", requests, streams, most)
+	}
 	return nil
+}
+
+// mostConnections is how many connections fit into the memory of a router, with a stream each.
+const mostConnections = 20_000
+
+// connections returns how many the router takes, by itself or by its default.
+func (c routerConfig) connections(sources string) (int64, error) {
+	if c.Limits.Connections != nil {
+		return *c.Limits.Connections, nil
+	}
+	text, err := os.ReadFile(filepath.Join(sources, "docs", "router.yaml"))
+	if err != nil {
+		return 0, err
+	}
+	var defaults routerConfig
+	if err := yaml.Unmarshal(text, &defaults); err != nil || defaults.Limits.Connections == nil {
+		return 0, errors.Join(err, errors.New("docs/router.yaml has no limits.http_max_connections"))
+	}
+	return *defaults.Limits.Connections, nil
+}
+
+var wholeReference = regexp.MustCompile(`^\$\{env\.(\w+)\}$`)
+
+// isRedis reports whether a URL is that of a Redis, by itself or by a variable of the container.
+func isRedis(text string, container corev1.Container) bool {
+	if found := wholeReference.FindStringSubmatch(text); found != nil {
+		v := variable(container, found[1])
+		if v == nil || v.ValueFrom != nil {
+			return v != nil && v.ValueFrom.SecretKeyRef != nil && strings.Contains(v.Name, "REDIS")
+		}
+		text = v.Value
+	}
+	to, err := url.Parse(text)
+	return err == nil && (to.Scheme == "redis" || to.Scheme == "rediss") && to.Hostname() != ""
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -80,16 +81,76 @@ func (c routerConfig) checkOrigins() error {
 	return nil
 }
 
-// checkOverrides wants the URL of a subgraph to be that of its service.
-func (c routerConfig) checkOverrides() error {
+// checkOverrides wants the URL of a subgraph to be that of its service, or of any service if it
+// is a subgraph of the operator.
+func (c routerConfig) checkOverrides(d Documents) error {
 	for name, text := range c.Overrides {
 		to, err := url.Parse(text)
 		if err != nil {
 			return err
 		}
+		if !slices.Contains(subgraphs(), name) {
+			graph, err := d.supergraph(routerTimeouts{})
+			if err != nil {
+				return err
+			}
+			if slices.Contains(slices.Collect(maps.Values(graph.names)), name) && to.Hostname() != "" {
+				continue
+			}
+		}
 		if !slices.Contains(subgraphs(), name) || to.Hostname() != name+"-service" || to.Path != "/graphql" {
 			return fmt.Errorf("it calls %s at %q, which is not that service", name, text)
 		}
+	}
+	return nil
+}
+
+// headerRules are rules of the headers that subgraphs receive. Those that remove headers or set
+// values need a check first.
+type headerRules struct {
+	Propagate        []string
+	Rename, Defaults map[string]string
+	Return           any
+}
+
+var tokenHeader = regexp.MustCompile(`ServiceTokenHeader = "([^"]+)"`)
+
+// checkHeaders wants the services to get the token of the caller, and no header of a client in
+// place of those by which they trust the router and each other.
+func (c routerConfig) checkHeaders(sources string) error {
+	text, err := os.ReadFile(filepath.Join(sources, "subgraphs/internal/identity/authenticator.go"))
+	if err != nil {
+		return err
+	}
+	token := tokenHeader.FindStringSubmatch(string(text))
+	if token == nil {
+		return errors.New("the services have no header for the token between them")
+	}
+	same := func(name string) func(string) bool {
+		return func(other string) bool { return strings.EqualFold(name, other) }
+	}
+	if all := c.Headers.All.Propagate; all != nil && !slices.ContainsFunc(all, same("Authorization")) {
+		return fmt.Errorf("the services do not get the tokens of callers (headers.all.propagate has only %v)", all)
+	}
+	for _, rules := range append(slices.Collect(maps.Values(c.Headers.Subgraphs)), c.Headers.All) {
+		for _, name := range slices.Concat(rules.Propagate, slices.Collect(maps.Values(rules.Rename)), slices.Collect(maps.Keys(rules.Defaults))) {
+			if same(token[1])(name) || same(c.ClientAddress.SubgraphHeader)(name) {
+				return fmt.Errorf("clients may send %s to the services (headers)", name)
+			}
+		}
+		for _, name := range slices.Collect(maps.Values(rules.Rename)) {
+			if same("Authorization")(name) {
+				return errors.New("the services get another header as the token of the caller (headers)")
+			}
+		}
+	}
+	return nil
+}
+
+// checkLog wants a log that programs read, with what went wrong.
+func (c routerConfig) checkLog() error {
+	if l := c.Log; !slices.Contains([]string{"", "debug", "info", "warn"}, l.Level) || l.Format != "" && l.Format != "json" {
+		return fmt.Errorf("its log has the level %q and the format %q", l.Level, l.Format)
 	}
 	return nil
 }

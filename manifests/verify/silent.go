@@ -14,7 +14,7 @@ import (
 // checkSilent wants what a pod starts without, or with the wrong one of, and says nothing.
 func (d Documents) checkSilent(pods []*corev1.Pod) (err error) {
 	for _, pod := range pods {
-		err = errors.Join(err, inContext("pod "+pod.Name, checkOptional(pod), checkAddresses(pod)))
+		err = errors.Join(err, inContext("pod "+pod.Name, checkOptional(pod), d.checkAddresses(pod)))
 	}
 	return errors.Join(err, d.checkBackupScript())
 }
@@ -87,7 +87,7 @@ var called = map[string]string{
 
 // checkAddresses wants a variable with the address of a service to have that of the service in
 // its name: every other one responds, too.
-func checkAddresses(pod *corev1.Pod) (err error) {
+func (d Documents) checkAddresses(pod *corev1.Pod) (err error) {
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, e := range c.Env {
 			want := called[e.Name]
@@ -100,12 +100,24 @@ func checkAddresses(pod *corev1.Pod) (err error) {
 			to, wrong := url.Parse(e.Value)
 			if wrong != nil {
 				err = errors.Join(err, fmt.Errorf("%s: %w", e.Name, wrong))
+			} else if e.Name == "PAYMENT_URL" && to.Hostname() != want {
+				err = errors.Join(err, d.checkOwnProvider(to))
 			} else if to.Hostname() != want || to.Path != "" {
 				err = errors.Join(err, fmt.Errorf("%s is %s, which is not %s", e.Name, e.Value, want))
 			}
 		}
 	}
 	return err
+}
+
+// checkOwnProvider wants a payment provider that is not the simulated one to be outside of the
+// cluster, or a host of the operator: no other service takes payments.
+func (d Documents) checkOwnProvider(to *url.URL) error {
+	o, err := settings()
+	if err != nil || d.outside(to.Hostname(), to.Scheme == "https") || slices.Contains(o.Hosts, to.Hostname()) {
+		return err
+	}
+	return fmt.Errorf("PAYMENT_URL is %s, which is not %s, no https:// URL of a host outside of the cluster, and none of the hosts in operator.yaml", to, paymentProvider)
 }
 
 // metricsPort returns the port on which a pod serves metrics: that of an exporter, the router's

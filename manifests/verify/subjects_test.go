@@ -88,7 +88,7 @@ func checkSentinelStore(all Documents) error {
 func checkCloudNativeStore(all Documents) error {
 	const most = connections * 11 // of a service with up to ten replicas and one more
 	checks := []func() error{all.checkAlike, all.checkSuspended, all.checkStorage, all.checkSettings, func() error { return all.checkArchives(keptBackups) }}
-	for _, program := range Programs[1:] {
+	for _, program := range all.programs()[1:] {
 		checks = append(checks, func() error { return all.checkCluster(subcommand(program)+"-postgres", most) })
 	}
 	return first(checks...)

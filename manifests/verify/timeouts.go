@@ -44,7 +44,7 @@ func (d Documents) CheckTimeouts(sources string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(longer("a call of a service", services.call, "a statement of SQL", services.statement), router.check(services))
+	err = errors.Join(longer("a call of a service", services.call, "a statement of SQL", services.statement), router.check(services, graph))
 	for _, r := range routes {
 		switch takes, known := services.takes(r.host); {
 		case known && (r.entry || r.total > 0):
@@ -82,7 +82,7 @@ func serviceTimes(sources string) (t times, err error) {
 	return t, nil
 }
 
-// subgraphs are the names of the services that have a part of the graph.
+// subgraphs are the names of the services of the store that have a part of the graph.
 func subgraphs() []string {
 	var names []string
 	for _, program := range Programs[1:] {
@@ -123,10 +123,11 @@ func (t routerTimeouts) of(subgraph string) time.Duration {
 }
 
 // check wants the router to wait longer for each service than it takes, and in all longer than
-// for any one.
-func (t routerTimeouts) check(services times) (err error) {
+// for any one, also of a subgraph that is not of the store.
+func (t routerTimeouts) check(services times, graph *supergraph) (err error) {
+	all := slices.Collect(maps.Values(graph.names))
 	for name := range t.own {
-		if !slices.Contains(subgraphs(), name) {
+		if !slices.Contains(all, name) {
 			err = errors.Join(err, fmt.Errorf("the router has a timeout for %s, which is no subgraph", name))
 		}
 	}
@@ -134,7 +135,7 @@ func (t routerTimeouts) check(services times) (err error) {
 		takes, _ := services.takes(name + "-service")
 		err = errors.Join(err, longer("the router for "+name, t.of(name), "the service", takes))
 	}
-	return errors.Join(err, t.checkTotal(subgraphs()))
+	return errors.Join(err, t.checkTotal(slices.Sorted(slices.Values(append(all, subgraphs()...)))))
 }
 
 // checkTotal wants the router to wait in all longer than for any subgraph.

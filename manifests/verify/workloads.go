@@ -31,7 +31,7 @@ const drainTime = 20 * time.Second
 // CheckPrograms says which of the store's programs would not stay up while nodes
 // are emptied, load rises or a new version comes, or may do more than they need.
 func (d Documents) CheckPrograms() (err error) {
-	for _, name := range Programs {
+	for _, name := range d.programs() {
 		var deployment appsv1.Deployment
 		if missing := d.find("Deployment", name, &deployment); missing != nil {
 			err = errors.Join(err, missing)
@@ -89,12 +89,26 @@ func (d Documents) checkScale(deployment *appsv1.Deployment) error {
 		return errors.New("its autoscaler does not scale it up from two")
 	}
 	for _, m := range scaler.Spec.Metrics {
-		if r := m.Resource; m.Type != autoscalingv2.ResourceMetricSourceType || r == nil || r.Name != corev1.ResourceCPU ||
-			r.Target.Type != autoscalingv2.UtilizationMetricType || r.Target.AverageUtilization == nil || *r.Target.AverageUtilization < 50 || *r.Target.AverageUtilization > 80 {
+		if !keepsCPU(m, deployment.Spec.Template.Spec.Containers[0].Name) {
 			return errors.New("its autoscaler does not keep its CPU between 50 and 80 percent")
 		}
 	}
 	return nil
+}
+
+// keepsCPU reports whether an autoscaler keeps the use of CPU, of the pod or of its program
+// alone, where there is room for more load until new pods are there.
+func keepsCPU(m autoscalingv2.MetricSpec, program string) bool {
+	var name corev1.ResourceName
+	var target autoscalingv2.MetricTarget
+	switch {
+	case m.Type == autoscalingv2.ResourceMetricSourceType && m.Resource != nil:
+		name, target = m.Resource.Name, m.Resource.Target
+	case m.Type == autoscalingv2.ContainerResourceMetricSourceType && m.ContainerResource != nil && m.ContainerResource.Container == program:
+		name, target = m.ContainerResource.Name, m.ContainerResource.Target
+	}
+	use := target.AverageUtilization
+	return name == corev1.ResourceCPU && target.Type == autoscalingv2.UtilizationMetricType && use != nil && *use >= 50 && *use <= 80
 }
 
 // checkEnd wants a new version to come before an old one goes, and an old one to
@@ -180,7 +194,7 @@ func checkTelemetry(deployment *appsv1.Deployment) error {
 // that no other service has.
 func (d Documents) checkDatabases() error {
 	seen := map[string]string{}
-	for _, name := range Programs[1:] {
+	for _, name := range d.programs()[1:] {
 		var deployment appsv1.Deployment
 		if err := d.find("Deployment", name, &deployment); err != nil {
 			return err
