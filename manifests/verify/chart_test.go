@@ -264,8 +264,10 @@ func TestChartOrdersTimeouts(t *testing.T) {
 		{"", "\"${env.ROUTER_TIMEOUT:-40s}\"", "45s"},
 		{"", "\"${env.ROUTER_SECONDS:-50}s\"", "55s"},
 		{"", "\"${env.ROUTER_TIMEOUT:-0s}\"", "0s"},
+		{"", "\"${env.SET_TIMEOUT}\"", "605s"},
+		{"", "\"${env.SET_TIMEOUT:-30s}\"", "605s"},
 	} {
-		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)))
+		documents, err := renderChart(parseValues(t, fmt.Sprintf(route, of.timeouts, of.router)+"env: [{name: SET_TIMEOUT, value: 10m}]\n"))
 		if err != nil {
 			t.Errorf("router %s%s: %v", of.router, of.timeouts, err)
 		} else if got := requestTimeout(documents); got != of.want || !gatewayDuration.MatchString(got) {

@@ -72,15 +72,26 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- int64 (ceil $sum) -}}
 {{- end -}}
 
+{{- /* The timeout of the router as it is written, with the variables that env sets. */ -}}
+{{- define "souk-router.writtenTimeout" -}}
+{{- $timeout := dig "traffic_shaping" "router" "timeout" "30s" .Values.config -}}
+{{- range .Values.env -}}
+{{- if .value -}}
+{{- $timeout = regexReplaceAllLiteral (printf `\$\{env\.%s(:-[^}]*)?\}` .name) $timeout .value -}}
+{{- end -}}
+{{- end -}}
+{{- $timeout -}}
+{{- end -}}
+
 {{- /* How long the router works on a request, or nothing if only the pod knows: a reference without a default. */ -}}
 {{- define "souk-router.routerTimeout" -}}
-{{- $timeout := regexReplaceAll `\$\{env\.[A-Za-z_][A-Za-z0-9_]*:-([^}]*)\}` (dig "traffic_shaping" "router" "timeout" "30s" .Values.config) "${1}" -}}
+{{- $timeout := regexReplaceAll `\$\{env\.[A-Za-z_][A-Za-z0-9_]*:-([^}]*)\}` (include "souk-router.writtenTimeout" .) "${1}" -}}
 {{- if regexMatch "^([0-9.]+(ns|us|µs|ms|s|m|h))+$" $timeout -}}{{ $timeout }}{{- end -}}
 {{- end -}}
 
 {{- /* Whether the route's timeout follows from the default of a reference. */ -}}
 {{- define "souk-router.timeoutOfDefault" -}}
-{{- if and .Values.httpRoute.enabled .Values.httpRoute.timeouts.enabled (not .Values.httpRoute.timeouts.request) (contains "${" (dig "traffic_shaping" "router" "timeout" "30s" .Values.config)) -}}true{{- end -}}
+{{- if and .Values.httpRoute.enabled .Values.httpRoute.timeouts.enabled (not .Values.httpRoute.timeouts.request) (contains "${" (include "souk-router.writtenTimeout" .)) -}}true{{- end -}}
 {{- end -}}
 
 {{- /* How long the Gateway waits for the router: long enough for the router to report its own timeout, and without end if it has none. */ -}}
