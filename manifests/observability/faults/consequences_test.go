@@ -6,8 +6,8 @@ import (
 )
 
 // Errors of a gateway that has no router are no news, nor are events that wait for a consumer
-// that stands still. Those of other consumers are, and those of a gateway in front of a router
-// of which one pod is down.
+// that stands still, nor is each pod of a gateway or istiod of which none responds. Those of other
+// consumers are, and those of a gateway in front of a router of which one pod is down.
 func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
 	for name, fired := range map[string]struct {
 		causes, consequences, page, ticket []string
@@ -19,6 +19,14 @@ func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
 		"one pod of the router": {
 			causes: []string{"page TargetDown app=api-gateway pod=one-of-two"}, consequences: []string{"page GatewayErrors"},
 			page: []string{"GatewayErrors", "SupergraphRefused", "TargetDown api-gateway"},
+		},
+		"all pods of the gateway": {
+			causes: []string{"page GatewayAway"}, consequences: []string{"page TargetDown app=istio-ingressgateway pod=a", "page TargetDown app=souk-gateway pod=b", "page TargetDown app=user-service pod=c"},
+			page: []string{"GatewayAway", "SupergraphRefused", "TargetDown user-service"},
+		},
+		"all pods of istiod": {
+			causes: []string{"page IstiodAway"}, consequences: []string{"page TargetDown app=istiod pod=a", "page TargetDown app=souk-gateway pod=b"},
+			page: []string{"IstiodAway", "SupergraphRefused", "TargetDown souk-gateway"},
 		},
 		"a consumer": {
 			causes:       []string{"page ConsumerStuck group=order", "page UnansweredFastBurn"},
