@@ -33,24 +33,32 @@ func (b *Bus) measureGroup(ctx context.Context, c Consumer) {
 	}
 }
 
-// measureStream measures what a group has not handled. If Redis does not respond, the metrics
-// keep their values; souk_event_redis_up says so.
+// measureStream measures what a group has not handled. What Redis does not tell is not exported:
+// an old value would look like a consumer that stands still. souk_event_redis_up says that Redis
+// does not respond.
 func (b *Bus) measureStream(ctx context.Context, group string) {
 	groups, err := b.redis.XInfoGroups(ctx, Stream).Result()
-	if err != nil {
+	if err != nil && !isNoStream(err) {
+		b.metrics.forgetStream(group)
 		return
 	}
 	i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == group })
 	if i < 0 {
 		return
 	}
+	lag, err := b.lag(ctx, groups[i])
+	if err != nil {
+		b.metrics.forgetStream(group)
+		return
+	}
+	age, err := b.age(ctx, groups[i])
+	if err != nil {
+		b.metrics.forgetStream(group)
+		return
+	}
 	b.metrics.retrying.WithLabelValues(group).Set(float64(groups[i].Pending))
-	if lag, err := b.lag(ctx, groups[i]); err == nil {
-		b.metrics.lags.WithLabelValues(group).Set(float64(lag))
-	}
-	if age, err := b.age(ctx, groups[i]); err == nil {
-		b.metrics.age.WithLabelValues(group).Set(age.Seconds())
-	}
+	b.metrics.lags.WithLabelValues(group).Set(float64(lag))
+	b.metrics.age.WithLabelValues(group).Set(age.Seconds())
 }
 
 // age returns how long ago the oldest event was published that a group has not handled, by the

@@ -117,8 +117,13 @@ func (m *metrics) export(c Consumer) {
 
 // forget removes the series of a consumer group that this process no longer measures.
 func (m *metrics) forget(group string) {
-	own := prometheus.Labels{"group": group}
-	for _, gauge := range []*prometheus.GaugeVec{m.lags, m.retrying, m.age, m.dead} {
-		gauge.DeletePartialMatch(own)
+	m.forgetStream(group)
+	m.dead.DeletePartialMatch(prometheus.Labels{"group": group})
+}
+
+// forgetStream removes what a consumer group has not handled.
+func (m *metrics) forgetStream(group string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.lags, m.retrying, m.age} {
+		gauge.DeleteLabelValues(group)
 	}
 }

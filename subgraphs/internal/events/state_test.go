@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,16 @@ func TestMetricsShowStates(t *testing.T) {
 	eventually(t, "there are no dead letters", is("souk_event_dead_letters", 0))
 	appendEvents(t, db, events.OrderCreated, "a", 0, 2)
 	eventually(t, "there are two dead letters", is("souk_event_dead_letters", 2))
+	// A value from before would look like a consumer that stands still.
+	unhandled := []string{"souk_event_stream_lag", "souk_event_retries_waiting", "souk_event_unhandled_age_seconds"}
+	mini.SetError("LOADING Redis is loading the dataset in memory")
+	eventually(t, "what is unhandled is not exported", func() bool {
+		return !slices.ContainsFunc(unhandled, func(name string) bool { _, found := gauge(name); return found })
+	})
+	mini.SetError("")
+	for _, name := range unhandled {
+		eventually(t, name+" is exported again", is(name, 0))
+	}
 	if err := client.Del(t.Context(), "souk:events:dead").Err(); err != nil {
 		t.Fatal(err)
 	}
