@@ -10,7 +10,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/prometheus/config"
-	_ "github.com/prometheus/prometheus/discovery/kubernetes" // registers its configuration
+	"github.com/prometheus/prometheus/discovery"
+	kubediscovery "github.com/prometheus/prometheus/discovery/kubernetes"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,9 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		"address":      {file: "11", old: "$1:15020", new: "$1:15021", said: "instead of"},
 		"app":          {file: "11", old: "__meta_kubernetes_pod_label_app]", new: "__meta_kubernetes_pod_label_name]", said: "is said to be"},
 		"metrics path": {file: "11", old: "metrics_path: /stats/prometheus", new: "metrics_path: /metrics", said: "/metrics instead of"},
+		"gateway port": {file: "11", old: "regex: .*-envoy-prom|http-monitoring", new: "regex: .*-envoy|http-monitoring", said: "pod istio-ingressgateway: it has 0 targets"},
+		"istiod port":  {file: "11", old: "|http-monitoring|", new: "|", said: "pod istiod: it has 0 targets"},
+		"evicted pods": {file: "11", old: "evicted.\n          - *running\n", new: "evicted.\n", said: "that failed: it is scraped"},
 		"files":        {file: "11", old: "rule_files: [/etc/prometheus-rules/*.yml]", new: "rule_files: [/etc/prometheus/rules/*.yml]", said: "no rules are mounted"},
 	} {
 		wrong.noticed(t, name, scraped(t, wrong.read(t)))
@@ -60,6 +64,27 @@ func waypointPod() *corev1.Pod {
 	}
 }
 
+// meshPods are pods of the gateways and of istiod, with the ports and annotations of Istio's
+// templates: gateways/istio-ingress, kube-gateway.yaml and istio-discovery.
+func meshPods() []*corev1.Pod {
+	made := func(app string, annotations map[string]string, ports ...corev1.ContainerPort) *corev1.Pod {
+		annotations["prometheus.io/scrape"] = "true"
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: app, Namespace: "istio-system", Labels: map[string]string{"app": app}, Annotations: annotations},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "istio", Ports: ports}}},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.2.0.3"},
+		}
+	}
+	proxy := func() map[string]string {
+		return map[string]string{"prometheus.io/port": "15020", "prometheus.io/path": "/stats/prometheus"}
+	}
+	return []*corev1.Pod{
+		made("istio-ingressgateway", proxy(), corev1.ContainerPort{ContainerPort: 15021}, corev1.ContainerPort{ContainerPort: 8080}, corev1.ContainerPort{ContainerPort: 8443}, corev1.ContainerPort{Name: "http-envoy-prom", ContainerPort: 15090}),
+		made("souk-gateway", proxy(), corev1.ContainerPort{Name: "metrics", ContainerPort: 15020}, corev1.ContainerPort{Name: "status-port", ContainerPort: 15021}, corev1.ContainerPort{Name: "http-envoy-prom", ContainerPort: 15090}),
+		made("istiod", map[string]string{"prometheus.io/port": "15014"}, corev1.ContainerPort{Name: "http-debug", ContainerPort: 8080}, corev1.ContainerPort{Name: "grpc-xds", ContainerPort: 15010}, corev1.ContainerPort{Name: "tls-xds", ContainerPort: 15012}, corev1.ContainerPort{Name: "https-webhooks", ContainerPort: 15017}, corev1.ContainerPort{Name: "http-monitoring", ContainerPort: 15014}),
+	}
+}
+
 // measured reports whether a program has metrics.
 func measured(pod *corev1.Pod) bool { return pod.Annotations["prometheus.io/scrape"] == "true" }
 
@@ -87,6 +112,15 @@ func scraped(t *testing.T, documents Documents) error {
 			return fmt.Errorf("pod %s: %w", pod.Name, err)
 		}
 	}
+	for _, pod := range meshPods() {
+		if err := foundOnce(c, pod); err != nil {
+			return fmt.Errorf("pod %s: %w", pod.Name, err)
+		}
+		pod.Status.Phase = corev1.PodFailed // it was evicted
+		if err := foundOnce(c, pod); err == nil || err.Error() != "it has 0 targets" {
+			return fmt.Errorf("pod %s that failed: it is scraped", pod.Name)
+		}
+	}
 	return rulesAreMounted(documents, c)
 }
 
@@ -94,7 +128,10 @@ func scraped(t *testing.T, documents Documents) error {
 func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	var found []labels.Labels
 	for _, job := range c.ScrapeConfigs {
-		if job.JobName == "mesh" {
+		if !slices.ContainsFunc(job.ServiceDiscoveryConfigs, func(d discovery.Config) bool {
+			pods, ok := d.(*kubediscovery.SDConfig)
+			return ok && slices.Contains(pods.NamespaceDiscovery.Names, pod.Namespace)
+		}) {
 			continue
 		}
 		for _, target := range discovered(pod) {
@@ -109,7 +146,12 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	}
 	got := found[0].Get("__address__") + found[0].Get("__metrics_path__")
 	want := pod.Status.PodIP + ":15020/stats/prometheus"
-	if pod.Annotations["sidecar.istio.io/status"] == "" {
+	if pod.Namespace == "istio-system" {
+		want = pod.Status.PodIP + ":15090/stats/prometheus"
+		if pod.Labels["app"] == "istiod" {
+			want = pod.Status.PodIP + ":15014/metrics"
+		}
+	} else if pod.Annotations["sidecar.istio.io/status"] == "" {
 		want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + pod.Annotations["prometheus.io/path"]
 	}
 	if got != want {
@@ -132,7 +174,7 @@ func discovered(pod *corev1.Pod) []*labels.Builder {
 			target.Set("__meta_kubernetes_namespace", pod.Namespace)
 			target.Set("__meta_kubernetes_pod_name", pod.Name)
 			target.Set("__meta_kubernetes_pod_ip", pod.Status.PodIP)
-			target.Set("__meta_kubernetes_pod_phase", string(corev1.PodRunning))
+			target.Set("__meta_kubernetes_pod_phase", string(pod.Status.Phase))
 			target.Set("__meta_kubernetes_pod_container_name", container.Name)
 			target.Set("__meta_kubernetes_pod_container_port_name", port.Name)
 			target.Set("__meta_kubernetes_pod_container_port_number", strconv.Itoa(int(port.ContainerPort)))
