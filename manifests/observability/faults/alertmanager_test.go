@@ -204,14 +204,21 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 	}
 }
 
-// An inhibition holds for one service or objective, and never for what customers notice.
+// An inhibition holds for one service or objective, and never for what customers notice. A
+// service that is down is muted only by an alert that all its pods are.
 func TestNoAlertOfOneServiceMutesAnother(t *testing.T) {
 	c := (&alertmanager{t: t, received: map[string][]string{}}).load()
 	for _, rule := range c.InhibitRules {
 		if len(rule.Equal) == 0 {
 			t.Errorf("the inhibition of %v by %v has no labels that must be equal", rule.TargetMatchers, rule.SourceMatchers)
 		}
-		for _, target := range []string{"UnansweredFastBurn", "SlowFastBurn", "OrdersFail", "OrdersRefused", "ServiceErrors", "TargetDown"} {
+		targets := []string{"UnansweredFastBurn", "SlowFastBurn", "OrdersFail", "OrdersRefused", "ServiceErrors", "TargetDown"}
+		source, muted := fmt.Sprint(rule.SourceMatchers), fmt.Sprint(rule.TargetMatchers)
+		if strings.Contains(source, `"GatewayAway"`) && strings.Contains(muted, `app=~"istio-ingressgateway|souk-gateway"`) ||
+			strings.Contains(source, `"IstiodAway"`) && strings.Contains(muted, `app="istiod"`) {
+			targets = targets[:len(targets)-1]
+		}
+		for _, target := range targets {
 			for _, m := range rule.TargetMatchers {
 				if m.Name == "alertname" && m.Matches(target) {
 					t.Errorf("%v mutes %s", rule.SourceMatchers, target)

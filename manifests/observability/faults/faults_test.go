@@ -232,10 +232,9 @@ var noMail = fault{
 		}
 	},
 	each: func(s *store) {
-		const failed = `souk_message_attempts_total{channel="email",result="failed"}`
-		before := value(s.metrics("notification"), failed)
-		s.visit()
-		s.metric("notification", "an attempt fails", func(text string) bool { return value(text, failed) > before })
+		s.visitUntil("an attempt fails", func() float64 {
+			return value(s.metrics("notification"), `souk_message_attempts_total{channel="email",result="failed"}`)
+		})
 	},
 	turns:  ordersFail,
 	alerts: []string{"MessagesFail email"},
