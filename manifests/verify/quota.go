@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // sidecarRequests are what Istio's proxy requests by default, beside each pod.
@@ -74,11 +72,11 @@ func (d Documents) checkQuota(pods []*corev1.Pod) error {
 
 // most returns how many pods of a kind there may be at once.
 func (d Documents) most(pod *corev1.Pod) (int64, error) {
-	for _, document := range d.OfKind("HorizontalPodAutoscaler") {
-		var scaler autoscalingv2.HorizontalPodAutoscaler
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &scaler); err != nil {
-			return 0, err
-		}
+	scalers, err := d.scalers()
+	if err != nil {
+		return 0, err
+	}
+	for _, scaler := range scalers {
 		if scaler.Namespace == pod.Namespace && scaler.Spec.ScaleTargetRef.Name+"-0" == pod.Name {
 			return int64(scaler.Spec.MaxReplicas) + 1, nil
 		}

@@ -8,10 +8,8 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // redisDirectives are those of redis.conf that the store sets, each with its lowest and highest
@@ -109,12 +107,12 @@ func maxmemory(conf string) (resource.Quantity, error) {
 
 // checkClients wants a Redis to take the connections of as many pods as there may be.
 func (d Documents) checkClients(value string) error {
+	scalers, err := d.scalers()
+	if err != nil {
+		return err
+	}
 	need := 0
-	for _, document := range d.OfKind("HorizontalPodAutoscaler") {
-		var scaler autoscalingv2.HorizontalPodAutoscaler
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &scaler); err != nil {
-			return err
-		}
+	for _, scaler := range scalers {
 		need += redisClients * int(scaler.Spec.MaxReplicas+1)
 	}
 	if n, err := strconv.Atoi(value); err != nil || n < need {

@@ -41,16 +41,9 @@ type routerConfig struct {
 		HotReload bool   `json:"hot_reload"`
 		Wait      string `json:"wait_for_subgraphs"`
 	}
-	Overrides map[string]string  `json:"override_subgraph_urls"`
-	Errors    struct{ All bool } `json:"include_subgraph_errors"`
-	Shaping   struct {
-		Router struct {
-			Timeout     string
-			MaxInFlight int64 `json:"max_in_flight"`
-		}
-		All       struct{ Timeout string }
-		Subgraphs map[string]struct{ Timeout string }
-	} `json:"traffic_shaping"` // CheckTimeouts
+	Overrides     map[string]string  `json:"override_subgraph_urls"`
+	Errors        struct{ All bool } `json:"include_subgraph_errors"`
+	Shaping       trafficShaping     `json:"traffic_shaping"` // CheckTimeouts
 	Subscriptions struct {
 		MaxConnections int64 `json:"max_connections"`
 	}
@@ -87,6 +80,28 @@ type routerConfig struct {
 	}
 }
 
+// trafficShaping has the limits of requests, and of those to subgraphs.
+type trafficShaping struct {
+	Router struct {
+		Timeout     string
+		MaxInFlight int64 `json:"max_in_flight"`
+	}
+	All       struct{ Timeout string }
+	Subgraphs map[string]struct{ Timeout string }
+}
+
+// routerDefaults reads the defaults of the router's configuration.
+func routerDefaults(sources string, to any) error {
+	text, err := os.ReadFile(filepath.Join(sources, "docs", "router.yaml"))
+	if err != nil {
+		return err
+	}
+	if err := yaml.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("docs/router.yaml: %w", err)
+	}
+	return nil
+}
+
 // keySet is one of the sets of keys that sign tokens.
 type keySet struct {
 	URL, Issuer string
@@ -114,8 +129,7 @@ func (d Documents) checkRouter(sources string) error {
 	if err := yaml.UnmarshalStrict([]byte(texts[0]), &c); err != nil {
 		return fmt.Errorf("router.yaml has a key whose values no check knows: %w", err)
 	}
-	err := errors.Join(yaml.Unmarshal([]byte(resolved(texts[0], deployment.Spec.Template.Spec.Containers[0])), &here))
-	if err != nil {
+	if err := yaml.Unmarshal([]byte(resolved(texts[0], deployment.Spec.Template.Spec.Containers[0])), &here); err != nil {
 		return fmt.Errorf("the router's configuration: %w", err)
 	}
 	return inContext("router.yaml", c.checkPorts(&deployment), checkReferences(texts[0], &deployment), c.checkExposed(), c.checkAddress(sources),
@@ -262,12 +276,8 @@ func (c routerConfig) connections(sources string) (int64, error) {
 	if c.Limits.Connections != nil {
 		return *c.Limits.Connections, nil
 	}
-	text, err := os.ReadFile(filepath.Join(sources, "docs", "router.yaml"))
-	if err != nil {
-		return 0, err
-	}
 	var defaults routerConfig
-	if err := yaml.Unmarshal(text, &defaults); err != nil || defaults.Limits.Connections == nil {
+	if err := routerDefaults(sources, &defaults); err != nil || defaults.Limits.Connections == nil {
 		return 0, errors.Join(err, errors.New("docs/router.yaml has no limits.http_max_connections"))
 	}
 	return *defaults.Limits.Connections, nil

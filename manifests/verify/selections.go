@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,15 +80,19 @@ func (d Documents) CheckBudgets() error {
 	if err != nil {
 		return err
 	}
+	scalers, err := d.scalers()
+	if err != nil {
+		return err
+	}
 	for _, budget := range budgets {
 		least, most := budget.Spec.MinAvailable, budget.Spec.MaxUnavailable
 		if least == nil && most == nil && d.Has("PodDisruptionBudget", budget.Namespace, budget.Name) {
 			err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s has neither minAvailable nor maxUnavailable", budget.Name))
 		}
 		for _, document := range d.selected(budget.Namespace, budget.Spec.Selector.MatchLabels) {
-			replicas := d.replicas(document)
-			if least != nil && least.IntValue() >= replicas || most != nil && most.IntValue() < 1 {
-				err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s lets none of the %d pods of %s go", budget.Name, replicas, document.GetName()))
+			pods := replicas(document, scalers)
+			if least != nil && least.IntValue() >= pods || most != nil && most.IntValue() < 1 {
+				err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s lets none of the %d pods of %s go", budget.Name, pods, document.GetName()))
 			}
 		}
 	}
@@ -95,12 +100,11 @@ func (d Documents) CheckBudgets() error {
 }
 
 // replicas are those that a controller has at least.
-func (d Documents) replicas(controller Document) int {
-	for _, scaler := range d.OfKind("HorizontalPodAutoscaler") {
-		kind, _, _ := unstructured.NestedString(scaler.Object, "spec", "scaleTargetRef", "kind")
-		name, _, _ := unstructured.NestedString(scaler.Object, "spec", "scaleTargetRef", "name")
-		if least := integer(scaler.Object, "spec", "minReplicas"); least > 0 && kind == controller.GetKind() && name == controller.GetName() && scaler.GetNamespace() == controller.GetNamespace() {
-			return int(least)
+func replicas(controller Document, scalers []autoscalingv2.HorizontalPodAutoscaler) int {
+	for _, scaler := range scalers {
+		of := scaler.Spec.ScaleTargetRef
+		if scaler.Spec.MinReplicas != nil && of.Kind == controller.GetKind() && of.Name == controller.GetName() && scaler.Namespace == controller.GetNamespace() {
+			return int(*scaler.Spec.MinReplicas)
 		}
 	}
 	return int(cmp.Or(integer(controller.Object, "spec", "replicas"), 1))

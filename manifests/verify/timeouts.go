@@ -189,20 +189,14 @@ func (d Documents) routerTimeouts(namespace, name, sources string) (t routerTime
 	if len(texts) != 1 {
 		return t, errors.New("the router has no configuration")
 	}
-	defaults, err := os.ReadFile(filepath.Join(sources, "docs", "router.yaml"))
-	if err != nil {
+	var file struct {
+		Shaping trafficShaping `json:"traffic_shaping"`
+	}
+	if err := routerDefaults(sources, &file); err != nil {
 		return t, err
 	}
-	var file struct {
-		Shaping struct {
-			Router, All struct{ Timeout string }
-			Subgraphs   map[string]struct{ Timeout string }
-		} `json:"traffic_shaping"`
-	}
-	for _, text := range []string{string(defaults), texts[0]} {
-		if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-			return t, fmt.Errorf("the router's configuration: %w", err)
-		}
+	if err := yaml.Unmarshal([]byte(texts[0]), &file); err != nil {
+		return t, fmt.Errorf("the router's configuration: %w", err)
 	}
 	t.own = map[string]time.Duration{}
 	for _, name := range slices.Sorted(maps.Keys(file.Shaping.Subgraphs)) {

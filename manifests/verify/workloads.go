@@ -96,6 +96,19 @@ func (d Documents) checkScale(deployment *appsv1.Deployment) error {
 	return nil
 }
 
+// scalers are the autoscalers.
+func (d Documents) scalers() ([]autoscalingv2.HorizontalPodAutoscaler, error) {
+	var all []autoscalingv2.HorizontalPodAutoscaler
+	for _, document := range d.OfKind("HorizontalPodAutoscaler") {
+		var scaler autoscalingv2.HorizontalPodAutoscaler
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &scaler); err != nil {
+			return nil, fmt.Errorf("HorizontalPodAutoscaler %s: %w", document.GetName(), err)
+		}
+		all = append(all, scaler)
+	}
+	return all, nil
+}
+
 // keepsCPU reports whether an autoscaler keeps the use of CPU, of the pod or of its program
 // alone, where there is room for more load until new pods are there.
 func keepsCPU(m autoscalingv2.MetricSpec, program string) bool {
