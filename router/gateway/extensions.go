@@ -9,18 +9,20 @@ import (
 // extensions returns the extensions of a response, or nil for none. It also measures what the
 // response costs.
 func (x *exchange) extensions(p *prepared, data []byte, fetches []execute.FetchStatistics) []byte {
-	members := map[string]json.RawMessage{}
-	if shown := x.exposed != exposeNothing; x.config.Dev || shown {
-		members["souk"] = p.statistics(fetches, shown)
-	}
 	if p.demand != nil {
 		p.demand.measure(x.snapshot.demand, p.op, data, fetches)
-		if x.config.DemandControl.Expose {
-			members["cost"] = p.demand.json(x.snapshot.demand.Max())
-		}
 	}
-	if len(members) == 0 {
+	plan := x.exposed != exposeNothing
+	statistics, costs := x.config.Dev || plan, p.demand != nil && x.config.DemandControl.Expose
+	if !statistics && !costs {
 		return nil
+	}
+	members := map[string]json.RawMessage{}
+	if statistics {
+		members["souk"] = p.statistics(fetches, plan)
+	}
+	if costs {
+		members["cost"] = p.demand.json(x.snapshot.demand.Max())
 	}
 	out, err := json.Marshal(members)
 	if err != nil { // unreachable: every member is JSON
