@@ -25,7 +25,11 @@ const (
 func (b *Bus) measureGroup(ctx context.Context, c Consumer) {
 	defer b.metrics.forget(c.Group)
 	for {
-		b.measureStream(ctx, c.Group)
+		if err := b.measureStream(ctx, c.Group); err != nil {
+			// An old value would look like a consumer that stands still.
+			// souk_event_redis_up says that Redis does not respond.
+			b.metrics.forgetStream(c.Group)
+		}
 		b.measureDead(ctx, c)
 		if !sleep(ctx, measureInterval) {
 			return
@@ -33,32 +37,28 @@ func (b *Bus) measureGroup(ctx context.Context, c Consumer) {
 	}
 }
 
-// measureStream measures what a group has not handled. What Redis does not tell is not exported:
-// an old value would look like a consumer that stands still. souk_event_redis_up says that Redis
-// does not respond.
-func (b *Bus) measureStream(ctx context.Context, group string) {
+// measureStream measures what a group has not handled, unless the group does not exist yet.
+func (b *Bus) measureStream(ctx context.Context, group string) error {
 	groups, err := b.redis.XInfoGroups(ctx, Stream).Result()
 	if err != nil && !isNoStream(err) {
-		b.metrics.forgetStream(group)
-		return
+		return fmt.Errorf("reading the consumer groups: %w", err)
 	}
 	i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == group })
 	if i < 0 {
-		return
+		return nil
 	}
 	lag, err := b.lag(ctx, groups[i])
 	if err != nil {
-		b.metrics.forgetStream(group)
-		return
+		return err
 	}
 	age, err := b.age(ctx, groups[i])
 	if err != nil {
-		b.metrics.forgetStream(group)
-		return
+		return err
 	}
 	b.metrics.retrying.WithLabelValues(group).Set(float64(groups[i].Pending))
 	b.metrics.lags.WithLabelValues(group).Set(float64(lag))
 	b.metrics.age.WithLabelValues(group).Set(age.Seconds())
+	return nil
 }
 
 // age returns how long ago the oldest event was published that a group has not handled, by the
