@@ -39,7 +39,8 @@ type EntityCache interface {
 	Expired(ctx context.Context, caller Caller, lookups []*CacheLookup)
 
 	// Mutated is called with the data in the response of a subgraph to a mutation, and what was
-	// selected, before the client gets it. After it has returned, Lookup finds no entity in it as it was before.
+	// selected, before the client gets it. After it has returned, Lookup finds no entity that the
+	// mutation returned as it was before.
 	Mutated(ctx context.Context, selected plan.Selections, data []byte)
 }
 

@@ -201,6 +201,6 @@ type CacheInvalidation struct {
 
 // CacheMutations configures which entities in responses to mutations are invalidated.
 type CacheMutations struct {
-	Enabled bool     `yaml:"enabled" desc:"Invalidate the entities in the response of a subgraph to a mutation, before the client gets it. They are identified by their type and their key, which the mutation must select."`
+	Enabled bool     `yaml:"enabled" desc:"Invalidate the entities in the response of a subgraph to a mutation, before the client gets it. They are identified by their type and their key, which the mutation must select. Those that are reached through another entity, such as the products of an order, stay."`
 	Except  []string `yaml:"except" desc:"Entity types that mutations do not invalidate, such as those that mutations return but do not change." example:"Product"`
 }
