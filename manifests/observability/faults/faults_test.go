@@ -322,6 +322,8 @@ var stuckConsumer = fault{
 		})
 		return func() { s.sql("notification", `alter table hidden_events rename to processed_events`) }
 	},
+	// Its turns take seconds: after a minute of failures, the events would be dead letters.
+	each:   func(s *store) { s.ask(browse, nil) },
 	turns:  45, // longer than the window
 	alerts: []string{"ConsumerStuck notification"},
 }
