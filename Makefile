@@ -41,19 +41,22 @@ run: ## start the whole store on this machine at LISTEN, with its data in DIR
 	@if test -t 0; then set -m; $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR); exit $$?; fi; exec $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR)
 
 .PHONY: test
-test: check ## run every test, except those of verify that take long to build
+test: current ## run every test, except those of verify that take long to build
 	$(GO) run ./internal/testreport -vet=off -timeout 20m ./...
-	@echo 'make verify also runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
+	@echo 'make verify also vets the code, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 
 .PHONY: race
 race: ## run every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
-.PHONY: check
-check: ## check formatting, vet, and that generated files are current
+.PHONY: current
+current: ## check formatting, and that the supergraph is current
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
-	$(GO) vet ./...
 	$(GO) run . compose --check $(STORE_GRAPH)
+
+.PHONY: check
+check: current ## check formatting, vet, and that generated files are current
+	$(GO) vet ./...
 
 .PHONY: lint
 lint: check ## run the linters
@@ -207,7 +210,7 @@ faults: ## break the running store in 30 ways, and check which alerts fire (abou
 	$(GO) test -C manifests/observability/faults -timeout 30m -count=1 ./...
 
 .PHONY: verify
-verify: jaeger collector envoy k6 schemathesis docs add-subgraph own-graph release-test ## check manifests, chart, rules, dashboards, traces, the binary, the REST API and the documentation with the real programs
+verify: check jaeger collector envoy k6 schemathesis docs add-subgraph own-graph release-test ## check manifests, chart, rules, dashboards, traces, the binary, the REST API and the documentation with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...

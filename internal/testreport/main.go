@@ -1,6 +1,7 @@
 // Command testreport runs `go test` with its arguments, prints what `go test` prints, and
 // then lists the tests that were skipped, with their reasons. It ends with the status of
-// `go test`:
+// `go test`. Unless -p is among the arguments, it runs the tests of twice as many packages at
+// once as there are processors, since many tests wait for programs, databases and browsers:
 //
 //	go run ./internal/testreport -timeout 20m ./...
 package main
@@ -14,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -27,7 +30,7 @@ func main() {
 }
 
 func run(arguments []string, w io.Writer) (status int, err error) {
-	command := exec.CommandContext(context.Background(), "go", append([]string{"test"}, withJSON(arguments)...)...)
+	command := exec.CommandContext(context.Background(), "go", append([]string{"test"}, withFlags(arguments)...)...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
@@ -46,12 +49,16 @@ func run(arguments []string, w io.Writer) (status int, err error) {
 	return 0, err
 }
 
-// withJSON adds -json. -C must stay the first argument.
-func withJSON(arguments []string) []string {
-	if len(arguments) > 1 && arguments[0] == "-C" {
-		return append([]string{"-C", arguments[1], "-json"}, arguments[2:]...)
+// withFlags adds -json and -p. -C must stay the first argument.
+func withFlags(arguments []string) []string {
+	flags := []string{"-json"}
+	if !slices.ContainsFunc(arguments, func(a string) bool { return a == "-p" || strings.HasPrefix(a, "-p=") }) {
+		flags = append(flags, fmt.Sprintf("-p=%d", 2*runtime.GOMAXPROCS(0)))
 	}
-	return append([]string{"-json"}, arguments...)
+	if len(arguments) > 1 && arguments[0] == "-C" {
+		return slices.Concat(arguments[:2], flags, arguments[2:])
+	}
+	return append(flags, arguments...)
 }
 
 // An event is a line of `go test -json`; see `go doc test2json`.
