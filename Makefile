@@ -43,7 +43,7 @@ run: ## start the whole store on this machine at LISTEN, with its data in DIR
 .PHONY: test
 test: current ## run every test, except those of verify that take long to build
 	$(GO) run ./internal/testreport -vet=off -timeout 20m ./...
-	@echo 'make verify also vets the code, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
+	@echo 'make verify also vets the code, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 
 .PHONY: race
 race: ## run every test under the race detector
@@ -210,12 +210,12 @@ faults: ## break the running store in 30 ways, and check which alerts fire (abou
 	$(GO) test -C manifests/observability/faults -timeout 30m -count=1 ./...
 
 .PHONY: verify
-verify: check jaeger collector envoy k6 schemathesis docs add-subgraph own-graph release-test ## check manifests, chart, rules, dashboards, traces, the binary, the REST API and the documentation with the real programs
+verify: check jaeger collector envoy k6 docs add-subgraph own-graph release-test ## check manifests, chart, rules, dashboards, traces, alerts, the binary, the REST API and the documentation with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
-	$(GO) test -C manifests/observability/faults -short -count=1 ./...
+	$(MAKE) -j2 schemathesis faults # both mostly wait
 
 .PHONY: rollback
 rollback: ## set the cluster back to the manifests (or OVERLAY) of the Git revision TO

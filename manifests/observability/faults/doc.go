@@ -1,6 +1,6 @@
 // Package faults tests the alerts by fault. Its tests start the real store, break one thing,
 // and check which of the alerts in ../rules fire, and that no other does. It is a module of
-// its own, because it contains Prometheus and Alertmanager; `make faults` runs it, and `make verify` its short tests.
+// its own, because it contains Prometheus and Alertmanager; `make faults` and `make verify` run it.
 //
 // The store has a real Postgres, Redis and HTTP. prometheus_test.go has Prometheus's own
 // database, PromQL engine and rules. Its time is invented: a scrape follows the previous one
