@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,8 +42,9 @@ func (r *Router) addCache(to *gateway.Options) error {
 
 		Subgraphs: map[string]cache.Subgraph{},
 		Events:    map[string][]cache.Entity{},
+		EventTags: c.Invalidation.EventTags,
 		Invalidated: func(i cache.Invalidated) {
-			one := record.Invalidation{Time: time.Now(), Type: i.Type, Reason: i.Reason, Count: len(i.Keys)}
+			one := record.Invalidation{Time: time.Now(), Type: i.Type, Key: i.CacheTag, Reason: i.Reason, Count: len(i.Keys)}
 			if len(i.Keys) == 1 {
 				one.Key = i.Keys[0]
 			}
@@ -95,7 +97,7 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 	all, s := c.ResponseCache.Subgraph.All, c.ResponseCache.Subgraph.Subgraphs[name]
 	sent := c.ClientHeaders(name)
 	fromClaims := len(c.Headers.All.SetFromClaims)+len(c.Headers.Subgraphs[name].SetFromClaims) > 0
-	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: sent.Names}
+	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: sent.Names, ResponseTags: boolOf(s.ResponseTags, all.ResponseTags)}
 	rule := cache.Rule{
 		TTL:     cmp.Or(s.TTL, all.TTL),
 		Private: s.Private || all.Private,
@@ -125,6 +127,12 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		separate(list.rules, len(sent.Patterns) > 0, fromClaims)
 	}
 	return out, nil
+}
+
+// boolOf returns a setting of a subgraph or, if there is none, that for all subgraphs.
+func boolOf(one, all *bool) bool {
+	b := cmp.Or(one, all)
+	return b != nil && *b
 }
 
 // durationOf returns a duration of a subgraph or, if there is none, that for all subgraphs.
@@ -169,22 +177,51 @@ func bearer(token string, next http.Handler) http.Handler {
 
 const maxInvalidations = 1 << 20 // maximum size of a request body, in bytes
 
-// invalidate serves the invalidation API. The request body is a JSON array of
-// [cache.Invalidation].
+// An invalidation is an element of a request to the invalidation API: a [cache.Invalidation], or
+// one in the form of Apollo Router, which has a kind, and the only subgraph apart.
+type invalidation struct {
+	cache.Invalidation
+	Kind     string `json:"kind"`
+	Subgraph string `json:"subgraph"`
+}
+
+// check returns what is wrong.
+func (i *invalidation) check() string {
+	if i.Subgraph != "" {
+		i.Subgraphs = append(i.Subgraphs, i.Subgraph)
+	}
+	switch {
+	case i.Kind != "" && i.Kind != "type" && i.Kind != "cache_tag":
+		return "The kind " + strconv.Quote(i.Kind) + " is not supported; use type or cache_tag."
+	case (i.Type == "") == (i.CacheTag == ""):
+		return "Each invalidation needs either a type or a cache_tag."
+	case i.CacheTag != "" && len(i.Keys) > 0:
+		return "An invalidation by cache_tag has no keys; put the key into the cache tag."
+	}
+	return ""
+}
+
+// invalidate serves the invalidation API. The request body is a JSON array of invalidations.
 func (r *Router) invalidate(w http.ResponseWriter, req *http.Request) {
-	var list []cache.Invalidation
+	var list []invalidation
 	decoder := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxInvalidations))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&list); err != nil {
 		http.Error(w, `The body must be a JSON array such as [{"type":"Product","keys":["1"]}]: `+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if slices.ContainsFunc(list, func(i cache.Invalidation) bool { return i.Type == "" }) {
-		http.Error(w, "Each invalidation needs a type.", http.StatusUnprocessableEntity)
-		return
+	for i := range list {
+		if wrong := list[i].check(); wrong != "" {
+			http.Error(w, wrong, http.StatusUnprocessableEntity)
+			return
+		}
 	}
 	var err error
 	for _, i := range list {
+		if i.CacheTag != "" {
+			err = errors.Join(err, r.cache.InvalidateTag(req.Context(), i.CacheTag, i.Subgraphs...))
+			continue
+		}
 		err = errors.Join(err, r.cache.Invalidate(req.Context(), i.Type, i.Keys...))
 	}
 	if err != nil {

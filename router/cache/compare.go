@@ -22,7 +22,7 @@ func (c *Cache) compare(it *item, fetched []byte) {
 	}
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
-	if c.localStamp(scratch, it.typ, it.lookup.Representations[it.index]) != it.local {
+	if c.localStamp(scratch, it) != it.local || it.policy.tellsTags && c.versions[it.policy.guardSlot].Load() != it.guardLocal {
 		return
 	}
 	if sameJSON(it.found, fetched) {

@@ -33,6 +33,13 @@
 // is a miss, never an outdated value. A value fetched during an invalidation has a
 // stamp of the old token and is never used.
 //
+// # Cache tags
+//
+// A cache tag is a label of values, such as "catalog" or "product-7", by which they are
+// invalidated. It has a version token, too. Those of @cacheTag are made of key fields and
+// arguments before the fetch. Those in the extensions of a response are in the value, and a
+// second MGET reads their tokens. labels.go says how an invalidation during the fetch is noticed.
+//
 // # Expired values
 //
 // Redis keeps a value longer than its lifetime if the configuration allows to use it then:
@@ -68,7 +75,7 @@
 // values with what the subgraphs respond. refill.go
 // and lease.go let one request fetch what many need. policy.go decides what is cached and
 // for how long, and expired.go uses values after that. tag.go names version tokens, local.go
-// is the in-process layer, store.go, reading.go and value.go access Redis, follower.go and
+// is the in-process layer, template.go and labels.go have cache tags, store.go, reading.go and value.go access Redis, follower.go and
 // pulse.go follow its events, invalidate.go invalidates, and mutation.go
 // finds what a mutation has changed.
 package cache

@@ -54,20 +54,23 @@ func (v *View) Expired(ctx context.Context, _ execute.Caller, lookups []*execute
 	if err == nil {
 		err = r.read(ctx)
 	}
+	if err == nil {
+		err = r.readLabels(ctx)
+	}
 	if err != nil {
 		return
 	}
 	now := c.options.Now()
 	for i := range items {
 		it := &items[i]
-		stamp := r.stamp(it)
+		it.stamp = r.stamp(it)
 		for n, raw := range r.values(i) {
 			key := it.key
 			if n > 0 {
 				key = it.public
 			}
 			found, err := decodeValue(key, []byte(raw))
-			if err == nil && stamp != 0 && found.stamp == stamp && found.usable(it.policy.staleIfError, now) {
+			if err == nil && r.current(it, &found) && found.usable(it.policy.staleIfError, now) {
 				it.typ.metrics.Expired.Inc()
 				it.use(found, now)
 				break

@@ -75,6 +75,8 @@ type fixture struct {
 	redis *miniredis.Miniredis
 	clock *clock
 	model *supergraph.Model
+	// told returns the cache tags that a response tells, if set.
+	told func(answer string) []string
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -84,6 +86,28 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	return &fixture{t: t, redis: miniredis.RunT(t), clock: &clock{now: time.Unix(1_800_000_000, 0)}, model: m}
+}
+
+// newTaggedFixture is a fixture whose products and root field have cache tags.
+func newTaggedFixture(t testing.TB) *fixture {
+	t.Helper()
+	f := newFixture(t)
+	tag := func(format string) string {
+		return ` @join__directive(graphs: [SHOP], name: "federation__cacheTag", args: {format: "` + format + `"})`
+	}
+	var err error
+	f.model, err = supergraph.Parse(strings.NewReplacer(
+		`join/v0.3`, `join/v0.5`,
+		`@cacheControl(maxAge: 60) {`, `@cacheControl(maxAge: 60)`+tag("product-{$key.id}")+tag("catalog")+` {`,
+		`time: Int! @join__field(graph: SHOP)`, `time(zone: Zone, zones: [Zone]): Int! @join__field(graph: SHOP)`+tag("time-{$args.zone.name}"),
+		`type Connection`, `input Zone @join__type(graph: SHOP) { name: String } scalar join__DirectiveArguments
+directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments) repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION
+type Connection`,
+	).Replace(sdl))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func (f *fixture) options() Options {
@@ -172,7 +196,11 @@ func selections(set ast.SelectionSet) plan.Selections {
 	for _, sel := range set {
 		switch sel := sel.(type) {
 		case *ast.Field:
-			out = append(out, &plan.SelectedField{Name: sel.Name, ResponseKey: sel.Alias, StorageKey: sel.Alias, Selections: selections(sel.SelectionSet)})
+			f := &plan.SelectedField{Name: sel.Name, ResponseKey: sel.Alias, StorageKey: sel.Alias, Selections: selections(sel.SelectionSet)}
+			for _, a := range sel.Arguments {
+				f.Arguments = append(f.Arguments, operation.Argument{Name: a.Name, Value: a.Value.String()})
+			}
+			out = append(out, f)
 		case *ast.InlineFragment:
 			out = append(out, &plan.InlineFragment{On: sel.TypeCondition, Selections: selections(sel.SelectionSet)})
 		}
@@ -236,6 +264,9 @@ func (r *router) finish(q request, l *execute.CacheLookup, fetch func(rep string
 	out := make([]string, len(l.Found))
 	l.Control = q.control
 	l.Fetched = make([][]byte, len(l.Found))
+	if r.told != nil && l.WantTags {
+		l.Tags = make([][]string, len(l.Found))
+	}
 	missed := false
 	for i, found := range l.Found {
 		if found.JSON != nil {
@@ -249,6 +280,9 @@ func (r *router) finish(q request, l *execute.CacheLookup, fetch func(rep string
 		out[i] = fetch(string(l.Representations[i]))
 		if out[i] != "null" {
 			l.Fetched[i] = []byte(out[i])
+			if l.Tags != nil {
+				l.Tags[i] = r.told(out[i])
+			}
 		}
 	}
 	if missed {

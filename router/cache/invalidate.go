@@ -1,10 +1,12 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,13 +27,23 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 	return c.invalidate(ctx, "api", []Invalidation{{Type: typ, Keys: keys}})
 }
 
+// InvalidateTag invalidates the values that have a cache tag: those of some subgraphs or, without
+// any, of all. Otherwise it is like Invalidate.
+func (c *Cache) InvalidateTag(ctx context.Context, tag string, subgraphs ...string) error {
+	return c.invalidate(ctx, "api", []Invalidation{{CacheTag: tag, Subgraphs: subgraphs}})
+}
+
 // invalidate invalidates entities of several types, for a reason that is "api" or "mutation".
 func (c *Cache) invalidate(ctx context.Context, reason string, list []Invalidation) error {
 	var tags []string
 	for _, i := range list {
-		c.options.Metrics.EntityCache.Invalidated(i.Type, reason).Add(float64(max(len(i.Keys), 1)))
-		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: reason})
-		tags = append(tags, tagsFor(i.Type, i.Keys)...)
+		if i.CacheTag != "" {
+			c.options.Metrics.EntityCache.TagInvalidated(reason).Inc()
+		} else {
+			c.options.Metrics.EntityCache.Invalidated(i.Type, reason).Add(float64(max(len(i.Keys), 1)))
+		}
+		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, CacheTag: i.CacheTag, Reason: reason})
+		tags = append(tags, c.tagsFor(i)...)
 	}
 	if c.store == nil {
 		c.bump(tags)
@@ -45,7 +57,7 @@ func (c *Cache) invalidate(ctx context.Context, reason string, list []Invalidati
 	}
 	if err != nil {
 		c.follower.suspect.Store(true)
-		return fmt.Errorf("invalidating %s: %w", list[0].Type, err)
+		return fmt.Errorf("invalidating %s: %w", cmp.Or(list[0].Type, "the cache tag "+list[0].CacheTag), err)
 	}
 	return nil
 }
@@ -70,10 +82,14 @@ func (c *Cache) publish(ctx context.Context, reason string, list []Invalidation)
 	return err
 }
 
-// An Invalidation identifies entities of a type, or all of them if Keys is empty.
+// An Invalidation identifies entities of a type, or all of them if Keys is empty. With a cache
+// tag, it identifies the values that have it, in all subgraphs if Subgraphs is empty.
 type Invalidation struct {
-	Type string   `json:"type"`
+	Type string   `json:"type,omitempty"`
 	Keys []string `json:"keys,omitempty"`
+
+	CacheTag  string   `json:"cache_tag,omitempty"`
+	Subgraphs []string `json:"subgraphs,omitempty"`
 }
 
 // Invalidated describes an invalidation to Options.Invalidated.
@@ -81,6 +97,8 @@ type Invalidated struct {
 	Type string
 	// Keys are the values of the key field; empty for the whole type.
 	Keys []string
+	// CacheTag is set instead of Type for an invalidation by cache tag.
+	CacheTag string
 	// Reason is the type of the event, "api" or "mutation", with " of a router" if it was
 	// another one.
 	Reason string
@@ -92,7 +110,15 @@ func (c *Cache) tell(i Invalidated) {
 	}
 }
 
-// tagsFor returns the tags to invalidate.
+// tagsFor returns the tags of an invalidation.
+func (c *Cache) tagsFor(i Invalidation) []string {
+	if i.CacheTag != "" {
+		return c.options.labelTags(i.CacheTag, i.Subgraphs)
+	}
+	return tagsFor(i.Type, i.Keys)
+}
+
+// tagsFor returns the tags to invalidate for a type.
 func tagsFor(typ string, keys []string) []string {
 	tags := []string{anyTag(typ)}
 	if len(keys) == 0 {
@@ -136,7 +162,7 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	if stream == c.options.prefix+invalidationsKey {
 		text, _ := fields["invalidation"].(string)
 		var i Invalidation
-		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" {
+		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" && i.CacheTag == "" {
 			return nil
 		}
 		if fields["router"] != c.name { // otherwise Invalidate has told it
@@ -144,9 +170,9 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 			if !ok { // of a router of an earlier version
 				reason = "api"
 			}
-			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: reason + " of a router"})
+			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, CacheTag: i.CacheTag, Reason: reason + " of a router"})
 		}
-		return tagsFor(i.Type, i.Keys)
+		return c.tagsFor(i)
 	}
 	event, err := readEvent(fields)
 	if err != nil {
@@ -166,6 +192,12 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 		} else {
 			tags = append(tags, tagsFor(entity.Type, []string{event.Subject})...)
 		}
+	}
+	for _, format := range c.options.EventTags[event.Type] {
+		label := strings.ReplaceAll(format, "{subject}", event.Subject)
+		c.options.Metrics.EntityCache.TagInvalidated("event").Inc()
+		c.tell(Invalidated{CacheTag: label, Reason: event.Type})
+		tags = append(tags, c.options.labelTags(label, nil)...)
 	}
 	return tags
 }

@@ -18,6 +18,15 @@ type versions [versionSlots]atomic.Uint64
 
 func (v *versions) bump(tag string) { v[slotString(tag)].Add(1) }
 
+// sum returns the sum of the versions of slots.
+func (v *versions) sum(slots []uint32) uint64 {
+	var sum uint64
+	for _, s := range slots {
+		sum += v[s].Load()
+	}
+	return sum
+}
+
 func (v *versions) bumpAll() {
 	for i := range v {
 		v[i].Add(1)
@@ -47,9 +56,13 @@ type localEntry struct {
 	json    []byte
 	private bool
 	stated  bool
-	stamp   uint64    // sum of the versions of its tags before it was fetched
-	until   time.Time // end of its time in the layer
-	expires time.Time // end of the lifetime of the value
+	stamp   uint64 // sum of the versions of its tags before it was fetched
+	// extra are the slots of the cache tags that its response told, and extraStamp the sum of
+	// their versions.
+	extra      []uint32
+	extraStamp uint64
+	until      time.Time // end of its time in the layer
+	expires    time.Time // end of the lifetime of the value
 }
 
 // entryOverhead is the approximate memory of an entry besides its JSON, in bytes.
@@ -119,4 +132,4 @@ func (s *localShard) drop() {
 	}
 }
 
-func (e *localEntry) size() int64 { return int64(len(e.json)) + entryOverhead }
+func (e *localEntry) size() int64 { return int64(len(e.json)+4*len(e.extra)) + entryOverhead }

@@ -32,6 +32,12 @@ type item struct {
 	hasPublic bool
 	// entity is the tag of the entity itself, or empty.
 	entity string
+	// labels are the tags of its cache tags that are known before the fetch.
+	labels []string
+	// guardLocal and guard are the version and the token of the subgraph's guard before the
+	// fetch, if responses tell cache tags.
+	guardLocal uint64
+	guard      string
 	// local and stamp identify the versions before the fetch, locally and in
 	// Redis. A zero stamp is unknown; such a value is not stored in Redis.
 	local, stamp uint64
@@ -67,7 +73,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	for _, l := range lookups {
 		l.State, l.Refresh, l.Done = nil, nil, nil
 		p := v.policy(l.CacheSelection)
-		l.Private = p.private
+		l.Private, l.WantTags = p.private, p.tellsTags
 		if p.ttl <= 0 || p.private && caller.Scope == "" {
 			continue
 		}
@@ -80,11 +86,15 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				continue
 			}
 			it := item{lookup: l, index: i, policy: p, typ: typ}
+			if !it.label(scratch) {
+				it.count(typ.metrics.Untagged)
+				continue
+			}
 			it.key = p.digest(scratch, l, caller, representation, p.callers)
 			if it.hasPublic = len(p.callers) > 0 && !p.private; it.hasPublic {
 				it.public = p.digest(scratch, l, caller, representation, nil)
 			}
-			it.local = c.localStamp(scratch, typ, representation)
+			it.sample(c, scratch)
 			if !c.takeLocal(&it, now) {
 				missing = append(missing, it)
 			}
@@ -106,7 +116,7 @@ func (c *Cache) takeLocal(it *item, now time.Time) bool {
 	if e == nil && it.hasPublic {
 		e = c.local.get(it.public, it.local, now)
 	}
-	if e == nil {
+	if e == nil || e.extra != nil && c.versions.sum(e.extra) != e.extraStamp {
 		return false
 	}
 	it.lookup.Found[it.index] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private, Stated: e.stated}
@@ -142,6 +152,9 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	if err == nil {
 		err = r.read(ctx)
 	}
+	if err == nil {
+		err = r.readLabels(ctx)
+	}
 	if err != nil {
 		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
 		return items
@@ -149,8 +162,8 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	rest, compare := items[:0], !items[0].again && c.compares()
 	for i := range items {
 		it := &items[i]
-		it.stamp = r.stamp(it)
-		if !c.take(it, r.values(i), compare, now) {
+		it.stamp, it.guard = r.stamp(it), r.guard(it)
+		if !c.take(it, r, i, compare, now) {
 			rest = append(rest, *it)
 		}
 	}
@@ -161,7 +174,7 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	// delete them.
 	if r.mint(ctx, rest) == nil {
 		for i := range rest {
-			rest[i].stamp = r.stamp(&rest[i])
+			rest[i].stamp, rest[i].guard = r.stamp(&rest[i]), r.guard(&rest[i])
 		}
 	} else {
 		for i := range rest {
@@ -173,10 +186,10 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 
 // take uses the first fresh value of an item from Redis, or keeps it to compare. It uses an
 // expired one that may be refreshed in the background.
-func (c *Cache) take(it *item, values []string, compare bool, now time.Time) bool {
+func (c *Cache) take(it *item, r *reading, n int, compare bool, now time.Time) bool {
 	metrics := it.typ.metrics
 	outcome := metrics.Miss
-	for i, raw := range values {
+	for i, raw := range r.values(n) {
 		if raw == "" {
 			continue
 		}
@@ -189,7 +202,7 @@ func (c *Cache) take(it *item, values []string, compare bool, now time.Time) boo
 			outcome = metrics.Corrupt
 			continue
 		}
-		if it.stamp == 0 || v.stamp != it.stamp {
+		if !r.current(it, &v) {
 			outcome = metrics.Stale
 			continue
 		}
@@ -210,7 +223,7 @@ func (c *Cache) take(it *item, values []string, compare bool, now time.Time) boo
 			return false
 		}
 		it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private, Stated: v.stated}
-		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stated: v.stated, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
+		c.putLocal(it, &localEntry{key: key, json: v.json, private: v.private, stated: v.stated, expires: now.Add(left)}, v.labels, now, c.options.Now())
 		return true
 	}
 	it.count(outcome)
@@ -237,6 +250,11 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 				ttl = min(ttl, it.policy.negative)
 			}
 			key, ok := v.storageKey(it, l)
+			labels, tagged := it.told(l)
+			if json != nil && !tagged {
+				it.typ.metrics.Untagged.Inc()
+			}
+			ok = ok && tagged
 			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes || !ok {
 				if json != nil && state.refresh {
 					writes = it.remove(writes)
@@ -245,11 +263,15 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			}
 			// Both layers share one buffer, with the header before the JSON.
 			private := it.policy.private
-			v := value{stored: now, ttl: ttl, stamp: it.stamp, private: private, stated: l.Control.Set, revalidate: l.Control.Revalidate || null, json: json}
+			v := value{stored: now, ttl: ttl, stamp: it.stamp, private: private, stated: l.Control.Set, revalidate: l.Control.Revalidate || null, labels: labels, json: json}
 			encoded := encodeValue(key, v)
-			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stated: l.Control.Set, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
+			c.putLocal(it, &localEntry{key: key, json: encoded[len(encoded)-len(json):], private: private, stated: l.Control.Set, expires: now.Add(ttl)}, labels, state.started, now)
 			if c.store != nil && it.stamp != 0 {
-				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl + it.policy.staleness(&v), stored: it.typ.metrics.Stores, refill: it.refill})
+				w := write{key: string(key[:]), value: encoded, ttl: ttl + it.policy.staleness(&v), stored: it.typ.metrics.Stores, refill: it.refill}
+				if len(labels) > 0 {
+					w.labels = &labelledWrite{subgraph: it.policy.subgraph, guard: it.guard, labels: labels, stamp: it.stamp}
+				}
+				writes = append(writes, w)
 				it.refill = nil
 			}
 		}
@@ -336,6 +358,9 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	if len(callers) == 0 && len(p.callers) > 0 {
 		b = append(b, 'a') // all callers
 	}
+	if p.variant != "" {
+		b = appendPart(append(b, 'w'), p.variant)
+	}
 	if caller.Partition != "" {
 		b = appendPart(append(b, 't'), caller.Partition)
 	}
@@ -366,11 +391,20 @@ func appendPart[T ~string | ~[]byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
+// sample notes the local versions that the response depends on.
+func (it *item) sample(c *Cache, scratch *[]byte) {
+	if it.policy.tellsTags {
+		it.guardLocal = c.versions[it.policy.guardSlot].Load()
+	}
+	it.local = c.localStamp(scratch, it)
+}
+
 // localStamp returns the sum of the local versions that a response depends on.
-func (c *Cache) localStamp(scratch *[]byte, t *typePolicy, representation []byte) uint64 {
-	var sum uint64
-	for _, s := range t.slots {
-		sum += c.versions[s].Load()
+func (c *Cache) localStamp(scratch *[]byte, it *item) uint64 {
+	t, representation := it.typ, it.lookup.Representations[it.index]
+	sum := c.versions.sum(t.slots)
+	for _, label := range it.labels {
+		sum += c.versions[slotString(label)].Load()
 	}
 	if t.key == "" {
 		return sum

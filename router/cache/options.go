@@ -22,6 +22,9 @@ type Options struct {
 	Redis *redis.UniversalOptions
 	// KeyPrefix begins all keys in Redis.
 	KeyPrefix string
+	// Variant separates the values of caches that share invalidations, because the same request
+	// has another response. It may be empty.
+	Variant string
 	// Timeout is the time limit of each command: 150 ms if zero.
 	Timeout time.Duration
 	// LocalBytes is the maximum size of the in-process layer in bytes: 32 MiB if
@@ -48,6 +51,10 @@ type Options struct {
 	// Events maps an event type to the entities that an event invalidates: those
 	// whose key equals the subject of the event.
 	Events map[string][]Entity
+
+	// EventTags maps an event type to the cache tags that an event invalidates. {subject} in a
+	// tag is the subject of the event.
+	EventTags map[string][]string
 
 	// Mutations invalidates the entities in responses to mutations, except those of the types
 	// MutationsExcept.
@@ -81,6 +88,9 @@ type Subgraph struct {
 	// Propagated are the names of the client's headers that the subgraph receives.
 	// Its responses may depend on them.
 	Propagated []string
+	// ResponseTags uses the cache tags in the extensions of responses: apolloCacheTags and
+	// apolloEntityCacheTags.
+	ResponseTags bool
 }
 
 // Rule configures how responses are cached.

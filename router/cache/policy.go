@@ -31,6 +31,12 @@ type policy struct {
 	// contradicted limits the warning about a Vary header that contradicts the
 	// rule.
 	contradicted sync.Once
+	subgraph     string
+	// variant is Options.Variant.
+	variant string
+	// tellsTags is set if responses tell cache tags. guardSlot is that of the subgraph's guard.
+	tellsTags bool
+	guardSlot uint32
 	// types are the policies by the __typename of a representation. The policy
 	// of a root fetch has the key "".
 	types map[string]*typePolicy
@@ -48,7 +54,12 @@ type typePolicy struct {
 	slots        []uint32
 	fallback     string
 	fallbackSlot uint32
-	metrics      *telemetry.EntityType
+	// sources are the cache tags of @cacheTag, and labelPrefix is what they begin with as tags.
+	// If untaggable is set, values cannot have them and are not cached.
+	sources     []tagSource
+	labelPrefix string
+	untaggable  bool
+	metrics     *telemetry.EntityType
 }
 
 // newPolicy decides how a selection is cached.
@@ -56,14 +67,16 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	o := v.cache.options
 	config := o.Subgraphs[s.Subgraph]
 	reader := &selectionReader{model: v.model, graph: v.model.Subgraph(s.Subgraph), any: map[string]bool{}}
-	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
+	p := &policy{ttl: o.longestTTL(), subgraph: s.Subgraph, variant: o.Variant, tellsTags: config.ResponseTags, guardSlot: slotString(guardTag(s.Subgraph)), types: map[string]*typePolicy{}}
 	p.staleIfError, p.staleWhileRevalidate, p.negative = unlimited, unlimited, unlimited
 	if len(s.Types) == 0 {
 		for _, name := range s.Root {
 			p.apply(config, config.Root[name])
 		}
 		reader.selections(v.model.Query, s.Selections)
-		p.types[""] = v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
+		t := v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
+		t.labelled(s.Subgraph)(v.rootSources(reader.graph, s.Selections))
+		p.types[""] = t
 	} else {
 		for _, name := range s.Types {
 			p.apply(config, config.Types[name])
@@ -71,7 +84,9 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 		}
 		reader.selections(nil, s.Selections)
 		for _, name := range s.Types {
-			p.types[name] = v.entityPolicy(s.Subgraph, name, reader.tags())
+			t := v.entityPolicy(s.Subgraph, name, reader.tags())
+			t.labelled(s.Subgraph)(v.entitySources(reader.graph, name))
+			p.types[name] = t
 		}
 	}
 	if reader.maxAge != nil {
@@ -128,6 +143,12 @@ func (v *View) typePolicy(subgraph, name, key string, tags, nested []string) *ty
 		p.fallbackSlot = slotString(p.fallback)
 	}
 	return p
+}
+
+func (t *typePolicy) labelled(subgraph string) func([]tagSource, bool) {
+	return func(sources []tagSource, ok bool) {
+		t.sources, t.labelPrefix, t.untaggable = sources, labelTag(subgraph, ""), !ok
+	}
 }
 
 // A selectionReader gathers @cacheControl and the types of entities from a

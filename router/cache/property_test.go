@@ -33,6 +33,27 @@ type world struct {
 	// told are the versions of each product that were announced to routers, with
 	// the time.
 	told map[int][]telling
+	// banned are versions of a product that an invalidation by cache tag concerned.
+	banned map[int][]ban
+}
+
+// A ban is a version that must not be used: in the router that invalidated it at once, in
+// others a second later.
+type ban struct {
+	at      time.Time
+	router  *router
+	version int
+}
+
+// shelf is the cache tag that a response tells: half of the versions of all products have the
+// same one.
+func shelf(version int) string { return "shelf-" + strconv.Itoa(version%2) }
+
+// told returns the cache tags that the subgraph tells with a response.
+func told(answer string) []string {
+	var version int
+	_, _ = fmt.Sscanf(answer, "v%d of", &version)
+	return []string{shelf(version)}
 }
 
 type telling struct {
@@ -113,9 +134,10 @@ func (w *world) read(o *openRead) {
 		}
 	}
 	if refresh := o.lookup.Refresh; refresh != nil {
-		l := &execute.CacheLookup{CacheSelection: o.lookup.CacheSelection, State: refresh.State, Fetched: make([][]byte, len(o.before))}
+		l := &execute.CacheLookup{CacheSelection: o.lookup.CacheSelection, State: refresh.State, Fetched: make([][]byte, len(o.before)), Tags: make([][]string, len(o.before))}
 		for _, i := range refresh.Indices {
 			l.Fetched[i] = []byte(o.before[i])
+			l.Tags[i] = told(o.before[i])
 		}
 		w.refreshes = append(w.refreshes, background{o.router, o.request, l, refresh})
 	}
@@ -166,6 +188,11 @@ func (w *world) check(rep string, o openRead, got string) {
 	want := w.answer(rep, o.request)
 	if got != "v"+strconv.Itoa(version)+want[len("v"+strconv.Itoa(current)):] {
 		w.t.Fatalf("%s: got %q, want %q", rep, got, want)
+	}
+	for _, b := range w.banned[id] {
+		if b.version == version && (b.router == o.router || w.clock.Now().Sub(b.at) >= time.Second) {
+			w.t.Fatalf("%s: got %q, whose cache tag was invalidated", rep, got)
+		}
 	}
 	if version < w.oldest(id) {
 		w.t.Fatalf("%s: got %q, but version %d is the oldest that may be used", rep, got, w.oldest(id))
@@ -230,8 +257,9 @@ func (w *world) pass(d time.Duration) {
 // failures of Redis in random order and checks each value from the cache.
 func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newFixture(t)
-		w := &world{fixture: f, t: rt, versions: map[int][]time.Time{}, told: map[int][]telling{}}
+		f := newTaggedFixture(t)
+		f.told = told
+		w := &world{fixture: f, t: rt, versions: map[int][]time.Time{}, told: map[int][]telling{}, banned: map[int][]ban{}}
 		defer func() {
 			for _, r := range w.routers {
 				_ = r.cache.Close()
@@ -243,7 +271,10 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 			rule = Rule{TTL: time.Second, StaleIfError: 20 * time.Second, StaleWhileRevalidate: 10 * time.Second}
 		}
 		for range 2 {
-			w.routers = append(w.routers, f.router(func(o *Options) { o.Subgraphs["shop"].Types["Product"] = rule }))
+			w.routers = append(w.routers, f.router(func(o *Options) {
+				o.Subgraphs["shop"] = Subgraph{Types: map[string]Rule{"Product": rule}, ResponseTags: true}
+				o.EventTags = map[string][]string{"product.moved": {"product-{subject}"}}
+			}))
 		}
 		for id := range products {
 			w.versions[id] = []time.Time{f.clock.Now()}
@@ -308,6 +339,34 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 			// Sequences that are unlikely at random.
 			"change while Redis is down":        func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
 			"change between backup and restore": func(rt *rapid.T) { w.changeWhile(rt, w.copy, w.restore) },
+			"invalidate a cache tag":            func(rt *rapid.T) { w.invalidateTag(w.anyRouter(), rapid.IntRange(0, products-1).Draw(rt, "id")) },
+			"invalidate all by cache tag": func(*rapid.T) {
+				if w.anyRouter().cache.InvalidateTag(context.Background(), "catalog", "shop") == nil {
+					for id := range products {
+						w.tell(id)
+					}
+				}
+			},
+			"invalidate a cache tag of responses": func(rt *rapid.T) { w.invalidateShelf(rapid.IntRange(0, 1).Draw(rt, "shelf")) },
+			"invalidate during a read": func(rt *rapid.T) {
+				if len(w.open) == 4 {
+					rt.Skip("too many reads are open")
+				}
+				o := w.begin()
+				for id := range products {
+					w.change(id)
+				}
+				w.invalidateShelf(rapid.IntRange(0, 1).Draw(rt, "shelf"))
+				w.end(o)
+			},
+			"an event has a cache tag": func(rt *rapid.T) {
+				if w.down {
+					rt.Skip("Redis is down")
+				}
+				id := rapid.IntRange(0, products-1).Draw(rt, "id")
+				w.event("product.moved", strconv.Itoa(id))
+				w.tell(id)
+			},
 			"invalidate": func(rt *rapid.T) {
 				id := rapid.IntRange(0, products-1).Draw(rt, "id")
 				if err := w.anyRouter().cache.Invalidate(context.Background(), "Product", strconv.Itoa(id)); err == nil {
@@ -316,6 +375,37 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 			},
 		})
 	})
+}
+
+// tell notes that routers have been told of a change of a product.
+func (w *world) tell(id int) {
+	w.told[id] = append(w.told[id], telling{at: w.clock.Now(), version: len(w.versions[id]) - 1})
+}
+
+func (w *world) invalidateTag(r *router, id int) {
+	if r.cache.InvalidateTag(context.Background(), "product-"+strconv.Itoa(id)) != nil {
+		return
+	}
+	w.tell(id)
+	for version := range len(w.versions[id]) - 1 {
+		w.banned[id] = append(w.banned[id], ban{w.clock.Now(), r, version})
+	}
+}
+
+// invalidateShelf invalidates all values with a cache tag that their responses told. The
+// current version may be fetched again, earlier ones may not be used.
+func (w *world) invalidateShelf(n int) {
+	r := w.anyRouter()
+	if r.cache.InvalidateTag(context.Background(), "shelf-"+strconv.Itoa(n)) != nil {
+		return
+	}
+	for id := range products {
+		for version := range len(w.versions[id]) - 1 {
+			if shelf(version) == "shelf-"+strconv.Itoa(n) {
+				w.banned[id] = append(w.banned[id], ban{w.clock.Now(), r, version})
+			}
+		}
+	}
 }
 
 // changeWhile changes a cached product between two events of Redis and reads it again when

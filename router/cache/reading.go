@@ -39,6 +39,12 @@ func (c *Cache) newReading(items []item) (*reading, error) {
 		for _, tag := range it.typ.tags {
 			r.add(tag)
 		}
+		for _, tag := range it.labels {
+			r.add(tag)
+		}
+		if it.policy.tellsTags {
+			r.add(guardTag(it.policy.subgraph))
+		}
 	}
 	return r, nil
 }
@@ -88,8 +94,60 @@ func (r *reading) stamp(it *item) uint64 {
 	if it.entity != "" {
 		tokens = append(tokens, r.tokens[r.index[it.entity]])
 	}
+	for _, tag := range it.labels {
+		tokens = append(tokens, r.tokens[r.index[tag]])
+	}
 	r.scratch = tokens
 	return stampOf(r.epoch, tokens)
+}
+
+// guard returns the token of the guard of an item's subgraph, or "".
+func (r *reading) guard(it *item) string {
+	if !it.policy.tellsTags {
+		return ""
+	}
+	return r.tokens[r.index[guardTag(it.policy.subgraph)]]
+}
+
+// current reports whether a value has the stamp of the current tokens.
+func (r *reading) current(it *item, v *value) bool {
+	want := it.stamp
+	if len(v.labels) > 0 {
+		tokens := make([]string, len(v.labels))
+		for i, label := range v.labels {
+			if at, ok := r.index[labelTag(it.policy.subgraph, label)]; ok {
+				tokens[i] = r.tokens[at]
+			}
+		}
+		want = extendStamp(want, tokens)
+	}
+	return want != 0 && v.stamp == want
+}
+
+// readLabels reads the tokens of the cache tags that the values have.
+func (r *reading) readLabels(ctx context.Context) error {
+	known := len(r.tags)
+	for i := range r.items {
+		it := &r.items[i]
+		for _, raw := range r.values(i) {
+			if len(raw) <= headerSize || raw[0] != valueLabels {
+				continue
+			}
+			labels, _, _ := readLabels([]byte(raw[headerSize:])) // decodeValue reports what is corrupt
+			for _, label := range labels {
+				r.add(labelTag(it.policy.subgraph, label))
+			}
+		}
+	}
+	if len(r.tags) == known {
+		return nil
+	}
+	epoch, tokens, _, err := r.store.read(ctx, r.tags[known:], nil)
+	if err == nil && epoch != r.epoch {
+		err = errUnusable
+	}
+	r.tokens = append(r.tokens, tokens...)
+	return err
 }
 
 // mint creates the missing tokens of items.
@@ -107,6 +165,12 @@ func (r *reading) mint(ctx context.Context, items []item) error {
 		}
 		for _, tag := range items[i].typ.tags {
 			need(tag)
+		}
+		for _, tag := range items[i].labels {
+			need(tag)
+		}
+		if p := items[i].policy; p.tellsTags {
+			need(guardTag(p.subgraph))
 		}
 	}
 	if len(missing) == 0 {

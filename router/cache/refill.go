@@ -215,7 +215,7 @@ func (c *Cache) again(ctx context.Context, items []item) []item {
 			own[it.refill] = true
 		}
 		it.again = true
-		it.local = c.localStamp(scratch, it.typ, it.lookup.Representations[it.index])
+		it.sample(c, scratch)
 		if !c.takeLocal(it, now) {
 			missing = append(missing, *it)
 		}

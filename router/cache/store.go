@@ -39,6 +39,8 @@ type write struct {
 	value  []byte
 	ttl    time.Duration
 	stored prometheus.Counter
+	// labels is set if the value has cache tags that its response told.
+	labels *labelledWrite
 	// refill is what ends with the write, or nil. A refill alone, without a key, ends without
 	// a value, unless it has been found.
 	refill *refill
@@ -120,7 +122,7 @@ func (s *store) read(ctx context.Context, tags []string, values []string) (epoch
 	for i, v := range all {
 		texts[i], _ = v.(string)
 	}
-	return texts[0], texts[1 : 1+len(tags)], texts[1+len(tags):], nil
+	return texts[0], texts[1 : 1+len(tags) : 1+len(tags)], texts[1+len(tags):], nil
 }
 
 // mint creates missing tokens and returns the present ones. That must happen before a fetch,
@@ -212,6 +214,7 @@ func (s *store) put(ctx context.Context, batch []write) {
 	ctx, cancel := context.WithTimeout(ctx, 3*s.timeout)
 	defer cancel()
 	start := time.Now()
+	s.stampLabelled(ctx, batch)
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, w := range batch {
 			switch {
@@ -240,4 +243,61 @@ func (s *store) put(ctx context.Context, batch []write) {
 			w.stored.Inc()
 		}
 	}
+}
+
+// A labelledWrite is what the stamp of a value with cache tags of its own depends on.
+type labelledWrite struct {
+	subgraph, guard string
+	labels          []string
+	stamp           uint64 // without the cache tags
+}
+
+// stampLabelled completes the values that have cache tags of their own. It drops those that an
+// invalidation by any cache tag of the subgraph may concern.
+func (s *store) stampLabelled(ctx context.Context, batch []write) {
+	for i := range batch {
+		w := &batch[i]
+		if w.labels == nil {
+			continue
+		}
+		stamp, err := s.labelledStamp(ctx, w.labels)
+		if err != nil {
+			s.save.Errors.Inc()
+			s.dependency.Failed(ctx, dependency.RedisFailure(err))
+		}
+		if stamp == 0 {
+			w.key, w.value = "", nil
+			continue
+		}
+		restamp([]byte(w.key), w.value, stamp)
+	}
+}
+
+// labelledStamp creates the missing tokens of cache tags, and returns the stamp with them, or 0 if
+// the guard has changed. It reads both in one transaction.
+func (s *store) labelledStamp(ctx context.Context, l *labelledWrite) (uint64, error) {
+	if l.guard == "" {
+		return 0, nil
+	}
+	keys := []string{s.prefix + guardTag(l.subgraph)}
+	for _, label := range l.labels {
+		keys = append(keys, s.prefix+labelTag(l.subgraph, label))
+	}
+	var all *redis.SliceCmd
+	if err := transact(ctx, s.client, func(p redis.Pipeliner) {
+		for _, key := range keys[1:] {
+			p.SetNX(ctx, key, newToken(), s.tokenTTL)
+		}
+		all = p.MGet(ctx, keys...)
+	}); err != nil {
+		return 0, fmt.Errorf("creating the tokens of cache tags: %w", err)
+	}
+	tokens := make([]string, len(keys))
+	for i, v := range all.Val() {
+		tokens[i], _ = v.(string)
+	}
+	if tokens[0] != l.guard {
+		return 0, nil
+	}
+	return extendStamp(l.stamp, tokens[1:]), nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A tag names a version token: it is the part of the Redis key after the prefix. Type names
-// contain no colon, so tags are unambiguous.
+// contain no colon, so tags are unambiguous. labels.go has those of cache tags.
 
 // wholeTag returns the tag of a type as a whole.
 func wholeTag(typ string) string { return "t:" + typ }

@@ -14,6 +14,7 @@ func responseCache(c *conversion, n *node, _ []string) {
 			c.copy(child, plain, "response_cache", "enabled")
 		case "subgraph":
 			c.cacheScope(child.get("all"), "all")
+			c.set(child, "true", "response_cache", "subgraph", "all", "response_tags")
 			if named := child.get("subgraphs"); named != nil {
 				for _, s := range named.children {
 					c.cacheScope(s, "subgraphs", s.key)
@@ -21,7 +22,7 @@ func responseCache(c *conversion, n *node, _ []string) {
 			}
 			c.others(child, "see response_cache.subgraph in docs/router.yaml", "all", "subgraphs")
 		case "invalidation":
-			c.note(child, None, "", "invalidation is on the admin port (response_cache.invalidation.token)")
+			c.note(child, None, "", "invalidation is on the admin port (response_cache.invalidation.token); it takes the kinds cache_tag and type")
 		default:
 			c.note(child, None, "", "see response_cache in docs/router.yaml")
 		}

@@ -87,6 +87,13 @@ type CacheLookup struct {
 	// Private is filled in by Lookup. It is set if entries for the selection
 	// are for the caller alone, whatever the subgraph's header says.
 	Private bool
+	// WantTags is filled in by Lookup: Tags are of use to Store.
+	WantTags bool
+	// Tags are the cache tags in the extensions of the subgraph's response, for each of
+	// Representations; nil without any. TagsUnclear is set if the extensions have some, but it is
+	// not clear which belong to which entity.
+	Tags        [][]string
+	TagsUnclear bool
 	// State belongs to the cache: Store finds what Lookup leaves here, such as
 	// the version tokens before the fetch. The executor sets it to nil before
 	// Lookup.

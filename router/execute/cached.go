@@ -176,13 +176,13 @@ func (x *execution) mergeCached(f *fetch, state *fetchState) {
 
 // store passes the response of a fetch to the cache. Entities with errors are no
 // longer in fetched.
-func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, control CacheControl, data span) {
+func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, control CacheControl, members responseMembers) {
 	// A response that another request has asked for may be older than what Lookup has noted:
 	// an invalidation in between concerns it. The other request stores it.
 	if len(state.lookups) == 0 || state.stats.Shared {
 		return
 	}
-	text := x.reader.text
+	text, data := x.reader.text, members.data
 	store := false
 	if f.entities == nil {
 		if state.hasErrors || !data.is() {
@@ -205,6 +205,9 @@ func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, cont
 				store = true
 			}
 		}
+	}
+	if store && members.extensions.is() {
+		x.cacheTags(f, state, text[members.extensions.start:members.extensions.end])
 	}
 	if store {
 		x.executor.options.Cache.Store(ctx, x.req.Caller, state.lookups)

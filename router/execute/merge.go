@@ -89,7 +89,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		}
 		return none, err
 	}
-	if members.extensions.is() {
+	if members.extensions.is() && x.executor.options.ReturnExtensions != nil {
 		x.keepExtensions(a.text[members.extensions.start:members.extensions.end])
 	}
 	clean := true
@@ -114,7 +114,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		x.reportMissing(f, state)
 	}
 	control := parseCacheControl(state.response.Header)
-	x.store(ctx, f, state, control, members.data)
+	x.store(ctx, f, state, control, members)
 	control.Public, control.Revalidate = false, false
 	for _, l := range state.lookups {
 		control.Private = control.Private || l.Private
@@ -170,7 +170,7 @@ func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 			if string(key) == `"errors"` && i > 0 && b[start] != 'n' {
 				p.errors = span{uint32(start), uint32(i)}
 			}
-			if x.executor.options.ReturnExtensions != nil && string(key) == `"extensions"` && i > 0 {
+			if (x.executor.options.ReturnExtensions != nil || len(state.lookups) > 0) && string(key) == `"extensions"` && i > 0 {
 				p.extensions = span{uint32(start), uint32(i)}
 			}
 		}

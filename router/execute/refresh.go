@@ -65,7 +65,7 @@ func (r *refresh) add(l *CacheLookup) {
 	r.count += len(l.Refresh.Indices)
 	r.entries = append(r.entries, l.Refresh)
 	r.lookups = append(r.lookups, &CacheLookup{
-		CacheSelection: l.CacheSelection, Private: l.Private, State: l.Refresh.State, Fetched: make([][]byte, len(l.Representations)),
+		CacheSelection: l.CacheSelection, Private: l.Private, WantTags: l.WantTags, State: l.Refresh.State, Fetched: make([][]byte, len(l.Representations)),
 	})
 }
 
@@ -133,13 +133,15 @@ func (r *refresh) send(ctx context.Context, room *MemoryReservation) *SubgraphRe
 // read takes what was fetched out of a response. It returns false if there are errors, or if
 // the response is not valid: then nothing is stored.
 func (r *refresh) read(text []byte) bool {
-	data := []byte(nil)
+	var data, extensions []byte
 	reader := jsonscan.NewReader(text, jsonscan.MaxDepth)
 	if reader.Object(func(name []byte) error {
 		value, err := reader.Value()
 		switch {
 		case string(name) == "data":
 			data = value
+		case string(name) == "extensions":
+			extensions = value
 		case string(name) == "errors" && string(value) != "null":
 			data = nil
 			return errRefreshFailed
@@ -148,10 +150,27 @@ func (r *refresh) read(text []byte) bool {
 	}) != nil || reader.End() != nil || len(data) == 0 || data[0] != '{' {
 		return false
 	}
+	if len(extensions) > 0 {
+		r.readTags(extensions)
+	}
 	if r.fetch.entities == nil {
 		return r.readRoot(data)
 	}
 	return r.readEntities(data)
+}
+
+// readTags takes the cache tags of what was fetched.
+func (r *refresh) readTags(extensions []byte) {
+	for i, l := range r.lookups {
+		switch {
+		case l == nil || !l.WantTags:
+		case r.fetch.entities == nil:
+			l.readRootTags(extensions)
+		default:
+			indices := r.entries[i].Indices
+			l.readEntityTags(extensions, len(indices), len(r.lookups) == 1, func(n int) int { return indices[n] })
+		}
+	}
 }
 
 // errRefreshFailed means that a response has errors.

@@ -140,6 +140,16 @@ var (
 		Help:   "Invalidated entities and types, by source: event, api or mutation.",
 		Labels: []string{"type", "source"},
 	}
+	entityTagInvalidations = base.Metric{
+		Name: "souk_router_entity_cache_tag_invalidations_total", Kind: base.Counter,
+		Help:   "Invalidated cache tags, by source: event or api.",
+		Labels: []string{"source"},
+	}
+	entityUntagged = base.Metric{
+		Name: "souk_router_entity_cache_untagged_total", Kind: base.Counter,
+		Help:   "Entities and root fetches that are not cached because a value of a cache tag is missing, or because there are too many cache tags or too long ones.",
+		Labels: []string{"subgraph", "type"},
+	}
 	entityComparisons = base.Metric{
 		Name: "souk_router_entity_cache_comparisons_total", Kind: base.Counter,
 		Help:   "Values found in Redis that were compared with the subgraph's response (response_cache.compare), by result: equal or different.",
@@ -171,6 +181,16 @@ var (
 	entityEpochs = base.Metric{
 		Name: "souk_router_entity_cache_epochs_total", Kind: base.Counter,
 		Help: "Times the entity cache discarded everything in Redis because it may have missed invalidations.",
+	}
+	variantDuration = base.Metric{
+		Name: "souk_router_canary_operation_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
+		Help:   "Duration of an operation while there is a canary, by variant: main, canary or shadow (a copy of a query), and outcome: ok or errors.",
+		Labels: []string{"variant", "outcome"},
+	}
+	shadowResults = base.Metric{
+		Name: "souk_router_canary_shadow_total", Kind: base.Counter,
+		Help:   "Requests chosen to be copied to the canary, by result: equal or different (responses), failed (the copy has no response), dropped (the queue was full) or skipped (no query, or too large).",
+		Labels: []string{"result"},
 	}
 	coprocessorDuration = base.Metric{
 		Name: "souk_router_coprocessor_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
@@ -249,7 +269,8 @@ func Definitions() []base.Metric {
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
-		entityLookups, entityStores, entityInvalidations, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
+		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
+		variantDuration, shadowResults,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costActual, costRejected, subgraphCost, namedCost, clientCost, limitsExceeded,
 		namedDuration, clientDuration, deprecatedUse, accessLogDropped,

@@ -50,8 +50,12 @@ type Metrics struct {
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
 	coprocessor    *base.Bound[coprocessorKey, prometheus.Observer]
+	variants       *base.Bound[variantKey, prometheus.Observer]
+	shadows        *base.Bound[string, prometheus.Counter]
 	certificates   *prometheus.GaugeVec
 }
+
+type variantKey struct{ variant, outcome string }
 
 type coprocessorKey struct{ stage, result string }
 
@@ -78,6 +82,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	exceeded := limitsExceeded.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
 	calls := coprocessorDuration.NewHistogram(r)
+	variants, shadows := variantDuration.NewHistogram(r), shadowResults.NewCounter(r)
 	certificates := certificateExpiry.NewGauge(r)
 	documents := trustedDocuments.NewCounter(r)
 	costs := subgraphCost.NewHistogram(r)
@@ -106,6 +111,8 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		operations: base.Bind(func(k operationKey) prometheus.Observer {
 			return operations.WithLabelValues(k.kind, string(k.outcome))
 		}),
+		variants:  base.Bind(func(k variantKey) prometheus.Observer { return variants.WithLabelValues(k.variant, k.outcome) }),
+		shadows:   base.Bind(func(result string) prometheus.Counter { return shadows.WithLabelValues(result) }),
 		ended:     base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
 		errors:    base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		exceeded:  base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
@@ -323,6 +330,8 @@ type EntityCache struct {
 
 	types         *base.Bound[entityKey, *EntityType]
 	invalidations *base.Bound[invalidationKey, prometheus.Counter]
+
+	tagInvalidations *base.Bound[string, prometheus.Counter]
 }
 
 type (
@@ -338,6 +347,11 @@ func (e *EntityCache) Type(subgraph, typ string) *EntityType {
 // Invalidated counts invalidations of a type by source: "event", "api" or "mutation".
 func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 	return e.invalidations.Get(invalidationKey{typ, source})
+}
+
+// TagInvalidated counts invalidations by cache tag, by source: "event" or "api".
+func (e *EntityCache) TagInvalidated(source string) prometheus.Counter {
+	return e.tagInvalidations.Get(source)
 }
 
 // Waits has the metrics of waits for values that others fetch.
@@ -356,6 +370,8 @@ func (w *Waits) Ended(result string) prometheus.Observer { return w.ended.Get(re
 type EntityType struct {
 	Local, Redis, Miss, Stale, Expired, Corrupt, Unavailable prometheus.Counter
 	Stores                                                   prometheus.Counter
+	// Untagged counts values that are not cached because of their cache tags.
+	Untagged prometheus.Counter
 	// Equal and Different count values compared with the subgraph's response.
 	Equal, Different prometheus.Counter
 	// Age observes the seconds since a value was stored, when it is found.
@@ -364,6 +380,7 @@ type EntityType struct {
 
 func newEntityCache(r prometheus.Registerer) *EntityCache {
 	lookups, stores, invalidations := entityLookups.NewCounter(r), entityStores.NewCounter(r), entityInvalidations.NewCounter(r)
+	untagged, tagged := entityUntagged.NewCounter(r), entityTagInvalidations.NewCounter(r)
 	comparisons, age, wait := entityComparisons.NewCounter(r), entityAge.NewHistogram(r), entityWait.NewHistogram(r)
 	c := &EntityCache{
 		Epochs:     entityEpochs.NewCounter(r).WithLabelValues(),
@@ -379,6 +396,7 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 				Local: lookup("local"), Redis: lookup("redis"), Miss: lookup("miss"), Stale: lookup("stale"),
 				Expired: lookup("expired"), Corrupt: lookup("corrupt"), Unavailable: lookup("unavailable"),
 				Stores:    stores.WithLabelValues(k.subgraph, k.typ),
+				Untagged:  untagged.WithLabelValues(k.subgraph, k.typ),
 				Equal:     comparisons.WithLabelValues(k.subgraph, k.typ, "equal"),
 				Different: comparisons.WithLabelValues(k.subgraph, k.typ, "different"),
 				Age:       age.WithLabelValues(k.subgraph, k.typ),
@@ -387,6 +405,10 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 		invalidations: base.Bind(func(k invalidationKey) prometheus.Counter {
 			return invalidations.WithLabelValues(k.typ, k.source)
 		}),
+	}
+	c.tagInvalidations = base.Bind(func(source string) prometheus.Counter { return tagged.WithLabelValues(source) })
+	for _, source := range []string{"event", "api"} {
+		c.TagInvalidated(source)
 	}
 	for _, result := range []string{"filled", "taken", "no_value", "timeout", "canceled", "unavailable"} {
 		c.Waits.Ended(result)
@@ -417,3 +439,12 @@ func newLimits(r prometheus.Registerer) *Limits {
 		ActualCost:   costActual.NewHistogram(r).WithLabelValues(),
 	}
 }
+
+// Variant observes the seconds of operations by variant ("main", "canary" or "shadow") and outcome
+// ("ok" or "errors").
+func (m *Metrics) Variant(variant, outcome string) prometheus.Observer {
+	return m.variants.Get(variantKey{variant, outcome})
+}
+
+// Shadow counts requests chosen to be copied, by result.
+func (m *Metrics) Shadow(result string) prometheus.Counter { return m.shadows.Get(result) }

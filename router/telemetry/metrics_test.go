@@ -100,6 +100,8 @@ func touch(m *telemetry.Metrics) {
 	m.Redis("lookup").Errors.Inc()
 	m.Authentication("ok").Inc()
 	m.Coprocessor("RouterRequest", true).Observe(1)
+	m.Variant("main", "ok").Observe(1)
+	m.Shadow("equal").Inc()
 	m.Dependency("redis", "response_cache").SetUp(true)
 	m.Dependency("redis", "response_cache").Expires("server", 1)
 	m.EntityCache.Type("s", "T").Local.Inc()

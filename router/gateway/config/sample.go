@@ -37,6 +37,7 @@ var entries = map[string]string{
 	"response_extensions":    "requestId",
 	"set_from_claims":        "X-User",
 	"events":                 "product.updated",
+	"event_tags":             "product.updated",
 	"modes":                  "max_depth",
 }
 

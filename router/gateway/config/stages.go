@@ -171,8 +171,10 @@ type SubgraphCache struct {
 	StaleWhileRevalidate *time.Duration `yaml:"stale_while_revalidate" desc:"How long an expired entry may be used while the router fetches it again in the background. 0s disables it."`
 	NegativeTTL          *time.Duration `yaml:"negative_ttl" desc:"How long the router remembers that an entity does not exist, that is, that the subgraph responds with null and without an error. 0s disables it."`
 
-	Types   []string `yaml:"types" desc:"Entity types to cache." example:"Product"`
-	Root    []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
+	Types        []string `yaml:"types" desc:"Entity types to cache." example:"Product"`
+	Root         []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
+	ResponseTags *bool    `yaml:"response_tags" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
+
 	Private bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
 	Vary    []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
@@ -195,6 +197,7 @@ type Idempotency struct {
 type CacheInvalidation struct {
 	Stream    string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes." example:"events"`
 	Events    map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
+	EventTags map[string][]string `yaml:"event_tags" desc:"Maps event types to the cache tags they invalidate. {subject} stands for the subject of the event." example:"product-{subject}"`
 	Mutations CacheMutations      `yaml:"mutations" desc:"Entities that mutations invalidate."`
 	Token     string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
 }
