@@ -29,6 +29,10 @@ type routerFlags struct {
 	subgraphs                          []string // name=url
 	mocked                             []string // subgraphs whose URLs are not overridden; set by souk dev
 	noDedupe, dev                      bool
+
+	canary        string
+	canaryPercent float64
+	shadow        bool
 }
 
 func newRouter(p *program) *cobra.Command {
@@ -51,6 +55,9 @@ func newRouter(p *program) *cobra.Command {
 	flags.StringArrayVar(&f.subgraphs, "subgraph", nil, "a running subgraph as name=url, instead of a supergraph; can be repeated. Their schemas are fetched and composed at the start")
 	exclusive(cmd, "supergraph", "subgraph")
 	flags.StringVar(&f.listen, "listen", "", "the address to listen on")
+	flags.StringVar(&f.canary, "canary", "", "the file with the SDL of a second supergraph, for a share of the requests")
+	flags.Float64Var(&f.canaryPercent, "canary-percent", 0, "the share of the requests for the canary, in percent")
+	flags.BoolVar(&f.shadow, "shadow", false, "send the canary copies of queries, and compare the responses")
 	flags.StringVar(&f.routes, "routes", "", "the directory with the GraphQL documents of the REST routes")
 	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "do not share responses between identical queries in flight")
 	flags.BoolVar(&f.dev, "dev", false, "development mode: show subgraph errors, serve the playground, add statistics to responses")
@@ -81,6 +88,7 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 		c.Listen = f.listen
 		source.Override("listen", "--listen")
 	}
+	f.setCanary(&c, source)
 	for _, name := range f.mocked {
 		delete(c.OverrideSubgraphURLs, name)
 	}
@@ -97,6 +105,22 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 		return c, source, err
 	}
 	return c, source, c.CheckFiles(source)
+}
+
+// setCanary applies the flags of the canary.
+func (f routerFlags) setCanary(c *config.Config, source *config.Source) {
+	if f.canary != "" {
+		c.Canary.Supergraph = f.canary
+		source.Override("canary.supergraph", "--canary")
+	}
+	if f.canaryPercent != 0 {
+		c.Canary.Percent = f.canaryPercent
+		source.Override("canary.percent", "--canary-percent")
+	}
+	if f.shadow {
+		c.Canary.Mode = "shadow"
+		source.Override("canary.mode", "--shadow")
+	}
 }
 
 // check reports flags that are wrong, and returns the running subgraphs that they name.

@@ -32,6 +32,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 	recorder := r.shared.recorder
 	options := cache.Options{
 		KeyPrefix:  connection.KeyPrefix,
+		Variant:    r.variantKeys(),
 		Timeout:    connection.Timeout,
 		LocalBytes: int64(c.LocalBytes),
 		Compare:    c.Compare,

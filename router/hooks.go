@@ -20,6 +20,7 @@ import (
 // addHooks sets the hooks: those of the program, followed by those of the coprocessor.
 func (r *Router) addHooks() error {
 	hooks := slices.Clone(r.options.Hooks)
+	r.ownHooks = len(hooks)
 	c := r.config.Coprocessor
 	stages := coprocessorStages(c)
 	if c.URL != "" && len(stages) == 0 {

@@ -36,7 +36,7 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	for _, p := range policies {
 		options := limit.RateOptions{
 			Name: p.Name, Requests: p.Requests, Interval: p.Interval, Costs: p.Count == "cost",
-			Timeout: shared.Timeout, KeyPrefix: shared.KeyPrefix, Metrics: r.metrics,
+			Timeout: shared.Timeout, KeyPrefix: shared.KeyPrefix + r.variantKeys(), Metrics: r.metrics,
 		}
 		if client != nil {
 			options.Redis = client

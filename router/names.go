@@ -37,6 +37,9 @@ func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 	n.subgraphs("headers.subgraphs", maps.Keys(c.Headers.Subgraphs))
 	n.subgraphs("include_subgraph_errors.subgraphs", maps.Keys(c.IncludeErrors.Subgraphs))
 	n.subgraphs("override_subgraph_urls", maps.Keys(c.OverrideSubgraphURLs))
+	if c.Canary.Supergraph == "" {
+		n.subgraphs("canary.override_subgraph_urls", maps.Keys(c.Canary.OverrideSubgraphURLs))
+	}
 	n.subgraphs("subscriptions.subgraphs", maps.Keys(c.Subscriptions.Subgraphs))
 	const cached = "response_cache.subgraph.subgraphs"
 	n.subgraphs(cached, maps.Keys(c.ResponseCache.Subgraph.Subgraphs))

@@ -28,15 +28,26 @@ func (r *Router) addReports(o *gateway.Options) {
 		o.LogError = newSubgraphErrorLog(r.options.Telemetry.Logger, c.SubgraphErrors.PerSecond, time.Now).log
 	}
 	var reports []func(context.Context, *record.Operation)
-	if c.AccessLog.Enabled {
+	if from := r.options.origin; from != nil { // the main router logs and counts what the canary serves
+		if from.variant == variantCanary && from.router.accessLog != nil {
+			reports = append(reports, from.router.accessLog.Report)
+		}
+	} else if c.AccessLog.Enabled {
 		r.accessLog = accesslog.New(accesslog.Options{
 			Config: c.AccessLog, Output: r.shared.output(r.options), Address: r.addresses.Of, Skip: r.isHealthPath,
 		})
 		reports = append(reports, r.accessLog.Report)
 	}
-	if c.UsageExport.Enabled() {
+	if c.UsageExport.Enabled() && (r.options.origin == nil || r.options.origin.variant == variantCanary) {
 		o.Uses = true
 		reports = append(reports, reportUsage(r.shared.exportUsage(c.UsageExport, r.options)))
+	}
+	if v := r.variant(); v != "" {
+		metrics := r.metrics
+		if from := r.options.origin; from != nil {
+			metrics = from.router.metrics
+		}
+		reports = append(reports, reportVariant(metrics, v))
 	}
 	switch len(reports) {
 	case 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -103,6 +104,9 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		return err
 	}
 	next.gateway.Inherit(l.current.gateway)
+	if next.canary != nil && l.current.canary != nil {
+		next.canary.gateway.Inherit(l.current.canary.gateway)
+	}
 	l.mu.Lock()
 	if l.listener != nil {
 		next.listening(l.listener)
@@ -111,6 +115,9 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	l.current = &inUse{Router: next}
 	l.mu.Unlock()
 	old.gateway.Drain()
+	if old.canary != nil {
+		old.canary.gateway.Drain()
+	}
 	l.leaving.Go(func() {
 		old.requests.Wait()
 		if err := old.Close(); err != nil {
@@ -139,6 +146,11 @@ func (l *Reloadable) SetSupergraph(sdl string) error {
 	}
 	if err := l.current.gateway.SetSupergraph(sdl); err != nil {
 		return err
+	}
+	if other := l.current.canary; other != nil && other.options.Supergraph != "" {
+		if err := other.gateway.SetSupergraph(sdl); err != nil {
+			return fmt.Errorf("the canary: %w", err)
+		}
 	}
 	l.options.Supergraph = sdl
 	return nil

@@ -64,6 +64,8 @@ type Options struct {
 	inUse string
 	// former is that SDL if it is from the same remote source.
 	former string
+	// origin is set if the router is the canary of another one.
+	origin *origin
 }
 
 // Extensions are what a program adds to its router. They must be safe for concurrent use, and
@@ -140,6 +142,9 @@ type Router struct {
 
 	gateway *gateway.Gateway
 	cache   *cache.Cache
+	canary  *Router // nil without one
+	// ownHooks is the number of hooks of the program, which come first.
+	ownHooks int
 	// addresses determines client addresses.
 	addresses *clientaddr.Resolver
 	hooks     *hookchain.Chain      // nil without hooks
@@ -254,7 +259,7 @@ func (r *Router) build(ctx context.Context) error {
 		Mount:        r.options.Handlers,
 		Observer:     r.observer(),
 	}
-	if r.config.HasConsole() {
+	if r.config.HasConsole() && r.options.origin == nil {
 		options.Estimate, options.Recorder = r.estimate, r.record()
 	}
 	if r.options.Guard != nil {
@@ -286,7 +291,11 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	r.loaded.Store(true)
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
-	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.withAccessLog(r.gateway.Handler())))
+	handler, err := r.addCanary(ctx, r.gateway.Handler())
+	if err != nil {
+		return err
+	}
+	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.withAccessLog(handler)))
 	r.checks = r.healthHandler()
 	if r.admin, err = r.adminHandler(); err != nil {
 		return err
@@ -393,6 +402,9 @@ func (r *Router) adminHandler() (http.Handler, error) {
 	if r.config.Admin.Bundle {
 		mux.HandleFunc("GET /debug/bundle", r.bundle)
 	}
+	if r.options.origin != nil {
+		return mux, nil
+	}
 	if err := r.addConsole(mux); err != nil {
 		return nil, err
 	}
@@ -421,6 +433,9 @@ func (r *Router) drain(servers []*http.Server, cut func()) error {
 	defer cancel()
 	defer r.gateway.Close()
 	r.gateway.Drain()
+	if r.canary != nil {
+		r.canary.gateway.Drain()
+	}
 	var err error
 	for _, server := range servers {
 		if e := server.Shutdown(ctx); e != nil {
@@ -429,6 +444,9 @@ func (r *Router) drain(servers []*http.Server, cut func()) error {
 		}
 	}
 	r.gateway.AwaitStreams(ctx) // http.Server.Shutdown does not wait for WebSockets
+	if r.canary != nil {
+		r.canary.gateway.AwaitStreams(ctx)
+	}
 	return err
 }
 

@@ -159,7 +159,7 @@ func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 		"headers.subgraphs.name.set.name": "a header may have no value",
 	}
 	required := map[string]bool{
-		"override_subgraph_urls.name": true, "admin.console.events.services.name": true,
+		"override_subgraph_urls.name": true, "canary.override_subgraph_urls.name": true, "admin.console.events.services.name": true,
 		"headers.all.rename.name": true, "headers.subgraphs.name.rename.name": true,
 		"headers.all.set_from_claims.name": true, "headers.subgraphs.name.set_from_claims.name": true,
 	}

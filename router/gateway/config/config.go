@@ -32,6 +32,7 @@ type Config struct {
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
 	ResponseExtensions   map[string]string  `yaml:"response_extensions" desc:"Members of extensions in responses of subgraphs that the client's response gets, by name, and what several make of one: first or last, as they arrive, or append for a list. Up to 64 KiB of them. Responses from the entity cache and deferred payloads have none." enum:"first,last,append"`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
+	Canary               Canary             `yaml:"canary" desc:"A second supergraph, or other URLs of subgraphs, for a share of the requests or for copies of queries."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
 
 	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, and rate_limit."`

@@ -42,6 +42,7 @@ func Default() Config {
 		MCP:                MCP{Path: "/mcp", MaxTools: 500, MaxSessions: 1000, SessionTimeout: 30 * time.Minute, MaxResultBytes: 1 << 20},
 		Subscriptions:      subscriptions(),
 		Introspection:      true,
+		Canary:             Canary{Mode: "serve", By: "random", Shadow: CanaryShadow{Queue: 64, Concurrency: 4, MaxBytes: 256 << 10}},
 		Caches:             Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
 		Redis:              Redis{Timeout: 150 * time.Millisecond},
 		ClientAddress:      ClientAddress{Header: "X-Forwarded-For"},
