@@ -14,7 +14,7 @@ import (
 // begin when they first occur.
 func exportCounters(m *routertelemetry.Metrics) {
 	for _, code := range []string{
-		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen, execute.CodeDownstream,
+		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen, execute.CodeSubgraphOverloaded, execute.CodeDownstream,
 		execute.CodeInvalidValue, execute.CodeRejected, execute.CodeOverloaded, execute.CodeCancelled, execute.CodeShuttingDown, execute.CodeInternal,
 		operation.CodeParseFailed, operation.CodeValidationFailed, operation.CodeOperationUnknown, operation.CodeBadVariables,
 		auth.CodeUnauthenticated, auth.CodeUnavailable, auth.CodeUnauthorized, limit.CodeRateLimited, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
@@ -24,6 +24,7 @@ func exportCounters(m *routertelemetry.Metrics) {
 	for _, code := range []string{
 		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields, operation.CodeMaxHeight,
 		execute.CodeMaxRepresentations, execute.CodeMaxResponseBytes, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
+		execute.CodeOverloaded, execute.CodeSubgraphOverloaded,
 	} {
 		m.LimitExceeded(code)
 	}
@@ -41,7 +42,7 @@ func exportCounters(m *routertelemetry.Metrics) {
 // exportSubgraph does the same for the failures of a subgraph.
 func exportSubgraph(metrics *routertelemetry.Subgraph) {
 	for _, code := range []string{
-		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen,
+		execute.CodeHTTP, execute.CodeTimeout, execute.CodeMalformed, execute.CodeCircuitOpen, execute.CodeSubgraphOverloaded,
 		execute.CodeRejected, execute.CodeOverloaded, execute.CodeInternal,
 	} {
 		metrics.Error(code)

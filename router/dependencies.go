@@ -69,15 +69,15 @@ func (t *watchedTransport) Subscribe(ctx context.Context, r *execute.SubgraphReq
 }
 
 // observe reports the result of a request. It ignores errors that do not show the state of
-// the subgraph: canceled requests, rejections by hooks, and an open circuit breaker, which is
-// itself a consequence of failures. A status below 500 counts as success.
+// the subgraph: canceled requests, rejections by hooks, a concurrency limit, and an open circuit breaker,
+// which is itself a consequence of failures. A status below 500 counts as success.
 func (t *watchedTransport) observe(ctx context.Context, subgraph string, err error) {
 	d := t.subgraphs[subgraph]
 	var failed *execute.TransportError
 	switch {
 	case err == nil:
 		d.Succeeded(ctx)
-	case !errors.As(err, &failed), failed.Code == execute.CodeCircuitOpen, failed.Code == execute.CodeRejected, failed.Code == execute.CodeInternal:
+	case !errors.As(err, &failed), failed.Code == execute.CodeCircuitOpen, failed.Code == execute.CodeSubgraphOverloaded, failed.Code == execute.CodeRejected, failed.Code == execute.CodeInternal:
 	case failed.Status == 0 || failed.Status >= http.StatusInternalServerError:
 		d.Failed(ctx, failed)
 	default:

@@ -15,11 +15,13 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/accesslog"
+	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/cache"
 	"souk/router/console/events"
 	"souk/router/console/record"
 	"souk/router/dependency"
+	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
@@ -258,6 +260,14 @@ func (r *Router) build(ctx context.Context) error {
 		Labels:       r.options.OverrideLabels,
 		Mount:        r.options.Handlers,
 		Observer:     r.observer(),
+	}
+	if c := r.config.TrafficShaping.Router.AdaptiveLimit; c.Enabled != nil && *c.Enabled {
+		o := adaptiveOptions(c)
+		o.Limit = func(limit int) { r.metrics.ConcurrencyLimit.Set(float64(limit)) }
+		if o.Measure {
+			o.Shed = r.metrics.LimitExceeded(execute.CodeOverloaded).Inc
+		}
+		options.Limiter = adaptive.New(o)
 	}
 	if r.config.HasConsole() && r.options.origin == nil {
 		options.Estimate, options.Recorder = r.estimate, r.record()

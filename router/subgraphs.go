@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/dependency"
 	"souk/router/execute"
@@ -70,6 +71,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
+			Limiter:            r.subgraphLimiter(g.Name, t.AdaptiveLimit),
 			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim), r.config.Headers.Subgraphs[g.Name].Rules(claim)},
 			Received:           receive(r.config.Headers.Returned(g.Name)),
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
@@ -101,6 +103,27 @@ func breaker(c config.CircuitBreaker) subgraph.Breaker {
 	return subgraph.Breaker{
 		Enabled: c.Enabled == nil || *c.Enabled, ErrorThreshold: c.ErrorThreshold, MinRequests: c.MinRequests, Window: c.Window,
 		ConsecutiveTimeouts: c.ConsecutiveTimeouts, Rest: c.Rest,
+	}
+}
+
+// subgraphLimiter returns the limiter of a subgraph, or nil.
+func (r *Router) subgraphLimiter(name string, c config.AdaptiveLimit) *adaptive.Limiter {
+	if c.Enabled == nil || !*c.Enabled {
+		return nil
+	}
+	o, m := adaptiveOptions(c), r.metrics.Subgraph(name)
+	o.Limit = r.metrics.SubgraphLimit(name)
+	o.Shed = m.Shed.Inc
+	if o.Measure {
+		o.Shed = r.metrics.LimitExceeded(execute.CodeSubgraphOverloaded).Inc
+	}
+	return adaptive.New(o)
+}
+
+func adaptiveOptions(c config.AdaptiveLimit) adaptive.Options {
+	return adaptive.Options{
+		Min: c.Min, Max: max(c.Max, c.Min), Initial: min(max(c.Initial, c.Min), max(c.Max, c.Min)), Tolerance: c.Tolerance,
+		Measure: c.Measure != nil && *c.Measure,
 	}
 }
 

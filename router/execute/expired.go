@@ -38,7 +38,7 @@ func (x *execution) fallBack(ctx context.Context, f *fetch, state *fetchState) {
 }
 
 // unavailable returns why the subgraph could not respond: it could not be reached, took too
-// long, its circuit breaker is open, or it responded with status 5xx. It returns nil for
+// long, its circuit breaker is open, its concurrency limit is reached, or it responded with status 5xx. It returns nil for
 // everything else, such as a response with errors, or a request that was rejected.
 func (state *fetchState) unavailable() *TransportError {
 	var t *TransportError
@@ -48,7 +48,7 @@ func (state *fetchState) unavailable() *TransportError {
 			return &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status}
 		}
 	case !errors.As(state.err, &t) || t.Errors != nil:
-	case t.Code == CodeTimeout, t.Code == CodeCircuitOpen,
+	case t.Code == CodeTimeout, t.Code == CodeCircuitOpen, t.Code == CodeSubgraphOverloaded,
 		t.Code == CodeHTTP && (t.Status == 0 || t.Status >= http.StatusInternalServerError):
 		return t
 	}

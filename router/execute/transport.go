@@ -94,6 +94,9 @@ const (
 	CodeMalformed = "SUBREQUEST_MALFORMED_RESPONSE"
 	// CodeCircuitOpen: the circuit breaker is open, so no request was sent.
 	CodeCircuitOpen = "CIRCUIT_BREAKER_OPEN"
+	// CodeSubgraphOverloaded: the subgraph has as many requests in flight as it can serve, so no
+	// request was sent.
+	CodeSubgraphOverloaded = "SUBGRAPH_OVERLOADED"
 	// CodeDownstream: the subgraph reported an error without a code.
 	CodeDownstream = "DOWNSTREAM_SERVICE_ERROR"
 	// CodeInvalidValue: a value does not have the type in the schema.

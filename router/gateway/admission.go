@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"souk/router/adaptive"
 	"souk/router/execute"
 	"souk/router/operation"
 	"souk/router/rest"
@@ -21,8 +23,12 @@ type AdmissionCheck func(r *http.Request, header http.Header) *Refusal
 // on operations or memory is reached.
 const codeOverloaded = execute.CodeOverloaded
 
-// A slot is an operation's share of max_in_flight. The zero slot holds none.
-type slot struct{ gateway *Gateway }
+// A slot is an operation's share of max_in_flight and of the adaptive limit. The zero slot holds none.
+type slot struct {
+	gateway *Gateway
+	permit  adaptive.Permit
+	ctx     context.Context // of the request of the permit
+}
 
 // takeSlot admits one operation: it runs the configured checks, such as the rate limit,
 // and then enforces max_in_flight. The caller must release the slot when the operation
@@ -33,24 +39,40 @@ func (gw *Gateway) takeSlot(r *http.Request, header http.Header) (slot, *Refusal
 			return slot{}, refused
 		}
 	}
+	permit, ok := gw.limiter.Acquire()
+	if !ok {
+		gw.metrics.Limits.Shed.Inc()
+		return slot{}, errAtLimit
+	}
 	most := gw.config.TrafficShaping.Router.MaxInFlight
 	if most <= 0 {
-		return slot{}, nil
+		if gw.limiter == nil {
+			return slot{}, nil
+		}
+		return slot{permit: permit, ctx: r.Context()}, nil
 	}
 	if gw.inFlight.Add(1) > int64(most) {
 		gw.inFlight.Add(-1)
+		permit.Drop()
 		gw.metrics.Limits.Shed.Inc()
-		return slot{}, &Refusal{
-			Status: http.StatusServiceUnavailable,
-			Header: http.Header{"Retry-After": {"1"}},
-			Err:    &operation.Error{Message: "The router has reached its limit of operations in flight. Try again in 1 s.", Code: codeOverloaded},
-		}
+		return slot{}, errAtLimit
 	}
-	return slot{gw}, nil
+	return slot{gateway: gw, permit: permit, ctx: r.Context()}, nil
+}
+
+var errAtLimit = &Refusal{
+	Status: http.StatusServiceUnavailable,
+	Header: http.Header{"Retry-After": {"1"}},
+	Err:    &operation.Error{Message: "The router has reached its limit of operations in flight. Try again in 1 s.", Code: codeOverloaded},
 }
 
 // release returns the slot. It may be called more than once.
 func (s *slot) release() {
+	if s.ctx != nil && s.ctx.Err() != nil {
+		s.permit.Drop() // the client has disconnected
+	} else {
+		s.permit.Done()
+	}
 	if s.gateway != nil {
 		s.gateway.inFlight.Add(-1)
 		s.gateway = nil

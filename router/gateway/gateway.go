@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"souk/internal/memory"
+	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/console/record"
 	"souk/router/dependency"
@@ -72,6 +73,8 @@ type Options struct {
 	Spend func(r *http.Request, header http.Header, cost float64) *Refusal
 	// Recorder receives statistics of all operations, for the console. Nil records nothing.
 	Recorder *record.Recorder
+	// Limiter bounds the operations in flight. It may be nil.
+	Limiter *adaptive.Limiter
 	// Report is called for each operation when it has ended, before the Recorder gets it. It
 	// must not keep the operation or what it refers to, except its strings. It may be nil.
 	Report func(ctx context.Context, o *record.Operation)
@@ -169,6 +172,7 @@ type Gateway struct {
 	current  atomic.Pointer[snapshot]
 	loading  sync.Mutex
 	draining atomic.Bool
+	limiter  *adaptive.Limiter // nil without an adaptive limit
 	inFlight atomic.Int64
 	open     openStreams
 	handler  http.Handler
@@ -189,6 +193,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics, c.Telemetry.ClientErrorCodes...), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
+	gw.limiter = o.Limiter
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)

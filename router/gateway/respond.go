@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"souk/router/execute"
@@ -20,6 +21,10 @@ const statusPartial = 294
 func (x *exchange) respond(p *prepared, body []byte, response *execute.Response) {
 	if response.Shed {
 		x.fail(errNoRoom)
+		return
+	}
+	if nothingSent(response.Fetches) {
+		x.fail(errSubgraphAtLimit)
 		return
 	}
 	status := http.StatusOK
@@ -53,6 +58,21 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 var errNoRoom = &Refusal{
 	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
 	Err: &operation.Error{Message: "The router has reached its memory limit for requests in progress. Try again in 1 s.", Code: codeOverloaded},
+}
+
+// errSubgraphAtLimit replaces a response without any data of a subgraph, because all requests
+// would have been beyond the adaptive limit of theirs.
+var errSubgraphAtLimit = &Refusal{
+	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
+	Err: &operation.Error{Message: "A subgraph is overloaded. Try again in 1 s.", Code: execute.CodeSubgraphOverloaded},
+}
+
+// nothingSent reports whether all requests to subgraphs were beyond their adaptive limits.
+func nothingSent(fetches []execute.FetchStatistics) bool {
+	return len(fetches) > 0 && !slices.ContainsFunc(fetches, func(f execute.FetchStatistics) bool {
+		var t *execute.TransportError
+		return f.Err == nil || !f.Unsent || !errors.As(f.Err, &t) || t.Code != execute.CodeSubgraphOverloaded
+	})
 }
 
 // fail writes the response to a request that is not executed, and logs internal errors.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
+
+	"souk/router/adaptive"
 )
 
 // Options configure a Transport.
@@ -94,6 +96,8 @@ type Subgraph struct {
 	Deduplicate bool
 	Retry       Retry
 	Breaker     Breaker
+	// Limiter bounds the requests in flight, without subscriptions. It may be nil.
+	Limiter *adaptive.Limiter
 	// Headers has the header rules, applied in order.
 	Headers []HeaderRules
 	// Received, if not nil, is called with the header of each response to a query or

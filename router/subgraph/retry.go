@@ -26,12 +26,20 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	s.budget.earn()
 	var failed error // of the attempt before
 	for attempt := 1; ; attempt++ {
+		permit, ok := s.Limiter.Acquire()
 		switch {
+		case !ok && attempt > 1:
+			return nil, failed
+		case !ok:
+			r.Unsent = true
+			return nil, &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
 		case s.breaker == nil || s.breaker.TryAcquirePermit():
 		case attempt == 1:
+			permit.Drop()
 			r.Unsent = true
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
 		default: // the attempt before has opened the circuit
+			permit.Drop()
 			return nil, failed
 		}
 		if attempt > 1 {
@@ -42,6 +50,11 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		}
 		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, s.withTimeout(ctx, deadline, header), r.Reservation)
 		v := judge(err)
+		if ctx.Err() != nil || v.failed && !v.timedOut { // a fast failure says nothing about the load
+			permit.Drop()
+		} else {
+			permit.Done()
+		}
 		s.record(ctx, v)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
 		if !v.again || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||

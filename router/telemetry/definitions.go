@@ -119,6 +119,20 @@ var (
 		Help:   "Requests to a subgraph that use the response of an identical request in flight.",
 		Labels: []string{"subgraph"},
 	}
+	subgraphLimit = base.Metric{
+		Name: "souk_router_subgraph_concurrency_limit", Kind: base.Gauge,
+		Help:   "Adaptive limit of requests in flight to a subgraph (traffic_shaping.*.adaptive_limit).",
+		Labels: []string{"subgraph"},
+	}
+	subgraphShed = base.Metric{
+		Name: "souk_router_subgraph_shed_total", Kind: base.Counter,
+		Help:   "Requests to a subgraph that were not sent because of its adaptive limit.",
+		Labels: []string{"subgraph"},
+	}
+	operationsLimit = base.Metric{
+		Name: "souk_router_concurrency_limit", Kind: base.Gauge,
+		Help: "Adaptive limit of operations in flight (traffic_shaping.router.adaptive_limit), or 0 without one.",
+	}
 	subgraphBreaker = base.Metric{
 		Name: "souk_router_subgraph_breaker_state", Kind: base.Gauge,
 		Help:   "State of a subgraph's circuit breaker: 0 closed, 1 half-open, 2 open.",
@@ -268,7 +282,7 @@ func Definitions() []base.Metric {
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
-		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
+		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, subgraphLimit, subgraphShed, operationsLimit,
 		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		variantDuration, shadowResults,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,

@@ -50,9 +50,12 @@ type Metrics struct {
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
 	coprocessor    *base.Bound[coprocessorKey, prometheus.Observer]
-	variants       *base.Bound[variantKey, prometheus.Observer]
-	shadows        *base.Bound[string, prometheus.Counter]
-	certificates   *prometheus.GaugeVec
+	limits         *prometheus.GaugeVec
+	// ConcurrencyLimit is the adaptive limit of operations, or 0.
+	ConcurrencyLimit prometheus.Gauge
+	variants         *base.Bound[variantKey, prometheus.Observer]
+	shadows          *base.Bound[string, prometheus.Counter]
+	certificates     *prometheus.GaugeVec
 }
 
 type variantKey struct{ variant, outcome string }
@@ -111,12 +114,14 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		operations: base.Bind(func(k operationKey) prometheus.Observer {
 			return operations.WithLabelValues(k.kind, string(k.outcome))
 		}),
-		variants:  base.Bind(func(k variantKey) prometheus.Observer { return variants.WithLabelValues(k.variant, k.outcome) }),
-		shadows:   base.Bind(func(result string) prometheus.Counter { return shadows.WithLabelValues(result) }),
-		ended:     base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
-		errors:    base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
-		exceeded:  base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
-		subgraphs: base.Bind(newSubgraphs(r, buckets)),
+		limits:           subgraphLimit.NewGauge(r),
+		ConcurrencyLimit: operationsLimit.NewGauge(r).WithLabelValues(),
+		variants:         base.Bind(func(k variantKey) prometheus.Observer { return variants.WithLabelValues(k.variant, k.outcome) }),
+		shadows:          base.Bind(func(result string) prometheus.Counter { return shadows.WithLabelValues(result) }),
+		ended:            base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
+		errors:           base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
+		exceeded:         base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
+		subgraphs:        base.Bind(newSubgraphs(r, buckets)),
 
 		subgraphCosts: base.Bind(func(subgraph string) Costs { return costsOf(costs, subgraph) }),
 		trusted: base.Bind(func(k trustedKey) prometheus.Counter {
@@ -241,6 +246,8 @@ type Subgraph struct {
 	Shared prometheus.Counter
 	// Breaker is 0 if closed, 1 if half-open and 2 if open.
 	Breaker prometheus.Gauge
+	// Shed counts requests that were not sent because of the adaptive limit.
+	Shed prometheus.Counter
 
 	// Refusals counts responses without data, of which the client caused all errors.
 	Refusals prometheus.Counter
@@ -256,7 +263,7 @@ func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subg
 	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
 	reconnects := subgraphReconnects.NewCounter(r)
 	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)
-	refusals := subgraphRefusals.NewCounter(r)
+	refusals, shed := subgraphRefusals.NewCounter(r), subgraphShed.NewCounter(r)
 	return func(name string) *Subgraph {
 		return &Subgraph{
 			Duration:   duration.WithLabelValues(name),
@@ -265,6 +272,7 @@ func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subg
 			Reconnects: reconnects.WithLabelValues(name),
 			Shared:     shared.WithLabelValues(name),
 			Breaker:    breaker.WithLabelValues(name),
+			Shed:       shed.WithLabelValues(name),
 			Refusals:   refusals.WithLabelValues(name),
 			errors:     base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
 		}
@@ -448,3 +456,9 @@ func (m *Metrics) Variant(variant, outcome string) prometheus.Observer {
 
 // Shadow counts requests chosen to be copied, by result.
 func (m *Metrics) Shadow(result string) prometheus.Counter { return m.shadows.Get(result) }
+
+// SubgraphLimit returns a function that sets the adaptive limit of a subgraph.
+func (m *Metrics) SubgraphLimit(name string) func(int) {
+	gauge := m.limits.WithLabelValues(name)
+	return func(limit int) { gauge.Set(float64(limit)) }
+}

@@ -122,6 +122,7 @@ type RouterTraffic struct {
 	Deduplicate     bool          `yaml:"deduplicate" desc:"Execute identical queries once if they are in flight at the same time and their callers send the same headers."`
 	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie and all propagated headers." format:"header"`
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
+	AdaptiveLimit   AdaptiveLimit `yaml:"adaptive_limit" desc:"Bounds the operations in flight by what the router and its subgraphs can serve, which it finds from their latency. Further operations are rejected with status 503 and the code OVERLOADED. It counts what max_in_flight counts."`
 }
 
 // SubgraphTraffic configures requests to a subgraph. A zero value in
@@ -138,6 +139,7 @@ type SubgraphTraffic struct {
 	MaxResponseBytes   int            `yaml:"max_response_bytes" desc:"Maximum size of a response body. It applies before and after decompression."`
 	Retry              Retry          `yaml:"retry" desc:"Retries of queries. The router retries after a connection failure, and after a response that is not GraphQL and has status 408, 502, 503 or 504, or 429 with Retry-After."`
 	CircuitBreaker     CircuitBreaker `yaml:"circuit_breaker" desc:"Stops sending requests to a subgraph that keeps failing."`
+	AdaptiveLimit      AdaptiveLimit  `yaml:"adaptive_limit" desc:"Bounds the requests in flight to a subgraph by what it can serve, which the router finds from their latency. Further requests fail with the code SUBGRAPH_OVERLOADED. Subscriptions are exempt."`
 	HTTP2              bool           `yaml:"http2" desc:"Use HTTP/2 without TLS (h2c) for http URLs."`
 	TLS                ClientTLS      `yaml:"tls" desc:"TLS for https and wss URLs. The block of a single subgraph replaces the one of all as a whole."`
 	HTTPClient         string         `yaml:"http_client" desc:"HTTP/1.1 client for http URLs: direct (built into the router, faster) or standard (Go's net/http). https URLs, HTTP/2 and proxies always use standard." enum:"direct,standard"`
@@ -157,6 +159,7 @@ func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	fill(&s.MaxResponseBytes, t.All.MaxResponseBytes)
 	s.Retry.fillFrom(t.All.Retry)
 	s.CircuitBreaker.fillFrom(t.All.CircuitBreaker)
+	s.AdaptiveLimit.fillFrom(t.All.AdaptiveLimit)
 	fill(&s.HTTP2, t.All.HTTP2)
 	fill(&s.TLS, t.All.TLS)
 	fill(&s.HTTPClient, t.All.HTTPClient)
@@ -190,6 +193,25 @@ type CircuitBreaker struct {
 	Window              time.Duration `yaml:"window" desc:"Time window over which requests are counted."`
 	ConsecutiveTimeouts int           `yaml:"consecutive_timeouts" desc:"Number of timeouts in a row that open the circuit, however few requests there are in the window."`
 	Rest                time.Duration `yaml:"rest" desc:"How long the circuit stays open before the router tries the subgraph again."`
+}
+
+// AdaptiveLimit configures a limit of concurrent work that follows its latency.
+type AdaptiveLimit struct {
+	Enabled   *bool   `yaml:"enabled" desc:"Use the limit."`
+	Measure   *bool   `yaml:"measure" desc:"Reject nothing, but compute the limit, and count what would be rejected in souk_router_limits_exceeded_total."`
+	Min       int     `yaml:"min" desc:"Lowest limit." min:"1"`
+	Max       int     `yaml:"max" desc:"Highest limit." min:"1"`
+	Initial   int     `yaml:"initial" desc:"Limit at the start, and after a reload." min:"1"`
+	Tolerance float64 `yaml:"tolerance" desc:"How many times the latency without load is accepted before the limit shrinks. A higher one allows longer queues." min:"1.1" max:"10"`
+}
+
+func (a *AdaptiveLimit) fillFrom(all AdaptiveLimit) {
+	fill(&a.Enabled, all.Enabled)
+	fill(&a.Measure, all.Measure)
+	fill(&a.Min, all.Min)
+	fill(&a.Max, all.Max)
+	fill(&a.Initial, all.Initial)
+	fill(&a.Tolerance, all.Tolerance)
 }
 
 func (r *Retry) fillFrom(all Retry) {

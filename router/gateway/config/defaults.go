@@ -19,10 +19,11 @@ func Default() Config {
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},
 		TrafficShaping: TrafficShaping{
-			Router: RouterTraffic{Timeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second},
+			Router: RouterTraffic{Timeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second, AdaptiveLimit: AdaptiveLimit{Min: 10, Max: 2000, Initial: 100, Tolerance: 2}},
 			All: SubgraphTraffic{
 				Timeout: 10 * time.Second, MaxConnections: 512, MaxIdleConnections: 128, IdleTimeout: 90 * time.Second,
 				MaxConnectionAge: 2 * time.Minute, MaxResponseBytes: 64 << 20, HTTPClient: "direct",
+				AdaptiveLimit:  AdaptiveLimit{Min: 5, Max: 1000, Initial: 50, Tolerance: 2},
 				Retry:          Retry{MaxAttempts: 2, Interval: 50 * time.Millisecond, MaxRetryAfter: 5 * time.Second, Budget: 0.1},
 				CircuitBreaker: CircuitBreaker{ErrorThreshold: 0.5, MinRequests: 20, Window: 10 * time.Second, ConsecutiveTimeouts: 5, Rest: 5 * time.Second},
 			},

@@ -1,0 +1,116 @@
+package adaptive
+
+import (
+	"sync"
+	"time"
+)
+
+// Options configure a Limiter.
+type Options struct {
+	// Min, Max and Initial are the bounds of the limit, and the limit at the start.
+	Min, Max, Initial int
+	// Tolerance is the ratio of latency to that of an idle server from which on the limit
+	// shrinks. Default: 2.
+	Tolerance float64
+	// Measure lets everything pass, and only reports what it would have refused.
+	Measure bool
+	// Limit is called with each new limit, InFlight with 1 and -1, and Shed for each refusal. Each
+	// may be nil. They must return quickly.
+	Limit    func(int)
+	InFlight func(int)
+	Shed     func()
+	// Now is the clock: time.Now if nil.
+	Now func() time.Time
+}
+
+// A Limiter bounds concurrent work. It is safe for concurrent use. A nil Limiter has no bound.
+type Limiter struct {
+	options Options
+
+	mu       sync.Mutex
+	inFlight int
+	gradient gradient
+}
+
+// New returns a Limiter.
+func New(o Options) *Limiter {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tolerance == 0 {
+		o.Tolerance = 2
+	}
+	l := &Limiter{options: o}
+	l.gradient.init(&l.options)
+	l.tell(o.Initial)
+	return l
+}
+
+// A Permit allows one piece of work. The zero Permit has nothing to release.
+type Permit struct {
+	limiter *Limiter
+	began   time.Time
+}
+
+// Acquire returns a permit, or false if the limit is reached.
+func (l *Limiter) Acquire() (Permit, bool) {
+	if l == nil {
+		return Permit{}, true
+	}
+	now := l.options.Now()
+	l.mu.Lock()
+	full := l.inFlight >= l.gradient.current()
+	if !full || l.options.Measure {
+		l.inFlight++
+		l.gradient.used(l.inFlight)
+	}
+	l.mu.Unlock()
+	if full {
+		if l.options.Shed != nil {
+			l.options.Shed()
+		}
+		if !l.options.Measure {
+			return Permit{}, false
+		}
+	}
+	if l.options.InFlight != nil {
+		l.options.InFlight(1)
+	}
+	return Permit{l, now}, true
+}
+
+// Done releases the permit after the work has ended. Its duration adjusts the limit.
+func (p *Permit) Done() { p.release(true) }
+
+// Drop releases the permit of work whose duration says nothing, such as that of a client that has
+// disconnected. A permit can be released more than once.
+func (p *Permit) Drop() { p.release(false) }
+
+func (p *Permit) release(sample bool) {
+	l := p.limiter
+	if l == nil {
+		return
+	}
+	p.limiter = nil
+	if l.options.InFlight != nil {
+		l.options.InFlight(-1)
+	}
+	now := l.options.Now()
+	l.mu.Lock()
+	l.inFlight--
+	was := l.gradient.current()
+	if sample {
+		l.gradient.add(p.began, now)
+	}
+	is := l.gradient.current()
+	l.mu.Unlock()
+	if is != was {
+		l.tell(is)
+	}
+}
+
+func (l *Limiter) tell(limit int) {
+	if l.options.Limit != nil {
+		l.options.Limit(limit)
+	}
+}

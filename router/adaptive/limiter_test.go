@@ -1,0 +1,159 @@
+package adaptive_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"souk/router/adaptive"
+)
+
+// A server has a fixed number of workers. Work waits until one is free.
+type server struct {
+	workers chan struct{}
+	service atomic.Int64 // nanoseconds
+}
+
+func newServer(workers int, service time.Duration) *server {
+	s := &server{workers: make(chan struct{}, workers)}
+	s.service.Store(int64(service))
+	return s
+}
+
+func (s *server) do() {
+	s.workers <- struct{}{}
+	time.Sleep(time.Duration(s.service.Load()))
+	<-s.workers
+}
+
+// load sends work at a rate for a time, which passes at once in a synctest bubble. It returns how
+// much of it ended within the deadline, and how much was shed.
+func load(l *adaptive.Limiter, s *server, rate int, d, deadline time.Duration) (good, shed int64) {
+	var ended, refused atomic.Int64
+	pause := time.Second / time.Duration(rate)
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(pause) {
+		permit, ok := l.Acquire()
+		if !ok {
+			refused.Add(1)
+			continue
+		}
+		go func() {
+			began := time.Now()
+			s.do()
+			permit.Done()
+			if time.Since(began) <= deadline {
+				ended.Add(1)
+			}
+		}()
+	}
+	return ended.Load(), refused.Load()
+}
+
+// Under overload, goodput stays near the capacity of a server whose speed changes, and everything
+// passes again soon after. Time passes only in the bubble, so the figures do not depend on the machine.
+func TestGoodputStaysNearCapacity(t *testing.T) {
+	for _, c := range []struct {
+		workers  int
+		service  time.Duration
+		overload int
+	}{
+		{2, 20 * time.Millisecond, 5}, {10, 50 * time.Millisecond, 2}, {10, 50 * time.Millisecond, 10}, {10, 200 * time.Millisecond, 3},
+		{40, 10 * time.Millisecond, 2}, {40, 100 * time.Millisecond, 5}, {1, 30 * time.Millisecond, 4},
+	} {
+		t.Run(fmt.Sprintf("%d workers, %s, %d times the capacity", c.workers, c.service, c.overload), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var limit, inFlight, shed int64
+				l := adaptive.New(adaptive.Options{
+					Min: 1, Max: 500, Initial: 20, Limit: func(n int) { atomic.StoreInt64(&limit, int64(n)) },
+					InFlight: func(n int) { atomic.AddInt64(&inFlight, int64(n)) }, Shed: func() { atomic.AddInt64(&shed, 1) },
+				})
+				s := newServer(c.workers, c.service)
+				capacity := func() int { return int(int64(c.workers) * int64(time.Second) / s.service.Load()) }
+				const phase = 60
+				for _, slower := range []int64{1, 3, 1} {
+					s.service.Store(int64(c.service) * slower)
+					load(l, s, c.overload*capacity(), phase*time.Second, time.Minute) // until the limit has followed
+					good, refused := load(l, s, c.overload*capacity(), phase*time.Second, 5*time.Duration(s.service.Load()))
+					if want := int64(phase * capacity() * 9 / 10); good < want {
+						t.Errorf("%d times slower: %d are done in time, want at least %d; the limit is %d", slower, good, want, limit)
+					}
+					if refused == 0 {
+						t.Errorf("%d times slower: nothing is refused", slower)
+					}
+				}
+				load(l, s, c.overload*capacity(), 10*time.Second, time.Minute)
+				time.Sleep(2 * time.Second)
+				rate := capacity() * 6 / 10
+				good, refused := load(l, s, rate, phase*time.Second, time.Minute)
+				if refused*100 > int64(rate*phase) || good < int64(rate*phase)*98/100 {
+					t.Errorf("after the overload: %d refused and %d done of %d; the limit is %d", refused, good, rate*phase, limit)
+				}
+				time.Sleep(time.Minute)
+				if inFlight != 0 || shed == 0 {
+					t.Errorf("in the end: %d in flight, %d shed", inFlight, shed)
+				}
+			})
+		})
+	}
+}
+
+// The limit stays within its bounds: a server that answers at once does not raise it without use,
+// and one that hangs does not lower it below the minimum.
+func TestLimitStaysWithinItsBounds(t *testing.T) {
+	now := time.Unix(0, 0)
+	limit := 0
+	l := adaptive.New(adaptive.Options{Min: 3, Max: 30, Initial: 10, Limit: func(n int) { limit = n }, Now: func() time.Time { return now }})
+	work := func(n int, d time.Duration) {
+		var permits []adaptive.Permit
+		for range n {
+			if p, ok := l.Acquire(); ok {
+				permits = append(permits, p)
+			}
+		}
+		now = now.Add(d)
+		for i := range permits {
+			permits[i].Done()
+			permits[i].Done() // has no effect
+		}
+	}
+	for range 200 {
+		work(1, 20*time.Millisecond)
+	}
+	if limit != 10 {
+		t.Errorf("the limit is %d without use, want 10", limit)
+	}
+	for range 200 {
+		work(100, 20*time.Millisecond)
+	}
+	if limit != 30 {
+		t.Errorf("the limit is %d with use, want 30", limit)
+	}
+	for range 200 {
+		work(100, 10*time.Second)
+		if limit < 3 || limit > 30 {
+			t.Fatalf("the limit is %d, outside of its bounds", limit)
+		}
+	}
+}
+
+// A limiter that only measures refuses nothing, and reports what it would refuse.
+func TestMeasureRefusesNothing(t *testing.T) {
+	shed := 0
+	l := adaptive.New(adaptive.Options{Min: 1, Max: 2, Initial: 2, Measure: true, Shed: func() { shed++ }})
+	for i := range 5 {
+		if _, ok := l.Acquire(); !ok {
+			t.Errorf("number %d is refused", i)
+		}
+	}
+	if shed != 3 {
+		t.Errorf("%d are reported, want 3", shed)
+	}
+	var none *adaptive.Limiter
+	if p, ok := none.Acquire(); !ok {
+		t.Error("a nil limiter refuses")
+	} else {
+		p.Done()
+	}
+}

@@ -1,0 +1,99 @@
+package router_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+// A busyService holds its requests until the test lets them go.
+type busyService struct {
+	arrived chan struct{}
+	release chan struct{}
+}
+
+func (s *busyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.arrived <- struct{}{}
+	<-s.release
+	w.Header().Set("Content-Type", "application/json")
+	if strings.Contains(string(body), "mutation") {
+		fmt.Fprint(w, `{"data":{"change":"done"}}`)
+		return
+	}
+	fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
+}
+
+// At its limit, a router does not send a request to a subgraph, or does not execute an operation.
+// The client is told to try again, and succeeds when the limit has room. A limit that is only
+// measured rejects nothing.
+func TestAdaptiveLimitsReject(t *testing.T) {
+	yes := true
+	limit := config.AdaptiveLimit{Enabled: &yes, Min: 2, Max: 2, Initial: 2}
+	measured := limit
+	measured.Measure = &yes
+	for name, c := range map[string]struct {
+		configure func(*config.Config)
+		code      string
+		series    string
+	}{
+		"subgraph":           {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = limit }, "SUBGRAPH_OVERLOADED", `souk_router_subgraph_shed_total{subgraph="a"}`},
+		"router":             {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = limit }, "OVERLOADED", "souk_router_shed_total"},
+		"subgraph, measured": {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="SUBGRAPH_OVERLOADED"}`},
+		"router, measured":   {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="OVERLOADED"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &busyService{arrived: make(chan struct{}, 10), release: make(chan struct{})}
+			r := newRouter(t, composed(t, canaryGraph, "type Query { other: String }"), nil, s.ServeHTTP, func(config *config.Config) {
+				no := false
+				config.TrafficShaping.All.DeduplicateQuery = &no
+				c.configure(config)
+			})
+			public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
+			defer public.Close()
+			defer admin.Close()
+			const query = `{"query":"{ hello }"}`
+			var running sync.WaitGroup
+			for range 2 {
+				running.Go(func() { ask(t, "POST", public.URL+"/graphql", query, posts) })
+				<-s.arrived
+			}
+			if c.code == "" {
+				running.Go(func() { ask(t, "POST", public.URL+"/graphql", query, posts) })
+				<-s.arrived
+			} else {
+				for range 3 {
+					response, body := ask(t, "POST", public.URL+"/graphql", query, posts)
+					if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") != "1" || !strings.Contains(body, `"`+c.code+`"`) {
+						t.Errorf("at the limit: status %d, Retry-After %q, %s", response.StatusCode, response.Header.Get("Retry-After"), body)
+					}
+				}
+			}
+			close(s.release)
+			running.Wait()
+			for range 20 {
+				if response, body := ask(t, "POST", public.URL+"/graphql", query, posts); response.StatusCode != http.StatusOK {
+					t.Errorf("after the load: status %d, %s", response.StatusCode, body)
+				}
+				<-s.arrived
+			}
+			want := 3.0
+			if c.code == "" {
+				want = 1
+			}
+			if got := metric(t, admin.URL, c.series); got != want {
+				t.Errorf("%s = %g, want %g", c.series, got, want)
+			}
+			_, text := ask(t, "GET", admin.URL+"/metrics", "")
+			if !strings.Contains(text, `concurrency_limit{subgraph="a"} 2`) && !strings.Contains(text, "souk_router_concurrency_limit 2") {
+				t.Error("the limit is not in the metrics")
+			}
+		})
+	}
+}
