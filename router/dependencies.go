@@ -35,6 +35,9 @@ type watchedTransport struct {
 func (r *Router) openSubgraphs(m *supergraph.Model) (map[string]*dependency.Dependency, func()) {
 	opened := make(map[string]*dependency.Dependency, len(m.Subgraphs))
 	for _, g := range m.Subgraphs {
+		if g.EventsOnly {
+			continue
+		}
 		opened[g.Name] = r.dependencies.Open(dependency.Subgraph, g.Name, dependency.Use{Effect: withoutSubgraph})
 	}
 	return opened, func() {

@@ -21,6 +21,7 @@ import (
 	"souk/router/console/events"
 	"souk/router/console/record"
 	"souk/router/dependency"
+	"souk/router/eventsource"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -150,6 +151,7 @@ type Router struct {
 	// addresses determines client addresses.
 	addresses *clientaddr.Resolver
 	hooks     *hookchain.Chain      // nil without hooks
+	eventHub  *eventsource.Hub      // nil without message brokers
 	records   redis.UniversalClient // for idempotency records; nil without Redis
 	costRates []rate                // limits on costs
 	public    http.Handler
@@ -276,6 +278,9 @@ func (r *Router) build(ctx context.Context) error {
 		options.Admission = append(options.Admission, r.roomInMemory)
 	}
 	if err := r.addCache(&options); err != nil {
+		return err
+	}
+	if err := r.addEventSources(); err != nil {
 		return err
 	}
 	if err := r.addCallers(&options); err != nil {

@@ -15,6 +15,7 @@ import (
 	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/dependency"
+	"souk/router/eventsource"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -48,6 +49,9 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		options.Interceptor = &subgraphHooks{chain: r.hooks, log: r.logFault}
 	}
 	for _, g := range m.Subgraphs {
+		if g.EventsOnly {
+			continue
+		}
 		t := r.config.TrafficShaping.Of(g.Name)
 		exportSubgraph(r.metrics.Subgraph(g.Name))
 		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
@@ -82,7 +86,13 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		closeDependencies()
 		return nil, nil, err
 	}
-	return &watchedTransport{Transport: t, subgraphs: dependencies}, func() { t.Close(); closeDependencies() }, nil
+	closeAll := func() { t.Close(); closeDependencies() }
+	served, err := eventsource.NewTransport(&watchedTransport{Transport: t, subgraphs: dependencies}, m, r.eventHub)
+	if err != nil {
+		closeAll()
+		return nil, nil, fmt.Errorf("event streams of the supergraph: %w", err)
+	}
+	return served, closeAll, nil
 }
 
 // subgraphTLS returns a function that returns the TLS configuration of new connections to a

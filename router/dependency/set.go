@@ -22,6 +22,7 @@ const (
 	Configuration Kind = "configuration"
 	Coprocessor   Kind = "coprocessor"
 	Documents     Kind = "documents"
+	EventSource   Kind = "event_source"
 )
 
 // Options configure a Set.

@@ -327,7 +327,7 @@ func (c *compiler) follow(path []plan.Segment) *position {
 func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	compiled := &fetch{
 		received: new(atomic.Int64),
-		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch,
+		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch, eventStream: f.EventStream,
 		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: appendString([]byte(`{"query":`), f.Query),
 	}
 	if f.OperationName != "" {

@@ -76,6 +76,9 @@ type Request struct {
 	Internals bool
 	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
+	// LastEventID says where the events of a subscription begin: after this one, or with
+	// the next one if it is "". Only subscriptions that a message broker feeds use it.
+	LastEventID string
 	// Extensions, unless nil, returns a JSON object for the response's
 	// "extensions", or nil for none. data is the response's "data", or nil for a
 	// response of Deliver, which is the first of several.
@@ -114,6 +117,8 @@ type Response struct {
 	// Fetches has one entry for each request to a subgraph, or for the cache
 	// lookup that replaced it, in the order they ended.
 	Fetches []FetchStatistics
+	// EventID is the ID of the event of a subscription, or "" if it has none.
+	EventID string
 
 	buffer    *Buffer
 	execution *execution

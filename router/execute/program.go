@@ -111,13 +111,15 @@ func (s typeset) only(types int) typeID {
 
 // A fetch is a compiled plan.Fetch.
 type fetch struct {
-	id         int
-	subgraph   string
-	kind       operation.Kind
-	stream     bool
-	dependsOn  []int
-	dependents []int // the fetches that depend on this one
-	deferID    int   // the deferred payload that needs it, or 0
+	id       int
+	subgraph string
+	kind     operation.Kind
+	stream   bool
+	// eventStream is set if a message broker feeds the stream.
+	eventStream bool
+	dependsOn   []int
+	dependents  []int // the fetches that depend on this one
+	deferID     int   // the deferred payload that needs it, or 0
 	// fallbackFor is the fetch that this one backs up, or nil. hasFallback is
 	// set if another fetch backs up this one.
 	fallbackFor *fetch

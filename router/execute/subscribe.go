@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"souk/router/operation"
 )
 
 // A RequestError reports that a subscription was not executed, or ended as a
@@ -40,17 +42,26 @@ func (p *Program) StreamSubgraph() string {
 	return p.fetches[0].subgraph
 }
 
+// FedByEvents reports whether a message broker feeds the subscription, in place of the
+// subgraph.
+func (p *Program) FedByEvents() bool { return len(p.fetches) > 0 && p.fetches[0].eventStream }
+
 // Subscribe answers a subscription: emit gets a response for each event, which
 // it releases. Subscribe returns when the stream has ended (nil), ctx is done,
 // emit has failed, or the stream could not be opened or was lost, which is a
 // *RequestError.
 func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Response) error) error {
 	p := req.Program
+	if p.kind == operation.Subscription && len(p.fetches) == 0 {
+		// The caller may not read the field: there are no events, and one response says why.
+		return emit(e.start(req).respond())
+	}
 	if len(p.fetches) == 0 || !p.fetches[0].stream {
 		return errors.New("execute: the operation is not a subscription")
 	}
 	open := e.start(req)
 	request := open.request(p.fetches[0])
+	request.LastEventID = req.LastEventID
 	defer request.Body.Release()
 	open.finish()
 	e.executions.Put(open)
@@ -64,11 +75,14 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 			e.executions.Put(x)
 			return overloaded(err)
 		}
+		id := event.EventID
 		x.states[0].response = event
 		x.merge(ctx, p.fetches[0])
 		x.done(p.fetches[0])
 		x.schedule(ctx, nil)
-		return emit(x.respond())
+		response := x.respond()
+		response.EventID = id
+		return emit(response)
 	})
 	var (
 		refused *RequestError

@@ -40,6 +40,9 @@ type SubgraphRequest struct {
 	// Partition is the partition of the Caller. Queries of different partitions must not share a
 	// response, even if they are identical.
 	Partition string
+	// LastEventID is the ID of the last event that the client got from an earlier
+	// subscription, or "".
+	LastEventID string
 	// Reservation, unless nil, reserves memory before it is allocated for the
 	// response.
 	Reservation *MemoryReservation
@@ -57,6 +60,8 @@ type SubgraphResponse struct {
 	// Body belongs to the receiver, which releases it. It may be shared and
 	// must not be written to.
 	Body *Buffer
+	// EventID is the ID of an event of a stream that can be continued after it, or "".
+	EventID string
 }
 
 // A TransportError describes why a subgraph returned no response.

@@ -106,6 +106,9 @@ func (gw *Gateway) propose(sdl string) (*candidate, error) {
 func added(old, next *supergraph.Model) map[string]supergraph.Needs {
 	all := map[string]supergraph.Needs{}
 	for _, g := range next.Subgraphs {
+		if g.EventsOnly {
+			continue // no server can say what it serves
+		}
 		needs := next.Needs(g)
 		if former := old.Subgraph(g.Name); former != nil && former.URL == g.URL {
 			needs = needs.Beyond(old.Needs(former))

@@ -58,6 +58,8 @@ type exchange struct {
 	seen *record.Operation
 	// exposed is what the client may see of the plan.
 	exposed exposure
+	// eventID is the ID of the event that is being sent, or "".
+	eventID string
 }
 
 // A prepared operation has passed all stages before the executor.

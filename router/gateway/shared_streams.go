@@ -45,14 +45,15 @@ type sharedStream struct {
 // charged to the memory budget once.
 type event struct {
 	text    []byte
+	id      string // "" if it has none
 	lease   memory.Lease
 	holders atomic.Int32
 }
 
 // newEvent copies a response and returns an event with one holder. It waits until the
 // memory budget has room.
-func newEvent(ctx context.Context, response []byte, budget *memory.Budget) (*event, error) {
-	e := &event{}
+func newEvent(ctx context.Context, response []byte, id string, budget *memory.Budget) (*event, error) {
+	e := &event{id: id}
 	e.lease.Of(budget)
 	if err := e.lease.Grow(ctx, len(response)); err != nil {
 		return nil, fmt.Errorf("queueing an event: %w", err)
@@ -96,7 +97,7 @@ type follower struct {
 
 // follow passes the responses of a subscription to emit. It joins an identical open
 // stream or opens a new one.
-func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func([]byte) error) error {
+func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func(response []byte, eventID string) error) error {
 	key := x.streamKey(p)
 	s.mu.Lock()
 	st, f := s.open[key].join()
@@ -109,7 +110,8 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 			of:     p.document,
 		}
 		if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
-			st.replay = *replay
+			// The events of a broker are independent, and clients may have had them.
+			st.replay = *replay && !p.program.FedByEvents()
 		}
 		_, f = st.join()
 		if s.open == nil {
@@ -131,7 +133,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x *exchange, p *prepared) {
 	defer close(st.done)
 	defer st.cancel()
-	err := x.upstream(ctx, p, func(response []byte) error { return st.publish(ctx, response) })
+	err := x.upstream(ctx, p, func(response []byte, id string) error { return st.publish(ctx, response, id) })
 	s.forget(key, st)
 	st.end(err)
 }
@@ -201,8 +203,8 @@ func (st *sharedStream) end(err error) {
 }
 
 // publish queues an event for each follower.
-func (st *sharedStream) publish(ctx context.Context, response []byte) error {
-	event, err := newEvent(ctx, response, st.memory)
+func (st *sharedStream) publish(ctx context.Context, response []byte, id string) error {
+	event, err := newEvent(ctx, response, id, st.memory)
 	if err != nil {
 		return err
 	}
@@ -297,7 +299,7 @@ func (f *follower) clear() {
 }
 
 // handOn passes a follower's events to emit until the stream ends.
-func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byte) error) error {
+func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func(response []byte, eventID string) error) error {
 	for {
 		event, over, err := st.take(f)
 		switch {
@@ -306,7 +308,7 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 		case over:
 			return err
 		case event != nil:
-			err := emit(event.text)
+			err := emit(event.text, event.id)
 			event.release()
 			if err != nil {
 				return fmt.Errorf("sending an event: %w", err)

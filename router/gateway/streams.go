@@ -105,7 +105,9 @@ func (x *exchange) serveStream(p *prepared) {
 	defer done()
 	ctx, stop := x.untilStopped(x.r.Context())
 	defer stop()
-	serve := subscribe.ServeEvents
+	serve := func(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run subscribe.Stream) error {
+		return subscribe.ServeEvents(ctx, w, heartbeat, func() string { return x.eventID }, run)
+	}
 	if x.accept.subscription && p.op.Kind == operation.Subscription {
 		serve = subscribe.ServeSubscriptionParts
 	}
@@ -195,10 +197,23 @@ func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
 	defer x.follow(p, end)()
-	if !x.config.Subscriptions.Deduplicate {
-		return x.upstream(ctx, p, emit)
+	identified := func(response []byte, id string) error {
+		x.eventID = id
+		return emit(response)
 	}
-	return x.shared.follow(ctx, x, p, emit)
+	if !x.config.Subscriptions.Deduplicate || x.lastEventID(p) != "" {
+		return x.upstream(ctx, p, identified)
+	}
+	return x.shared.follow(ctx, x, p, identified)
+}
+
+// lastEventID returns the Last-Event-ID of a client that continues a subscription whose events
+// have IDs. A client of a WebSocket cannot send one for each subscription.
+func (x *exchange) lastEventID(p *prepared) string {
+	if !p.program.FedByEvents() || x.carrier == hook.WebSocket {
+		return ""
+	}
+	return x.r.Header.Get("Last-Event-Id")
 }
 
 // detach makes an operation independent of the text of its request, which it may outlive
@@ -225,16 +240,18 @@ func (x *exchange) detach(p *prepared) {
 }
 
 // upstream opens a subscription to the subgraph and hands on its responses.
-func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) error) error {
+func (x *exchange) upstream(ctx context.Context, p *prepared, emit func(response []byte, eventID string) error) error {
 	x.metrics.SubscriptionUpstreams.Inc()
 	defer x.metrics.SubscriptionUpstreams.Dec()
-	return x.snapshot.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
+	req := x.executeRequest(p)
+	req.LastEventID = x.lastEventID(p)
+	return x.snapshot.executor.Subscribe(ctx, req, func(response *execute.Response) error {
 		defer response.Release()
 		x.metrics.countErrors(response.Codes)
 		x.metrics.Ended(x.metrics.blame.Outcome(response.Codes, response.DataNull)).Inc()
 		x.sawEvent(response)
 		x.exceeded(ctx, p, response)
-		return emit(response.Body)
+		return emit(response.Body, response.EventID)
 	})
 }
 

@@ -52,6 +52,9 @@ type Fetch struct {
 	ID       int       `json:"id"`
 	Kind     FetchKind `json:"kind"`
 	Subgraph string    `json:"subgraph"`
+	// EventStream is set if a message broker feeds a SubscriptionFetch, in place of the
+	// subgraph.
+	EventStream bool `json:"eventStream,omitempty"`
 	// OperationKind is the kind of operation sent: Query for an EntitiesFetch.
 	OperationKind operation.Kind `json:"operationKind"`
 	// DependsOn are the IDs of the fetches that must end before this one starts.

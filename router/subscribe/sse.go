@@ -16,8 +16,9 @@ const heartbeatEvent = ":\n\n"
 // and a complete event at the end. A *Failure becomes another next event before
 // complete. If the stream ends with [ErrCut] or an unexpected error, no complete
 // event follows. A comment is sent if nothing else has been sent for the duration
-// of heartbeat. ServeEvents returns when the stream has ended.
-func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run Stream) error {
+// of heartbeat. The function id is called for each response and returns the ID of the
+// event, or "". ServeEvents returns when the stream has ended.
+func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, id func() string, run Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := newFlusher(w, heartbeat, cancel)
@@ -27,7 +28,13 @@ func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Dura
 	next := func(response []byte) error {
 		return f.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
 	}
-	err := f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error { return run(ctx, next) })
+	identified := func(response []byte) error {
+		return f.send(func(out *bufio.Writer) {
+			writeID(out, id())
+			writeEvent(out, "next", response)
+		})
+	}
+	err := f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error { return run(ctx, identified) })
 	var failure *Failure
 	if errors.As(err, &failure) {
 		err = next(failure.response())
@@ -46,6 +53,14 @@ func (f *flusher) beginEvents() error {
 	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
 	f.w.WriteHeader(http.StatusOK)
 	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString(heartbeatEvent) })
+}
+
+// writeID writes the ID of the event that follows. The client sends the last one when it
+// reconnects.
+func writeID(out *bufio.Writer, id string) {
+	if id != "" {
+		_, _ = out.WriteString("id: " + id + "\n")
+	}
 }
 
 // writeEvent writes a server-sent event. It always writes a data field, because

@@ -11,7 +11,7 @@ import (
 
 func TestEachLineBecomesADataField(t *testing.T) {
 	w := httptest.NewRecorder()
-	err := subscribe.ServeEvents(t.Context(), w, 0, func(_ context.Context, emit func([]byte) error) error {
+	err := subscribe.ServeEvents(t.Context(), w, 0, func() string { return "" }, func(_ context.Context, emit func([]byte) error) error {
 		return emit([]byte("{\n\"data\": null\r\n}"))
 	})
 	want := ":\n\nevent: next\ndata: {\ndata: \"data\": null\ndata: }\n\nevent: complete\ndata:\n\n"
@@ -36,7 +36,7 @@ func (c *goneClient) Write(b []byte) (int, error) {
 }
 
 func TestEventsEndWhenClientLeaves(t *testing.T) {
-	err := subscribe.ServeEvents(t.Context(), &goneClient{ResponseRecorder: httptest.NewRecorder()}, 0, func(ctx context.Context, emit func([]byte) error) error {
+	err := subscribe.ServeEvents(t.Context(), &goneClient{ResponseRecorder: httptest.NewRecorder()}, 0, func() string { return "" }, func(ctx context.Context, emit func([]byte) error) error {
 		if err := emit([]byte("{}")); !errors.Is(err, errGone) {
 			t.Errorf("emit() = %v, want %v", err, errGone)
 		}

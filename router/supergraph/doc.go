@@ -17,6 +17,7 @@
 //   - features.go: the specifications a supergraph links to, and their names
 //   - fields.go, fieldset.go, context.go: fields, field sets, context arguments
 //   - authorization.go, directives.go: directives on types and fields
+//   - events.go: event streams that feed subscriptions
 //   - api.go: the API schema
 //   - diff.go, elements.go: the differences between two supergraphs
 //   - needs.go: what a supergraph needs of a subgraph

@@ -59,11 +59,15 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 		if named == nil {
 			return nil, place(a.Position, "the argument %s of %s.%s is of the type %s, which is not defined", a.Name, t.Name, f.Name, a.Type.Name())
 		}
-		f.Arguments = append(f.Arguments, &Argument{
+		argument := &Argument{
 			Name: a.Name, Type: a.Type.String(), Named: named,
 			Inaccessible: r.directive(a.Directives, "inaccessible") != nil,
 			Cost:         r.cost(a.Directives),
-		})
+		}
+		if a.DefaultValue != nil {
+			argument.Default = literal(a.DefaultValue)
+		}
+		f.Arguments = append(f.Arguments, argument)
 	}
 	return f, r.readFieldIn(f, fd)
 }

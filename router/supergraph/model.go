@@ -61,6 +61,9 @@ type Subgraph struct {
 	Name  string
 	// URL is the routing URL. It may be empty.
 	URL string
+	// EventsOnly is set if the subgraph has no fields but event streams and what their
+	// events hold. The router sends it no requests.
+	EventsOnly bool
 }
 
 // Kind is the kind of a type.
@@ -181,6 +184,8 @@ type Field struct {
 	Directives []Directive
 	// Tags are the names of its @tag directives, in the order of the SDL.
 	Tags []string
+	// Events is the event stream that feeds the field, or nil.
+	Events *EventStream
 }
 
 // InSubgraph returns the field's definition in a subgraph, or nil.
@@ -251,6 +256,8 @@ type Argument struct {
 	Type         string
 	Named        *Type
 	Inaccessible bool
+	// Default is the default value in GraphQL syntax, or "".
+	Default string
 	// Cost is the weight of @cost, or nil.
 	Cost *int
 }

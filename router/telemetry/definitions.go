@@ -38,6 +38,26 @@ var (
 		Name: "souk_router_subscriptions_dropped_total", Kind: base.Counter,
 		Help: "Client subscriptions ended because the client read too slowly.",
 	}
+	eventsTotal = base.Metric{
+		Name: "souk_router_events_total", Kind: base.Counter,
+		Help:   "Events of message brokers (@eventStream), by provider, template of the topic and result. Of the router's reader: received, and too_large (event_sources.max_event_bytes). Of each subscription: sent, filtered (the filter does not hold) or invalid (not JSON of the field's type). Identical subscriptions of the same caller count once.",
+		Labels: []string{"provider", "topic", "result"},
+	}
+	eventSubscribers = base.Metric{
+		Name: "souk_router_event_subscribers_active", Kind: base.Gauge,
+		Help:   "Open subscriptions to events of message brokers. Identical subscriptions of the same caller count once.",
+		Labels: []string{"provider", "topic"},
+	}
+	eventsBehind = base.Metric{
+		Name: "souk_router_event_queue_overflows_total", Kind: base.Counter,
+		Help:   "How often the queue of a subscription to events was full (subscriptions.queue_events and queue_bytes). The router then reads the events from the broker again, when the client has caught up.",
+		Labels: []string{"provider", "topic"},
+	}
+	eventReconnects = base.Metric{
+		Name: "souk_router_event_reconnects_total", Kind: base.Counter,
+		Help:   "Attempts to read a topic of a message broker again after a failure.",
+		Labels: []string{"provider", "topic"},
+	}
 	supergraphLoads = base.Metric{
 		Name: "souk_router_supergraph_loads_total", Kind: base.Counter,
 		Help:   "Supergraph loads, by result: ok or failed.",

@@ -7,5 +7,6 @@
 // allocate. The hub is metrics.go; definitions.go defines the metrics, and docs/metrics.md
 // is generated from it. outcome.go tells the errors of clients from failures, and names.go
 // has the metrics by the names of operations and clients, whose number it bounds; trusted.go
-// bounds those of clients with trusted documents. cost.go has the costs of operations.
+// bounds those of clients with trusted documents. cost.go has the costs of operations,
+// and events.go the events of message brokers.
 package telemetry

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,6 +57,10 @@ type Metrics struct {
 	variants         *base.Bound[variantKey, prometheus.Observer]
 	shadows          *base.Bound[string, prometheus.Counter]
 	certificates     *prometheus.GaugeVec
+
+	topics      *base.Bound[topicKey, *EventTopic]
+	topicsMu    sync.Mutex
+	topicsKnown map[topicKey]bool
 }
 
 type variantKey struct{ variant, outcome string }
@@ -131,6 +136,8 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		dependencies:   newDependencies(r, certificates),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
 		certificates:   certificates,
+		topics:         base.Bind(newTopics(r)),
+		topicsKnown:    map[topicKey]bool{},
 		closed:         base.Bind(func(reason string) prometheus.Counter { return closed.WithLabelValues(reason) }),
 		coprocessor: base.Bind(func(k coprocessorKey) prometheus.Observer {
 			return calls.WithLabelValues(k.stage, k.result)

@@ -62,7 +62,11 @@ func (c *Config) check(source *Source) Errors {
 	}
 	c.paths(k)
 	c.cachedForAll(k)
-	for key, r := range map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis, "persisted_documents.redis": c.PersistedDocuments.Redis} {
+	connections := map[string]Redis{"redis": c.Redis, "response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis, "persisted_documents.redis": c.PersistedDocuments.Redis}
+	for name, p := range c.EventSources.Providers {
+		connections["event_sources.providers."+name+".redis"] = p.Redis
+	}
+	for key, r := range connections {
 		if _, err := r.Options(nil); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
@@ -104,6 +108,7 @@ func (c *Config) contradictions(add addFunc) {
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	c.PersistedDocuments.check(add)
 	c.MCP.check(c.PersistedDocuments, add)
+	c.EventSources.check(c.Redis, add)
 	if name := c.ClientAddress.SubgraphHeader; name != "" {
 		err := subgraph.CheckPropagated(name)
 		add(err != nil || http.CanonicalHeaderKey(name) == "Authorization", "client_address.subgraph_header",

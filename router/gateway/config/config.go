@@ -27,6 +27,7 @@ type Config struct {
 	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents that clients identify by hash."`
 	MCP                  MCP                `yaml:"mcp" desc:"An endpoint of the Model Context Protocol, on which agents call trusted documents as tools."`
 	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions and event streams."`
+	EventSources         EventSources       `yaml:"event_sources" desc:"Message brokers whose events feed subscriptions with @eventStream."`
 	Introspection        bool               `yaml:"introspection" desc:"Answer introspection queries. If false, validation errors and REST problems do not suggest names from the schema either."`
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
@@ -35,7 +36,7 @@ type Config struct {
 	Canary               Canary             `yaml:"canary" desc:"A second supergraph, or other URLs of subgraphs, for a share of the requests or for copies of queries."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
 
-	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, and rate_limit."`
+	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, rate_limit, and providers of event_sources."`
 	ClientAddress   ClientAddress   `yaml:"client_address" desc:"How the router determines the network address of a client."`
 	Authentication  Authentication  `yaml:"authentication" desc:"How the router authenticates callers."`
 	Authorization   Authorization   `yaml:"authorization" desc:"Enforcement of @authenticated, @requiresScopes and @policy."`
@@ -306,7 +307,7 @@ type Subscriptions struct {
 	ReloadJitter      time.Duration             `yaml:"reload_jitter" desc:"Subscriptions that are not valid for a new supergraph end at random times within this period."`
 	DrainPeriod       time.Duration             `yaml:"drain_period" desc:"How long open streams continue when the router stops or its configuration changes. They end at random times in the second half of this period, and clients reconnect."`
 	Deduplicate       bool                      `yaml:"deduplicate" desc:"Let identical subscriptions of callers with the same identity and headers share one subscription to the subgraph."`
-	QueueEvents       int                       `yaml:"queue_events" desc:"Maximum number of events that wait for one client of a shared subscription."`
+	QueueEvents       int                       `yaml:"queue_events" desc:"Maximum number of events that wait for one client of a shared subscription, or for one subscription to events of a message broker."`
 	QueueBytes        int                       `yaml:"queue_bytes" desc:"Maximum total size of the events that wait for one client."`
 	SlowClientTimeout time.Duration             `yaml:"slow_client_timeout" desc:"Total time that the other clients of a shared subscription wait for a client whose queue is full. After that the router drops the slow client."`
 	All               SubgraphStream            `yaml:"all" desc:"Streams from all subgraphs."`

@@ -20,6 +20,7 @@
 //	headers.go      header rules, and the client's headers on which requests depend
 //	labels.go       override labels
 //	redis.go        connections to Redis
+//	events.go       message brokers that feed subscriptions
 //	mcp.go          the endpoint for agents
 //	remote.go       supergraphs and documents that are kept elsewhere
 //	tls.go          TLS of ports and of connections to subgraphs

@@ -39,6 +39,7 @@ var entries = map[string]string{
 	"events":                 "product.updated",
 	"event_tags":             "product.updated",
 	"modes":                  "max_depth",
+	"providers":              "shop",
 }
 
 // together are the examples of keys that need other keys.

@@ -35,6 +35,9 @@ type edge struct {
 	// provided is what @provides lets the subgraph resolve below typ, beyond
 	// the fields it always resolves.
 	provided []operation.Selection
+	// eventOnly is set if an event holds the object: then provided are all fields
+	// that it has, and the subgraph resolves others only by an entity jump.
+	eventOnly bool
 
 	// field and fieldIn are set for a fieldEdge: the field as the operation
 	// selects it, and as the subgraph declares it.
@@ -192,7 +195,7 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	if out := e.out[child]; out != nil {
 		return out
 	}
-	return w.newEdge(&edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, field: f, fieldIn: in})
+	return w.newEdge(&edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(e.typ.Field(f.Name)) != nil, field: f, fieldIn: in})
 }
 
 // typenameFrom follows a path to __typename; nil for an @interfaceObject,
@@ -229,5 +232,5 @@ func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
 	if out := e.out[at]; out != nil {
 		return out
 	}
-	return w.newEdge(&edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided})
+	return w.newEdge(&edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided, eventOnly: e.eventOnly})
 }

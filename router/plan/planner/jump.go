@@ -115,7 +115,7 @@ func (w *walker) possibleJumps(b *branch) [][]entityJump {
 				continue
 			}
 			if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
-				return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject()
+				return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject() && !e.eventOnly
 			}) {
 				list = w.appendJumps(list, t, in.Subgraph, keys, nil)
 			}

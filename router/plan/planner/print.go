@@ -53,6 +53,9 @@ func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
 		out.Path = f.position.path()
 		p.assignResponseKeys([]*selectionSet{f.selection})
 		out.Selections = p.selections(f.selection)
+		out.EventStream = f.kind == plan.SubscriptionFetch && slices.ContainsFunc(f.selection.fields, func(s *selectedField) bool {
+			return f.selection.typ.Field(s.field.Name).Events != nil
+		})
 	}
 	for _, v := range op.Variables {
 		if p.variables[v.Name] {

@@ -19,13 +19,25 @@ func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergr
 	if in.Provides != nil {
 		provided = in.Provides.Selections
 	}
+	if payload := eventPayload(f); payload != nil {
+		provided = append(provided[:len(provided):len(provided)], payload.Selections...)
+	}
 	if inner, found := providedField(e.provided, t, name); found {
 		return in, append(provided[:len(provided):len(provided)], inner...), true
 	}
-	if !in.Resolves(w.labels) || (in.Requires != nil || in.Contexts != nil) && e.onlyField != in {
+	if e.eventOnly || !in.Resolves(w.labels) || (in.Requires != nil || in.Contexts != nil) && e.onlyField != in {
 		return nil, nil, false
 	}
 	return in, provided, true
+}
+
+// eventPayload returns what the events of a field hold, if they do not hold all that
+// the subgraph has. Otherwise it returns nil.
+func eventPayload(f *supergraph.Field) *supergraph.FieldSet {
+	if f.Events == nil {
+		return nil
+	}
+	return f.Events.Payload
 }
 
 // An interfaceField is a field of an interface as a subgraph knows it.
@@ -45,7 +57,7 @@ type resolution struct {
 // all of them. The result is remembered unless it depends on the path, because
 // an interface can have thousands of types.
 func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name string) ([]operation.Selection, bool) {
-	independent := e.provided == nil && e.onlyField == nil
+	independent := e.provided == nil && e.onlyField == nil && !e.eventOnly
 	key := interfaceField{tin, name}
 	if known, ok := w.resolvedForAllTypes[key]; ok && independent {
 		return known.provided, known.ok

@@ -1,0 +1,216 @@
+package eventsource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// redisPage is the number of entries that one command reads.
+	redisPage = 128
+	// redisBlock is how long a command waits for entries.
+	redisBlock = 5 * time.Second
+	// redisStart is the cursor before the first entry of a stream.
+	redisStart = "0-0"
+)
+
+// A Redis is a Source of Redis Streams. The name of a topic is the key of a stream, without the
+// prefix. A cursor is the ID of an entry. Each topic that is read occupies one connection.
+type Redis struct {
+	client redis.UniversalClient
+	prefix string
+	field  string
+}
+
+var _ Source = (*Redis)(nil)
+
+// NewRedis returns a Source of the streams whose keys begin with a prefix. The payload is the
+// value of a field of the entries. The Source closes the client.
+func NewRedis(client redis.UniversalClient, prefix, field string) *Redis {
+	return &Redis{client: client, prefix: prefix, field: field}
+}
+
+// Close implements Source.
+func (r *Redis) Close() error { return r.client.Close() }
+
+// CheckTopic implements Source.
+func (r *Redis) CheckTopic(string) error { return nil }
+
+// An entryID is the ID of an entry: milliseconds and a sequence number.
+type entryID struct{ ms, seq uint64 }
+
+func parseEntryID(s string) (id entryID, ok bool) {
+	ms, seq, found := strings.Cut(s, "-")
+	var errMS, errSeq error
+	id.ms, errMS = strconv.ParseUint(ms, 10, 64)
+	id.seq, errSeq = strconv.ParseUint(seq, 10, 64)
+	return id, found && errMS == nil && errSeq == nil
+}
+
+func (id entryID) before(other entryID) bool {
+	return id.ms < other.ms || id.ms == other.ms && id.seq < other.seq
+}
+
+// Advance implements Source.
+func (r *Redis) Advance(cursor string, e *Event) string {
+	if r.Behind(cursor, e.ID) {
+		return e.ID
+	}
+	return cursor
+}
+
+// Behind implements Source.
+func (r *Redis) Behind(cursor, other string) bool {
+	a, _ := parseEntryID(cursor)
+	b, _ := parseEntryID(other)
+	return a.before(b)
+}
+
+// End implements Source. A stream that does not exist yet ends at its start.
+func (r *Redis) End(ctx context.Context, topic string) (string, error) {
+	info, err := r.client.XInfoStream(ctx, r.prefix+topic).Result()
+	switch {
+	case isNoStream(err):
+		return redisStart, nil
+	case err != nil:
+		return "", fmt.Errorf("XINFO STREAM: %w", err)
+	case info.LastGeneratedID != "":
+		return info.LastGeneratedID, nil
+	}
+	last, err := r.client.XRevRangeN(ctx, r.prefix+topic, "+", "-", 1).Result()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("XREVRANGE: %w", err)
+	case len(last) == 0:
+		return redisStart, nil
+	}
+	return last[0].ID, nil
+}
+
+func isNoStream(err error) bool {
+	return err != nil && (errors.Is(err, redis.Nil) || strings.Contains(err.Error(), "no such key"))
+}
+
+// Verify implements Source.
+func (r *Redis) Verify(ctx context.Context, topic, cursor string) error {
+	at, ok := parseEntryID(cursor)
+	if !ok {
+		return ErrInvalidCursor
+	}
+	info, err := r.client.XInfoStream(ctx, r.prefix+topic).Result()
+	switch {
+	case isNoStream(err):
+		if cursor == redisStart {
+			return nil
+		}
+		return fmt.Errorf("%w: there is no such stream", ErrInvalidCursor)
+	case err != nil:
+		return fmt.Errorf("XINFO STREAM: %w", err)
+	}
+	if last, ok := parseEntryID(info.LastGeneratedID); ok && last.before(at) {
+		return fmt.Errorf("%w: the last one is %s", ErrInvalidCursor, info.LastGeneratedID)
+	}
+	return complete(info, at)
+}
+
+// complete returns ErrTrimmed unless a stream has all entries that were added after an ID. An
+// ID that has been trimmed away itself counts as too old, even if it was the last one trimmed:
+// Redis does not tell.
+func complete(info *redis.XInfoStream, at entryID) error {
+	last, known := parseEntryID(info.LastGeneratedID)
+	if !known || info.EntriesAdded == info.Length && info.EntriesAdded > 0 || !at.before(last) {
+		return nil
+	}
+	first, ok := parseEntryID(info.FirstEntry.ID)
+	if info.Length > 0 && ok && (!at.before(first) || info.EntriesAdded == 0 && at == entryID{}) {
+		return nil
+	}
+	return fmt.Errorf("%w: the stream begins at %s", ErrTrimmed, info.FirstEntry.ID)
+}
+
+// page reads entries after a cursor and up to another one, and makes sure that none is missing.
+func (r *Redis) page(ctx context.Context, topic, after, until string) ([]redis.XMessage, error) {
+	var info *redis.XInfoStreamCmd
+	var entries *redis.XMessageSliceCmd
+	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		info = p.XInfoStream(ctx, r.prefix+topic)
+		entries = p.XRangeN(ctx, r.prefix+topic, "("+after, until, redisPage)
+		return nil
+	})
+	if isNoStream(err) || isNoStream(info.Err()) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the stream %s: %w", r.prefix+topic, err)
+	}
+	at, _ := parseEntryID(after)
+	if err := complete(info.Val(), at); err != nil {
+		return nil, err
+	}
+	return entries.Val(), nil
+}
+
+// Range implements Source.
+func (r *Redis) Range(ctx context.Context, topic, after, until string, deliver func(*Event) error) error {
+	for {
+		entries, err := r.page(ctx, topic, after, until)
+		if err != nil {
+			return err
+		}
+		for _, m := range entries {
+			if err := deliver(r.event(m)); err != nil {
+				return err
+			}
+			after = m.ID
+		}
+		if len(entries) < redisPage {
+			return nil
+		}
+	}
+}
+
+// Follow implements Source. It reads in pages until it has caught up, and then blocks for
+// entries as they are added. After a full page it does not know whether it has caught up.
+func (r *Redis) Follow(ctx context.Context, topic, after string, deliver func(*Event)) error {
+	pass := func(e *Event) error {
+		deliver(e)
+		after = e.ID
+		return ctx.Err()
+	}
+	for ctx.Err() == nil {
+		if err := r.Range(ctx, topic, after, "+", pass); err != nil {
+			return err
+		}
+		for full := false; !full; {
+			read, err := r.client.XRead(ctx, &redis.XReadArgs{Streams: []string{r.prefix + topic, after}, Count: redisPage, Block: redisBlock}).Result()
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, redis.Nil):
+				continue
+			case err != nil:
+				return fmt.Errorf("XREAD: %w", err)
+			}
+			for _, s := range read {
+				full = len(s.Messages) == redisPage
+				for _, m := range s.Messages {
+					if err := pass(r.event(m)); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func (r *Redis) event(m redis.XMessage) *Event {
+	payload, _ := m.Values[r.field].(string)
+	return &Event{ID: m.ID, Payload: []byte(payload)}
+}
