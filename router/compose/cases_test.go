@@ -68,6 +68,9 @@ var compositions = []composition{
 	{name: "mutations and subscriptions in two subgraphs", codes: nil, subgraphs: sdls{
 		"a": `type Query { a: Int } type Mutation { a: Int } type Subscription { a: Int }`,
 		"b": `type Mutation { b: Int }`}},
+	{name: "subscriptions fed by events", codes: nil, subgraphs: sdls{
+		"a": `extend schema @link(url: "https://souk.dev/events/v1.0", import: ["@eventStream"]) @composeDirective(name: "@eventStream") directive @eventStream(provider: String!, topic: String!, filter: String, payload: String) on FIELD_DEFINITION type Subscription { t(id: ID!): T @eventStream(provider: "shop", topic: "t.{args.id}", filter: "event.n > 1") } type T @key(fields: "id", resolvable: false) { id: ID! }`,
+		"b": `type Query { t: T } type T @key(fields: "id") { id: ID! n: Int }`}},
 	{name: "a field nullable in one subgraph", codes: nil, subgraphs: sdls{
 		"a": `type Query { t: T @shareable } type T @shareable { f: Int! }`,
 		"b": `type Query { t: T @shareable } type T @shareable { f: Int }`}},

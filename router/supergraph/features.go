@@ -190,7 +190,7 @@ func stringsOf(v *ast.Value) []string {
 // place returns an error with the position in the text, if that is known.
 func place(p *ast.Position, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if p == nil {
+	if p == nil || p.Line == 0 { // a supergraph that has just been composed has no positions
 		return err
 	}
 	return fmt.Errorf("line %d, column %d: %w", p.Line, p.Column, err)
