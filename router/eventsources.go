@@ -67,10 +67,32 @@ func (r *Router) addEventSources() error {
 }
 
 func (r *Router) openEventSource(p config.EventProvider, d *dependency.Dependency) (eventsource.Source, error) {
+	r.dependencies.Hide(p.Secrets()...)
+	switch p.Kind {
+	case "nats":
+		secure, err := p.NATS.TLS.Config()
+		if err != nil {
+			return nil, fmt.Errorf("nats: %w", err)
+		}
+		return eventsource.NewNATS(eventsource.NATSOptions{
+			URLs: p.NATS.URLs, Username: p.NATS.Username, Password: p.NATS.Password, Token: p.NATS.Token,
+			CredentialsFile: p.NATS.CredentialsFile, TLS: secure, Wait: r.config.EventSources.Interval,
+		})
+	case "kafka":
+		secure, err := p.Kafka.TLS.Config()
+		if err != nil {
+			return nil, fmt.Errorf("kafka: %w", err)
+		}
+		sasl := p.Kafka.SASL
+		return eventsource.NewKafka(eventsource.KafkaOptions{Brokers: p.Kafka.Brokers, Mechanism: sasl.Mechanism, Username: sasl.Username, Password: sasl.Password, TLS: secure})
+	}
 	c := r.config.EventRedis(p)
 	options, err := c.Options(d.WatchCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if options == nil {
+		return nil, errors.New("redis: url is missing, such as redis://localhost:6379")
 	}
 	r.dependencies.Hide(c.Secrets()...)
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = eventTimeout, eventTimeout, eventTimeout, eventTimeout

@@ -16,5 +16,5 @@
 //   - project.go: responses from events
 //   - hub.go, topic.go, subscriber.go: fan-out
 //   - source.go: the interface of brokers
-//   - redis.go: Redis Streams
+//   - redis.go, nats.go, kafka.go: Redis Streams, NATS JetStream, Kafka
 package eventsource

@@ -63,7 +63,8 @@ type shop struct {
 type options struct {
 	orders, events string // SDLs, if not ordersSDL and eventsSDL
 	redis          redistest.Options
-	addresses      []string // of a Redis Cluster, in place of redis
+	addresses      []string             // of a Redis Cluster, in place of redis
+	provider       config.EventProvider // in place of a Redis
 	configure      func(*config.Config)
 }
 
@@ -75,11 +76,14 @@ func open(t *testing.T, o options) *shop {
 	c.IncludeErrors.All = true
 	c.EventSources.Interval = 10 * time.Millisecond
 	connection := config.Redis{Addresses: o.addresses, Timeout: 10 * time.Second}
-	if o.addresses == nil {
+	if o.addresses == nil && o.provider.Kind == "" {
 		s.redis = redistest.Start(t, o.redis)
 		connection.URL = "redis://" + s.redis.Addr
 	}
 	c.EventSources.Providers = map[string]config.EventProvider{"shop": {Kind: "redis", Redis: connection}}
+	if o.provider.Kind != "" {
+		c.EventSources.Providers["shop"] = o.provider
+	}
 	if o.configure != nil {
 		o.configure(&c)
 	}

@@ -49,7 +49,9 @@ var failures = []string{
 	"REQUEST_CANCELED", // from a subgraph that the router still waits for: it ended the request itself
 	"REQUEST_TIMEOUT",  // from a subgraph: the router responds so before there is an operation
 	"SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "SUBREQUEST_REJECTED", "SUBREQUEST_TIMEOUT",
+	"EVENTS_LOST",      // by the broker, or by a client that was away too long
 	"TOO_MANY_STREAMS", // of all clients
+	"TOO_MANY_TOPICS",  // of all clients
 	"UNAVAILABLE",
 }
 

@@ -1,10 +1,14 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
+
+	"souk/router/internal/tlsfile"
 )
 
 // EventSources configures the message brokers whose events feed subscriptions with
@@ -20,9 +24,63 @@ type EventSources struct {
 
 // EventProvider configures one message broker.
 type EventProvider struct {
-	Kind  string `yaml:"kind" desc:"Kind of the broker: redis (Redis Streams)." enum:"redis" example:"redis"`
-	Redis Redis  `yaml:"redis" desc:"Connection of the kind redis, if not the one in redis. The key of a stream is key_prefix and the topic."`
-	Field string `yaml:"field" desc:"Field of the entries of a Redis stream that has the JSON payload. Default: data." example:"data"`
+	Kind  string      `yaml:"kind" desc:"Kind of the broker: redis (Redis Streams), nats (NATS JetStream) or kafka." enum:"redis,nats,kafka"`
+	Redis Redis       `yaml:"redis" desc:"Connection of the kind redis, if not the one in redis. The key of a stream is key_prefix and the topic."`
+	Field string      `yaml:"field" desc:"Field of the entries of a Redis stream that has the JSON payload. Default: data." example:"data"`
+	NATS  NATSEvents  `yaml:"nats" desc:"Connection of the kind nats."`
+	Kafka KafkaEvents `yaml:"kafka" desc:"Connection of the kind kafka."`
+}
+
+// NATSEvents configures a connection to NATS.
+type NATSEvents struct {
+	URLs            []string  `yaml:"urls" desc:"Servers, such as nats://localhost:4222." example:"nats://localhost:4222"`
+	Username        string    `yaml:"username" desc:"User name." example:"souk"`
+	Password        string    `yaml:"password" desc:"Password." secret:"yes"`
+	Token           string    `yaml:"token" desc:"Token, in place of a user name and a password." secret:"yes"`
+	CredentialsFile string    `yaml:"credentials_file" desc:"File with a JWT and the key of a user of NATS." example:"souk.creds"`
+	TLS             BrokerTLS `yaml:"tls" desc:"TLS settings. A tls:// URL also enables TLS."`
+}
+
+// KafkaEvents configures connections to Kafka.
+type KafkaEvents struct {
+	Brokers []string  `yaml:"brokers" desc:"host:port of brokers. The others are found through them." example:"localhost:9092"`
+	SASL    KafkaSASL `yaml:"sasl" desc:"Authentication of the router."`
+	TLS     BrokerTLS `yaml:"tls" desc:"TLS settings."`
+}
+
+// KafkaSASL configures the authentication of the router.
+type KafkaSASL struct {
+	Mechanism string `yaml:"mechanism" desc:"Mechanism. Without one, the router does not authenticate itself." enum:",PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" example:"SCRAM-SHA-512"`
+	Username  string `yaml:"username" desc:"User name." example:"souk"`
+	Password  string `yaml:"password" desc:"Password." secret:"yes"`
+}
+
+// BrokerTLS configures TLS for connections to a message broker.
+type BrokerTLS struct {
+	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
+	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's." example:"ca.crt"`
+	CertFile           string `yaml:"cert_file" desc:"PEM file with the client certificate, for servers that require one." required_with:"key_file" example:"client.crt"`
+	KeyFile            string `yaml:"key_file" desc:"PEM file with the private key of the client certificate." required_with:"cert_file" example:"client.key"`
+	ServerName         string `yaml:"server_name" desc:"Host name to verify in the server certificate, if it differs from the address." example:"broker.shop.example"`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any server certificate. Do not use this in production."`
+}
+
+// Config returns the configuration of connections, or nil without TLS.
+func (t BrokerTLS) Config() (*tls.Config, error) {
+	if t == (BrokerTLS{}) {
+		return nil, nil
+	}
+	client := tlsfile.Client{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile, ServerName: t.ServerName, Insecure: t.InsecureSkipVerify}
+	source, err := client.Source(&tls.Config{MinVersion: tls.VersionTLS12}, tlsfile.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("tls.%w", err)
+	}
+	return source.Config(), nil
+}
+
+// Secrets returns the passwords in p. They must not be logged.
+func (p EventProvider) Secrets() []string {
+	return append(p.Redis.Secrets(), p.NATS.Password, p.NATS.Token, p.Kafka.SASL.Password)
 }
 
 // EventRedis returns the connection of a provider of the kind redis.
@@ -33,7 +91,9 @@ func (e EventSources) check(shared Redis, add addFunc) {
 		p, at := e.Providers[name], "event_sources.providers."+name
 		add(!isName(name), at, fmt.Sprintf("%s: the name must be letters, digits, - and _", at))
 		add(p.Kind == "", at, at+" has no kind, such as redis")
-		add(p.Kind == "redis" && !p.Redis.Configured() && !shared.Configured(), at, at+" needs redis.url, or the connection in the block redis", "redis", at+".redis")
+		add(p.Kind == "nats" && len(p.NATS.URLs) == 0, at, at+" needs nats.urls, such as [nats://localhost:4222]", at+".nats.urls")
+		add(p.Kind == "kafka" && len(p.Kafka.Brokers) == 0, at, at+" needs kafka.brokers, such as [localhost:9092]", at+".kafka.brokers")
+		add(p.Kind == "redis" && reflect.ValueOf(p.Redis).IsZero() && !shared.Configured(), at, at+" needs redis.url, or the connection in the block redis", "redis", at+".redis")
 	}
 	add(e.MaxInterval < e.Interval, "event_sources.max_interval", fmt.Sprintf("event_sources.max_interval is %v, less than event_sources.interval", e.MaxInterval), "event_sources.interval")
 }

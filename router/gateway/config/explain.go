@@ -67,7 +67,7 @@ func Explain(path string) (Key, error) {
 	}
 	key.Secret = f.tag.Get("secret") != ""
 	if key.Example = together[path]; key.Example == "" {
-		key.Example = example(path)
+		key.Example = providerExample(path, example(path))
 	}
 	key.Documented = fmt.Sprintf("docs/router.yaml:%d", documentedLine(path))
 	return key, nil

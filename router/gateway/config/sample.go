@@ -135,6 +135,43 @@ func redisExample(block, settings string) string {
 	return block + ":\n  redis:\n    " + settings + "\n"
 }
 
+// connections are the kinds of brokers, with the setting that a connection to each needs.
+var connections = map[string]string{"redis": "url: redis://localhost:6379", "nats": "urls: [nats://localhost:4222]", "kafka": "brokers: [localhost:9092]"}
+
+// providerExample adds to the example of a key of a message broker what a provider needs besides.
+func providerExample(path, text string) string {
+	const provider = "event_sources.providers.NAME"
+	if path == "event_sources.providers" || path == provider {
+		return "event_sources:\n  providers:\n    shop:\n      kind: redis\n      redis:\n        url: redis://localhost:6379\n"
+	}
+	rest, ok := strings.CutPrefix(path, provider+".")
+	if !ok {
+		return text
+	}
+	kind, key, _ := strings.Cut(rest, ".")
+	needed, own := connections[kind]
+	if !own {
+		kind, needed = "redis", connections["redis"]
+		text += "      redis:\n        " + needed + "\n"
+	}
+	if key == "" && own {
+		text = "event_sources:\n  providers:\n    shop:\n      " + kind + ":\n        " + needed + "\n"
+	}
+	if name, _, _ := strings.Cut(needed, ":"); own && key != "" && key != name && key != "addresses" && (kind != "redis" || !strings.HasPrefix(key, "tls")) {
+		text = strings.Replace(text, "      "+kind+":\n", "      "+kind+":\n        "+needed+"\n", 1)
+	}
+	if strings.HasSuffix(key, "tls.cert_file") {
+		text += "          key_file: client.key\n"
+	}
+	if strings.HasSuffix(key, "tls.key_file") {
+		text += "          cert_file: client.crt\n"
+	}
+	if rest == "kind" {
+		return text
+	}
+	return strings.Replace(text, "    shop:\n", "    shop:\n      kind: "+kind+"\n", 1)
+}
+
 // example returns a part of a configuration file that has the key at a path. An entry of a
 // list has all of its keys.
 func example(path string) string {
