@@ -3,6 +3,7 @@ package router
 import (
 	"souk/internal/netlimit"
 	"souk/router/auth"
+	"souk/router/eventsource"
 	"souk/router/execute"
 	"souk/router/limit"
 	"souk/router/operation"
@@ -18,6 +19,7 @@ func exportCounters(m *routertelemetry.Metrics) {
 		execute.CodeInvalidValue, execute.CodeRejected, execute.CodeOverloaded, execute.CodeCancelled, execute.CodeShuttingDown, execute.CodeInternal,
 		operation.CodeParseFailed, operation.CodeValidationFailed, operation.CodeOperationUnknown, operation.CodeBadVariables,
 		auth.CodeUnauthenticated, auth.CodeUnavailable, auth.CodeUnauthorized, limit.CodeRateLimited, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
+		eventsource.CodeLastEventID, eventsource.CodeEventsLost, eventsource.CodeTooManyTopics,
 	} {
 		m.GraphQLError(code)
 	}

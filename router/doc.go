@@ -27,6 +27,7 @@
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies
 //	limits.go        rate limits and the cost limit
+//	eventsources.go  message brokers that feed subscriptions
 //	redis.go         Redis for rate limits and idempotency records
 //	console.go       the console
 //	debug.go         profiles
