@@ -144,6 +144,15 @@ func covers(state jetstream.StreamState, at uint64) error {
 	return nil
 }
 
+// continues converts the error of a reader's own position. If the stream has not reached it, it
+// was created again, and what happened meanwhile is unknown.
+func continues(err error) error {
+	if errors.Is(err, ErrInvalidCursor) {
+		return fmt.Errorf("%w: the stream was created again", ErrTrimmed)
+	}
+	return err
+}
+
 // Range implements Source.
 func (n *NATS) Range(ctx context.Context, topic, after, until string, deliver func(*Event) error) error {
 	s, err := n.stream(ctx, topic)
@@ -193,7 +202,7 @@ func (n *NATS) Follow(ctx context.Context, topic, after string, deliver func(*Ev
 		return err
 	}
 	at := sequence(after)
-	if err := covers(s.CachedInfo().State, at); errors.Is(err, ErrTrimmed) {
+	if err := continues(covers(s.CachedInfo().State, at)); err != nil {
 		return err
 	}
 	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
@@ -221,7 +230,7 @@ func (n *NATS) Follow(ctx context.Context, topic, after string, deliver func(*Ev
 			return fmt.Errorf("reading a message: %w", err)
 		}
 		if !first && meta.Sequence.Consumer == 1 {
-			if err := n.Verify(ctx, topic, strconv.FormatUint(at, 10)); err != nil {
+			if err := continues(n.Verify(ctx, topic, strconv.FormatUint(at, 10))); err != nil {
 				return err
 			}
 		}

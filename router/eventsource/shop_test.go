@@ -51,7 +51,10 @@ const (
 type shop struct {
 	url    string
 	redis  *redistest.Server
-	router *router.Router
+	router *router.Reloadable
+	// config is the configuration, and list has the subgraphs.
+	config config.Config
+	list   []compose.Subgraph
 
 	mu sync.Mutex
 	// requests are the bodies of the requests to the subgraph orders.
@@ -107,7 +110,8 @@ func open(t *testing.T, o options) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.router, err = router.New(t.Context(), c, router.Options{Supergraph: composed.SDL, Telemetry: tel}); err != nil {
+	s.config, s.list = c, list
+	if s.router, err = router.NewReloadable(t.Context(), c, router.Options{Supergraph: composed.SDL, Telemetry: tel}); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s.router.Handler())

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -13,8 +15,13 @@ func decode(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
-	err := d.Decode(&v)
-	return v, err //nolint:wrapcheck // the caller says what was decoded
+	if err := d.Decode(&v); err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what was decoded
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the JSON value")
+	}
+	return v, nil
 }
 
 // lookup returns the value at a path, or nil.
