@@ -58,6 +58,25 @@ var (
 		Help:   "Attempts to read a topic of a message broker again after a failure.",
 		Labels: []string{"provider", "topic"},
 	}
+	callbackMessages = base.Metric{
+		Name: "souk_router_subscription_callback_messages_total", Kind: base.Counter,
+		Help:   "Messages of subscriptions by HTTP callback, by action (check, next, complete or other) and result: ok, unknown (the subscription is not open), unauthorized (a wrong verifier) or invalid.",
+		Labels: []string{"action", "result"},
+	}
+	subgraphHeartbeatsLost = base.Metric{
+		Name: "souk_router_subgraph_heartbeats_lost_total", Kind: base.Counter,
+		Help:   "Subscriptions by HTTP callback for which a subgraph has stopped sending heartbeats.",
+		Labels: []string{"subgraph"},
+	}
+	uploadRequests = base.Metric{
+		Name: "souk_router_file_upload_requests_total", Kind: base.Counter,
+		Help:   "Requests with files (file_uploads), by result: ok (the files were read as far as subgraphs needed them) or refused (a limit, or a request that is not valid).",
+		Labels: []string{"result"},
+	}
+	uploadBytes = base.Metric{
+		Name: "souk_router_file_upload_bytes_total", Kind: base.Counter,
+		Help: "Bytes of files that clients have sent.",
+	}
 	supergraphLoads = base.Metric{
 		Name: "souk_router_supergraph_loads_total", Kind: base.Counter,
 		Help:   "Supergraph loads, by result: ok or failed.",
@@ -75,7 +94,7 @@ var (
 	}
 	cacheRequests = base.Metric{
 		Name: "souk_router_cache_requests_total", Kind: base.Counter,
-		Help:   "Lookups in the in-process caches (document, plan, persisted_document), by result: hit or miss.",
+		Help:   "Lookups in the in-process caches (document, plan, persisted_document, policy), by result: hit or miss.",
 		Labels: []string{"cache", "result"},
 	}
 	trustedDocuments = base.Metric{
@@ -300,7 +319,7 @@ var (
 func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
-		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
+		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, subgraphLimit, subgraphShed, operationsLimit,
 		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,

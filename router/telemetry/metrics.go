@@ -22,6 +22,8 @@ type Metrics struct {
 	// SubscriptionsJoined counts client subscriptions that joined an open one,
 	// and SubscriptionsDropped those ended because the client read too slowly.
 	SubscriptionsJoined, SubscriptionsDropped prometheus.Counter
+	// UploadBytes counts the bytes of files.
+	UploadBytes prometheus.Counter
 	// PlanDuration observes seconds.
 	PlanDuration prometheus.Observer
 	// LoadsOK and LoadsFailed count loads of a supergraph.
@@ -30,9 +32,11 @@ type Metrics struct {
 	Waiting        prometheus.Gauge
 	Document, Plan *Cache
 	Persisted      *Cache
-	EntityCache    *EntityCache
-	Limits         *Limits
-	DeniedFields   prometheus.Counter
+	// Policy is the cache of decisions on @policy.
+	Policy       *Cache
+	EntityCache  *EntityCache
+	Limits       *Limits
+	DeniedFields prometheus.Counter
 	// AccessLogDropped counts lines of the access log.
 	AccessLogDropped prometheus.Counter
 
@@ -50,6 +54,8 @@ type Metrics struct {
 	dependencies   func(kind, name string) *Dependency
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
+	uploads        *base.Bound[string, prometheus.Counter]
+	callbacks      *base.Bound[callbackKey, prometheus.Counter]
 	coprocessor    *base.Bound[coprocessorKey, prometheus.Observer]
 	limits         *prometheus.GaugeVec
 	// ConcurrencyLimit is the adaptive limit of operations, or 0.
@@ -64,6 +70,7 @@ type Metrics struct {
 }
 
 type variantKey struct{ variant, outcome string }
+type callbackKey struct{ action, result string }
 
 type coprocessorKey struct{ stage, result string }
 
@@ -93,6 +100,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	variants, shadows := variantDuration.NewHistogram(r), shadowResults.NewCounter(r)
 	certificates := certificateExpiry.NewGauge(r)
 	documents := trustedDocuments.NewCounter(r)
+	uploads, messages := uploadRequests.NewCounter(r), callbackMessages.NewCounter(r)
 	costs := subgraphCost.NewHistogram(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
@@ -105,12 +113,19 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		Document:      caches("document"),
 		Plan:          caches("plan"),
 		Persisted:     caches("persisted_document"),
+		Policy:        caches("policy"),
 		EntityCache:   newEntityCache(r),
 		Limits:        newLimits(r),
 		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
 		named:         newNamed(r, buckets),
 
 		AccessLogDropped: accessLogDropped.NewCounter(r).WithLabelValues(),
+
+		UploadBytes: uploadBytes.NewCounter(r).WithLabelValues(),
+		callbacks: base.Bind(func(k callbackKey) prometheus.Counter {
+			return messages.WithLabelValues(k.action, k.result)
+		}),
+		uploads: base.Bind(func(result string) prometheus.Counter { return uploads.WithLabelValues(result) }),
 
 		SubscriptionUpstreams: subscriptionUpstreams.NewGauge(r).WithLabelValues(),
 		SubscriptionsJoined:   subscriptionsJoined.NewCounter(r).WithLabelValues(),
@@ -211,6 +226,13 @@ func (m *Metrics) Authentication(result string) prometheus.Counter {
 	return m.authentication.Get(result)
 }
 
+// Callback counts a message of a subscription by HTTP callback. The action and the result are
+// those of package callback.
+func (m *Metrics) Callback(action, result string) { m.callbacks.Get(callbackKey{action, result}).Inc() }
+
+// Uploads counts requests with files by result: ok or refused.
+func (m *Metrics) Uploads(result string) prometheus.Counter { return m.uploads.Get(result) }
+
 // ConnectionClosed counts client connections closed to enforce a limit. The reason
 // is one of those defined by package netlimit.
 func (m *Metrics) ConnectionClosed(reason string) prometheus.Counter { return m.closed.Get(reason) }
@@ -249,6 +271,8 @@ type Subgraph struct {
 	Retries  prometheus.Counter
 	// Reconnects counts attempts to reopen a subscription.
 	Reconnects prometheus.Counter
+	// HeartbeatsLost counts subscriptions by HTTP callback without heartbeats.
+	HeartbeatsLost prometheus.Counter
 	// Shared counts requests answered by an identical request in flight.
 	Shared prometheus.Counter
 	// Breaker is 0 if closed, 1 if half-open and 2 if open.
@@ -268,7 +292,7 @@ func (s *Subgraph) Error(code string) prometheus.Counter { return s.errors.Get(c
 func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subgraph {
 	duration, inFlight := subgraphDuration.WithBuckets(buckets).NewHistogram(r), subgraphInFlight.NewGauge(r)
 	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
-	reconnects := subgraphReconnects.NewCounter(r)
+	reconnects, heartbeatsLost := subgraphReconnects.NewCounter(r), subgraphHeartbeatsLost.NewCounter(r)
 	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)
 	refusals, shed := subgraphRefusals.NewCounter(r), subgraphShed.NewCounter(r)
 	return func(name string) *Subgraph {
@@ -278,10 +302,13 @@ func newSubgraphs(r prometheus.Registerer, buckets []float64) func(string) *Subg
 			Retries:    retries.WithLabelValues(name),
 			Reconnects: reconnects.WithLabelValues(name),
 			Shared:     shared.WithLabelValues(name),
-			Breaker:    breaker.WithLabelValues(name),
-			Shed:       shed.WithLabelValues(name),
-			Refusals:   refusals.WithLabelValues(name),
-			errors:     base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
+
+			HeartbeatsLost: heartbeatsLost.WithLabelValues(name),
+
+			Breaker:  breaker.WithLabelValues(name),
+			Shed:     shed.WithLabelValues(name),
+			Refusals: refusals.WithLabelValues(name),
+			errors:   base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
 		}
 	}
 }

@@ -57,6 +57,9 @@ func (c *Config) check(source *Source) Errors {
 	if !source.Unread("listen", "admin.listen", "health_check.listen") && (sameAddress(c.Listen, c.Health.Listen) || sameAddress(c.Admin.Listen, c.Health.Listen)) {
 		k.fail("health_check.listen", "health_check.listen is %q, which is also the address of another port; choose another one, or leave it empty", c.Health.Listen)
 	}
+	if at := c.Subscriptions.Callback.Listen; !source.Unread("listen", "admin.listen", "health_check.listen", "subscriptions.callback.listen") && (sameAddress(c.Listen, at) || sameAddress(c.Admin.Listen, at) || sameAddress(c.Health.Listen, at)) {
+		k.fail("subscriptions.callback.listen", "subscriptions.callback.listen is %q, which is also the address of another port; choose another one, or leave it empty", at)
+	}
 	if key := "supergraph.remote.url"; c.Supergraph.Remote.Configured() && source.Given("supergraph.file") && !source.Unread("supergraph.file", key) {
 		k.fail(key, "%s and supergraph.file cannot both be set; remove one of them", key)
 	}
@@ -128,6 +131,9 @@ func (c *Config) contradictions(add addFunc) {
 		}
 	}
 	c.DemandControl.check(add)
+	c.FileUploads.check(add)
+	c.RequestExtensions.check(add)
+	c.Subscriptions.check(add)
 	c.Limits.check(add)
 	c.Canary.check(add)
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more", "http.batching.enabled")

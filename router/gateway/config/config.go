@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type Config struct {
 	CSRF                 CSRF               `yaml:"csrf" desc:"Protection against cross-site request forgery."`
 	Limits               Limits             `yaml:"limits" desc:"Limits of requests. 0 means no limit."`
 	HTTP                 HTTP               `yaml:"http" desc:"Options of the GraphQL over HTTP protocol."`
+	FileUploads          FileUploads        `yaml:"file_uploads" desc:"Files that clients send with operations (GraphQL multipart requests)."`
 	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents that clients identify by hash."`
 	MCP                  MCP                `yaml:"mcp" desc:"An endpoint of the Model Context Protocol, on which agents call trusted documents as tools."`
 	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions and event streams."`
@@ -32,6 +35,7 @@ type Config struct {
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
 	ResponseExtensions   map[string]string  `yaml:"response_extensions" desc:"Members of extensions in responses of subgraphs that the client's response gets, by name, and what several make of one: first or last, as they arrive, or append for a list. Up to 64 KiB of them. Responses from the entity cache and deferred payloads have none." enum:"first,last,append"`
+	RequestExtensions    RequestExtensions  `yaml:"request_extensions" desc:"Members of extensions in requests of clients that subgraphs get, in the extensions of their requests."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
 	Canary               Canary             `yaml:"canary" desc:"A second supergraph, or other URLs of subgraphs, for a share of the requests or for copies of queries."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
@@ -274,6 +278,59 @@ type HTTP struct {
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Minimum size of a response to compress."`
 }
 
+// RequestExtensions configures which extensions of clients subgraphs get.
+type RequestExtensions struct {
+	All       []string            `yaml:"all" desc:"Names that all subgraphs get. Requests whose values differ share neither executions nor entries of the entity cache, and no subscription." empty:"no" example:"tenant"`
+	Subgraphs map[string][]string `yaml:"subgraphs" desc:"Further names for single subgraphs, by subgraph name." empty:"no" example:"tenant"`
+	MaxBytes  int                 `yaml:"max_bytes" desc:"Maximum size of the values of a request that subgraphs get, together. A request with larger ones is rejected with status 413." min:"1"`
+}
+
+// Of returns the names that a subgraph gets, sorted.
+func (r RequestExtensions) Of(subgraph string) []string {
+	names := slices.Concat(r.All, r.Subgraphs[subgraph])
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Any returns the names that any subgraph gets, sorted.
+func (r RequestExtensions) Any() []string {
+	names := slices.Clone(r.All)
+	for _, more := range r.Subgraphs {
+		names = append(names, more...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// check adds names that have a meaning between the router and one of its sides.
+func (r RequestExtensions) check(add addFunc) {
+	check := func(key string, names []string) {
+		for i, name := range names {
+			at := fmt.Sprintf("%s[%d]", key, i)
+			add(name == "persistedQuery" || name == "subscription", at, fmt.Sprintf("%s: the extension %s cannot be forwarded, because it has a meaning of its own between the router and a client or subgraph", at, name))
+		}
+	}
+	check("request_extensions.all", r.All)
+	for name, names := range r.Subgraphs {
+		check("request_extensions.subgraphs."+name, names)
+	}
+}
+
+// FileUploads configures GraphQL multipart requests. They are disabled by default.
+type FileUploads struct {
+	Enabled       bool          `yaml:"enabled" desc:"Accept requests with files, and forward the files to the subgraph that needs them. The router does not store them: it holds 64 KiB of each request. Keep csrf.enabled: other sites can send such requests without a CORS preflight."`
+	MaxFiles      int           `yaml:"max_files" desc:"Maximum number of files in a request." min:"1"`
+	MaxFileBytes  int           `yaml:"max_file_bytes" desc:"Maximum size of a file." min:"1"`
+	MaxTotalBytes int           `yaml:"max_total_bytes" desc:"Maximum size of all files of a request. limits.http_max_request_bytes bounds the operation and its variables." min:"1"`
+	Timeout       time.Duration `yaml:"timeout" desc:"How long a request with files may take to arrive, in place of limits.http_body_timeout. The timeouts of traffic_shaping begin after it." min:"1s"`
+}
+
+// check adds limits that contradict each other.
+func (f FileUploads) check(add addFunc) {
+	add(f.MaxTotalBytes < f.MaxFileBytes, "file_uploads.max_total_bytes",
+		"file_uploads.max_total_bytes is smaller than file_uploads.max_file_bytes; it must be at least as large", "file_uploads.max_file_bytes")
+}
+
 // Batching configures batches of requests. It is disabled by default.
 type Batching struct {
 	Enabled bool `yaml:"enabled" desc:"Accept batches."`
@@ -310,6 +367,7 @@ type Subscriptions struct {
 	QueueEvents       int                       `yaml:"queue_events" desc:"Maximum number of events that wait for one client of a shared subscription, or for one subscription to events of a message broker."`
 	QueueBytes        int                       `yaml:"queue_bytes" desc:"Maximum total size of the events that wait for one client."`
 	SlowClientTimeout time.Duration             `yaml:"slow_client_timeout" desc:"Total time that the other clients of a shared subscription wait for a client whose queue is full. After that the router drops the slow client."`
+	Callback          SubscriptionCallback      `yaml:"callback" desc:"Apollo's HTTP callback protocol, for subgraphs with the protocol callback: they send each event as a POST request to the router."`
 	All               SubgraphStream            `yaml:"all" desc:"Streams from all subgraphs."`
 	Subgraphs         map[string]SubgraphStream `yaml:"subgraphs" desc:"Overrides for single subgraphs, by subgraph name. Missing values are taken from all."`
 }
@@ -322,10 +380,39 @@ type SingleConnection struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"How long a reservation is valid before the client opens its stream."`
 }
 
+// SubscriptionCallback configures the receiving end of Apollo's HTTP callback protocol.
+type SubscriptionCallback struct {
+	PublicURL        string        `yaml:"public_url" desc:"URL at which subgraphs reach path of this very router: each replica needs its own, because it knows only its own subscriptions. Required if a subgraph has the protocol callback." format:"http" example:"http://10.0.0.7:4000/callback"`
+	Listen           string        `yaml:"listen" desc:"Address of a port of their own for callbacks: host:port, or unix:PATH for a Unix socket. If empty, the public port serves them." format:"address" example:"0.0.0.0:4001"`
+	Path             string        `yaml:"path" desc:"Path of callbacks. The ID of a subscription follows it." format:"path" empty:"no"`
+	Heartbeat        time.Duration `yaml:"heartbeat_interval" desc:"Interval in which subgraphs send a message at least. After three intervals without one, the subscription is lost, and opened again as resume says. 0s disables it: then the router does not notice that a subgraph has stopped."`
+	MaxMessageBytes  int           `yaml:"max_message_bytes" desc:"Maximum size of a message, before and after decompression." min:"1"`
+	MaxSubscriptions int           `yaml:"max_subscriptions" desc:"Maximum number of open subscriptions by HTTP callback. 0 means no limit."`
+}
+
+// UsesCallback reports whether a subscription of any subgraph uses the HTTP callback protocol.
+func (s Subscriptions) UsesCallback() bool {
+	for _, one := range s.Subgraphs {
+		if one.Protocol == callbackProtocol {
+			return true
+		}
+	}
+	return s.All.Protocol == callbackProtocol
+}
+
+const callbackProtocol = "callback"
+
+// check adds what the HTTP callback protocol lacks.
+func (s Subscriptions) check(add addFunc) {
+	add(s.UsesCallback() && s.Callback.PublicURL == "", "subscriptions.callback.public_url",
+		"subscriptions.callback.public_url is empty, but a subgraph has the protocol callback; set it to the URL at which subgraphs reach this router, such as http://10.0.0.7:4000/callback",
+		"subscriptions.all.protocol", "subscriptions.subgraphs")
+}
+
 // SubgraphStream configures how the router opens and reopens streams from a
 // subgraph.
 type SubgraphStream struct {
-	Protocol        string        `yaml:"protocol" desc:"Protocol: ws (graphql-transport-ws) or sse (GraphQL over server-sent events)." enum:"ws,sse"`
+	Protocol        string        `yaml:"protocol" desc:"Protocol: ws (graphql-transport-ws), sse (GraphQL over server-sent events) or callback (Apollo's HTTP callback protocol; see subscriptions.callback)." enum:"ws,sse,callback"`
 	URL             string        `yaml:"url" desc:"URL of the stream, if it differs from the URL of the subgraph. Only for single subgraphs." format:"stream"`
 	ConnectTimeout  time.Duration `yaml:"connect_timeout" desc:"How long the subgraph may take to accept a stream."`
 	ConnectAttempts int           `yaml:"connect_attempts" desc:"Number of attempts to open a stream before the client receives an error."`

@@ -39,6 +39,8 @@ func Default() Config {
 			WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxConnections: 4096, ConnectionRate: 500, MaxInFlightBytes: 64 << 20, Mode: "enforce", MaxTokens: 15000, MaxDepth: 100,
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000, MaxListItems: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, HTTP2: true, HTTP2Streams: 250, Compression: true, CompressionMinBytes: 1024},
+		RequestExtensions:  RequestExtensions{MaxBytes: 16 << 10},
+		FileUploads:        FileUploads{MaxFiles: 10, MaxFileBytes: 10 << 20, MaxTotalBytes: 20 << 20, Timeout: time.Minute},
 		PersistedDocuments: PersistedDocuments{Automatic: true, Redis: Redis{Timeout: 150 * time.Millisecond}, TTL: 24 * time.Hour, MaxDocumentBytes: 64 << 10, HotReload: true, PollInterval: time.Second, Remote: remoteSource("application/json", 32<<20)},
 		MCP:                MCP{Path: "/mcp", MaxTools: 500, MaxSessions: 1000, SessionTimeout: 30 * time.Minute, MaxResultBytes: 1 << 20},
 		Subscriptions:      subscriptions(),
@@ -52,7 +54,7 @@ func Default() Config {
 		Redis:          Redis{Timeout: 150 * time.Millisecond},
 		ClientAddress:  ClientAddress{Header: "X-Forwarded-For"},
 		Authentication: Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
-		Authorization:  Authorization{Enabled: true},
+		Authorization:  Authorization{Enabled: true, PolicyCache: PolicyCache{TTL: 30 * time.Second, MaxBytes: 4 << 20}},
 		RateLimit:      RateLimit{Requests: 100, Interval: time.Second, By: "ip", Redis: Redis{Timeout: 50 * time.Millisecond}},
 		DemandControl:  DemandControl{Max: 10000, ListSize: 10},
 		ResponseCache: ResponseCache{
@@ -78,6 +80,7 @@ func subscriptions() Subscriptions {
 		Enabled: true, MaxConnections: 2048, InitTimeout: 5 * time.Second, InitHeaders: []string{"Authorization"},
 		SingleConnection: SingleConnection{Enabled: true, MaxReservations: 1000, Timeout: 10 * time.Second},
 		Heartbeat:        15 * time.Second, ReloadJitter: 5 * time.Second, DrainPeriod: 5 * time.Second,
+		Callback:    SubscriptionCallback{Path: "/callback", Heartbeat: 5 * time.Second, MaxMessageBytes: 4 << 20, MaxSubscriptions: 10000},
 		Deduplicate: true, QueueEvents: 128, QueueBytes: 4 << 20, SlowClientTimeout: time.Second,
 		All: SubgraphStream{
 			Protocol: "ws", ConnectTimeout: 5 * time.Second, ConnectAttempts: 2, Resume: &yes, MaxReconnects: 10, ReplayLatest: &yes,

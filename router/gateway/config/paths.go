@@ -24,6 +24,9 @@ func (c *Config) paths(k *checker) {
 		endpoints = append(endpoints, endpoint{fmt.Sprintf("health_check.readiness_paths[%d]", i), path})
 	}
 	endpoints = append(endpoints, endpoint{"telemetry.metrics_path", c.Telemetry.MetricsPath})
+	if c.Subscriptions.UsesCallback() && c.Subscriptions.Callback.Listen == "" {
+		endpoints = append(endpoints, endpoint{"subscriptions.callback.path", c.Subscriptions.Callback.Path})
+	}
 	if c.MCP.Enabled {
 		endpoints = append(endpoints, endpoint{"mcp.path", c.MCP.Path})
 	}

@@ -65,6 +65,15 @@ type JWKS struct {
 type Authorization struct {
 	Enabled            bool `yaml:"enabled" desc:"Enforce the directives."`
 	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Reject an operation that selects a field the caller may not access. If false, the field is null."`
+
+	PolicyCache PolicyCache `yaml:"policy_cache" desc:"Decisions on @policy that the coprocessor (coprocessor.policies) or an evaluator in Go has made. They are kept by caller, that is, by the claims of the token, and policy: keep it off if decisions depend on anything else, such as headers."`
+}
+
+// PolicyCache configures the cache of decisions on @policy.
+type PolicyCache struct {
+	Enabled  bool          `yaml:"enabled" desc:"Keep decisions. The coprocessor is not called at supergraph.request for an operation on whose policies it has decided, if that stage has context and nothing else."`
+	TTL      time.Duration `yaml:"ttl" desc:"How long a decision is used. A change of it takes effect after this time." min:"1ms"`
+	MaxBytes int           `yaml:"max_bytes" desc:"Maximum memory of the cache." min:"1"`
 }
 
 // ClientAddress configures how the router determines the address of a client
