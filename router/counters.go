@@ -36,6 +36,9 @@ func exportCounters(m *routertelemetry.Metrics) {
 	for _, reason := range []netlimit.Reason{netlimit.Idle, netlimit.Refused, netlimit.Rate, netlimit.Slow} {
 		m.ConnectionClosed(string(reason))
 	}
+	for _, result := range []string{"ok", "refused"} {
+		m.Uploads(result)
+	}
 	for _, command := range []string{"lookup", "begin", "store", "limit"} {
 		m.Redis(command)
 	}

@@ -12,7 +12,7 @@ import (
 func (x *execution) cacheable(f *fetch) bool {
 	switch x.program.kind {
 	case operation.Query:
-		return f.kind == operation.Query
+		return f.kind == operation.Query && (x.req.Files == nil || !x.req.Files.Has(f.id))
 	case operation.Subscription:
 		return f.entities != nil
 	default:

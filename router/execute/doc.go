@@ -23,7 +23,8 @@
 //	represent   representations of entities    representation.go, leaf.go
 //	cache       look up and store entities     cache.go, cached.go, cachetags.go, cachecontrol.go,
 //	                                       expired.go, refresh.go
-//	send        requests to subgraphs          transport.go, buffer.go, reservation.go
+//	send        requests to subgraphs          transport.go, files.go, buffer.go,
+//	                                       reservation.go
 //	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go
 //	outcome     errors of one response         outcome.go
 //	errors      with the client's paths        errors.go, missing.go

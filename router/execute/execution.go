@@ -339,6 +339,9 @@ func (x *execution) request(f *fetch) SubgraphRequest {
 // load answers a fetch from the cache, or sends its request.
 func (x *execution) load(ctx context.Context, f *fetch) {
 	state := &x.states[f.id]
+	if x.req.Files != nil {
+		defer x.req.Files.Ended(f.id)
+	}
 	began := x.executor.options.Now()
 	state.stats = FetchStatistics{FetchInfo: FetchInfo{FetchID: f.id}, Subgraph: f.subgraph, Start: began}
 	state.room = MemoryReservation{lease: &x.lease}
@@ -384,8 +387,10 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	// Reserve memory for a response as large as recent ones before asking for
 	// it.
 	if state.err = state.room.Reserve(ctx, max(int(f.received.Load()), 1<<minBuffer)); state.err == nil {
-		state.room.anyway, state.reached = f.kind != operation.Query, true
-		state.response, state.err = x.executor.options.Transport.Send(ctx, &request)
+		if state.err = x.attach(f, &request); state.err == nil {
+			state.room.anyway, state.reached = f.kind != operation.Query, true
+			state.response, state.err = x.executor.options.Transport.Send(ctx, &request)
+		}
 	}
 	request.Body.Release()
 	state.stats.Err, state.stats.Retries, state.stats.Shared = state.err, request.Retries, request.Shared

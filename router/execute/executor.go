@@ -74,6 +74,11 @@ type Request struct {
 	// Internals shows the client what otherwise only logs have: which address
 	// failed and how, and what hidden subgraphs said. It is for development.
 	Internals bool
+	// Files are the files of the client's request, or nil.
+	Files Files
+	// ClientExtensions are members of the extensions of the client's request. Subgraphs get
+	// those that Options.ForwardExtensions names.
+	ClientExtensions operation.Variables
 	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
 	// LastEventID says where the events of a subscription begin: after this one, or with

@@ -37,6 +37,8 @@ type SubgraphRequest struct {
 	// Header is the client's header. A transport sends the fields that its rules
 	// propagate. It must not be modified.
 	Header http.Header
+	// Files has the files that the request sends, or is nil. Such a request is sent once.
+	Files FileBody
 	// Partition is the partition of the Caller. Queries of different partitions must not share a
 	// response, even if they are identical.
 	Partition string

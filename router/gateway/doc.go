@@ -15,6 +15,7 @@
 //	admission.go    rate limit and max_in_flight
 //	request.go      headers and body to a GraphQL request
 //	batch.go        several requests in one body
+//	uploads.go      requests with files, which package upload reads
 //	persisted.go    a hash to a document; trusted.go reads the trusted ones, and
 //	                shared_documents.go has those that clients register, in Redis
 //	hooks.go        hooks of embedding programs and coprocessors

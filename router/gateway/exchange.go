@@ -23,6 +23,7 @@ import (
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	routertelemetry "souk/router/telemetry"
+	"souk/router/upload"
 	"souk/telemetry"
 )
 
@@ -56,6 +57,10 @@ type exchange struct {
 	// seen is what the console and reports learn of the operation. It is nil if there are none
 	// and the response has no timings.
 	seen *record.Operation
+	// sentExtensions are the extensions of the request that subgraphs get.
+	sentExtensions operation.Variables
+	// files are those of a multipart request, or nil.
+	files *upload.Request
 	// exposed is what the client may see of the plan.
 	exposed exposure
 	// eventID is the ID of the event that is being sent, or "".
@@ -88,6 +93,10 @@ func (x *exchange) serveGet() {
 }
 
 func (x *exchange) servePost() {
+	if isUpload(x.r.Header) {
+		x.serveUpload()
+		return
+	}
 	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
 		x.sawProblem(p)
@@ -122,6 +131,8 @@ func (x *exchange) serve(req *request) {
 	switch {
 	case x.exposed == exposeOnlyPlan:
 		x.respondPlan(p)
+	case x.files != nil:
+		x.serveFiles(p, start)
 	case p.op.Kind == operation.Subscription:
 		x.serveStream(p)
 	case x.accept.single == noMediaType && !x.accept.parts && x.accept.events:
@@ -186,7 +197,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err
 	}
-	p.deferring = d.Defers() && x.takesParts()
+	p.deferring = d.Defers() && x.takesParts() && x.files == nil
 	p.op = d.choose(p.vars, p.deferring)
 	x.snapshot.reweigh(d)
 	if req.register != "" {
@@ -312,7 +323,10 @@ func (x *exchange) measure(p *prepared, start time.Time, outcome routertelemetry
 }
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
-	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
+	req := &execute.Request{Program: p.program, ClientExtensions: x.sentExtensions, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
+	if x.files != nil {
+		req.Files = x.files
+	}
 	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil {
 		req.Extensions = func(data []byte, fetches []execute.FetchStatistics) []byte { return x.extensions(p, data, fetches) }
 	}

@@ -15,6 +15,7 @@
 //	retry.go        retries, and the time that is left for each attempt
 //	breaker.go      circuit breaker and retry budget
 //	body.go         the request body for net/http
+//	files.go        requests with files of clients
 //	direct.go       HTTP/1.1 client for http URLs, with conn.go (a connection),
 //	                pool.go (idle connections) and head.go (response headers)
 //	standard.go     net/http client for everything else, with watch.go, which

@@ -37,7 +37,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		case attempt == 1:
 			permit.Drop()
 			r.Unsent = true
-			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
+			return nil, circuitOpen()
 		default: // the attempt before has opened the circuit
 			permit.Drop()
 			return nil, failed
@@ -67,6 +67,10 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		wait *= 2
 		failed = s.explain(ctx, err)
 	}
+}
+
+func circuitOpen() error {
+	return &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
 }
 
 // withTimeout returns a header with the time that is left for an attempt. It is a copy, because

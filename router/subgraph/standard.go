@@ -135,7 +135,7 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind opera
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for {
-		response, err := c.exchange(ctx, kind, body, header, room)
+		response, err := c.exchange(ctx, func(ctx context.Context) *http.Request { return c.request(ctx, kind, body, header) }, room)
 		// The request was not sent, so it can be repeated on another connection. The
 		// loop ends, because each idle connection is tried only once.
 		if !errors.Is(err, errStale) || ctx.Err() != nil {
@@ -144,11 +144,12 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind opera
 	}
 }
 
-func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
+// exchange sends a request and reads the response.
+func (c *standard) exchange(ctx context.Context, request func(context.Context) *http.Request, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	transport := c.acquire()
 	defer c.release(transport)
 	var watched watchedRequest
-	response, err := transport.RoundTrip(c.request(watched.trace(ctx), kind, body, header))
+	response, err := transport.RoundTrip(request(watched.trace(ctx)))
 	if err != nil {
 		if errors.Is(err, net.ErrClosed) {
 			// The read found the end of the connection, but net/http reports the

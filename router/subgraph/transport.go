@@ -43,6 +43,7 @@ type subgraph struct {
 	address string // the URL without credentials
 	client  client
 	streams http.RoundTripper // for subscriptions
+	files   *standard         // for requests with files
 	header  http.Header       // the headers of every request
 	rules   []headerRule
 	breaker circuitbreaker.CircuitBreaker[any]
@@ -115,7 +116,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		made.address = over
 	}
 	made.client = t.newClient(u, made)
-	made.streams = newStreamTransport(&s)
+	made.streams, made.files = newStreamTransport(&s), newFileClient(u, &s, t.options.Jitter)
 	made.budget.init(s.Retry.Budget)
 	if s.Breaker.Enabled {
 		made.breaker = t.newBreaker(name, s.Breaker)
@@ -172,6 +173,7 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 func (t *Transport) Close() {
 	for _, s := range t.subgraphs {
 		s.client.close()
+		s.files.close()
 	}
 }
 
@@ -195,6 +197,9 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 	if s.Received != nil {
 		response, err := t.try(ctx, s, r, header)
 		if err == nil {
+	if r.Files != nil {
+		return t.sendFiles(ctx, s, r, header)
+	}
 			s.Received(ctx, response.Header)
 		}
 		return response, err
