@@ -87,8 +87,8 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		return errors.New("the router is shutting down")
 	}
 	// Reading l.current without l.mu is safe: only holders of l.changing write it.
-	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen {
-		return errors.New("listen, tls, admin.listen, admin.tls and health_check.listen cannot change while the router runs; restart it")
+	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen || c.Subscriptions.Callback.Listen != old.Subscriptions.Callback.Listen {
+		return errors.New("listen, tls, admin.listen, admin.tls, health_check.listen and subscriptions.callback.listen cannot change while the router runs; restart it")
 	}
 	if !slices.Equal(c.Telemetry.Buckets, l.current.config.Telemetry.Buckets) {
 		return errors.New("telemetry.duration_buckets cannot change while the router runs; restart it")
@@ -165,7 +165,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
-		public: l.Handler(), admin: l.Admin(), health: l.handler((*Router).healthChecks), listening: l.listening, bound: l.options.Listening,
+		public: l.Handler(), admin: l.Admin(), health: l.handler((*Router).healthChecks), callbacks: l.handler((*Router).callbackHandler), listening: l.listening, bound: l.options.Listening,
 		shutdownTimeout: func() time.Duration {
 			l.mu.RLock()
 			defer l.mu.RUnlock()

@@ -18,6 +18,7 @@ import (
 	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/cache"
+	"souk/router/callback"
 	"souk/router/console/events"
 	"souk/router/console/record"
 	"souk/router/dependency"
@@ -157,6 +158,7 @@ type Router struct {
 	public    http.Handler
 	admin     http.Handler
 	checks    http.Handler // of the port in health_check.listen
+	callbacks http.Handler // of the port in subscriptions.callback.listen
 	closers   []func() error
 	accessLog *accesslog.Log // nil if it is off
 	// loaded is set when the first supergraph is in use.
@@ -212,6 +214,8 @@ type shared struct {
 	// recorder is nil until the console is enabled.
 	recorder *record.Recorder
 	started  time.Time
+	// callbacks receives events of subscriptions by HTTP callback.
+	callbacks *callback.Receiver
 	// lines is the output of the access log, nil until it is enabled.
 	lines *accesslog.Writer
 	// usage exports the usage of the schema, nil until that is enabled.
@@ -221,7 +225,7 @@ type shared struct {
 func newShared(c config.Config, o Options) *shared {
 	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
-	return &shared{metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+	return &shared{metrics: m, callbacks: callback.NewReceiver(m.Callback), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 
 func (s *shared) close() error {
@@ -260,7 +264,7 @@ func (r *Router) build(ctx context.Context) error {
 		Dependencies: r.dependencies,
 		Hooks:        r.options.Hooks,
 		Labels:       r.options.OverrideLabels,
-		Mount:        r.options.Handlers,
+		Mount:        r.handlers(),
 		Observer:     r.observer(),
 	}
 	if c := r.config.TrafficShaping.Router.AdaptiveLimit; c.Enabled != nil && *c.Enabled {
@@ -435,7 +439,7 @@ func (r *Router) adminHandler() (http.Handler, error) {
 func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
-		public: r.public, admin: r.admin, health: r.healthChecks(), listening: r.listening, bound: r.options.Listening, drain: r.drain,
+		public: r.public, admin: r.admin, health: r.healthChecks(), callbacks: r.callbackHandler(), listening: r.listening, bound: r.options.Listening, drain: r.drain,
 		shutdownTimeout: func() time.Duration { return r.config.TrafficShaping.Router.ShutdownTimeout },
 	})
 }

@@ -28,6 +28,7 @@ type server struct {
 	metrics       *routertelemetry.Metrics
 	public, admin http.Handler
 	health        http.Handler // of the port in health_check.listen
+	callbacks     http.Handler // of the port in subscriptions.callback.listen
 	// listening is called with the listener of the public port before it serves.
 	listening func(*netlimit.Listener)
 	// bound, if not nil, is called when both ports are bound.
@@ -74,6 +75,13 @@ func serve(ctx context.Context, s server) error {
 			return errors.Join(err, closeAll(ports))
 		}
 		ports = append(ports, health)
+	}
+	if at := s.config.Subscriptions.Callback.Listen; at != "" {
+		callbacks, err := s.open(ctx, port{name: "callback", key: "subscriptions.callback"}, at, "`subscriptions.callback.listen`", config.ServerTLS{}, s.callbacks)
+		if err != nil {
+			return errors.Join(err, closeAll(ports))
+		}
+		ports = append(ports, callbacks)
 	}
 	ended := make(chan error, len(ports))
 	servers := make([]*http.Server, len(ports))

@@ -38,10 +38,12 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		Logger:        r.options.Telemetry.Logger,
 		ClientAddress: http.CanonicalHeaderKey(r.config.ClientAddress.SubgraphHeader),
 		Hooks: subgraph.Hooks{
-			Retried:     func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
-			Reconnected: func(name string) { r.metrics.Subgraph(name).Reconnects.Inc() },
-			Shared:      func(name string) { r.metrics.Subgraph(name).Shared.Inc() },
-			Breaker:     func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
+			Retried:       func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
+			Reconnected:   func(name string) { r.metrics.Subgraph(name).Reconnects.Inc() },
+			Shared:        func(name string) { r.metrics.Subgraph(name).Shared.Inc() },
+			HeartbeatLost: func(name string) { r.metrics.Subgraph(name).HeartbeatsLost.Inc() },
+
+			Breaker: func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
 		},
 	}
 	dependencies, closeDependencies := r.openSubgraphs(m)
@@ -78,7 +80,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Limiter:            r.subgraphLimiter(g.Name, t.AdaptiveLimit),
 			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim), r.config.Headers.Subgraphs[g.Name].Rules(claim)},
 			Received:           receive(r.config.Headers.Returned(g.Name)),
-			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
+			Subscriptions:      r.stream(r.config.Subscriptions.Of(g.Name)),
 		}
 	}
 	t, err := subgraph.New(options)
@@ -137,9 +139,9 @@ func adaptiveOptions(c config.AdaptiveLimit) adaptive.Options {
 	}
 }
 
-func stream(s config.SubgraphStream) subgraph.Subscriptions {
+func (r *Router) stream(s config.SubgraphStream) subgraph.Subscriptions {
 	return subgraph.Subscriptions{
-		Protocol: s.Protocol, URL: s.URL,
+		Protocol: s.Protocol, URL: s.URL, Callback: r.callback(),
 		ConnectTimeout: s.ConnectTimeout, ConnectAttempts: s.ConnectAttempts,
 		Resume: s.Resume != nil && *s.Resume, MaxReconnects: s.MaxReconnects,
 		Interval: s.Interval, MaxInterval: s.MaxInterval, PingInterval: s.PingInterval,

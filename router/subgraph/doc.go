@@ -29,5 +29,5 @@
 //	encoding.go     decompression
 //	unreachable.go  describes connection failures
 //
-// Subscriptions are in subscribe.go, with websocket.go and sse.go for the protocols.
+// Subscriptions are in subscribe.go, with websocket.go, sse.go and callback.go for the protocols.
 package subgraph

@@ -48,6 +48,9 @@ type Hooks struct {
 	Breaker func(subgraph string, state int)
 	// Reconnected is called when a lost subscription is reopened.
 	Reconnected func(subgraph string)
+	// HeartbeatLost is called when a subgraph has stopped sending heartbeats for a subscription
+	// by HTTP callback.
+	HeartbeatLost func(subgraph string)
 }
 
 // A Subgraph configures the requests to one subgraph. The default in the comment of a
@@ -182,9 +185,12 @@ type Propagation struct {
 
 // Subscriptions configure the streams from a subgraph.
 type Subscriptions struct {
-	// Protocol is "ws" (graphql-transport-ws) or "sse" (GraphQL over server-sent
-	// events, distinct connections mode). Default: "ws".
+	// Protocol is "ws" (graphql-transport-ws), "sse" (GraphQL over server-sent
+	// events, distinct connections mode) or "callback" (Apollo's HTTP callback protocol).
+	// Default: "ws".
 	Protocol string
+	// Callback is needed for the protocol "callback".
+	Callback Callback
 	// URL is the URL of the stream. ws and http are equivalent, as are wss and https.
 	// Default: the URL of the Subgraph.
 	URL string

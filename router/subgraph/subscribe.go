@@ -76,8 +76,11 @@ func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, e
 func (t *Transport) subscribe(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header, event func(*execute.SubgraphResponse) error) error {
 	st := &stream{Transport: t, s: s, body: r.Body.B, header: header, event: event}
 	open := st.overWebSocket
-	if s.Subscriptions.Protocol == "sse" {
+	switch s.Subscriptions.Protocol {
+	case "sse":
 		open = st.overSSE
+	case "callback":
+		open = st.overCallback
 	}
 	return st.keepOpen(ctx, open)
 }
@@ -158,7 +161,7 @@ func (st *stream) final(err error) error {
 // connection came.
 func (st *stream) unstarted(err error) string {
 	switch {
-	case errors.Is(err, errSilent):
+	case errors.Is(err, errSilent), errors.Is(err, errNoHeartbeat):
 		return "stopped responding before the first event of the subscription"
 	case !st.accepted.IsZero():
 		return "ended the subscription stream early, before its first event was complete"

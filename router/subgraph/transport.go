@@ -84,8 +84,11 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := s.Subscriptions.Protocol; p != "ws" && p != "sse" {
-		return nil, fmt.Errorf("subscription protocol %q is not supported; use ws or sse", p)
+	switch p := s.Subscriptions.Protocol; {
+	case p == "callback" && (s.Subscriptions.Callback.Receiver == nil || s.Subscriptions.Callback.URL == ""):
+		return nil, errors.New("the subscription protocol callback needs a receiver and its URL")
+	case p != "ws" && p != "sse" && p != "callback":
+		return nil, fmt.Errorf("subscription protocol %q is not supported; use ws, sse or callback", p)
 	}
 	if s.Client != "direct" && s.Client != "standard" {
 		return nil, fmt.Errorf("HTTP client %q is not supported; use direct or standard", s.Client)
