@@ -14,7 +14,7 @@ func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]
 	d := r.dependencies.Open(dependency.Coprocessor, "coprocessor", dependency.Use{Effect: withoutCoprocessor})
 	made := coprocessor.New(coprocessor.Options{
 		URL: c.URL, Timeout: c.Timeout, MaxConnections: c.MaxConnections, MaxResponseBytes: c.MaxResponseBytes,
-		Stages: stages, Policies: c.Policies, Propagator: r.options.Telemetry.Propagator,
+		Stages: stages, Policies: c.Policies, Verdicts: r.verdicts(), Propagator: r.options.Telemetry.Propagator,
 		Report: func(ctx context.Context, stage coprocessor.Stage, took time.Duration, err error) {
 			d.Observe(ctx, err)
 			r.metrics.Coprocessor(string(stage), err == nil).Observe(took.Seconds())

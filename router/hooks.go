@@ -21,6 +21,9 @@ import (
 func (r *Router) addHooks() error {
 	hooks := slices.Clone(r.options.Hooks)
 	r.ownHooks = len(hooks)
+	if r.options.Policies != nil && r.config.Authorization.PolicyCache.Enabled {
+		r.options.Policies = r.verdicts().Of(r.options.Policies)
+	}
 	c := r.config.Coprocessor
 	stages := coprocessorStages(c)
 	if c.URL != "" && len(stages) == 0 {

@@ -11,6 +11,6 @@
 // null and an error in their place.
 //
 // The hubs are authenticator.go (token verification) and policy.go (authorization).
-// caller.go has the Caller, middleware.go the HTTP responses, and filter.go marks
-// fields as denied.
+// caller.go has the Caller, middleware.go the HTTP responses, filter.go marks
+// fields as denied, and verdicts.go keeps decisions on policies.
 package auth

@@ -26,12 +26,15 @@ const (
 // values is the context that the stages of one exchange share. Subgraph stages run
 // concurrently.
 type values struct {
-	mu      sync.Mutex
-	entries map[string]json.RawMessage
+	mu sync.Mutex
+	// exchange has the entries, which hooks share.
+	exchange *hook.Exchange
 	// changed has the names of the entries that the coprocessor has set since apply.
 	changed map[string]bool
-	// policies has the decisions of the coprocessor on policies.
+	// policies has the decisions of the coprocessor on policies. asked are those that it is to
+	// decide on, because they are not known.
 	policies map[string]bool
+	asked    []string
 }
 
 type valuesKey struct{}
@@ -39,7 +42,7 @@ type valuesKey struct{}
 // valuesOf returns the values of an exchange. The first call is at a stage that runs
 // alone. With subgraph stages only, the values are empty at first.
 func valuesOf(e *hook.Exchange) *values {
-	v, _ := e.LoadOrSet(valuesKey{}, func() any { return &values{entries: map[string]json.RawMessage{}, changed: map[string]bool{}} }).(*values)
+	v, _ := e.LoadOrSet(valuesKey{}, func() any { return &values{exchange: e, changed: map[string]bool{}} }).(*values)
 	return v
 }
 
@@ -49,9 +52,7 @@ func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	set := func(name string, value any) {
-		if text, err := json.Marshal(value); err == nil { // claims come from JSON
-			v.entries[name] = text
-		}
+		_ = e.SetContext(name, value) // claims come from JSON
 	}
 	if e.Operation != nil {
 		set(entryOperationName, e.Operation.Name)
@@ -59,10 +60,10 @@ func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	}
 	if ask {
 		undecided := map[string]*bool{}
-		for _, name := range e.Operation.Requires.Policies {
+		for _, name := range v.asked {
 			undecided[name] = nil
 		}
-		delete(v.entries, entryPolicies)
+		e.DeleteContext(entryPolicies)
 		if len(undecided) > 0 {
 			set(entryPolicies, undecided)
 		}
@@ -76,7 +77,10 @@ func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	if e.Caller != nil && e.Caller.Claims != nil {
 		set(entryClaims, e.Caller.Claims)
 	}
-	return maps.Clone(v.entries)
+	if entries := e.ContextValues(); entries != nil {
+		return entries
+	}
+	return map[string]json.RawMessage{}
 }
 
 // merge adds the entries that the coprocessor has set.
@@ -84,29 +88,49 @@ func (v *values) merge(entries map[string]json.RawMessage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for name, value := range entries {
-		if string(v.entries[name]) != string(value) {
-			v.entries[name] = value
+		if string(v.exchange.Context(name)) != string(value) {
+			_ = v.exchange.SetContext(name, value) // it has been decoded from JSON
 			v.changed[name] = true
 		}
 	}
 }
 
-// decide reads the decisions on policies from the entries. A policy that is null is
+// decide reads the decisions on policies from the entries, and keeps them. A policy that is null is
 // undecided.
-func (v *values) decide() error {
+func (v *values) decide(verdicts *auth.VerdictCache) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if len(v.asked) == 0 {
+		return nil
+	}
 	var decided map[string]*bool
-	if text, ok := v.entries[entryPolicies]; ok {
+	if text := v.exchange.Context(entryPolicies); text != nil {
 		if err := json.Unmarshal(text, &decided); err != nil {
 			return fmt.Errorf("%s does not map policies to true, false or null: %w", entryPolicies, err)
 		}
 	}
-	v.policies = make(map[string]bool, len(decided))
-	for name, holds := range decided {
-		v.policies[name] = holds != nil && *holds
+	fresh := make(map[string]bool, len(decided))
+	for _, name := range v.asked {
+		if holds := decided[name]; holds != nil {
+			fresh[name] = *holds
+		}
 	}
+	verdicts.Put(v.exchange.Caller, fresh)
+	maps.Copy(v.policies, fresh)
 	return nil
+}
+
+// recall takes over the decisions on policies that are known. It reports whether there were any,
+// and none are left to ask for.
+func (v *values) recall(verdicts *auth.VerdictCache) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	needed := v.exchange.Operation.Requires.Policies
+	v.policies, v.asked = verdicts.Known(v.exchange.Caller, needed)
+	if v.policies == nil {
+		v.policies = map[string]bool{}
+	}
+	return len(needed) > 0 && len(v.asked) == 0
 }
 
 // Evaluate implements auth.PolicyEvaluator with the decisions of the coprocessor at
@@ -132,13 +156,13 @@ func (v *values) apply(e *hook.Exchange) {
 	defer v.mu.Unlock()
 	if v.changed[entryClaims] && e.Operation == nil { // at later stages the caller is final
 		var claims map[string]any
-		if json.Unmarshal(v.entries[entryClaims], &claims) == nil && claims != nil {
+		if json.Unmarshal(e.Context(entryClaims), &claims) == nil && claims != nil {
 			e.Caller = auth.NewCaller(claims)
 		}
 	}
 	if v.changed[entryLabels] {
 		var labels []string
-		if json.Unmarshal(v.entries[entryLabels], &labels) == nil {
+		if json.Unmarshal(e.Context(entryLabels), &labels) == nil {
 			e.Labels = append(e.Labels, labels...)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
+	"souk/router/auth"
 	"souk/router/hook"
 )
 
@@ -29,6 +30,10 @@ type Options struct {
 	// Policies lets the service decide on @policy: SupergraphRequest includes the names
 	// of the policies, and the Coprocessor is a policy evaluator.
 	Policies bool
+	// Verdicts keeps decisions on policies; nil keeps none. If the message of SupergraphRequest
+	// includes nothing but the context, the service is not called for an operation on whose
+	// policies it has decided before.
+	Verdicts *auth.VerdictCache
 	// Propagator writes the trace context into calls; nil for none.
 	Propagator propagation.TextMapPropagator
 	// Report, unless nil, is called after each call of the service.
@@ -47,6 +52,11 @@ type Include struct {
 // Anything reports whether the message includes anything. Otherwise the coprocessor is
 // not called at the stage.
 func (i Include) Anything() bool { return i.Headers || i.Body || i.Context || i.QueryPlan || i.SDL }
+
+// onlyContext reports whether the message includes nothing but the context.
+func (i Include) onlyContext() bool {
+	return i.Context && !i.Headers && !i.Body && !i.QueryPlan && !i.SDL
+}
 
 // CodeFailed is the error code of requests that are rejected because a call failed.
 const CodeFailed = "COPROCESSOR_FAILED"

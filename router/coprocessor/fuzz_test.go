@@ -3,7 +3,11 @@ package coprocessor
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
+
+	"souk/router/hook"
 )
 
 // FuzzReadAnswer checks that no answer of a coprocessor makes the router panic, that
@@ -37,9 +41,14 @@ func FuzzReadAnswer(f *testing.F) {
 		if a.Context == nil {
 			return
 		}
-		v := &values{entries: map[string]json.RawMessage{}, changed: map[string]bool{}}
+		v := valuesOf(new(hook.Exchange))
 		v.merge(a.Context.Entries)
-		err = v.decide()
+		var decided map[string]any
+		if json.Unmarshal(a.Context.Entries[entryPolicies], &decided) == nil {
+			v.asked = slices.Collect(maps.Keys(decided))
+		}
+		v.policies = map[string]bool{}
+		err = v.decide(nil)
 		for name, holds := range v.policies {
 			if holds && (err != nil || !bytes.Contains(text, []byte("true"))) {
 				t.Errorf("%s: the policy %q holds (%v)", text, name, err)

@@ -71,10 +71,13 @@ func operationBody(e *hook.Exchange) (json.RawMessage, error) {
 }
 
 func (c *Coprocessor) supergraphRequest(ctx context.Context, e *hook.Exchange) error {
+	if c.options.Policies && valuesOf(e).recall(c.options.Verdicts) && c.options.Stages[SupergraphRequest].onlyContext() {
+		return nil
+	}
 	if err := c.operation(ctx, e, &message{Stage: SupergraphRequest, Method: http.MethodPost}); err != nil || !c.options.Policies {
 		return err
 	}
-	if err := valuesOf(e).decide(); err != nil {
+	if err := valuesOf(e).decide(c.options.Verdicts); err != nil {
 		return c.unusable(ctx, SupergraphRequest, err)
 	}
 	return nil

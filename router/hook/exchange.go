@@ -1,11 +1,13 @@
 package hook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 
 	"souk/router/auth"
@@ -70,6 +72,7 @@ type Exchange struct {
 
 	mu         sync.RWMutex
 	values     map[any]any
+	context    map[string]json.RawMessage
 	extensions map[string]json.RawMessage
 }
 
@@ -121,6 +124,73 @@ func (e *Exchange) LoadOrSet(key any, create func() any) any {
 	}
 	e.values[key] = value
 	return value
+}
+
+// SetContext stores a value in the request context, which hooks share with the coprocessor and
+// with header rules (set_from_context). It fails if the value cannot be encoded as JSON.
+func (e *Exchange) SetContext(name string, value any) error {
+	text, isText := value.(json.RawMessage)
+	if !isText || !json.Valid(text) {
+		var err error
+		if text, err = json.Marshal(value); err != nil {
+			return fmt.Errorf("value %q of the request context: %w", name, err)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.context == nil {
+		e.context = map[string]json.RawMessage{}
+	}
+	e.context[name] = text
+	return nil
+}
+
+// Context returns a value of the request context as JSON, or nil.
+func (e *Exchange) Context(name string) json.RawMessage {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.context[name]
+}
+
+// ContextValues returns a copy of the request context.
+func (e *Exchange) ContextValues() map[string]json.RawMessage {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return maps.Clone(e.context)
+}
+
+// DeleteContext removes a value from the request context.
+func (e *Exchange) DeleteContext(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.context, name)
+}
+
+// ContextText returns a value of the request context as a text: a string without quotes, a number
+// or a boolean as it is, a list of those separated by commas. It is empty for anything else.
+func (e *Exchange) ContextText(name string) string {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(e.Context(name)))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return ""
+	}
+	list, isList := value.([]any)
+	if !isList {
+		list = []any{value}
+	}
+	var texts []string
+	for _, item := range list {
+		switch item := item.(type) {
+		case string:
+			texts = append(texts, item)
+		case json.Number, bool:
+			texts = append(texts, fmt.Sprint(item))
+		default:
+			return ""
+		}
+	}
+	return strings.Join(texts, ",")
 }
 
 // SetExtension adds a member to the extensions of the next response. It replaces a

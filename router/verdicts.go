@@ -1,0 +1,26 @@
+package router
+
+import (
+	"souk/internal/bytecache"
+	"souk/router/auth"
+)
+
+// verdicts returns a cache for the decisions of the program or the coprocessor on @policy, or nil if
+// it is off.
+func (r *Router) verdicts() *auth.VerdictCache {
+	c := r.config.Authorization.PolicyCache
+	if !c.Enabled {
+		return nil
+	}
+	m := r.metrics.Policy
+	return auth.NewVerdictCache(auth.VerdictOptions{
+		TTL: c.TTL, Bytes: c.MaxBytes, Hit: m.Hits.Inc, Miss: m.Misses.Inc,
+		Observer: bytecache.Observer{
+			Changed: func(entries, bytes int) {
+				m.Entries.Add(float64(entries))
+				m.Bytes.Add(float64(bytes))
+			},
+			Evicted: m.Evictions.Inc,
+		},
+	})
+}
