@@ -41,6 +41,7 @@ func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 		n.subgraphs("canary.override_subgraph_urls", maps.Keys(c.Canary.OverrideSubgraphURLs))
 	}
 	n.subgraphs("subscriptions.subgraphs", maps.Keys(c.Subscriptions.Subgraphs))
+	n.subgraphs("request_extensions.subgraphs", maps.Keys(c.RequestExtensions.Subgraphs))
 	const cached = "response_cache.subgraph.subgraphs"
 	n.subgraphs(cached, maps.Keys(c.ResponseCache.Subgraph.Subgraphs))
 	for _, name := range slices.Sorted(maps.Keys(c.ResponseCache.Subgraph.Subgraphs)) {

@@ -78,7 +78,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            breaker(t.CircuitBreaker),
 			Limiter:            r.subgraphLimiter(g.Name, t.AdaptiveLimit),
-			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim), r.config.Headers.Subgraphs[g.Name].Rules(claim)},
+			Headers:            []subgraph.HeaderRules{r.config.Headers.All.Rules(claim, contextText), r.config.Headers.Subgraphs[g.Name].Rules(claim, contextText)},
 			Received:           receive(r.config.Headers.Returned(g.Name)),
 			Subscriptions:      r.stream(r.config.Subscriptions.Of(g.Name)),
 		}
@@ -158,6 +158,14 @@ func receive(rules map[string]string) func(context.Context, http.Header) {
 
 // claim returns a claim of the caller in ctx.
 func claim(ctx context.Context, name string) string { return auth.From(ctx).Claim(name) }
+
+// contextText returns a value of the request context that hooks or the coprocessor have set.
+func contextText(ctx context.Context, name string) string {
+	if e := hook.FromContext(ctx); e != nil {
+		return e.ContextText(name)
+	}
+	return ""
+}
 
 // subgraphName is the attribute of spans about a subgraph.
 const subgraphName = attribute.Key("graphql.subgraph.name")

@@ -364,6 +364,11 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	if caller.Partition != "" {
 		b = appendPart(append(b, 't'), caller.Partition)
 	}
+	if caller.Sent != nil {
+		if sent := caller.Sent(l.Subgraph); sent != "" {
+			b = appendPart(append(b, 's'), sent)
+		}
+	}
 	b = appendHeaders(b, 'h', p.vary, caller.Header)
 	b = appendHeaders(b, 'c', callers, caller.Header)
 	for _, variable := range l.Variables {

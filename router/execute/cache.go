@@ -144,6 +144,9 @@ type Caller struct {
 	Header http.Header
 	// Partition separates entries from those of other partitions.
 	Partition string
+	// Sent, unless nil, returns a key of what a subgraph receives in addition to the query, its
+	// variables and the client's headers. Entries with other keys are apart.
+	Sent func(subgraph string) string
 }
 
 // CacheControl is how long a response may be kept, and by whom (RFC 9111,

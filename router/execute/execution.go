@@ -474,6 +474,9 @@ func (x *execution) body(f *fetch, state *fetchState) *Buffer {
 		}
 		b = append(b, '}')
 	}
+	if len(x.req.ClientExtensions) > 0 {
+		b = x.clientExtensions(b, f.subgraph)
+	}
 	b = append(b, '}')
 	buffer.B = b
 	return buffer

@@ -32,6 +32,9 @@ type Options struct {
 	// with what several subgraph responses make of one: first or last, as they arrive, or append
 	// for a list of all.
 	ReturnExtensions map[string]string
+	// ForwardExtensions returns the names of the members of ClientExtensions that a subgraph gets
+	// in the extensions of requests. Nil means none.
+	ForwardExtensions func(subgraph string) []string
 	// LogError, unless nil, is called for each error of a request to a subgraph, whatever
 	// clients see of it. It must not keep requests waiting.
 	LogError func(ctx context.Context, e FetchError)
@@ -71,14 +74,14 @@ type Request struct {
 	// Caller is for whom the request is made. Transports propagate from its
 	// Header.
 	Caller Caller
-	// Internals shows the client what otherwise only logs have: which address
-	// failed and how, and what hidden subgraphs said. It is for development.
-	Internals bool
 	// Files are the files of the client's request, or nil.
 	Files Files
 	// ClientExtensions are members of the extensions of the client's request. Subgraphs get
 	// those that Options.ForwardExtensions names.
 	ClientExtensions operation.Variables
+	// Internals shows the client what otherwise only logs have: which address
+	// failed and how, and what hidden subgraphs said. It is for development.
+	Internals bool
 	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
 	// LastEventID says where the events of a subscription begin: after this one, or with

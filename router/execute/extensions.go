@@ -79,3 +79,28 @@ func (x *execution) appendExtensions(out, data []byte, fetches []FetchStatistics
 	}
 	return append(out, '}')
 }
+
+// clientExtensions appends the extensions of a request to a subgraph.
+func (x *execution) clientExtensions(b []byte, subgraph string) []byte {
+	if x.executor.options.ForwardExtensions == nil {
+		return b
+	}
+	begun := false
+	for _, name := range x.executor.options.ForwardExtensions(subgraph) {
+		value := x.req.ClientExtensions.Get(name)
+		if value == nil {
+			continue
+		}
+		if begun {
+			b = append(b, ',')
+		} else {
+			b = append(b, `,"extensions":{`...)
+		}
+		begun = true
+		b = append(appendKey(b, name), value...)
+	}
+	if begun {
+		b = append(b, '}')
+	}
+	return b
+}

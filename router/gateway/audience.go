@@ -21,7 +21,7 @@ func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute
 	a.Headers = sent.Names
 	jwt := c.Authentication.JWT
 	protects := s.gateway.options.Protects
-	a.Private = len(sent.Patterns) > 0 || jwt.Required || protects != nil && protects(s.model, op)
+	a.Private = len(sent.Patterns) > 0 || len(c.Headers.ContextOf(p.Subgraphs()...)) > 0 || jwt.Required || protects != nil && protects(s.model, op)
 	vary := slices.Clone(a.Headers)
 	if a.Private && jwt.Header != "" {
 		vary = append(vary, jwt.Headers()...)

@@ -19,6 +19,7 @@
 //	persisted.go    a hash to a document; trusted.go reads the trusted ones, and
 //	                shared_documents.go has those that clients register, in Redis
 //	hooks.go        hooks of embedding programs and coprocessors
+//	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
 //	snapshot.go     document → operation → plan → program, each from a cache
 //	demand.go       what an operation costs, estimated and actual

@@ -177,6 +177,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if req.document == nil {
 		return nil, invalidRequest("The request has no query.")
 	}
+	if err := x.takeExtensions(req.extensions); err != nil {
+		return nil, err
+	}
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Grow(len(req.document) + len(req.operationName) + 1)
@@ -340,6 +343,9 @@ func (x *exchange) caller() execute.Caller {
 	}
 	if x.hooked != nil {
 		caller.Partition = x.hooked.Partition
+	}
+	if x.forwards() {
+		caller.Sent = x.sentKey
 	}
 	return caller
 }

@@ -98,10 +98,10 @@ func (x *exchange) hookPlan(p *prepared) error {
 	return err
 }
 
-// forBatchMember returns an exchange for one operation of a batch. With hooks, each operation
-// needs its own.
+// forBatchMember returns an exchange for one operation of a batch. With hooks, and if subgraphs get
+// extensions, each operation needs its own.
 func (x *exchange) forBatchMember() *exchange {
-	if x.hooks == nil && !x.records() {
+	if x.hooks == nil && !x.records() && len(x.snapshot.forwarded.extensions) == 0 {
 		return x
 	}
 	return &exchange{Gateway: x.Gateway, snapshot: x.snapshot, w: x.w, r: x.r, accept: x.accept, batch: x.batch}

@@ -62,6 +62,9 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	if x.hooked != nil {
 		part(x.hooked.Partition)
 	}
+	if x.forwards() {
+		part(x.keyOf(x.snapshot.forwarded.extensions, x.snapshot.forwarded.values))
+	}
 	for _, v := range p.vars {
 		part(v.Name)
 		part(string(v.Value))

@@ -43,6 +43,7 @@ type snapshot struct {
 	transport execute.Transport
 	close     func()
 	rest      RESTHandler
+	forwarded forwarded
 	// authorize and demand may be nil.
 	authorize Authorizer
 	demand    *limit.Estimator
@@ -171,6 +172,11 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
 		cold:      gw.cold,
 	}
+	names := make([]string, len(model.Subgraphs))
+	for i, g := range model.Subgraphs {
+		names[i] = g.Name
+	}
+	s.forwarded = gw.newForwarded(names)
 	s.executor = execute.New(execute.Options{
 		Transport:  transport,
 		Cache:      entities,
@@ -181,6 +187,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Memory:     gw.options.Memory,
 		LogError:   gw.options.LogError,
 
+		ForwardExtensions:  func(subgraph string) []string { return s.forwarded.extensionsOf[subgraph] },
 		ReturnExtensions:   gw.config.ResponseExtensions,
 		MaxRepresentations: gw.enforced("max_representations", gw.config.Limits.MaxRepresentations),
 		MaxResponseBytes:   gw.enforced("max_response_bytes", gw.config.Limits.MaxResponseBytes),

@@ -223,7 +223,7 @@ func (x *exchange) detach(p *prepared) {
 	if x.text.Held() == 0 {
 		return
 	}
-	vars, retained := slices.Clone(p.vars), len(p.document.text)
+	vars, retained := slices.Clone(p.vars), len(p.document.text)+x.detachExtensions()
 	for i := range vars {
 		vars[i].Value = bytes.Clone(vars[i].Value)
 		retained += len(vars[i].Value)

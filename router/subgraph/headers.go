@@ -88,7 +88,7 @@ type headerRule struct {
 	value    string // the value of to, if the others are not set
 	missing  bool   // with value: only if to is not there
 	remove   bool   // remove to, or what matches
-	claim    string // set to to a claim
+	claim    string // set to to a claim, or a value of the request context
 	claims   Claim
 }
 
@@ -127,11 +127,16 @@ func compileHeaders(rules []HeaderRules) ([]headerRule, error) {
 			return nil, err
 		}
 		compiled = append(compiled, set...)
-		for _, name := range slices.Sorted(maps.Keys(r.SetFromClaims)) {
-			if err := CheckPropagated(name); err != nil {
-				return nil, fmt.Errorf("header %q cannot be set: %w", name, err)
+		for _, from := range []struct {
+			headers map[string]string
+			value   Claim
+		}{{r.SetFromClaims, r.Claim}, {r.SetFromContext, r.Context}} {
+			for _, name := range slices.Sorted(maps.Keys(from.headers)) {
+				if err := CheckPropagated(name); err != nil {
+					return nil, fmt.Errorf("header %q cannot be set: %w", name, err)
+				}
+				compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), claim: from.headers[name], claims: from.value})
 			}
-			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), claim: r.SetFromClaims[name], claims: r.Claim})
 		}
 	}
 	return compiled, nil

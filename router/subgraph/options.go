@@ -171,9 +171,14 @@ type HeaderRules struct {
 	SetFromClaims map[string]string
 	// Claim returns the claims. It is not used without SetFromClaims.
 	Claim Claim
+	// SetFromContext has headers with values of the request context, and Context returns them.
+	// Without a value, a header is removed.
+	SetFromContext map[string]string
+	Context        Claim
 }
 
-// A Claim returns the value of a claim of the caller in a context, or "" if there is none.
+// A Claim returns the value of a claim of the caller in a context, or one of the request context,
+// or "" if there is none.
 type Claim func(ctx context.Context, name string) string
 
 // Propagation forwards a client header.

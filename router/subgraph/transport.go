@@ -197,12 +197,12 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 	if r.Kind == operation.Mutation {
 		defer t.forgetFlights()
 	}
-	if s.Received != nil {
-		response, err := t.try(ctx, s, r, header)
-		if err == nil {
 	if r.Files != nil {
 		return t.sendFiles(ctx, s, r, header)
 	}
+	if s.Received != nil {
+		response, err := t.try(ctx, s, r, header)
+		if err == nil {
 			s.Received(ctx, response.Header)
 		}
 		return response, err

@@ -162,6 +162,7 @@ func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 		"override_subgraph_urls.name": true, "canary.override_subgraph_urls.name": true, "admin.console.events.services.name": true,
 		"headers.all.rename.name": true, "headers.subgraphs.name.rename.name": true,
 		"headers.all.set_from_claims.name": true, "headers.subgraphs.name.set_from_claims.name": true,
+		"headers.all.set_from_context.name": true, "headers.subgraphs.name.set_from_context.name": true,
 	}
 	for _, k := range allKeys() {
 		optional := k.typ.Kind() == reflect.String && k.path[len(k.path)-1] != "[]" && (!k.value.IsValid() || k.value.String() == "")

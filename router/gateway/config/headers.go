@@ -28,6 +28,7 @@ type HeaderRules struct {
 	RemoveMatching    []string          `yaml:"remove_matching" desc:"Patterns (RE2) of the names of headers to remove from those that earlier rules forward. A pattern matches the whole name, without regard to case." format:"pattern" example:"x-internal-.*"`
 	Set               map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
 	SetFromClaims     map[string]string `yaml:"set_from_claims" desc:"Headers with the value of a claim in the caller's access token: the name of the header, and the name of the claim, or its path (realm.roles). The header is removed if the claim is missing. Items of a list are separated by commas." example:"sub"`
+	SetFromContext    map[string]string `yaml:"set_from_context" desc:"Headers with a value of the request context, which hooks and the coprocessor set: the name of the header, and the name of the value. The header is removed if there is no such value. Items of a list are separated by commas. Responses are private, and the entity cache keeps those of other values apart." example:"tenant"`
 	Return            map[string]string `yaml:"return" desc:"Headers of the subgraph's responses that the client gets, and what several responses make of one: first or last, as they arrive, or append. Such a subgraph gets each query by itself, without deduplication. Responses from caches, streams and batches have none of these headers." enum:"first,last,append"`
 }
 
@@ -70,14 +71,20 @@ func (r HeaderRules) check(key string, add addFunc) {
 		propagated(at, name)
 		add(claim == "", at, at+" is empty; it must be the name of a claim, such as sub")
 	}
+	for name, value := range r.SetFromContext {
+		at := key + ".set_from_context." + name
+		propagated(at, name)
+		add(value == "", at, at+" is empty; it must be the name of a value in the request context, such as tenant")
+	}
 }
 
 // Rules returns the rules for the transport. claim returns the value of a claim of the caller in
-// a context, or "" if there is none.
-func (r HeaderRules) Rules(claim subgraph.Claim) subgraph.HeaderRules {
+// a context, and value one of the request context, or "" if there is none.
+func (r HeaderRules) Rules(claim, value subgraph.Claim) subgraph.HeaderRules {
 	out := subgraph.HeaderRules{
 		PropagateMatching: patterns(r.PropagateMatching), Defaults: r.Defaults,
 		Remove: r.Remove, RemoveMatching: patterns(r.RemoveMatching), Set: r.Set, SetFromClaims: r.SetFromClaims, Claim: claim,
+		SetFromContext: r.SetFromContext, Context: value,
 	}
 	for _, name := range r.Propagate {
 		out.Propagate = append(out.Propagate, subgraph.Propagation{From: name})
@@ -144,6 +151,17 @@ func (c *Config) ClientHeaders(subgraphs ...string) ClientHeaders {
 	return out
 }
 
+// ContextOf returns the names of the values in the request context that requests to some
+// subgraphs depend on, sorted.
+func (h Headers) ContextOf(subgraphs ...string) []string {
+	values := slices.Collect(maps.Values(h.All.SetFromContext))
+	for _, name := range subgraphs {
+		values = slices.AppendSeq(values, maps.Values(h.Subgraphs[name].SetFromContext))
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
 // sentTo returns the names of the client's headers on which the result of rules depends,
 // without regard to patterns that add some.
 func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
@@ -152,7 +170,7 @@ func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
 		for _, name := range r.Propagate {
 			sent[http.CanonicalHeaderKey(name)] = true
 		}
-		removed := slices.Concat(r.Remove, slices.Collect(maps.Keys(r.Set)), slices.Collect(maps.Keys(r.SetFromClaims)))
+		removed := slices.Concat(r.Remove, slices.Collect(maps.Keys(r.Set)), slices.Collect(maps.Keys(r.SetFromClaims)), slices.Collect(maps.Keys(r.SetFromContext)))
 		for _, name := range removed {
 			delete(sent, http.CanonicalHeaderKey(name))
 		}

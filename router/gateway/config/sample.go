@@ -36,6 +36,7 @@ var entries = map[string]string{
 	"return":                 "Set-Cookie",
 	"response_extensions":    "requestId",
 	"set_from_claims":        "X-User",
+	"set_from_context":       "X-Tenant",
 	"events":                 "product.updated",
 	"event_tags":             "product.updated",
 	"modes":                  "max_depth",
