@@ -18,6 +18,8 @@
 //	callers.go       authentication, authorization, rate limit, cost
 //	owner.go         the owner of an idempotency record
 //	subgraphs.go     the transport, metrics and spans of subgraph requests
+//	callbacks.go     the receiving end of subscriptions by HTTP callback
+//	verdicts.go      the cache of decisions on @policy
 //	counters.go      counters that begin with 0
 //	entitycache.go   the entity cache and its invalidation API
 //	observability.go the access log, the log of subgraph errors, the usage export

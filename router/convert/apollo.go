@@ -84,10 +84,8 @@ func apollo() *source {
 		"subscription.deduplication.enabled":                        to("subscriptions.deduplicate"),
 		"subscription.max_opened_subscriptions":                     to("subscriptions.max_connections"),
 		"subscription.queue_capacity":                               to("subscriptions.queue_events"),
-		"subscription.mode.callback":                                none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
 		"subscription.mode.passthrough.all":                         passthrough("subscriptions.all"),
 		"subscription.mode.passthrough.subgraphs.*":                 passthrough("subscriptions.subgraphs.*"),
-		"subscription.mode.preview_callback":                        none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
 		"demand_control.enabled":                                    to("demand_control.enabled"),
 		"demand_control.mode":                                       via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
 		"demand_control.strategy.static_estimated.list_size":        to("demand_control.list_size"),
@@ -102,7 +100,7 @@ func apollo() *source {
 		"tls.connector":                          minor(none(noConnectors)),
 		"connectors":                             none(noConnectors),
 		"preview_connectors":                     none(noConnectors),
-		"preview_file_uploads":                   none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
+		"preview_file_uploads.enabled":           to("file_uploads.enabled"),
 		"forbid_mutations":                       unless("false", "refuse mutations with a hook (docs/extending.md), or trust documents with persisted_documents.require"),
 		"progressive_override":                   same("override_labels activates labels; percent(n) needs none"),
 		"reload":                                 same("the supergraph and the configuration are read again when they change; what fails leaves the last ones in use"),
@@ -120,6 +118,21 @@ func apollo() *source {
 		"preview_response_cache":                 custom(responseCache, "list what is cached in types and root of each subgraph", "response_cache"),
 		"response_cache":                         custom(responseCache, "list what is cached in types and root of each subgraph", "response_cache"),
 		"coprocessor":                            custom(coprocessor, "the stages have the same protocol; without conditions", "coprocessor"),
+	}
+	t.with("preview_file_uploads.protocols.multipart", table{
+		"enabled":              custom(multipartEnabled, "uploads have no other protocol", "file_uploads.enabled"),
+		"mode":                 unless("stream", "files are always forwarded while they arrive"),
+		"limits.max_files":     to("file_uploads.max_files"),
+		"limits.max_file_size": via("file_uploads.max_file_bytes", size),
+	})
+	for _, mode := range []string{"callback", "preview_callback"} {
+		t.with("subscription.mode."+mode, table{
+			"public_url":         to("subscriptions.callback.public_url"),
+			"listen":             to("subscriptions.callback.listen"),
+			"path":               to("subscriptions.callback.path"),
+			"heartbeat_interval": via("subscriptions.callback.heartbeat_interval", heartbeat),
+			"subgraphs":          custom(callbackSubgraphs, "a list of names", "subscriptions.subgraphs.*.protocol", "subscriptions.all.protocol"),
+		})
 	}
 	for _, key := range []string{"experimental_paths_limit", "experimental_plans_limit", "experimental_parallelism", "legacy_introspection_caching", "experimental_introspection_mode"} {
 		t["supergraph.query_planning."+key] = none("the planner bounds its work itself")
@@ -147,11 +160,14 @@ func apollo() *source {
 			"preview_entity_cache":   {key: "enabled", off: "false"},
 			"preview_response_cache": {key: "enabled", off: "false"},
 			"response_cache":         {key: "enabled", off: "false"},
+			"preview_file_uploads":   {key: "enabled", off: "false", absent: true},
 		},
 		finish: func(c *conversion) {
 			if section := c.root.get("subscription"); section == nil || section.get("enabled").is("false") {
 				c.fallback("false", "subscriptions", "enabled")
 			}
+			c.uploadDefaults("4", "512000")
+			c.callbackDefaults()
 			c.fallback(`"/"`, "path")
 			c.fallback("false", "introspection")
 			c.fallback("30s", "traffic_shaping", "all", "timeout")

@@ -51,7 +51,9 @@ func cosmo() *source {
 		"access_logs.*":                          none("telemetry.access_log.fields selects the fields of the access log"),
 		"modules":                                noneNamed("modules of Cosmo do not run here: " + useHook),
 		"plugins":                                noneNamed("there are no gRPC plugins: run a subgraph"),
-		"file_upload":                            none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
+		"file_upload.enabled":                    to("file_uploads.enabled"),
+		"file_upload.max_files":                  to("file_uploads.max_files"),
+		"file_upload.max_file_size":              via("file_uploads.max_file_bytes", size),
 		"mcp":                                    none("mcp.enabled serves trusted documents as tools"),
 		"connect_rpc":                            none("there is no ConnectRPC; REST routes are GraphQL documents (souk router --routes)"),
 		"events":                                 none(cosmoEvents),
@@ -138,6 +140,10 @@ func cosmo() *source {
 				c.fallbackList([]string{`"*"`}, "cors", "allow_origins")
 			}
 			c.fallback("false", "csrf", "enabled")
+			if section := c.root.get("file_upload"); section != nil && section.get("enabled") == nil {
+				c.fallback("true", "file_uploads", "enabled")
+			}
+			c.uploadDefaults("10", "50000000")
 			c.fallback("false", "persisted_documents", "automatic")
 			c.fallback(`"localhost:3002"`, "listen")
 			c.fallback("60s", "traffic_shaping", "all", "timeout")

@@ -1,0 +1,212 @@
+package subscribers_test
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"souk/router"
+	"souk/router/compose"
+	"souk/router/gateway/config"
+	"souk/telemetry"
+)
+
+var (
+	subscribers = flag.Int("subscribers", 200, "number of idle subscribers")
+	profiles    = flag.String("profiles", "", "directory for profiles of the heap and of goroutines while all are idle")
+)
+
+// A ticker is a subgraph that sends one event when it is told to.
+type ticker struct{ tick chan struct{} }
+
+func (s *ticker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // otherwise the end of the connection goes unnoticed
+	w.Header().Set("Content-Type", "text/event-stream")
+	_ = http.NewResponseController(w).Flush()
+	select {
+	case <-s.tick:
+		fmt.Fprint(w, "event: next\ndata: {\"data\":{\"ticks\":1}}\n\n")
+		_ = http.NewResponseController(w).Flush()
+	case <-r.Context().Done():
+	}
+	<-r.Context().Done()
+}
+
+// serve serves a router on an address, which it returns.
+func serve(t *testing.T, subgraph http.Handler) string {
+	t.Helper()
+	upstream := httptest.NewServer(subgraph)
+	t.Cleanup(func() { upstream.CloseClientConnections(); upstream.Close() })
+	composed, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "a", URL: upstream.URL, SDL: "type Query { hello: String } type Subscription { ticks: Int }"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.Listen, c.Admin.Listen = l.Addr().String(), ""
+	_ = l.Close()
+	c.Limits.MaxConnections, c.Limits.ConnectionRate = 0, 0
+	c.Subscriptions.MaxConnections, c.Subscriptions.DrainPeriod = 0, 100*time.Millisecond
+	c.Subscriptions.Heartbeat = time.Hour // idle means idle
+	c.Subscriptions.All.Protocol = "sse"
+	listening := make(chan struct{})
+	r, err := router.New(t.Context(), c, router.Options{Supergraph: composed.SDL, Telemetry: tel, Listening: func() { close(listening) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Log(err) // of clients that have gone
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-listening
+	return c.Listen
+}
+
+// A usage is what the process uses.
+type usage struct {
+	resident, heap, stacks int
+	cpu                    time.Duration
+}
+
+func measure(t *testing.T) usage {
+	t.Helper()
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skipf("skipped: the memory of the process is not known: %v", err)
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage{resident: pages * os.Getpagesize(), heap: int(m.HeapAlloc), stacks: int(m.StackInuse), cpu: cpu(t)}
+}
+
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// affordable returns the number of subscribers that the limit on open files allows, after it has
+// been raised as far as possible.
+func affordable(t *testing.T, n int) int {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = limit.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Logf("raising the limit on open files: %v", err)
+	}
+	if most := int(limit.Cur) - 200; n > most {
+		t.Logf("the limit on open files (%d) allows only %d of %d subscribers", limit.Cur, most, n)
+		return most
+	}
+	return n
+}
+
+func TestIdleSubscribersGetEvents(t *testing.T) {
+	for _, protocol := range []string{"sse", "websocket"} {
+		t.Run(protocol, func(t *testing.T) {
+			n := affordable(t, *subscribers)
+			s := &ticker{tick: make(chan struct{})}
+			address := serve(t, s)
+			before := measure(t)
+			program, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := exec.CommandContext(t.Context(), program)
+			client.Env = append(os.Environ(), clientAddress+"="+address, clientProtocol+"="+protocol, clientCount+"="+strconv.Itoa(n))
+			client.Stderr = t.Output()
+			stdin, err := client.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout, err := client.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(stdout)
+			expect := func(want string) {
+				t.Helper()
+				if !lines.Scan() || lines.Text() != want {
+					t.Fatalf("the client says %q, want %q", lines.Text(), want)
+				}
+			}
+			expect("open")
+			idle := measure(t)
+			writeProfiles(t, protocol)
+			s.tick <- struct{}{}
+			expect("got")
+			spent := cpu(t) - idle.cpu
+			t.Logf("%d idle subscribers over %s: each takes %.1f kB of resident memory (heap %.1f kB, stacks %.1f kB); an event to all takes %v of processor time",
+				n, protocol, kilobytes(idle.resident-before.resident, n), kilobytes(idle.heap-before.heap, n), kilobytes(idle.stacks-before.stacks, n), spent.Round(time.Millisecond))
+			_ = stdin.Close()
+			if err := client.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func kilobytes(bytes, n int) float64 { return float64(bytes) / 1000 / float64(n) }
+
+func writeProfiles(t *testing.T, protocol string) {
+	t.Helper()
+	if *profiles == "" {
+		return
+	}
+	for _, name := range []string{"heap", "goroutine"} {
+		f, err := os.Create(*profiles + "/" + protocol + "." + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pprof.Lookup(name).WriteTo(f, 0); err != nil {
+			t.Error(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
