@@ -7,7 +7,7 @@ import (
 
 const (
 	cosmoCloud   = "this router has no control plane: it reads a supergraph, which `souk compose` makes, from supergraph.file or supergraph.remote.url"
-	cosmoEvents  = "name the brokers in event_sources.providers (kinds redis, nats and kafka), and replace the directives @edfs__… by @eventStream: see docs/subscriptions.md"
+	cosmoEvents  = "name the brokers in event_sources.providers (kinds redis, nats and kafka), and replace the directives @edfs__… by @eventStream, which the page on subscriptions describes"
 	cosmoErrors  = "errors have the paths of the client's operation, a code and the name of the subgraph"
 	cosmoEngine  = "the engine has no such setting"
 	cosmoStorage = "name the addresses of the supergraph, as SDL, in supergraph.remote.url, and of a manifest in persisted_documents.remote.url, such as s3://BUCKET/KEY"

@@ -84,12 +84,9 @@ func (t *topic) begin() bool {
 			t.fail(t.ctx.Err())
 			return false
 		}
-		var wrong *RequestError
-		if errors.As(err, &wrong) || !t.hub.pause(ctx, wait) {
-			if wrong == nil {
-				o.Observe(t.ctx, t.key.provider, err)
-				o.Logger.WarnContext(t.ctx, "a provider of events is unavailable", "provider", t.key.provider, "topic", t.key.name, "error", err)
-			}
+		if !t.hub.pause(ctx, wait) {
+			o.Observe(t.ctx, t.key.provider, err)
+			o.Logger.WarnContext(t.ctx, "a provider of events is unavailable", "provider", t.key.provider, "topic", t.key.name, "error", err)
 			t.fail(err)
 			return false
 		}
