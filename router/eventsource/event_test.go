@@ -26,12 +26,12 @@ func FuzzEvent(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s, err := compile(model, map[string]Source{"p": &Redis{}})
-	if err == nil {
+	if _, err := compile(model, map[string]Source{"p": &Redis{}}); err == nil {
 		f.Fatal("the filter names an argument that the field has not, and no error says so")
 	}
 	model.Subscription.Field("node").Events.Filter = ""
-	if s, err = compile(model, map[string]Source{"p": &Redis{}}); err != nil {
+	s, err := compile(model, map[string]Source{"p": &Redis{}})
+	if err != nil {
 		f.Fatal(err)
 	}
 	body := execute.NewBuffer(0)

@@ -130,7 +130,7 @@ func (h *Hub) subscribe(ctx context.Context, key topicKey, m *telemetry.EventTop
 	if after == "" {
 		after = head
 	} else if err := t.source.Verify(ctx, key.name, after); err != nil {
-		return asRequestError(fmt.Errorf("Last-Event-ID: %w", err)) //nolint:staticcheck // the name of a header
+		return asRequestError(fmt.Errorf("reading from Last-Event-ID: %w", err))
 	}
 	return asRequestError(s.run(ctx, after, head, emit))
 }

@@ -112,16 +112,16 @@ func (t *template) topic(arguments map[string]any) (string, error) {
 		text, ok := scalarText(lookup(arguments, p.path))
 		switch {
 		case !ok || text == "":
-			return "", fmt.Errorf("The argument %s is needed to select the events; give it a value.", name) //nolint:staticcheck // a message for clients
+			return "", badInput("The argument %s is needed to select the events; give it a value.", name)
 		case len(text) > maxTopicValue:
-			return "", fmt.Errorf("The argument %s selects the events, so it may have at most %d bytes.", name, maxTopicValue) //nolint:staticcheck // as above
+			return "", badInput("The argument %s selects the events, so it may have at most %d bytes.", name, maxTopicValue)
 		case strings.ContainsFunc(text, unsafeInTopic):
-			return "", fmt.Errorf("The argument %s selects the events, so it may contain only letters of ASCII, digits and -_=+@~.", name) //nolint:staticcheck // as above
+			return "", badInput("The argument %s selects the events, so it may contain only letters of ASCII, digits and -_=+@~.", name)
 		}
 		b.WriteString(text)
 	}
 	if b.Len() > maxTopic {
-		return "", fmt.Errorf("The arguments make the name of a topic with more than %d bytes.", maxTopic) //nolint:staticcheck // as above
+		return "", badInput("The arguments make the name of a topic with more than %d bytes.", maxTopic)
 	}
 	return b.String(), nil
 }
@@ -131,4 +131,9 @@ func (t *template) topic(arguments map[string]any) (string, error) {
 // another level, * and > are wildcards of NATS, and braces change the slot of a Redis key.
 func unsafeInTopic(r rune) bool {
 	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=+@~", r))
+}
+
+// badInput returns an error for a client whose arguments cannot select a topic.
+func badInput(format string, args ...any) error {
+	return &RequestError{Code: CodeBadUserInput, Message: fmt.Sprintf(format, args...)}
 }

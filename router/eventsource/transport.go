@@ -53,10 +53,10 @@ func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, e
 	s := request.stream
 	topic, err := s.topic.topic(request.arguments)
 	if err == nil && t.hub.sources()[s.provider].CheckTopic(topic) != nil {
-		err = errors.New("An argument that selects the events has characters that the message broker does not allow.") //nolint:staticcheck // a message for clients
+		err = badInput("An argument that selects the events has characters that the message broker does not allow.")
 	}
 	if err != nil {
-		return refused(&RequestError{Code: CodeBadUserInput, Message: err.Error()})
+		return outcome(ctx, err)
 	}
 	m := t.hub.options.Metrics(s.provider, s.topic.text)
 	p := &projection{streams: t.streams, request: request}
