@@ -21,17 +21,19 @@ type flusher struct {
 	patience time.Duration      // time limit of a write
 
 	mu   sync.Mutex
-	out  *bufio.Writer
 	busy bool // a message was written since the last heartbeat
 }
 
 func newFlusher(w http.ResponseWriter, heartbeat time.Duration, giveUp context.CancelFunc) *flusher {
-	return &flusher{w: w, out: bufio.NewWriterSize(w, smallMessage), control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
+	return &flusher{w: w, control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
 }
 
-// smallMessage is the size of the write buffer in bytes. A message up to this size
+// smallMessage is the size of a write buffer in bytes. A message up to this size
 // takes one write; a larger one is not copied.
 const smallMessage = 2 << 10
+
+// writers has write buffers. An idle stream has none.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, smallMessage) }}
 
 // send writes and flushes the message that compose writes. It gives up on a client
 // that does not read for longer than patience.
@@ -46,8 +48,12 @@ func (f *flusher) write(compose func(*bufio.Writer)) error {
 	// Ignore the error: some ResponseWriters, such as those in tests, do not
 	// support deadlines.
 	_ = f.control.SetWriteDeadline(time.Now().Add(f.patience))
-	compose(f.out) // Flush returns any error
-	err := f.out.Flush()
+	out, _ := writers.Get().(*bufio.Writer)
+	out.Reset(f.w)
+	compose(out) // Flush returns any error
+	err := out.Flush()
+	out.Reset(nil)
+	writers.Put(out)
 	if err == nil {
 		err = f.control.Flush()
 	}
@@ -56,22 +62,6 @@ func (f *flusher) write(compose func(*bufio.Writer)) error {
 		return fmt.Errorf("writing to a stream: %w", err)
 	}
 	return nil
-}
-
-// beat sends heartbeats until ctx is done or a write fails.
-func (f *flusher) beat(ctx context.Context, every time.Duration, sign string) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if f.beatOnce(sign) != nil {
-			return
-		}
-	}
 }
 
 // beatOnce sends a heartbeat unless a message was written since the last call.
@@ -89,13 +79,33 @@ func (f *flusher) beatOnce(sign string) error {
 // carry runs a stream and sends heartbeats meanwhile. A heartbeat of 0 turns them
 // off.
 func (f *flusher) carry(ctx context.Context, heartbeat time.Duration, sign string, run func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var beat sync.WaitGroup
 	if heartbeat > 0 {
-		beat.Go(func() { f.beat(ctx, heartbeat, sign) })
+		defer every(heartbeat, func() bool { return f.beatOnce(sign) == nil })()
 	}
-	err := run(ctx)
-	cancel()
-	beat.Wait()
-	return err
+	return run(ctx)
+}
+
+// every calls f at an interval until f returns false or stop is called, which waits for a call in
+// progress. There is no goroutine between the calls: thousands of idle streams would each have one.
+func every(interval time.Duration, f func() bool) (stop func()) {
+	var (
+		mu      sync.Mutex
+		stopped bool
+		timer   *time.Timer
+	)
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(interval, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped && f() {
+			timer.Reset(interval)
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+	}
 }

@@ -145,7 +145,7 @@ type connection struct {
 	uncancelled context.Context
 	session     *Session
 	running     sync.WaitGroup // operations
-	watching    sync.WaitGroup // goroutines that ping the client and watch the session
+	watching    sync.WaitGroup // goroutines that watch the session
 
 	mu         sync.Mutex
 	operations map[string]context.CancelCauseFunc
@@ -169,7 +169,7 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	if c.Heartbeat > 0 {
-		c.watching.Go(func() { c.beat(ctx) })
+		defer every(c.Heartbeat, func() bool { return c.beat(ctx) })()
 	}
 	if c.session.Identity != nil {
 		c.watching.Go(func() { c.expire(ctx) })
@@ -438,24 +438,17 @@ func (c *connection) expire(ctx context.Context) {
 	_ = c.conn.Close(closeForbidden, reasonExpired)
 }
 
-// beat pings the client and closes the connection if it does not respond.
-func (c *connection) beat(ctx context.Context) {
-	ticker := time.NewTicker(c.Heartbeat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		ping, cancel := context.WithTimeout(c.uncancelled, patience)
-		err := c.conn.Ping(ping)
-		cancel()
-		if err != nil {
-			if ctx.Err() == nil {
-				_ = c.conn.CloseNow()
-			}
-			return
-		}
+// beat pings the client and closes the connection if it does not respond. It reports whether to go
+// on.
+func (c *connection) beat(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
 	}
+	ping, cancel := context.WithTimeout(c.uncancelled, patience)
+	defer cancel()
+	err := c.conn.Ping(ping)
+	if err != nil && ctx.Err() == nil {
+		_ = c.conn.CloseNow()
+	}
+	return err == nil
 }

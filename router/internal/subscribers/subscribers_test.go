@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -99,8 +100,8 @@ type usage struct {
 
 func measure(t *testing.T) usage {
 	t.Helper()
-	runtime.GC()
-	runtime.GC()
+	debug.FreeOSMemory()
+	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	text, err := os.ReadFile("/proc/self/statm")
