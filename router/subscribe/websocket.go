@@ -172,7 +172,16 @@ func (c *connection) serve(ctx context.Context) error {
 		defer every(c.Heartbeat, func() bool { return c.beat(ctx) })()
 	}
 	if c.session.Identity != nil {
-		c.watching.Go(func() { c.expire(ctx) })
+		c.watching.Add(1)
+		stop := context.AfterFunc(c.session.Identity, func() {
+			defer c.watching.Done()
+			c.expire(ctx)
+		})
+		defer func() {
+			if stop() {
+				c.watching.Done()
+			}
+		}()
 	}
 	for {
 		m, err := c.read()
@@ -214,8 +223,9 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 				return nil, closing(closeForbidden, reasonExpired)
 			}
 			// Operations end with the connection and have the values of the
-			// session.
-			joined := &joinedContext{Context: ctx, values: c.session.Values}
+			// session. Without the cancellation of those, package context needs no
+			// goroutine to cancel what is derived.
+			joined := &joinedContext{Context: ctx, values: context.WithoutCancel(c.session.Values)}
 			return joined, c.write(message{Type: "connection_ack"})
 		case "ping", "pong":
 			if err := c.handle(ctx, m); err != nil {
@@ -414,10 +424,8 @@ func (c *connection) run(ctx context.Context, id string, payload json.RawMessage
 // expire closes the connection when the client's identity expires. It ends the
 // operations first, so that each can send its error.
 func (c *connection) expire(ctx context.Context) {
-	select {
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return
-	case <-c.session.Identity.Done():
 	}
 	c.mu.Lock() // no operation starts after this
 	for _, cancel := range c.operations {
