@@ -19,6 +19,7 @@ FROM          ?= HEAD~1
 TO            ?=
 PRODUCTS      ?= 200000
 ORDERS        ?= 1000000
+SUBSCRIBERS   ?= 10000
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What builds images: the first of these that works.
 ENGINE        ?= $(shell for e in docker podman buildah; do $$e info >/dev/null 2>&1 && { echo $$e; break; }; done)
@@ -84,6 +85,10 @@ compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 bench: ## run the Go benchmarks, for benchstat, and composition beside other programs (COMPOSER=PROGRAM adds one)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
 	$(GO) test -run '^$$' -bench Programs -benchtime $(COMPOSERRUNS)x -timeout 1h ./router/compose -beside -program=$(COMPOSER)
+
+.PHONY: bench-subscribers
+bench-subscribers: ## measure the memory of SUBSCRIBERS idle subscribers, and one event to all of them
+	$(GO) test -count=1 -run TestIdleSubscribersGetEvents -v -timeout 30m ./router/internal/subscribers -subscribers $(SUBSCRIBERS) | grep -v '^ *{'
 
 .PHONY: bench-store
 bench-store: ## measure searches and lists in a generated store of PRODUCTS and ORDERS, also through the router
