@@ -100,13 +100,17 @@ type answer struct {
 
 // call sends a request to the router. It can run in any goroutine: if the request
 // cannot be sent, the status is 0.
-func (s *store) call(ctx context.Context, method, path, body string) answer {
+func (s *store) call(ctx context.Context, method, path, body string, headers ...string) answer {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL("router")+path, strings.NewReader(body))
 	if err != nil {
 		return answer{body: []byte(err.Error())}
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
 	}
 	if s.token != "" {
 		req.Header.Set("Authorization", "Bearer "+s.token)

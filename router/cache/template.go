@@ -10,7 +10,6 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/execute"
-	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/supergraph"
@@ -103,37 +102,13 @@ func argumentSource(t tagTemplate, f *plan.SelectedField) (tagSource, bool) {
 			s[i].text = part.text
 			continue
 		}
-		at := slices.IndexFunc(f.Arguments, func(a operation.Argument) bool { return a.Name == part.path[0] })
-		if at < 0 {
-			return nil, false
-		}
-		v, ok := parseValue(f.Arguments[at].Value)
+		source, ok := operation.SourceOf(f.Arguments, part.path)
 		if !ok {
 			return nil, false
 		}
-		if s[i], ok = argumentValue(v, part.path[1:]); !ok {
-			return nil, false
-		}
+		s[i] = tagValue{text: source.Text, variable: source.Variable, path: source.Path}
 	}
 	return s, true
-}
-
-// argumentValue follows a path through the value of an argument, up to a variable.
-func argumentValue(v *ast.Value, path []string) (tagValue, bool) {
-	switch v.Kind {
-	case ast.Variable:
-		return tagValue{variable: v.Raw, path: path}, true
-	case ast.ObjectValue:
-		if len(path) > 0 {
-			if c := v.Children.ForName(path[0]); c != nil {
-				return argumentValue(c, path[1:])
-			}
-		}
-		return tagValue{}, false
-	case ast.NullValue, ast.ListValue:
-		return tagValue{}, false
-	}
-	return tagValue{text: v.Raw}, len(path) == 0
 }
 
 // parseValue parses a value in GraphQL syntax.
@@ -161,20 +136,8 @@ func (s tagSource) append(b []byte, l *execute.CacheLookup, representation []byt
 			b = append(b, v.text...)
 			continue
 		}
-		for _, name := range v.path {
-			if len(value) == 0 || jsonscan.KindOf(value) != jsonscan.KindObject {
-				return b, false
-			}
-			value = member(value, name)
-		}
-		if len(value) == 0 {
-			return b, false
-		}
-		switch jsonscan.KindOf(value) {
-		case jsonscan.KindString:
-			value = jsonscan.Text(value)
-		case jsonscan.KindNumber, jsonscan.KindBoolean:
-		default:
+		value, ok := operation.ScalarAt(value, v.path)
+		if !ok {
 			return b, false
 		}
 		b = append(b, value...)

@@ -331,9 +331,13 @@ func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 
 // request makes the request of a fetch.
 func (x *execution) request(f *fetch) SubgraphRequest {
-	return SubgraphRequest{
+	r := SubgraphRequest{
 		Subgraph: f.subgraph, Kind: f.kind, Header: x.req.Caller.Header, Partition: x.req.Caller.Partition, Body: x.body(f, &x.states[f.id]),
 	}
+	if f.kind == operation.Mutation {
+		r.IdempotencyKey = x.req.IdempotencyKey
+	}
+	return r
 }
 
 // load answers a fetch from the cache, or sends its request.

@@ -79,6 +79,8 @@ type Request struct {
 	// ClientExtensions are members of the extensions of the client's request. Subgraphs get
 	// those that Options.ForwardExtensions names.
 	ClientExtensions operation.Variables
+	// IdempotencyKey, unless empty, lets the transport send a mutation more than once.
+	IdempotencyKey string
 	// Internals shows the client what otherwise only logs have: which address
 	// failed and how, and what hidden subgraphs said. It is for development.
 	Internals bool

@@ -43,6 +43,9 @@ type Program struct {
 	// Uses has the elements of the schema that the operation uses. The caller of Compile may
 	// set it.
 	Uses *usage.Elements
+	// Idempotency is set if the program is a mutation that may be sent twice with the same key. The
+	// caller of Compile may set it.
+	Idempotency *Idempotency
 	// Cost computes the costs of the program's requests. It is nil if they are not needed.
 	// The caller of Compile may set it.
 	Cost *limit.PlanCost
@@ -332,4 +335,10 @@ func (s *deferIDSet) addAll(t deferIDSet) {
 	for i := range t {
 		(*s)[i] |= t[i]
 	}
+}
+
+// An Idempotency says where an idempotent mutation has its key, besides the client's header.
+type Idempotency struct {
+	// Key is the argument, or nil.
+	Key *operation.ScalarSource
 }

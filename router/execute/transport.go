@@ -28,7 +28,8 @@ type Transport interface {
 type SubgraphRequest struct {
 	// Subgraph is its name in the supergraph.
 	Subgraph string
-	// Kind is the kind of the operation. Only queries may be sent twice.
+	// Kind is the kind of the operation. Only queries, and mutations with an IdempotencyKey, may be
+	// sent twice.
 	Kind operation.Kind
 	// Body is the request as JSON: {"query":…,"variables":{…}}. The buffer
 	// belongs to the executor: a transport that uses it after Send returns
@@ -48,6 +49,9 @@ type SubgraphRequest struct {
 	// Reservation, unless nil, reserves memory before it is allocated for the
 	// response.
 	Reservation *MemoryReservation
+	// IdempotencyKey, unless empty, is sent as a header, so that the subgraph executes a mutation
+	// once although it gets it more than once.
+	IdempotencyKey string
 	// Retries, Shared and Unsent are set by the transport: see FetchStatistics.
 	Retries int
 	Shared  bool

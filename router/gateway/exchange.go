@@ -330,6 +330,7 @@ func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	if x.files != nil {
 		req.Files = x.files
 	}
+	req.IdempotencyKey = x.idempotencyKey(p)
 	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil {
 		req.Extensions = func(data []byte, fetches []execute.FetchStatistics) []byte { return x.extensions(p, data, fetches) }
 	}

@@ -462,6 +462,7 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 	}
 	program.Audience = s.audience(op, program)
 	program.Uses = s.elements.Of(op)
+	program.Idempotency = s.idempotency(op)
 	if r := s.gateway.options.Recorder; r != nil {
 		program.Fields, program.Weighted = s.coordinates(r, op)
 	}

@@ -175,6 +175,10 @@ func (t *Transport) headerOf(ctx context.Context, s *subgraph, r *execute.Subgra
 		header = maps.Clone(header)
 		header[name] = address
 	}
+	if r.IdempotencyKey != "" {
+		header = maps.Clone(header)
+		header["Idempotency-Key"] = []string{r.IdempotencyKey}
+	}
 	return header
 }
 

@@ -114,7 +114,8 @@ type Subgraph struct {
 
 // Retry configures retries of queries. A query is retried after a connection failure,
 // and after a response that is not GraphQL and has status 502, 503 or 504 (from a proxy
-// or an overloaded server), 408, or 429 with Retry-After. Mutations are never retried.
+// or an overloaded server), 408, or 429 with Retry-After. Mutations are only
+// retried with an idempotency key.
 type Retry struct {
 	// MaxAttempts includes the first attempt. 0 and 1 mean no retry.
 	MaxAttempts int

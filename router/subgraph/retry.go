@@ -57,7 +57,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		}
 		s.record(ctx, v)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
-		if !v.again || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
+		if !v.again || r.Kind != operation.Query && r.IdempotencyKey == "" || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
 			v.after > s.Retry.MaxRetryAfter || time.Until(deadline) < pause || !s.budget.spend() {
 			return resp, s.explain(ctx, err)
 		}

@@ -44,7 +44,7 @@ func TestErrorsOfClientsAreNoFailures(t *testing.T) {
 
 // failures are the codes that tell of a failure of the router or of a subgraph.
 var failures = []string{
-	"AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE", "CIRCUIT_BREAKER_OPEN", "COPROCESSOR_FAILED", "DOWNSTREAM_SERVICE_ERROR",
+	"AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE", "CIRCUIT_BREAKER_OPEN", "SUBGRAPH_OVERLOADED", "COPROCESSOR_FAILED", "DOWNSTREAM_SERVICE_ERROR",
 	"GATEWAY_TIMEOUT", "INTERNAL_SERVER_ERROR", "OVERLOADED", "QUERY_PLANNING_FAILED", "RESPONSE_TIMEOUT", "RESPONSE_VALIDATION_FAILED",
 	"REQUEST_CANCELED", // from a subgraph that the router still waits for: it ended the request itself
 	"REQUEST_TIMEOUT",  // from a subgraph: the router responds so before there is an operation

@@ -142,7 +142,7 @@ type SubgraphTraffic struct {
 	IdleTimeout        time.Duration  `yaml:"idle_timeout" desc:"How long an idle connection stays open."`
 	MaxConnectionAge   time.Duration  `yaml:"max_connection_age" desc:"How long a connection accepts new requests. A random amount of up to one fifth is subtracted. New connections resolve the host name again, so this bounds how long the router uses outdated addresses."`
 	MaxResponseBytes   int            `yaml:"max_response_bytes" desc:"Maximum size of a response body. It applies before and after decompression."`
-	Retry              Retry          `yaml:"retry" desc:"Retries of queries. The router retries after a connection failure, and after a response that is not GraphQL and has status 408, 502, 503 or 504, or 429 with Retry-After."`
+	Retry              Retry          `yaml:"retry" desc:"Retries of queries, and of mutations of one field with @idempotent and an idempotency key. The router retries after a connection failure, and after a response that is not GraphQL and has status 408, 502, 503 or 504, or 429 with Retry-After."`
 	CircuitBreaker     CircuitBreaker `yaml:"circuit_breaker" desc:"Stops sending requests to a subgraph that keeps failing."`
 	AdaptiveLimit      AdaptiveLimit  `yaml:"adaptive_limit" desc:"Bounds the requests in flight to a subgraph by what it can serve, which the router finds from their latency. Further requests fail with the code SUBGRAPH_OVERLOADED. Subscriptions are exempt."`
 	HTTP2              bool           `yaml:"http2" desc:"Use HTTP/2 without TLS (h2c) for http URLs."`
@@ -180,7 +180,7 @@ func fill[T comparable](v *T, value T) {
 
 // Retry configures retries of queries. The router retries after a connection
 // failure, and after a response that is not GraphQL and has status 408, 502, 503
-// or 504, or 429 with Retry-After. It never retries mutations.
+// or 504, or 429 with Retry-After. It retries a mutation only with an idempotency key.
 type Retry struct {
 	MaxAttempts   int           `yaml:"max_attempts" desc:"Maximum number of attempts, including the first. 1 disables retries."`
 	Interval      time.Duration `yaml:"interval" desc:"Delay before the first retry. Each further retry doubles it, with jitter."`
@@ -207,7 +207,7 @@ type AdaptiveLimit struct {
 	Min       int     `yaml:"min" desc:"Lowest limit." min:"1"`
 	Max       int     `yaml:"max" desc:"Highest limit." min:"1"`
 	Initial   int     `yaml:"initial" desc:"Limit at the start, and after a reload." min:"1"`
-	Tolerance float64 `yaml:"tolerance" desc:"How many times the latency without load is accepted before the limit shrinks. A higher one allows longer queues." min:"1.1" max:"10"`
+	Tolerance float64 `yaml:"tolerance" desc:"How many times the latency without load is accepted before the limit shrinks. A higher one allows longer queues." min:"1" example:"2"`
 }
 
 func (a *AdaptiveLimit) fillFrom(all AdaptiveLimit) {

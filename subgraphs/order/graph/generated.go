@@ -1447,7 +1447,8 @@ type Query {
 }
 
 type Mutation {
-  placeOrder(input: PlaceOrderInput!): PlaceOrderResult!
+  "The key can also be sent as the header Idempotency-Key. The router may then send the call again."
+  placeOrder(input: PlaceOrderInput!): PlaceOrderResult! @idempotent(key: "input.idempotencyKey")
   "Cancels an order that is not shipped yet. Its units return to stock, and its payment is voided."
   cancelOrder(input: CancelOrderInput!): CancelOrderResult!
   "Marks an order as shipped and captures its payment. Administrators only."
@@ -1462,6 +1463,15 @@ type Subscription {
   "Sends the order's current state, and its new state after every change."
   orderUpdated(id: ID!): Order!
 }
+
+extend schema @link(url: "https://souk.dev/idempotent/v1.0", import: ["@idempotent"]) @composeDirective(name: "@idempotent")
+
+"""
+The field does its work once for each Idempotency-Key header of a caller, so the
+router may send it again with the same key. The key is the client's header, or
+the argument that key names.
+"""
+directive @idempotent(key: String) on FIELD_DEFINITION
 `, BuiltIn: false},
 	{Name: "../../../federation/directives.graphql", Input: `
 	directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM

@@ -17,6 +17,9 @@ import (
 
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input PlaceOrderInput) (PlaceOrderResult, error) {
 	request := checkout.Request{IdempotencyKey: input.IdempotencyKey, ShippingAddress: address(input.ShippingAddress), ExpectedTotal: input.ExpectedTotal}
+	if request.IdempotencyKey == nil {
+		request.IdempotencyKey = idempotencyHeader(ctx)
+	}
 	if input.PaymentToken != nil {
 		request.PaymentToken = *input.PaymentToken
 	}

@@ -7,6 +7,9 @@ package graph
 import (
 	"context"
 	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/connection"
@@ -86,6 +89,19 @@ func newAddress(a *orderstore.Address) *ShippingAddress {
 		Name: a.Name, Line1: a.Line1, Line2: optional(a.Line2), City: a.City,
 		PostalCode: optional(a.PostalCode), Region: optional(a.Region), Country: a.Country,
 	}
+}
+
+// idempotencyHeader returns the key in the Idempotency-Key header of the request, or nil. The key
+// can be a string of structured fields.
+func idempotencyHeader(ctx context.Context) *string {
+	key := graphql.GetOperationContext(ctx).Headers.Get("Idempotency-Key")
+	if inner, ok := strings.CutPrefix(key, `"`); ok {
+		key = strings.TrimSuffix(inner, `"`)
+	}
+	if key == "" {
+		return nil
+	}
+	return &key
 }
 
 // address converts an input to an address; nil for none. Package checkout
