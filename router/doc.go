@@ -22,6 +22,7 @@
 //	verdicts.go      the cache of decisions on @policy
 //	counters.go      counters that begin with 0
 //	entitycache.go   the entity cache and its invalidation API
+//	canary.go       a second variant for a share of the requests, or for copies
 //	observability.go the access log, the log of subgraph errors, the usage export
 //	stages.go        observers and spans of the stages of an operation
 //	hooks.go         the list of hooks, and those around subgraph requests

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -238,6 +239,20 @@ func consoleRunsOperations(t *testing.T, browser context.Context, store *dev.Sys
 			tab.run(chromedp.Navigate(store.URL("admin") + "/console/#/operation"))
 			tab.await("the headers, which stay", `document.querySelector('#headers')?.value.includes('Bearer')`)
 
+			// Entities are in the cache, and what is not says why.
+			const cached = `query Cached { products(first: 3) { nodes { id name inStock } } }`
+			run(cached, "")
+			tab.await("the cache", `[...document.querySelectorAll('caption')].some(e => e.innerText === 'Response cache')`)
+			for n := range 20 {
+				run(cached, "Tester: "+strconv.Itoa(n))
+				tab.await("another run", `!document.querySelector('[aria-busy=true]')`)
+				if evaluate[bool](tab, `[...document.querySelectorAll('.badge')].some(e => e.innerText.startsWith('hit'))`) {
+					break
+				}
+			}
+			tab.await("a hit with its key", `[...document.querySelectorAll('.badge')].some(e => e.innerText.startsWith('hit')) && document.body.innerText.includes('Product {"id":')`)
+			tab.picture("console-cache-"+look.name, true)
+			tab.check("cache", axe)
 			run(`query A { __typename } query B { users(first: 1) { nodes { username } } }`, "")
 			tab.await("the choice of an operation", `document.querySelector('#name')?.options.length === 2`)
 			tab.await("the response to A", fmt.Sprintf(response, `"__typename": "Query"`))

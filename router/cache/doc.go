@@ -75,7 +75,8 @@
 // values with what the subgraphs respond. refill.go
 // and lease.go let one request fetch what many need. policy.go decides what is cached and
 // for how long, and expired.go uses values after that. tag.go names version tokens, local.go
-// is the in-process layer, template.go and labels.go have cache tags, store.go, reading.go and value.go access Redis, follower.go and
+// is the in-process layer, template.go and labels.go have cache tags, inspect.go tells
+// the console what happens, store.go, reading.go and value.go access Redis, follower.go and
 // pulse.go follow its events, invalidate.go invalidates, and mutation.go
 // finds what a mutation has changed.
 package cache

@@ -75,6 +75,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 		p := v.policy(l.CacheSelection)
 		l.Private, l.WantTags = p.private, p.tellsTags
 		if p.ttl <= 0 || p.private && caller.Scope == "" {
+			p.explain(l)
 			continue
 		}
 		for i, representation := range l.Representations {
@@ -88,6 +89,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 			it := item{lookup: l, index: i, policy: p, typ: typ}
 			if !it.label(scratch) {
 				it.count(typ.metrics.Untagged)
+				it.explain("none", untaggable)
 				continue
 			}
 			it.key = p.digest(scratch, l, caller, representation, p.callers)
@@ -120,6 +122,7 @@ func (c *Cache) takeLocal(it *item, now time.Time) bool {
 		return false
 	}
 	it.lookup.Found[it.index] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private, Stated: e.stated}
+	it.inspected("local", nil, 0, e.expires.Sub(now))
 	it.count(it.typ.metrics.Local)
 	return true
 }
@@ -157,6 +160,9 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	}
 	if err != nil {
 		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
+		for i := range items {
+			items[i].explain("unavailable", "")
+		}
 		return items
 	}
 	rest, compare := items[:0], !items[0].again && c.compares()
@@ -211,12 +217,14 @@ func (c *Cache) take(it *item, r *reading, n int, compare bool, now time.Time) b
 			if v.usable(it.policy.staleWhileRevalidate, now) {
 				it.count(metrics.Expired)
 				it.use(v, now)
+				it.inspected("expired", v.labels, v.age(now), 0)
 				c.refreshes.ask(it, now)
 				return true
 			}
 			continue
 		}
 		it.count(metrics.Redis)
+		it.inspected("redis", v.labels, v.age(now), left)
 		metrics.Age.Observe(now.Sub(v.stored).Seconds())
 		if compare {
 			it.found = v.json
@@ -227,6 +235,7 @@ func (c *Cache) take(it *item, r *reading, n int, compare bool, now time.Time) b
 		return true
 	}
 	it.count(outcome)
+	it.inspected(resultOf(outcome, metrics), nil, 0, 0)
 	return false
 }
 
@@ -254,6 +263,7 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			if json != nil && !tagged {
 				it.typ.metrics.Untagged.Inc()
 			}
+			it.stored(l, json, ttl, ok, tagged, labels, c.options.MaxValueBytes)
 			ok = ok && tagged
 			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes || !ok {
 				if json != nil && state.refresh {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"souk/router/console/record"
+	"souk/router/execute"
 	"souk/router/subgraph"
 )
 
@@ -36,6 +37,10 @@ type runResponse struct {
 	// Bytes is the size of the whole body. If Cut is set, Body has the first maxRunBytes of it.
 	Bytes int  `json:"bytes"`
 	Cut   bool `json:"cut"`
+	// Cache is what the response cache did for each entity and root fetch. CacheOmitted is how many
+	// are left out.
+	Cache        []cacheEntry `json:"cache"`
+	CacheOmitted int          `json:"cache_omitted"`
 }
 
 const (
@@ -71,7 +76,8 @@ func (h *handler) run(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the operation: %w", err)
 	}
-	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, h.Path, bytes.NewReader(body))
+	var inspection execute.CacheInspection
+	request, err := http.NewRequestWithContext(execute.WithCacheInspection(r.Context(), &inspection), http.MethodPost, h.Path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("creating the request: %w", err)
 	}
@@ -83,10 +89,38 @@ func (h *handler) run(r *http.Request) (any, error) {
 		Status: max(w.status, http.StatusOK), ContentType: w.header.Get("Content-Type"), Duration: time.Since(began).Seconds(),
 		Body: strings.ToValidUTF8(w.body.String(), "\uFFFD"), Bytes: w.bytes, Cut: w.bytes > w.body.Len(),
 	}
+	out.Cache, out.CacheOmitted = cacheEntries(&inspection)
 	if id := w.header.Get("Souk-Trace-Id"); id != "" {
 		out.Trace = &id
 	}
 	return out, nil
+}
+
+// A cacheEntry is what the response cache did for an entity or a root fetch. Times are in seconds.
+type cacheEntry struct {
+	Fetch    int      `json:"fetch"`
+	Subgraph string   `json:"subgraph"`
+	Type     string   `json:"type"`
+	Fields   []string `json:"fields"`
+	Key      string   `json:"key"`
+	Result   string   `json:"result"`
+	Age      float64  `json:"age"`
+	TTL      float64  `json:"ttl"`
+	Tags     []string `json:"tags"`
+	Stored   bool     `json:"stored"`
+	Reason   string   `json:"reason"`
+}
+
+func cacheEntries(i *execute.CacheInspection) (list []cacheEntry, omitted int) {
+	entries, omitted := i.Entries()
+	list = make([]cacheEntry, len(entries))
+	for n, e := range entries {
+		list[n] = cacheEntry{
+			Fetch: e.FetchID, Subgraph: e.Subgraph, Type: e.Type, Fields: append([]string{}, e.Fields...), Key: strings.ToValidUTF8(e.Key, "\uFFFD"),
+			Result: e.Result, Age: e.Age.Seconds(), TTL: e.TTL.Seconds(), Tags: append([]string{}, e.Tags...), Stored: e.Stored, Reason: e.Reason,
+		}
+	}
+	return list, omitted
 }
 
 // runHeader returns the headers of a request. A caller cannot set those that describe the

@@ -87,6 +87,8 @@ type CacheLookup struct {
 	// Private is filled in by Lookup. It is set if entries for the selection
 	// are for the caller alone, whatever the subgraph's header says.
 	Private bool
+	// Inspect, unless nil, has an entry for each of Representations, which the cache fills in.
+	Inspect []*CacheEntry
 	// WantTags is filled in by Lookup: Tags are of use to Store.
 	WantTags bool
 	// Tags are the cache tags in the extensions of the subgraph's response, for each of

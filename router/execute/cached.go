@@ -30,7 +30,17 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	state.lookups = state.lookups[:0]
 	for i, e := range f.entities {
 		to := &state.entities[i]
-		if e.cache == nil || len(to.spans) == 0 || !cache.Covers(e.cache) {
+		if e.cache == nil || len(to.spans) == 0 {
+			continue
+		}
+		if !cache.Covers(e.cache) {
+			if x.req.Inspect != nil {
+				l := CacheLookup{CacheSelection: e.cache}
+				for _, at := range to.spans {
+					l.Representations = append(l.Representations, to.text[at.start:at.end:at.end])
+				}
+				x.inspectUncovered(f, l)
+			}
 			continue
 		}
 		to.lookup = CacheLookup{CacheSelection: e.cache, Variables: e.withValues(pick(x.req.Variables, e.usedVariables))}
@@ -42,12 +52,15 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	if f.cache != nil && cache.Covers(f.cache) {
 		state.root = CacheLookup{CacheSelection: f.cache, Variables: pick(x.req.Variables, f.usedVariables), Representations: [][]byte{nil}}
 		state.lookups = append(state.lookups, &state.root)
+	} else if f.cache != nil {
+		x.inspectUncovered(f, CacheLookup{CacheSelection: f.cache, Representations: [][]byte{nil}})
 	}
 	if len(state.lookups) == 0 {
 		return false
 	}
 	for _, l := range state.lookups {
 		l.Found = make([]Found, len(l.Representations))
+		x.inspect(f, l)
 		state.stats.Looked += len(l.Representations)
 	}
 	cache.Lookup(ctx, x.req.Caller, state.lookups)

@@ -22,7 +22,7 @@
 //	schedule    fetches by their dependencies  executor.go, execution.go, subscribe.go
 //	represent   representations of entities    representation.go, leaf.go
 //	cache       look up and store entities     cache.go, cached.go, cachetags.go, cachecontrol.go,
-//	                                       expired.go, refresh.go
+//	                                       expired.go, refresh.go, inspect.go
 //	send        requests to subgraphs          transport.go, files.go, buffer.go,
 //	                                       reservation.go
 //	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go

@@ -81,6 +81,8 @@ type Request struct {
 	ClientExtensions operation.Variables
 	// IdempotencyKey, unless empty, lets the transport send a mutation more than once.
 	IdempotencyKey string
+	// Inspect, unless nil, collects what the cache does.
+	Inspect *CacheInspection
 	// Internals shows the client what otherwise only logs have: which address
 	// failed and how, and what hidden subgraphs said. It is for development.
 	Internals bool

@@ -18,6 +18,7 @@
 //	uploads.go      requests with files, which package upload reads
 //	persisted.go    a hash to a document; trusted.go reads the trusted ones, and
 //	                shared_documents.go has those that clients register, in Redis
+//	idempotent.go   keys of mutations that may be sent twice
 //	hooks.go        hooks of embedding programs and coprocessors
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override

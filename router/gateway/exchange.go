@@ -331,6 +331,9 @@ func (x *exchange) executeRequest(p *prepared) *execute.Request {
 		req.Files = x.files
 	}
 	req.IdempotencyKey = x.idempotencyKey(p)
+	if x.options.Recorder != nil {
+		req.Inspect = execute.CacheInspectionFrom(x.r.Context())
+	}
 	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil {
 		req.Extensions = func(data []byte, fetches []execute.FetchStatistics) []byte { return x.extensions(p, data, fetches) }
 	}

@@ -22,6 +22,7 @@
 //   - limits.go, listitems.go: limits on the size of a request
 //   - document.go, specialise.go, detach.go: from a Document to an Operation
 //   - operation.go, print.go: the Operation tree and its text
+//   - argument.go: scalars in arguments
 //   - variables.go: coercion of variables
 //   - errors.go: error types and codes
 //   - builtin.go: corrections of the built-in definitions

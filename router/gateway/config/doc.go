@@ -16,6 +16,7 @@
 //	limits.go       limits of requests and responses
 //	telemetry.go    traces, metrics, logs, who may see query plans
 //	coprocessor.go  coprocessor stages
+//	canary.go       a second variant of the router
 //	cors.go         CORS origins
 //	headers.go      header rules, and the client's headers on which requests depend
 //	labels.go       override labels

@@ -326,6 +326,27 @@ export interface RunResult {
   body: string;
   bytes: number;
   cut: boolean;
+  /** What the response cache did for each entity and root fetch, and how many are left out. */
+  cache: CacheEntry[];
+  cache_omitted: number;
+}
+
+export interface CacheEntry {
+  fetch: number;
+  subgraph: string;
+  type: string;
+  /** The fields of a root fetch. */
+  fields: string[];
+  /** The representation of an entity as JSON, perhaps cut. */
+  key: string;
+  result: 'local' | 'redis' | 'miss' | 'stale' | 'expired' | 'corrupt' | 'unavailable' | 'none';
+  /** In seconds. */
+  age: number;
+  ttl: number;
+  tags: string[];
+  stored: boolean;
+  /** Why it was not looked up, or not stored. */
+  reason: string;
 }
 
 export interface Events {

@@ -4,6 +4,7 @@ import { route } from '../hooks';
 import { readTrace } from '../plan/run';
 import { Waterfall } from '../plan/waterfall';
 import { Badge, Figure } from '../ui';
+import { CacheTable } from './cache';
 
 /** How long a run may take, in milliseconds. The router's own timeouts are usually shorter. */
 const longest = 120_000;
@@ -80,6 +81,7 @@ export function RunPanel({ of }: { of: Run }) {
         </dl>
       </div>
       {trace ? <Waterfall trace={trace} /> : <p class="muted">There is no waterfall: {unread === undefined ? 'the router kept no trace of this run.' : `the trace of this run cannot be read. ${unread}`}</p>}
+      <CacheTable entries={result.cache} omitted={result.cache_omitted} />
       <h3 class="row">
         Response {result.cut && <Badge tone="warn">only its beginning</Badge>}
       </h3>
