@@ -28,6 +28,13 @@ function keyOf(key: string): string {
   return key.replace(/^\{"__typename":"[^"]*",?/, '{');
 }
 
+/** What else there is to say: the cache tags, and whether the response was stored. */
+function notes(row: Row): string[] {
+  const list = row.tags.length === 0 ? [] : [`Cache tags: ${row.tags.join(', ')}`];
+  if (row.stored) return [...list, 'Stored'];
+  return row.reason === '' ? list : [...list, `Not stored: ${row.reason}`];
+}
+
 /** Times of the cache are seconds that a person counts. */
 function seconds(value: number): string {
   return value === 0 ? '–' : value < 60 ? duration(value) : `${Math.round(value)} s`;
@@ -44,12 +51,25 @@ const columns: Column<Row>[] = [
     ),
     by: (row) => row.result,
   },
-  { key: 'what', label: 'Entity or root fields', cell: (row) => <code>{subject(row)}</code>, by: subject, grow: true },
+  {
+    key: 'what',
+    label: 'Entity or root fields',
+    cell: (row) => (
+      <>
+        <code>{subject(row)}</code>
+        {notes(row).map((note) => (
+          <div class="muted" key={note}>
+            {note}
+          </div>
+        ))}
+      </>
+    ),
+    by: subject,
+    grow: true,
+  },
   { key: 'subgraph', label: 'Subgraph', cell: (row) => row.subgraph, by: (row) => row.subgraph },
   { key: 'age', label: 'Age', title: 'Since it was stored', cell: (row) => seconds(row.age), by: (row) => row.age, number: true },
   { key: 'ttl', label: 'TTL', title: 'How long it may still be used', cell: (row) => seconds(row.ttl), by: (row) => row.ttl, number: true },
-  { key: 'tags', label: 'Cache tags', cell: (row) => (row.tags.length === 0 ? '–' : row.tags.join(', ')), grow: true },
-  { key: 'stored', label: 'Stored', cell: (row) => (row.stored ? 'yes' : row.reason || '–'), grow: true },
 ];
 
 /** What the response cache did for each entity and root fetch of a run. */
