@@ -83,7 +83,7 @@ func (i *CacheInspection) add(f *fetch, s *CacheSelection, representations [][]b
 }
 
 // notCached is the reason for a selection that the configuration does not name.
-const notCached = "response_cache does not name the type, or one of the root fields"
+const notCached = "response_cache does not name it"
 
 func (x *execution) inspect(f *fetch, l *CacheLookup) {
 	if x.req.Inspect != nil {
