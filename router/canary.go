@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,11 +45,8 @@ func (r *Router) addCanary(ctx context.Context, main http.Handler) (http.Handler
 	}
 	r.canary = made
 	r.closers = append(r.closers, made.Close)
-	choice := canary.Choice{Percent: c.Percent, Key: r.canaryKey()}
+	choice := canary.Choice{Percent: c.Percent, Key: r.canaryKey(), Random: rand.Float64}
 	if c.Mode == "shadow" {
-		for _, result := range canary.Results() {
-			r.metrics.Shadow(result)
-		}
 		shadow := canary.NewShadow(canary.ShadowOptions{
 			Choice: choice, Path: r.config.Path, Handler: made.withClientAddress(made.gateway.Handler()),
 			Queue: c.Shadow.Queue, Concurrency: c.Shadow.Concurrency, MaxBytes: c.Shadow.MaxBytes, Timeout: r.config.TrafficShaping.Router.Timeout,

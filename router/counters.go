@@ -3,6 +3,7 @@ package router
 import (
 	"souk/internal/netlimit"
 	"souk/router/auth"
+	"souk/router/canary"
 	"souk/router/eventsource"
 	"souk/router/execute"
 	"souk/router/limit"
@@ -38,6 +39,14 @@ func exportCounters(m *routertelemetry.Metrics) {
 	}
 	for _, result := range []string{"ok", "refused"} {
 		m.Uploads(result)
+	}
+	for _, action := range []string{"check", "next", "complete", "other"} {
+		for _, result := range []string{"ok", "unknown", "unauthorized", "invalid"} {
+			m.Callback(action, result)
+		}
+	}
+	for _, result := range canary.Results() {
+		m.Shadow(result)
 	}
 	for _, command := range []string{"lookup", "begin", "store", "limit"} {
 		m.Redis(command)

@@ -225,7 +225,7 @@ type shared struct {
 func newShared(c config.Config, o Options) *shared {
 	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
-	return &shared{metrics: m, callbacks: callback.NewReceiver(m.Callback), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+	return &shared{metrics: m, callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 
 func (s *shared) close() error {

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"time"
+
 	"souk/internal/bytecache"
 	"souk/router/auth"
 )
@@ -14,6 +16,7 @@ func (r *Router) verdicts() *auth.VerdictCache {
 	}
 	m := r.metrics.Policy
 	return auth.NewVerdictCache(auth.VerdictOptions{
+		Now: time.Now,
 		TTL: c.TTL, Bytes: c.MaxBytes, Hit: m.Hits.Inc, Miss: m.Misses.Inc,
 		Observer: bytecache.Observer{
 			Changed: func(entries, bytes int) {

@@ -14,11 +14,10 @@ type Options struct {
 	Tolerance float64
 	// Measure lets everything pass, and only reports what it would have refused.
 	Measure bool
-	// Limit is called with each new limit, InFlight with 1 and -1, and Shed for each refusal. Each
-	// may be nil. They must return quickly.
-	Limit    func(int)
-	InFlight func(int)
-	Shed     func()
+	// Limit is called with each new limit, and Shed for each refusal. Each may be nil. They must
+	// return quickly.
+	Limit func(int)
+	Shed  func()
 	// Now is the clock: time.Now if nil.
 	Now func() time.Time
 }
@@ -73,9 +72,6 @@ func (l *Limiter) Acquire() (Permit, bool) {
 			return Permit{}, false
 		}
 	}
-	if l.options.InFlight != nil {
-		l.options.InFlight(1)
-	}
 	return Permit{l, now}, true
 }
 
@@ -92,9 +88,6 @@ func (p *Permit) release(sample bool) {
 		return
 	}
 	p.limiter = nil
-	if l.options.InFlight != nil {
-		l.options.InFlight(-1)
-	}
 	now := l.options.Now()
 	l.mu.Lock()
 	l.inFlight--

@@ -64,10 +64,10 @@ func TestGoodputStaysNearCapacity(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d workers, %s, %d times the capacity", c.workers, c.service, c.overload), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var limit, inFlight, shed int64
+				var limit, shed int64
 				l := adaptive.New(adaptive.Options{
 					Min: 1, Max: 500, Initial: 20, Limit: func(n int) { atomic.StoreInt64(&limit, int64(n)) },
-					InFlight: func(n int) { atomic.AddInt64(&inFlight, int64(n)) }, Shed: func() { atomic.AddInt64(&shed, 1) },
+					Shed: func() { atomic.AddInt64(&shed, 1) },
 				})
 				s := newServer(c.workers, c.service)
 				capacity := func() int { return int(int64(c.workers) * int64(time.Second) / s.service.Load()) }
@@ -91,8 +91,15 @@ func TestGoodputStaysNearCapacity(t *testing.T) {
 					t.Errorf("after the overload: %d refused and %d done of %d; the limit is %d", refused, good, rate*phase, limit)
 				}
 				time.Sleep(time.Minute)
-				if inFlight != 0 || shed == 0 {
-					t.Errorf("in the end: %d in flight, %d shed", inFlight, shed)
+				if shed == 0 {
+					t.Error("nothing was shed")
+				}
+				free := int64(0)
+				for _, ok := l.Acquire(); ok; _, ok = l.Acquire() {
+					free++
+				}
+				if free != limit {
+					t.Errorf("in the end, %d of %d permits are free", free, limit)
 				}
 			})
 		})

@@ -20,7 +20,7 @@ type VerdictOptions struct {
 	Hit, Miss func()
 	// Observer is notified of changes.
 	Observer bytecache.Observer
-	// Now is time.Now unless set.
+	// Now is the clock.
 	Now func() time.Time
 }
 
@@ -43,9 +43,6 @@ type verdict struct {
 
 // NewVerdictCache returns an empty cache.
 func NewVerdictCache(o VerdictOptions) *VerdictCache {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	return &VerdictCache{options: o, verdicts: bytecache.New[verdictKey, verdict](o.Bytes, o.Observer)}
 }
 

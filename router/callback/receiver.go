@@ -55,13 +55,6 @@ func (r *Receiver) Open(most int) (*Subscription, error) {
 	return s, nil
 }
 
-// Count returns the number of open subscriptions.
-func (r *Receiver) Count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.open)
-}
-
 func (r *Receiver) find(id string) *Subscription {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -3,7 +3,6 @@ package canary
 import (
 	"encoding/base64"
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 
@@ -17,7 +16,7 @@ type Choice struct {
 	// Key returns what requests that belong together have in common. If it is nil, each request is
 	// chosen by chance.
 	Key func(*http.Request) string
-	// Random returns numbers from 0 to 1. It defaults to math/rand/v2.
+	// Random returns numbers from 0 to 1.
 	Random func() float64
 }
 
@@ -32,10 +31,8 @@ func (c *Choice) Takes(r *http.Request) bool {
 	case c.Key != nil:
 		const parts = 1_000_000
 		return float64(xxhash.Sum64String("canary:"+c.Key(r))%parts)*100/parts < c.Percent
-	case c.Random != nil:
-		return c.Random()*100 < c.Percent
 	}
-	return rand.Float64()*100 < c.Percent
+	return c.Random()*100 < c.Percent
 }
 
 // BySubject returns a key function: the subject of the JSON Web Token in a header, or else what

@@ -226,9 +226,11 @@ func (m *Metrics) Authentication(result string) prometheus.Counter {
 	return m.authentication.Get(result)
 }
 
-// Callback counts a message of a subscription by HTTP callback. The action and the result are
+// Callback counts messages of subscriptions by HTTP callback. The action and the result are
 // those of package callback.
-func (m *Metrics) Callback(action, result string) { m.callbacks.Get(callbackKey{action, result}).Inc() }
+func (m *Metrics) Callback(action, result string) prometheus.Counter {
+	return m.callbacks.Get(callbackKey{action, result})
+}
 
 // Uploads counts requests with files by result: ok or refused.
 func (m *Metrics) Uploads(result string) prometheus.Counter { return m.uploads.Get(result) }

@@ -92,7 +92,7 @@ func touch(m *telemetry.Metrics) {
 	m.ClientCost("web", "1").Actual.Observe(1)
 	m.SubgraphCost("s").Actual.Observe(1)
 	m.Deprecated("Product.price", "web", "1").Inc()
-	m.Callback("check", "ok")
+	m.Callback("check", "ok").Inc()
 	m.Uploads("ok").Inc()
 	m.ConnectionClosed("idle").Inc()
 	m.Operation("query", "data").Observe(1)

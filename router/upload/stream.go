@@ -57,9 +57,6 @@ type group struct {
 	after *group
 }
 
-// Count returns the number of files.
-func (q *Request) Count() int { return len(q.files) }
-
 // Bytes returns how many bytes of files have been read.
 func (q *Request) Bytes() int64 {
 	q.reading.Lock()
