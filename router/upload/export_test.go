@@ -1,0 +1,4 @@
+package upload
+
+// Count returns the number of files.
+func (q *Request) Count() int { return len(q.files) }
