@@ -272,7 +272,7 @@ func (r *Router) withClientAddress(next http.Handler) http.Handler {
 // authorizer returns the authorizer for the supergraph's @authenticated, @requiresScopes and
 // @policy directives.
 func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
-	return &authorizer{policy: auth.NewPolicy(m, r.options.Policies), router: r}
+	return &authorizer{policy: auth.NewPolicy(m, r.policies), router: r}
 }
 
 // An authorizer is the gateway.Authorizer of one supergraph.

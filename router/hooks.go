@@ -17,12 +17,15 @@ import (
 	"souk/router/subgraph"
 )
 
-// addHooks sets the hooks: those of the program, followed by those of the coprocessor.
+// addHooks sets the hooks: those of the program, followed by those of the coprocessor. It sets
+// what decides on policies, too: r.options keeps what the program gave, because a canary has a
+// coprocessor and a cache of its own.
 func (r *Router) addHooks() error {
 	hooks := slices.Clone(r.options.Hooks)
 	r.ownHooks = len(hooks)
-	if r.options.Policies != nil && r.config.Authorization.PolicyCache.Enabled {
-		r.options.Policies = r.verdicts().Of(r.options.Policies)
+	r.policies = r.options.Policies
+	if r.policies != nil && r.config.Authorization.PolicyCache.Enabled {
+		r.policies = r.verdicts().Of(r.policies)
 	}
 	c := r.config.Coprocessor
 	stages := coprocessorStages(c)
@@ -33,10 +36,10 @@ func (r *Router) addHooks() error {
 		made := r.coprocessor(c, stages)
 		hooks = append(hooks, made.Hooks())
 		if c.Policies {
-			if r.options.Policies != nil {
+			if r.policies != nil {
 				return errors.New("coprocessor.policies is set, but the program evaluates policies itself (router.Extensions.Policies); use one of them")
 			}
-			r.options.Policies = made
+			r.policies = made
 		}
 	}
 	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks

@@ -3,6 +3,8 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -179,5 +181,66 @@ func TestUndecidedPoliciesAreNotCached(t *testing.T) {
 	}
 	if asked != 3 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+// toCanary sends all requests to a canary, with the same subgraph at another path.
+func toCanary(c *config.Config) {
+	caching(c)
+	c.Canary.Percent = 100
+	c.Canary.OverrideSubgraphURLs = map[string]string{"a": strings.Replace(c.OverrideSubgraphURLs["a"], "/graphql", "/canary", 1)}
+}
+
+// A canary keeps decisions itself: they do not pass the cache of the main router, too.
+func TestCanaryKeepsDecisionsOnce(t *testing.T) {
+	e := &evaluator{}
+	h := newHooked(t, toCanary, router.Extensions{Policies: e})
+	for range 2 {
+		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`); !strings.Contains(body, "UNAUTHORIZED_FIELD_OR_TYPE") {
+			t.Errorf("got %s", body)
+		}
+	}
+	if got := strings.Join(e.take(), ", "); got != "nobody: night vault" {
+		t.Errorf("asked %s", got)
+	}
+	w := httptest.NewRecorder()
+	h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	for _, series := range []string{
+		`souk_router_cache_requests_total{cache="policy",result="miss"} 2`,
+		`souk_router_cache_requests_total{cache="policy",result="hit"} 2`,
+		`souk_router_cache_entries{cache="policy"} 2`,
+	} {
+		if !strings.Contains(w.Body.String(), "\n"+series+"\n") {
+			t.Errorf("the metrics lack %s", series)
+		}
+	}
+	if t.Failed() {
+		for line := range strings.Lines(w.Body.String()) {
+			if strings.Contains(line, `cache="policy"`) {
+				t.Log(line)
+			}
+		}
+	}
+}
+
+// The coprocessor decides for the canary as for the main router.
+func TestCoprocessorDecidesForTheCanary(t *testing.T) {
+	co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
+		policies, _ := entriesOf(m)[requiredPolicies].(map[string]any)
+		for name := range policies {
+			policies[name] = true
+		}
+	}})
+	h := newHooked(t, func(c *config.Config) {
+		toCanary(c)
+		c.Coprocessor.URL, c.Coprocessor.Policies, c.Coprocessor.Supergraph.Request.Context = co.URL, true, true
+	}, router.Extensions{})
+	for range 2 {
+		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`); !strings.Contains(body, `"secret":"s"`) {
+			t.Errorf("got %s", body)
+		}
+	}
+	if calls := len(co.take()); calls != 1 {
+		t.Errorf("%d calls", calls)
 	}
 }

@@ -152,6 +152,7 @@ type Router struct {
 	// addresses determines client addresses.
 	addresses *clientaddr.Resolver
 	hooks     *hookchain.Chain      // nil without hooks
+	policies  auth.PolicyEvaluator  // nil if nothing decides on policies
 	eventHub  *eventsource.Hub      // nil without message brokers
 	records   redis.UniversalClient // for idempotency records; nil without Redis
 	costRates []rate                // limits on costs
