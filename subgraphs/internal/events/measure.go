@@ -37,28 +37,37 @@ func (b *Bus) measureGroup(ctx context.Context, c Consumer) {
 	}
 }
 
-// measureStream measures what a group has not handled, unless the group does not exist yet.
-func (b *Bus) measureStream(ctx context.Context, group string) error {
+// measureStream measures what a group has not handled.
+func (b *Bus) measureStream(ctx context.Context, name string) error {
+	group, err := b.group(ctx, name)
+	if err != nil {
+		return err
+	}
+	lag, err := b.lag(ctx, group)
+	if err != nil {
+		return err
+	}
+	age, err := b.age(ctx, group)
+	if err != nil {
+		return err
+	}
+	b.metrics.retrying.WithLabelValues(name).Set(float64(group.Pending))
+	b.metrics.lags.WithLabelValues(name).Set(float64(lag))
+	b.metrics.age.WithLabelValues(name).Set(age.Seconds())
+	return nil
+}
+
+// group returns the state of a consumer group. One that does not exist, because no reader has
+// created it yet or Redis lost it, has read nothing: its reader starts with the oldest entry.
+func (b *Bus) group(ctx context.Context, name string) (redis.XInfoGroup, error) {
 	groups, err := b.redis.XInfoGroups(ctx, Stream).Result()
 	if err != nil && !isNoStream(err) {
-		return fmt.Errorf("reading the consumer groups: %w", err)
+		return redis.XInfoGroup{}, fmt.Errorf("reading the consumer groups: %w", err)
 	}
-	i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == group })
-	if i < 0 {
-		return nil
+	if i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == name }); i >= 0 {
+		return groups[i], nil
 	}
-	lag, err := b.lag(ctx, groups[i])
-	if err != nil {
-		return err
-	}
-	age, err := b.age(ctx, groups[i])
-	if err != nil {
-		return err
-	}
-	b.metrics.retrying.WithLabelValues(group).Set(float64(groups[i].Pending))
-	b.metrics.lags.WithLabelValues(group).Set(float64(lag))
-	b.metrics.age.WithLabelValues(group).Set(age.Seconds())
-	return nil
+	return redis.XInfoGroup{Name: name, LastDeliveredID: "0-0"}, nil
 }
 
 // age returns how long ago the oldest event was published that a group has not handled, by the

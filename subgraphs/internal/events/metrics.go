@@ -50,7 +50,7 @@ var (
 	}
 	metricLag = telemetry.Metric{
 		Name: "souk_event_stream_lag", Kind: telemetry.Gauge,
-		Help:   "Entries of the stream that a consumer group has not read yet.",
+		Help:   "Entries of the stream that a consumer group has not read yet: all of them if the group does not exist.",
 		Labels: []string{"group"},
 	}
 	metricAge = telemetry.Metric{

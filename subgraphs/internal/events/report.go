@@ -111,8 +111,16 @@ return {#entries, #entries > 0 and entries[#entries][1] or ARGV[1]}`)
 // lag returns how many events a group has not been given yet. Redis knows unless entries were
 // deleted, or the group began inside the stream. A server that does not count what groups have
 // read, as the one in souk dev, reports the length of the stream instead. In both cases lag
-// counts the entries itself, up to maxCounted.
+// counts the entries itself, up to maxCounted. A group that was given nothing has the whole
+// stream before it.
 func (b *Bus) lag(ctx context.Context, g redis.XInfoGroup) (int64, error) {
+	if compareIDs(g.LastDeliveredID, "0-0") == 0 {
+		n, err := b.redis.XLen(ctx, Stream).Result()
+		if err != nil {
+			return 0, fmt.Errorf("counting the entries of the stream: %w", err)
+		}
+		return n, nil
+	}
 	if g.EntriesRead > 0 && g.Lag >= 0 {
 		return g.Lag, nil
 	}
