@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +16,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Prometheus's own code reads its configuration and discovers every pod of the store
@@ -31,8 +31,11 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		"address":      {file: "11", old: "$1:15020", new: "$1:15021", said: "instead of"},
 		"app":          {file: "11", old: "__meta_kubernetes_pod_label_app]", new: "__meta_kubernetes_pod_label_name]", said: "is said to be"},
 		"metrics path": {file: "11", old: "metrics_path: /stats/prometheus", new: "metrics_path: /metrics", said: "/metrics instead of"},
-		"gateway port": {file: "11", old: "regex: .*-envoy-prom|http-monitoring", new: "regex: .*-envoy|http-monitoring", said: "pod istio-ingressgateway: it has 0 targets"},
-		"istiod port":  {file: "11", old: "|http-monitoring|", new: "|", said: "pod istiod: it has 0 targets"},
+		"gateway port": {file: "11", old: "(.*-envoy-prom|", new: "(.*-envoy|", said: "pod istio-ingressgateway-0: it has 0 targets"},
+		"istiod port":  {file: "11", old: "|http-monitoring|", new: "|", said: "pod istiod-0: it has 0 targets"},
+		"CNI port":     {file: "11", old: "|install-cni;metrics", new: "", said: "pod istio-cni-node-0: it has 0 targets"},
+		"CNI app":      {file: "11", old: "label_k8s_app]", new: "label_k8s]", said: `is said to be "" of ""`},
+		"node":         {file: "11", old: "pod_node_name]", new: "node_name]", said: `is said to be on the node ""`},
 		"evicted pods": {file: "11", old: "evicted.\n          - *running\n", new: "evicted.\n", said: "that failed: it is scraped"},
 		"files":        {file: "11", old: "rule_files: [/etc/prometheus-rules/*.yml]", new: "rule_files: [/etc/prometheus/rules/*.yml]", said: "no rules are mounted"},
 	} {
@@ -45,43 +48,13 @@ func TestPrometheusFindsPodsWithoutProxies(t *testing.T) {
 	if err := scraped(t, composed(t, []string{"ambient"})); err != nil {
 		t.Fatal(err)
 	}
-	wrong := fault{file: "11", old: "action: keepequal", new: "action: dropequal", said: "it is scraped at"}
-	wrong.noticed(t, "port", scraped(t, wrong.with(t, "ambient")))
-}
-
-// waypointPod is a pod that Istio makes of a Gateway.
-func waypointPod() *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "waypoint", Namespace: "ecommerce",
-			Labels:      map[string]string{"app": "waypoint", "version": "v1", "gateway.networking.k8s.io/gateway-name": "waypoint"},
-			Annotations: map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "15020", "prometheus.io/path": "/stats/prometheus"},
-		},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "istio-proxy", Ports: []corev1.ContainerPort{
-			{Name: "metrics", ContainerPort: 15020}, {Name: "status-port", ContainerPort: 15021}, {Name: "http-envoy-prom", ContainerPort: 15090},
-		}}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.2.0.2"},
-	}
-}
-
-// meshPods are pods of the gateways and of istiod, with the ports and annotations of Istio's
-// templates: gateways/istio-ingress, kube-gateway.yaml and istio-discovery.
-func meshPods() []*corev1.Pod {
-	made := func(app string, annotations map[string]string, ports ...corev1.ContainerPort) *corev1.Pod {
-		annotations["prometheus.io/scrape"] = "true"
-		return &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: app, Namespace: "istio-system", Labels: map[string]string{"app": app}, Annotations: annotations},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "istio", Ports: ports}}},
-			Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.2.0.3"},
-		}
-	}
-	proxy := func() map[string]string {
-		return map[string]string{"prometheus.io/port": "15020", "prometheus.io/path": "/stats/prometheus"}
-	}
-	return []*corev1.Pod{
-		made("istio-ingressgateway", proxy(), corev1.ContainerPort{ContainerPort: 15021}, corev1.ContainerPort{ContainerPort: 8080}, corev1.ContainerPort{ContainerPort: 8443}, corev1.ContainerPort{Name: "http-envoy-prom", ContainerPort: 15090}),
-		made("souk-gateway", proxy(), corev1.ContainerPort{Name: "metrics", ContainerPort: 15020}, corev1.ContainerPort{Name: "status-port", ContainerPort: 15021}, corev1.ContainerPort{Name: "http-envoy-prom", ContainerPort: 15090}),
-		made("istiod", map[string]string{"prometheus.io/port": "15014"}, corev1.ContainerPort{Name: "http-debug", ContainerPort: 8080}, corev1.ContainerPort{Name: "grpc-xds", ContainerPort: 15010}, corev1.ContainerPort{Name: "tls-xds", ContainerPort: 15012}, corev1.ContainerPort{Name: "https-webhooks", ContainerPort: 15017}, corev1.ContainerPort{Name: "http-monitoring", ContainerPort: 15014}),
+	for name, wrong := range map[string]fault{
+		"port":           {file: "11", old: "action: keepequal", new: "action: dropequal", said: "it is scraped at"},
+		"ztunnel port":   {file: "11", old: "|ztunnel-stats)", new: ")", said: "pod ztunnel-0: it has 0 targets"},
+		"gateway port":   {file: "11", old: "|install-cni;metrics", new: "|.*;metrics", said: "pod souk-gateway-istio-0: it has 2 targets"},
+		"waypoint twice": {file: "11", old: "[__meta_kubernetes_pod_labelpresent_gateway_networking_k8s_io_gateway_name]", new: "[__meta_kubernetes_pod_labelpresent_gateway]", said: "pod waypoint-istio-waypoint-0: it has 2 targets"},
+	} {
+		wrong.noticed(t, name, scraped(t, wrong.with(t, "ambient")))
 	}
 }
 
@@ -103,8 +76,9 @@ func scraped(t *testing.T, documents Documents) error {
 		if pods, err = documents.Pods(); err != nil {
 			return err
 		}
+		pods = append(pods, gatewayAPIPod(t, documents, "ecommerce", "waypoint", "waypoint.yaml"))
 	}
-	for _, pod := range append(pods, waypointPod()) {
+	for _, pod := range pods {
 		if app := pod.Labels["app"]; pod.Namespace != "ecommerce" || app == "load-test" || documents.ambient() && !measured(pod) {
 			continue
 		}
@@ -112,7 +86,7 @@ func scraped(t *testing.T, documents Documents) error {
 			return fmt.Errorf("pod %s: %w", pod.Name, err)
 		}
 	}
-	for _, pod := range meshPods() {
+	for _, pod := range meshPods(t, documents) {
 		if err := foundOnce(c, pod); err != nil {
 			return fmt.Errorf("pod %s: %w", pod.Name, err)
 		}
@@ -148,8 +122,10 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	want := pod.Status.PodIP + ":15020/stats/prometheus"
 	if pod.Namespace == "istio-system" {
 		want = pod.Status.PodIP + ":15090/stats/prometheus"
-		if pod.Labels["app"] == "istiod" {
-			want = pod.Status.PodIP + ":15014/metrics"
+		if !slices.ContainsFunc(discovered(pod), func(l *labels.Builder) bool {
+			return l.Get("__meta_kubernetes_pod_container_port_name") == "http-envoy-prom"
+		}) {
+			want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + cmp.Or(pod.Annotations["prometheus.io/path"], "/metrics")
 		}
 	} else if pod.Annotations["sidecar.istio.io/status"] == "" {
 		want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + pod.Annotations["prometheus.io/path"]
@@ -157,7 +133,10 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	if got != want {
 		return fmt.Errorf("it is scraped at %s instead of %s", got, want)
 	}
-	if app, version := found[0].Get("app"), found[0].Get("version"); app != pod.Labels["app"] || version != pod.Labels["version"] {
+	if node := found[0].Get("node"); pod.Namespace == "istio-system" && node != pod.Spec.NodeName {
+		return fmt.Errorf("it is said to be on the node %q", node)
+	}
+	if app, version := found[0].Get("app"), found[0].Get("version"); app != cmp.Or(pod.Labels["app"], pod.Labels["k8s-app"]) || app == "" || version != pod.Labels["version"] {
 		return fmt.Errorf("it is said to be %q of %q", version, app)
 	}
 	return nil
@@ -174,6 +153,7 @@ func discovered(pod *corev1.Pod) []*labels.Builder {
 			target.Set("__meta_kubernetes_namespace", pod.Namespace)
 			target.Set("__meta_kubernetes_pod_name", pod.Name)
 			target.Set("__meta_kubernetes_pod_ip", pod.Status.PodIP)
+			target.Set("__meta_kubernetes_pod_node_name", pod.Spec.NodeName)
 			target.Set("__meta_kubernetes_pod_phase", string(pod.Status.Phase))
 			target.Set("__meta_kubernetes_pod_container_name", container.Name)
 			target.Set("__meta_kubernetes_pod_container_port_name", port.Name)
