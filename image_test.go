@@ -102,7 +102,7 @@ func TestImageNeedsNothingElse(t *testing.T) {
 		}
 		address := freeAddress(t)
 		_, port, _ := net.SplitHostPort(address)
-		environment := []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=redis://" + miniredis.RunT(t).Addr()}
+		environment := []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=redis://" + miniredis.RunT(t).Addr(), "SERVICE_TOKEN=shared"}
 		p := image.run(t, root, environment, "user")
 		p.serves(t, "http://"+address, "http://"+address)
 	})

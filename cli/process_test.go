@@ -210,7 +210,7 @@ func TestServicesExitWhenTheirPortIsInUse(t *testing.T) {
 	}
 	for _, name := range subgraphs.Names() {
 		t.Run(name, func(t *testing.T) {
-			environment := []string{"PORT=" + port, "DATABASE_URL=" + pgtest.Database(t), "REDIS_URL=redis://127.0.0.1:1", "MAIL_FROM=shop@souk.example"}
+			environment := []string{"PORT=" + port, "DATABASE_URL=" + pgtest.Database(t), "REDIS_URL=redis://127.0.0.1:1", "SERVICE_TOKEN=shared", "MAIL_FROM=shop@souk.example"}
 			souk(t, environment, name).fails(t, "cannot listen on :"+port+": bind: address already in use; set PORT to a free port")
 		})
 	}
@@ -228,6 +228,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "router without a supergraph", args: []string{"router", "--supergraph", missing}, want: missing},
 		{name: "router without its configuration", args: []string{"router", "--config", missing}, want: missing},
 		{name: "service without a database", args: []string{"user"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
+		{name: "service without the token of the services", args: []string{"inventory"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/inventory", "SERVICE_TOKEN="}, want: "SERVICE_TOKEN is not set"},
 		{status: 2, name: "compose without its file", args: []string{"compose", "--config", missing}, want: missing},
 		{status: 2, name: "plan without a supergraph", args: []string{"plan", "--supergraph", missing, "-"}, want: missing},
 		{name: "payment provider without a database", args: []string{"payment"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
@@ -325,7 +326,7 @@ func TestInterruptExitsWithStatusZero(t *testing.T) {
 		}
 	})
 	t.Run("service that waits for its database", func(t *testing.T) {
-		p := souk(t, []string{"DATABASE_URL=postgres://u:p@127.0.0.1:1/user"}, "user")
+		p := souk(t, []string{"DATABASE_URL=postgres://u:p@127.0.0.1:1/user", "SERVICE_TOKEN=shared"}, "user")
 		await(t, p, "the service waits for Postgres", func() bool { return strings.Contains(p.stderr.String(), "waiting for Postgres") })
 		p.interrupt(t)
 		if status := p.wait(t); status != 0 || len(p.says()) > 0 {

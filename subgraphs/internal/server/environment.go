@@ -39,7 +39,7 @@ type Environment struct {
 	DatabaseURL  string
 	RedisURL     string
 	AuthMode     string // Tutorial or Enforced
-	ServiceToken string // shared by the services; empty: none is accepted
+	ServiceToken string // shared by the services; may be empty if AuthMode is Tutorial: none is accepted
 	// Services are the base URLs of the other services: "inventory" -> "http://inventory-service:8080".
 	Services map[string]string
 
@@ -124,6 +124,9 @@ func (e *Environment) validate() error {
 	}
 	if e.AuthMode != Tutorial && e.AuthMode != Enforced {
 		return fmt.Errorf("AUTH_MODE is %q; set it to %s or %s", e.AuthMode, Tutorial, Enforced)
+	}
+	if e.AuthMode == Enforced && e.ServiceToken == "" {
+		return errors.New("SERVICE_TOKEN is not set; set it to the secret that all services of the store share: without it, they refuse each other's requests")
 	}
 	for name, base := range e.Services {
 		if u, err := url.Parse(base); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

@@ -40,7 +40,7 @@ func environment(t *testing.T) server.Environment {
 	}
 	return server.Environment{
 		Name: "test", Listener: listener, DatabaseURL: pgtest.Database(t),
-		RedisURL: "redis://" + miniredis.RunT(t).Addr(), Logger: quiet,
+		RedisURL: "redis://" + miniredis.RunT(t).Addr(), ServiceToken: "shared", Logger: quiet,
 	}
 }
 
@@ -256,7 +256,7 @@ func TestMigrateToleratesANewerDatabase(t *testing.T) {
 
 // Each error is one line that names the variable.
 func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
-	good := map[string]string{"DATABASE_URL": "postgres://localhost/product"}
+	good := map[string]string{"DATABASE_URL": "postgres://localhost/product", "SERVICE_TOKEN": "shared"}
 	for _, c := range []struct{ key, value, want string }{
 		{key: "DATABASE_URL", value: "", want: "DATABASE_URL is not set; set it to a database for the product service, such as postgres://souk:secret@localhost:5432/product"},
 		{key: "DATABASE_URL", value: "mysql:/x", want: "DATABASE_URL is invalid"},
@@ -264,6 +264,7 @@ func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 		{key: "PORT", value: "http", want: `PORT is "http"; it must be a port number from 0 to 65535, such as 8080`},
 		{key: "PORT", value: "80000", want: `PORT is "80000"; it must be a port number from 0 to 65535, such as 8080`},
 		{key: "AUTH_MODE", value: "off", want: `AUTH_MODE is "off"; set it to tutorial or enforced`},
+		{key: "SERVICE_TOKEN", value: "", want: "SERVICE_TOKEN is not set; set it to the secret that all services of the store share"},
 		{key: "INVENTORY_SERVICE_URL", value: "inventory:8080", want: `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
 		{key: "DRAIN_TIMEOUT", value: "20", want: `DRAIN_TIMEOUT is "20"; set it to a duration, such as 5s`},
 	} {
@@ -284,6 +285,11 @@ func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 	}
 	if env.Addr != ":8080" || env.RedisURL != "redis://redis-service:6379" || env.Services["inventory"] != "http://inventory-service:8080" || env.AuthMode != server.Enforced {
 		t.Errorf("got defaults %+v", env)
+	}
+	delete(good, "SERVICE_TOKEN")
+	good["AUTH_MODE"] = server.Tutorial
+	if _, err := server.EnvironmentFrom("product", func(key string) (string, bool) { v, ok := good[key]; return v, ok }); err != nil {
+		t.Errorf("tutorial mode without a token: got error %v", err)
 	}
 }
 
