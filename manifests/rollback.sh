@@ -1,27 +1,43 @@
 #!/bin/sh
 # Sets the cluster back to the manifests of the Git revision TO, the routers first: while one has
 # the new supergraph, it asks the services for new fields. OVERLAY is the directory that is
-# applied, if it is another one of this repository. The files here stay as they are.
+# applied, if it is another one of this repository, by its path from the top. The files here stay
+# as they are. A component is another way to run databases, Redis or the mesh: if the revisions
+# have different ones, nothing happens unless COMPONENTS is "changed".
 #
 #   make rollback TO=v1.0.0
 set -eu
 OVERLAY=${OVERLAY:-manifests}
-if [ -z "${TO:-}" ]; then
-	echo 'name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0' >&2
+fail() {
+	printf '%s\n' "$@" >&2
 	exit 1
-fi
-dir=$(mktemp -d)
+}
+case "${TO:-}" in
+('') fail 'name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0' ;;
+(-*) fail "TO is $TO, which is an option and no revision: name the tag or commit that was deployed before, such as: make rollback TO=v1.0.0" ;;
+esac
+case "${COMPONENTS:-}" in
+('' | changed) ;;
+(*) fail "COMPONENTS is $COMPONENTS; it may only be \"changed\"" ;;
+esac
+top=$(git rev-parse --show-toplevel) || fail 'a rollback needs the Git repository with the manifests: run it there'
+cd "$top"
+for revision in "$TO" HEAD; do
+	git rev-parse --verify --quiet "$revision^{commit}" > /dev/null ||
+		fail "this repository has no commit $revision; \`git tag\` lists its tags, and \`git fetch --tags\` gets those of the remote"
+done
+dir=$(cd "$(mktemp -d)" && pwd -P)
 trap 'rm -rf "$dir"' EXIT
 
-# build REVISION NAME writes the objects of a revision to NAME.yaml, and a line for each to
-# NAME.objects: its namespace (- without one), type and name.
+# build REVISION NAME writes the objects of a revision to NAME.yaml, a line for each to
+# NAME.objects (its namespace, - without one, type and name), and its components to
+# NAME.components.
 build() {
 	mkdir "$dir/$2"
 	git archive --output="$dir/$2.tar" "$1"
 	tar -x -C "$dir/$2" -f "$dir/$2.tar"
 	if [ ! -d "$dir/$2/$OVERLAY" ]; then
-		echo "the revision $1 has no directory $OVERLAY" >&2
-		exit 1
+		fail "the revision $1 has no directory $OVERLAY"
 	fi
 	kubectl kustomize "$dir/$2/$OVERLAY" > "$dir/$2.yaml"
 	awk '
@@ -37,27 +53,97 @@ build() {
 	' "$dir/$2.yaml" > "$dir/$2.unsorted"
 	sort "$dir/$2.unsorted" > "$dir/$2.objects"
 	if [ ! -s "$dir/$2.objects" ]; then
-		echo "the directory $OVERLAY of the revision $1 has no objects" >&2
-		exit 1
+		fail "the directory $OVERLAY of the revision $1 has no objects"
+	fi
+	components "$dir/$2/$OVERLAY" | sed "s|^$dir/$2/||" | sort -u > "$dir/$2.components"
+}
+
+# components DIRECTORY prints the components that a kustomization and those that it names have.
+components() (
+	for file in kustomization.yaml kustomization.yml Kustomization; do
+		[ ! -f "$1/$file" ] || awk '
+			{ sub(/(^|[ \t])#.*/, ""); gsub(/["\047]/, "") }
+			/^[A-Za-z]/ { list = $1; sub(/:.*/, "", list); sub(/^[^:]*:/, "") }
+			list ~ /^(components|resources|bases)$/ {
+				sub(/^[ \t]*-[ \t]+/, "")
+				gsub(/[][,]/, " ")
+				for (i = 1; i <= NF; i++) print list, $i
+			}
+		' "$1/$file"
+	done | while read -r list entry; do
+		if [ -d "$1/$entry" ]; then
+			[ "$list" != components ] || (cd "$1/$entry" && pwd -P)
+			components "$1/$entry"
+		elif [ "$list" = components ]; then
+			echo "$entry" # of another repository
+		fi
+	done
+)
+
+# apply ARGUMENTS applies objects and notes what kubectl says of each.
+apply() {
+	kubectl apply "$@" > "$dir/said" || { cat "$dir/said"; exit 1; }
+	cat "$dir/said"
+	cat "$dir/said" >> "$dir/applied"
+}
+
+# restart KIND NAME restarts a program of the monitoring, which reads its configuration when it
+# starts, if one of its ConfigMaps has changed.
+restart() {
+	if grep -qE "^configmap/$2(-[^ ]+)? configured" "$dir/applied"; then
+		kubectl -n istio-system rollout restart "$1/$2"
 	fi
 }
 
 build "$TO" old
 build HEAD new
+comm -3 "$dir/old.components" "$dir/new.components" > "$dir/differ"
+if [ -s "$dir/differ" ] && [ "${COMPONENTS:-}" != changed ]; then
+	{
+		echo "the components of $TO and of HEAD differ, so nothing was changed:"
+		comm -23 "$dir/old.components" "$dir/new.components" | sed "s|^|  only in $TO: |"
+		comm -13 "$dir/old.components" "$dir/new.components" | sed 's|^|  only in HEAD: |'
+		echo 'The manifests of a component have databases, a Redis or routes of their own, and applying them moves no data.'
+		echo 'Move the store first, as "Components" in docs/operations.md says, and roll back to a commit with the same ones.'
+		echo 'If the data is already where the manifests look for it, add COMPONENTS=changed.'
+	} >&2
+	exit 1
+fi
 # A pod that starts has the ConfigMaps that were applied before.
-kubectl apply -k "$dir/old/$OVERLAY" -l app=api-gateway
+apply -k "$dir/old/$OVERLAY" -l app=api-gateway
 kubectl -n ecommerce rollout restart deployment/api-gateway
 kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
-kubectl apply -k "$dir/old/$OVERLAY"
+apply -k "$dir/old/$OVERLAY"
+restart statefulset prometheus
+restart statefulset alertmanager
+restart deployment grafana
+restart deployment otel-collector
 echo "The cluster has the manifests of $TO. The files here are as before: revert them before they are applied again."
 
+# Kinds whose objects neither hold data nor own objects that do: Git has what is in them. Of every
+# other kind, also of one that is not known here, nobody is told to delete an object.
+istio='(networking|security|telemetry|extensions)\.istio\.io'
+replaceable=" (ConfigMap|Service|ServiceAccount|ResourceQuota|LimitRange\
+|(Deployment|DaemonSet)\.[a-z0-9]+\.apps|(CronJob|Job)\.[a-z0-9]+\.batch\
+|HorizontalPodAutoscaler\.[a-z0-9]+\.autoscaling|PodDisruptionBudget\.[a-z0-9]+\.policy\
+|(NetworkPolicy|Ingress)\.[a-z0-9]+\.networking\.k8s\.io\
+|(Role|RoleBinding|ClusterRole|ClusterRoleBinding)\.[a-z0-9]+\.rbac\.authorization\.k8s\.io\
+|[A-Za-z]+\.[a-z0-9]+\.$istio|[A-Za-z]+\.[a-z0-9]+\.gateway\.networking\.k8s\.io) "
+delete() { sed -E -e "s|^- (.*)|kubectl delete \\1$2|" -e t -e "s|^([^ ]+) (.*)|kubectl -n \\1 delete \\2$2|" "$1"; }
 comm -13 "$dir/old.objects" "$dir/new.objects" > "$dir/added"
-holdsData=' (Namespace|PersistentVolumeClaim|StatefulSet\.[^ ]+|Cluster\.[^ ]+) '
-if grep -vE "$holdsData" "$dir/added" > "$dir/deletable"; then
+if grep -E "$replaceable" "$dir/added" > "$dir/deletable"; then
 	echo 'Only the version of HEAD has these objects. They still exist; these commands delete them:'
-	sed -E -e 's|^- |kubectl delete |' -e t -e 's|^([^ ]+) |kubectl -n \1 delete |' "$dir/deletable"
+	delete "$dir/deletable" ''
 fi
-if grep -E "$holdsData" "$dir/added" > "$dir/kept"; then
-	echo 'So do these, which hold data (namespace, type, name):'
+if grep -vE "$replaceable" "$dir/added" > "$dir/kept"; then
+	echo 'So do these, which hold data or own objects that do (namespace, type, name). Delete none before its data is elsewhere:'
 	cat "$dir/kept"
+fi
+# The Secrets that an ExternalSecret made are deleted with it, unless they are made orphans.
+if grep -E ' ExternalSecret\.[^ ]+ ' "$dir/added" > "$dir/owners"; then
+	echo 'These commands stop External Secrets and leave the Secrets, which the pods need:'
+	delete "$dir/owners" ' --cascade=orphan'
+	if grep -E ' (Cluster)?SecretStore\.[^ ]+ ' "$dir/added" > "$dir/stores"; then
+		delete "$dir/stores" ''
+	fi
 fi
