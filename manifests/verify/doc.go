@@ -17,6 +17,8 @@
 //	databases.go           databases, backups, images, hosts and TLS of the mesh
 //	postgres.go            the settings of the databases
 //	redis.go, redisconf.go Redis, and a real one with its configuration
+//	databaseurls.go        parameters of the services' DATABASE_URL
+//	variables.go           variables that the programs read and have no default of
 //	storage.go             volumes, and what is written to them
 //	mesh.go                what proxies report, and pods of jobs with proxies
 //	files.go               files that arguments and configuration files name
@@ -29,10 +31,11 @@
 //	                       what the router admits, and what of the schemas callers share
 //	schedules.go           backups: when they are made, and how long they stay
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
-//	traffic.go             retries, TLS, pools and ejection in the mesh
+//	traffic.go, streams.go retries, TLS, pools and ejection in the mesh, and the pool of streams
 //	monitoring.go          how often the monitoring looks, and whom it tells
 //	entries.go             entries of ambient mode, and the secret store
-//	roles.go, quota.go     rights at the API server, and the room of the namespace
+//	roles.go, discovery.go rights at the API server: no more, and those that Prometheus needs
+//	quota.go, bounds.go    the room of the namespace, and other quotas and bounds in it
 //	silent.go              what pods start without, or with the wrong one of, and say nothing
 //	operator.go            what only the operator knows (operator.yaml), and what may be elsewhere
 //	network.go             NetworkPolicies
@@ -47,7 +50,7 @@
 //	entry_test.go          Envoy redirects to TLS and passes the client's address on
 //	experiments_test.go, canary_test.go
 //	                       the experiments of docs/operations.md, also in ambient mode
-//	rollback_test.go       the order of make rollback
+//	rollback_test.go       make rollback: its order, what it refuses, and what it tells of data
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector
 //	score_test.go          kube-score
@@ -56,6 +59,7 @@
 //	kubeconform_test.go    kubeconform on the chart and the base
 //	operated_test.go, entries_test.go, silent_test.go, storage_test.go, mesh_test.go
 //	                       harmful changes of one value that no program refuses
+//	additions_test.go      harmful objects, and the lack of one
 //	mutants_test.go, subjects_test.go
 //	                       changes of the manifests that no check notices, with mutants.txt
 //	components_test.go     the store with the components of manifests/components
@@ -68,9 +72,9 @@
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
 // `make mutants` changes values of the manifests, of the files in their ConfigMaps and of the
-// components redis-sentinel and cloudnative-pg, and runs the checks that need no other
-// program. Each change must be noticed, or match a line of mutants.txt, which has the reason
-// why it need not be.
+// components redis-sentinel and cloudnative-pg, removes values and objects, and runs the checks
+// that need no other program. Each change must be noticed, or match a line of mutants.txt, which
+// has the reason why it need not be. The flag -mutants.only selects changes by name.
 //
 // `make verify` runs all tests. With -short, those that need no other program run.
 package verify

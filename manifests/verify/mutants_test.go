@@ -21,10 +21,12 @@ import (
 
 var (
 	mutantCount = flag.Int("mutants", 0, "how many changes of the manifests TestMutantsAreNoticed tries; -1 means all")
+	mutantsOnly = flag.String("mutants.only", "", "a regular expression of the changes that TestMutantsAreNoticed tries, by name; empty: all")
 	mutantSeed  = flag.Uint64("mutants.seed", 1, "selects the changes")
 )
 
-// A mutant is a change of one value, or the removal of one.
+// A mutant is a change of one value, or the removal of one, or of the whole document if its path
+// is empty.
 type mutant struct {
 	subject  *subject
 	document int
@@ -38,19 +40,35 @@ type (
 	line     int      // a step from a text to one of its lines
 )
 
-// name is FILE KIND/NAME PATH CHANGE, as mutants.txt has it.
+// name is FILE KIND/NAME PATH CHANGE, as mutants.txt has it. An environment variable has its name
+// in the path, in place of its place.
 func (m mutant) name() string {
 	d := m.subject.all[m.document]
 	var path strings.Builder
-	for _, step := range m.path {
+	node := any(d.Object)
+	for i, step := range m.path {
+		at := node
 		switch step := step.(type) {
 		case string:
 			fmt.Fprintf(&path, ".%s", step)
+			if inner, ok := at.(map[string]any); ok {
+				node = inner[step]
+			}
 		case line:
 			fmt.Fprintf(&path, "[line %d]", step+1)
 		case int:
-			fmt.Fprintf(&path, "[%d]", step)
+			place := strconv.Itoa(step)
+			if list, ok := at.([]any); ok && step < len(list) {
+				node = list[step]
+				if v, ok := node.(map[string]any); ok && m.path[i-1] == "env" {
+					place, _ = v["name"].(string)
+				}
+			}
+			fmt.Fprintf(&path, "[%s]", place)
 		}
+	}
+	if len(m.path) == 0 {
+		return fmt.Sprintf("%s %s/%s removed", d.File, d.GetKind(), d.GetName())
 	}
 	change := "removed"
 	if !m.removed {
@@ -62,6 +80,10 @@ func (m mutant) name() string {
 // noticed reports whether a check of the documents with the change fails.
 func (m mutant) noticed() bool {
 	changed := slices.Clone(m.subject.all)
+	if len(m.path) == 0 {
+		changed = slices.Delete(changed, m.document, m.document+1)
+		return attempt(func() error { return m.subject.check(changed) }) != nil
+	}
 	d := &changed[m.document]
 	d.Unstructured = d.DeepCopy()
 	d.Object = m.apply(d.Object, m.path).(map[string]any)
@@ -153,6 +175,7 @@ func (s *subject) mutants() []mutant {
 				add(path, false, another(at))
 			}
 		}
+		add(nil, true, nil)
 		for _, key := range slices.Sorted(maps.Keys(d.Object)) {
 			if d.GetKind() == "ConfigMap" && key == "data" && programs.MatchString(d.GetName()) {
 				continue
@@ -265,10 +288,15 @@ func TestMutantsAreNoticed(t *testing.T) {
 		}
 		list = append(list, s.mutants()...)
 	}
+	only, err := regexp.Compile(*mutantsOnly)
+	if err != nil {
+		t.Fatalf("-mutants.only: %v", err)
+	}
+	total := len(list)
+	list = slices.DeleteFunc(list, func(m mutant) bool { return !only.MatchString(m.name()) })
 	allowed := allowances(t)
 	random := rand.New(rand.NewPCG(*mutantSeed, 0))
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	total := len(list)
 	if *mutantCount > 0 {
 		list = list[:min(*mutantCount, len(list))]
 	}

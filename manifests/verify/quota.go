@@ -58,6 +58,21 @@ func (d Documents) checkQuota(pods []*corev1.Pod) error {
 			return fmt.Errorf("the quota of %s is %s, and the store needs up to %s", name, &hard, &needed)
 		}
 	}
+	for _, pod := range ofStore(pods) {
+		times, err := d.most(pod)
+		if err != nil {
+			return err
+		}
+		for name, amount := range sidecarLimits {
+			add("limits."+name, amount, times)
+			for _, c := range pod.Spec.Containers {
+				add("limits."+name, c.Resources.Limits[name], times)
+			}
+		}
+	}
+	if err := errors.Join(d.checkQuotas(need), d.checkRanges(pods)); err != nil {
+		return err
+	}
 	if len(limits.Spec.Limits) != 1 || limits.Spec.Limits[0].Type != corev1.LimitTypeContainer {
 		return errors.New("containers without bounds get none")
 	}
@@ -113,6 +128,9 @@ func checkTags(pods []*corev1.Pod) (err error) {
 
 // checkNamespace wants the store's namespace to refuse pods with rights, and to be in the mesh.
 func (d Documents) checkNamespace() error {
+	if !d.Has("Namespace", "", "ecommerce") {
+		return errors.New("there is no Namespace ecommerce")
+	}
 	for _, document := range d.OfKind("Namespace") {
 		labels := document.GetLabels()
 		for _, mode := range []string{"enforce", "audit", "warn"} {
@@ -131,5 +149,5 @@ func (d Documents) checkNamespace() error {
 func (d Documents) checkOperated(pods []*corev1.Pod, sources string) error {
 	return errors.Join(d.checkRouter(sources), d.checkSchedules(), d.checkStorage(), d.checkSettings(), d.checkTraffic(), d.checkJobs(),
 		d.checkMeshTelemetry(), d.checkWatch(pods),
-		d.checkRoles(), d.checkQuota(pods), d.checkNamespace(), checkTags(pods), d.checkSilent(pods))
+		d.checkRoles(), d.checkQuota(pods), d.checkNamespace(), checkTags(pods), d.checkSilent(pods), d.checkEnvironment(sources), d.checkDiscovery(pods))
 }

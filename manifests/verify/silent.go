@@ -102,7 +102,7 @@ func (d Documents) checkAddresses(pod *corev1.Pod) (err error) {
 				err = errors.Join(err, fmt.Errorf("%s: %w", e.Name, wrong))
 			} else if e.Name == "PAYMENT_URL" && to.Hostname() != want {
 				err = errors.Join(err, d.checkOwnProvider(to))
-			} else if to.Hostname() != want || to.Path != "" {
+			} else if to.Hostname() != want || to.Path != "" || to.RawQuery != "" {
 				err = errors.Join(err, fmt.Errorf("%s is %s, which is not %s", e.Name, e.Value, want))
 			}
 		}

@@ -29,6 +29,15 @@ func TestSilentHarmIsNoticed(t *testing.T) {
 		"trusted proxy":         {file: "08", old: `{name: PLAYGROUND, value: "false"}`, new: `{name: TRUSTED_PROXY, value: 0.0.0.0/0}`, said: `it believes "0.0.0.0/0"`},
 		"unread dumps":          {file: "13", old: "      pg_restore --file=/dev/null \"partial/$service.dump\"\n", said: "backup.sh lacks the line pg_restore"},
 		"unheeded dumps":        {file: "13", old: "pg_restore --file=/dev/null \"partial/$service.dump\"", new: "pg_restore --file=/dev/null \"partial/$service.dump\" || true", said: "backup.sh lacks the line pg_restore"},
+		"token of services":     {file: "05", old: "            - name: SERVICE_TOKEN\n              valueFrom: {secretKeyRef: {name: service-token, key: SERVICE_TOKEN}}\n", said: "inventory-service: it lacks the variable SERVICE_TOKEN"},
+		"empty token":           {file: "01-s", old: "SERVICE_TOKEN: change-me-service-token", new: `SERVICE_TOKEN: ""`, said: "SERVICE_TOKEN is empty in the Secret service-token"},
+		"e-mail":                {file: "07", old: "            - {name: SMTP_URL, value: \"smtp://mail.ecommerce-mail.svc.cluster.local:25\"}\n", said: "notification-service: it lacks the variable SMTP_URL"},
+		"key of payments":       {file: "06-p", old: "            - name: PAYMENT_API_KEY\n              valueFrom: {secretKeyRef: {name: payment-provider, key: PAYMENT_API_KEY}}\n", said: "PAYMENT_API_KEY"},
+		"token of invalidation": {file: "08", old: "            - name: INVALIDATION_TOKEN\n              valueFrom: {secretKeyRef: {name: api-gateway, key: INVALIDATION_TOKEN}}\n", said: "INVALIDATION_TOKEN"},
+		"pool of Redis":         {file: "06-o", old: "redis://redis-service:6379", new: "redis://redis-service:6379?pool_size=1", said: "REDIS_URL is redis://redis-service:6379?pool_size=1"},
+		"streams' pool":         {file: "10", old: "      labels: {app: api-gateway}\n      trafficPolicy:\n        connectionPool:\n          tcp: {maxConnections: 5000, connectTimeout: 3s}\n          http: {http1MaxPendingRequests: 5000, maxRequestsPerConnection: 10}\n", new: "      labels: {app: api-gateway}\n", said: "has a pool of 0 connections and 0 waiting ones, and a router admits 2000 streams"},
+		"small pool":            {file: "10", old: "tcp: {maxConnections: 5000,", new: "tcp: {maxConnections: 500,", said: "has a pool of 500 connections"},
+		"rights of Prometheus":  {file: "11", old: "    resources: [pods]\n    verbs: [get, list, watch]", new: "    resources: [services]\n    verbs: [get, list, watch]", said: "since prometheus may not list pods"},
 		"failed dumps":          {file: "13", old: "    set -eu\n", new: "    set -u\n", said: "backup.sh lacks the line set -eu"},
 	} {
 		wrong.noticed(t, name, checkFast(wrong.read(t)))

@@ -26,7 +26,8 @@ const (
 // its own error: the gateway longer than the router, the router longer than each
 // subgraph, that longer than its calls, and those longer than a statement of SQL. A proxy
 // between two of them waits as long as the caller must. sources is the top directory of the
-// repository, which has the timeouts of calls and statements.
+// repository, which has the timeouts of calls and statements; the DATABASE_URL of a service may
+// have another one for its statements.
 func (d Documents) CheckTimeouts(sources string) error {
 	router, err := d.routerTimeouts("ecommerce", "api-gateway", sources)
 	if err != nil {
@@ -44,7 +45,14 @@ func (d Documents) CheckTimeouts(sources string) error {
 	if err != nil {
 		return err
 	}
+	own, err := d.ownStatementTimes()
+	if err != nil {
+		return err
+	}
 	err = errors.Join(longer("a call of a service", services.call, "a statement of SQL", services.statement), router.check(services, graph))
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		err = errors.Join(err, longer("a call of a service", services.call, "a statement of "+name, own[name]))
+	}
 	for _, r := range routes {
 		switch takes, known := services.takes(r.host); {
 		case known && (r.entry || r.total > 0):

@@ -44,6 +44,10 @@ func TestTimeoutsAreOrdered(t *testing.T) {
 		"pages":              {file: "10", old: "port: {number: 8080}}\n      timeout: 10s\n---", new: "port: {number: 8080}}\n      timeout: 1s\n---", said: "route pages waits 1s"},
 		"streams":            {file: "10", old: "subset: streams, port: {number: 8080}}\n", new: "subset: streams, port: {number: 8080}}\n      timeout: 30s\n", said: "route streams ends streams after 30s"},
 		"attempt of streams": {file: "10", old: "subset: streams, port: {number: 8080}}\n      retries: {", new: "subset: streams, port: {number: 8080}}\n      retries: {perTryTimeout: 30s, ", said: "route streams ends streams after 30s"},
+		"own statements":     {file: "01-s", old: "/order?sslmode=disable", new: "/order?sslmode=disable&statement_timeout=20000", said: "a call of a service waits 2.5s; a statement of order-service takes up to 20s"},
+		"endless statements": {file: "01-s", old: "/user?sslmode=disable", new: "/user?sslmode=disable&statement_timeout=0", said: "user-service: its DATABASE_URL has statement_timeout=0"},
+		"no statements":      {file: "01-s", old: "/user?sslmode=disable", new: "/user?sslmode=disable&statement_timeout=1", said: "user-service: its DATABASE_URL has statement_timeout=1"},
+		"seconds":            {file: "01-s", old: "/user?sslmode=disable", new: "/user?sslmode=disable&statement_timeout=20s", said: "which is not a number of milliseconds"},
 		"no duration":        {file: "10", old: "perTryTimeout: 15s", new: "perTryTimeout: soon", said: "route api: retries.perTryTimeout"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckTimeouts(top))

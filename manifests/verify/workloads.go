@@ -223,26 +223,26 @@ func (d Documents) checkDatabases() error {
 			}
 			seen[part] = name
 		}
-		if err := errors.Join(d.checkServer(address), d.checkConnections(name, address.Hostname())); err != nil {
+		if err := errors.Join(d.checkServer(address), d.checkConnections(name, address)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// connections is how many a replica of a service opens to its database: those
-// of its pool, and a few more to lead, to listen and to migrate.
-const connections = 16
-
 // checkConnections wants a service's database to take the connections of as
 // many replicas as there may be, and of one more during an update.
-func (d Documents) checkConnections(service, database string) error {
-	var scaler autoscalingv2.HorizontalPodAutoscaler
-	var set appsv1.StatefulSet
-	if err := errors.Join(d.find("HorizontalPodAutoscaler", service, &scaler), d.find("StatefulSet", database, &set)); err != nil {
+func (d Documents) checkConnections(service string, address *url.URL) error {
+	pool, err := poolSize(address)
+	if err := errors.Join(err, checkParameters(address)); err != nil {
 		return err
 	}
-	need := connections * int(scaler.Spec.MaxReplicas+1)
+	var scaler autoscalingv2.HorizontalPodAutoscaler
+	var set appsv1.StatefulSet
+	if err := errors.Join(d.find("HorizontalPodAutoscaler", service, &scaler), d.find("StatefulSet", address.Hostname(), &set)); err != nil {
+		return err
+	}
+	need := (pool + otherConnections) * int(scaler.Spec.MaxReplicas+1)
 	for _, argument := range set.Spec.Template.Spec.Containers[0].Args {
 		if value, found := strings.CutPrefix(argument, "max_connections="); found {
 			if most, err := strconv.Atoi(value); err != nil || most < need {
