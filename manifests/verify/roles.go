@@ -19,7 +19,10 @@ func (d Documents) checkRoles() (err error) {
 			return wrong
 		}
 		if document.GetKind() == "ClusterRole" {
-			err = errors.Join(err, fmt.Errorf("ClusterRole %s is for all namespaces", role.Name))
+			if wrong := checkNodeRole(role); wrong != nil {
+				err = errors.Join(err, fmt.Errorf("ClusterRole %s is for all namespaces: %w", role.Name, wrong))
+			}
+			continue
 		}
 		for _, rule := range role.Rules {
 			if wrong := checkRule(rule); wrong != nil {
@@ -32,7 +35,8 @@ func (d Documents) checkRoles() (err error) {
 		if wrong := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &binding); wrong != nil {
 			return wrong
 		}
-		if binding.RoleRef.Kind != "Role" || !d.Has("Role", binding.Namespace, binding.RoleRef.Name) {
+		kind := strings.TrimSuffix(document.GetKind(), "Binding")
+		if binding.RoleRef.Kind != kind || !d.Has(kind, binding.Namespace, binding.RoleRef.Name) {
 			err = errors.Join(err, fmt.Errorf("RoleBinding %s is to %s %s, which is not there", binding.Name, binding.RoleRef.Kind, binding.RoleRef.Name))
 		}
 		if len(binding.Subjects) == 0 {
@@ -46,6 +50,17 @@ func (d Documents) checkRoles() (err error) {
 		}
 	}
 	return err
+}
+
+// checkNodeRole wants a ClusterRole to be the one of Prometheus, for the metrics of nodes, which
+// are in no namespace.
+func checkNodeRole(role rbacv1.Role) error {
+	for _, rule := range role.Rules {
+		if !slices.Equal(rule.APIGroups, []string{""}) || !slices.Equal(rule.Resources, []string{"nodes/metrics"}) || !slices.Equal(rule.Verbs, []string{"get"}) {
+			return fmt.Errorf("it may %v %v", rule.Verbs, rule.Resources)
+		}
+	}
+	return nil
 }
 
 func checkRule(rule rbacv1.PolicyRule) error {

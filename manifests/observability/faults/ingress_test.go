@@ -22,7 +22,13 @@ type gateway struct {
 	failing atomic.Int32 // a status for everybody, in place of the router's response
 
 	mu    sync.Mutex
-	codes map[int]int
+	codes map[response]int
+}
+
+// A response has the flags of Envoy: "-" if the gateway did not fail itself.
+type response struct {
+	status int
+	flags  string
 }
 
 func startIngress(t *testing.T, router string) *gateway {
@@ -35,14 +41,18 @@ func startIngress(t *testing.T, router string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{url: "http://" + listener.Addr().String(), codes: map[int]int{}}
+	g := &gateway{url: "http://" + listener.Addr().String(), codes: map[response]int{}}
 	forward := httputil.NewSingleHostReverseProxy(to)
 	forward.FlushInterval = -1
-	forward.ModifyResponse = func(r *http.Response) error { g.count(r.StatusCode); return nil }
-	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { g.fail(w, http.StatusServiceUnavailable) }
+	forward.ModifyResponse = func(r *http.Response) error { g.count(r.StatusCode, "-"); return nil }
+	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { g.fail(w, http.StatusServiceUnavailable, "UF") }
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status := int(g.failing.Load()); status != 0 {
-			g.fail(w, status)
+			flags := "NC" // no cluster
+			if status < http.StatusInternalServerError {
+				flags = "-" // policies leave none
+			}
+			g.fail(w, status, flags)
 			return
 		}
 		forward.ServeHTTP(w, r)
@@ -52,15 +62,15 @@ func startIngress(t *testing.T, router string) *gateway {
 	return g
 }
 
-func (g *gateway) fail(w http.ResponseWriter, status int) {
-	g.count(status)
+func (g *gateway) fail(w http.ResponseWriter, status int, flags string) {
+	g.count(status, flags)
 	w.WriteHeader(status)
 }
 
-func (g *gateway) count(status int) {
+func (g *gateway) count(status int, flags string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.codes[status]++
+	g.codes[response{status, flags}]++
 }
 
 // export returns the metrics of Istio's proxy that the rules use.
@@ -68,14 +78,15 @@ func (g *gateway) export(context.Context) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var b strings.Builder
-	for status, n := range g.codes {
-		fmt.Fprintf(&b, "istio_requests_total{reporter=\"source\",destination_service_name=\"api-gateway\",response_code=\"%d\"} %d\n", status, n)
+	for r, n := range g.codes {
+		fmt.Fprintf(&b, "istio_requests_total{reporter=\"source\",destination_service_name=\"api-gateway\",response_code=\"%d\",response_flags=%q} %d\n", r.status, r.flags, n)
 	}
 	return b.String()
 }
 
 // responds has the gateway respond to everybody with a status.
 func responds(status int32, alert string) fault {
+	// Alertmanager mutes NobodyServed while GatewayErrors fires, and it mutes GatewayRefuses.
 	return fault{
 		name: fmt.Sprintf("the gateway responds with status %d", status),
 		breaks: func(s *store) func() {
@@ -83,7 +94,7 @@ func responds(status int32, alert string) fault {
 			return func() { s.gateway.failing.Store(0) }
 		},
 		turns:  45, // until 80 % of a quarter of an hour have failed, and ten turns more
-		alerts: []string{alert},
+		alerts: []string{alert, "NobodyServed"},
 	}
 }
 
