@@ -37,6 +37,8 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		"CNI app":      {file: "11", old: "label_k8s_app]", new: "label_k8s]", said: `is said to be "" of ""`},
 		"node":         {file: "11", old: "pod_node_name]", new: "node_name]", said: `is said to be on the node ""`},
 		"evicted pods": {file: "11", old: "evicted.\n          - *running\n", new: "evicted.\n", said: "that failed: it is scraped"},
+		"kubelet port": {file: "11", old: "$1:10250", new: "$1:10255", said: "its kubelet is scraped at"},
+		"kubelet":      {file: "11", old: "https\n        tls_config:", new: "http\n        tls_config:", said: "its kubelet is scraped at"},
 		"files":        {file: "11", old: "rule_files: [/etc/prometheus-rules/*.yml]", new: "rule_files: [/etc/prometheus/rules/*.yml]", said: "no rules are mounted"},
 	} {
 		wrong.noticed(t, name, scraped(t, wrong.read(t)))
@@ -85,6 +87,9 @@ func scraped(t *testing.T, documents Documents) error {
 		if err := foundOnce(c, pod); err != nil {
 			return fmt.Errorf("pod %s: %w", pod.Name, err)
 		}
+		if err := kubeletFound(c, pod); err != nil {
+			return fmt.Errorf("pod %s: %w", pod.Name, err)
+		}
 	}
 	for _, pod := range meshPods(t, documents) {
 		if err := foundOnce(c, pod); err != nil {
@@ -102,7 +107,7 @@ func scraped(t *testing.T, documents Documents) error {
 func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	var found []labels.Labels
 	for _, job := range c.ScrapeConfigs {
-		if !slices.ContainsFunc(job.ServiceDiscoveryConfigs, func(d discovery.Config) bool {
+		if job.JobName == "kubelet" || !slices.ContainsFunc(job.ServiceDiscoveryConfigs, func(d discovery.Config) bool {
 			pods, ok := d.(*kubediscovery.SDConfig)
 			return ok && slices.Contains(pods.NamespaceDiscovery.Names, pod.Namespace)
 		}) {
@@ -138,6 +143,24 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	}
 	if app, version := found[0].Get("app"), found[0].Get("version"); app != cmp.Or(pod.Labels["app"], pod.Labels["k8s-app"]) || app == "" || version != pod.Labels["version"] {
 		return fmt.Errorf("it is said to be %q of %q", version, app)
+	}
+	return nil
+}
+
+// kubeletFound returns an error unless all ports of a pod are one target: the kubelet of its node.
+func kubeletFound(c *config.Config, pod *corev1.Pod) error {
+	at := map[string]bool{}
+	for _, job := range c.ScrapeConfigs {
+		for _, target := range discovered(pod) {
+			target.Set("__meta_kubernetes_pod_host_ip", "10.3.0.1")
+			target.Set("__meta_kubernetes_pod_node_name", "node")
+			if job.JobName == "kubelet" && relabel.ProcessBuilder(target, job.RelabelConfigs...) {
+				at[job.Scheme+"://"+target.Get("__address__")+job.MetricsPath+" of "+target.Get("instance")] = true
+			}
+		}
+	}
+	if len(at) != 1 || !at["https://10.3.0.1:10250/metrics of node"] {
+		return fmt.Errorf("its kubelet is scraped at %v", at)
 	}
 	return nil
 }

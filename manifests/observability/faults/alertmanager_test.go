@@ -204,6 +204,21 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 	}
 }
 
+// What is wrong with the alerts themselves reaches both receivers: one may be what fails.
+func TestAlertsAboutAlertsReachEveryReceiver(t *testing.T) {
+	m := startAlertmanager(t)
+	m.fire("page NotificationsFail receiver_name=page", "page RulesFail rule_group=slo", "page MonitoringRefused app=prometheus", "ticket DeadLetters")
+	for name, want := range map[string][]string{
+		"page":   {"MonitoringRefused prometheus", "NotificationsFail", "RulesFail"},
+		"ticket": {"DeadLetters", "MonitoringRefused prometheus", "NotificationsFail", "RulesFail"},
+	} {
+		eventually(t, name+" receives them", func() bool { return len(m.got(name)) >= len(want) })
+		if got := m.got(name); !slices.Equal(got, want) {
+			t.Errorf("%s received %q, want %q", name, got, want)
+		}
+	}
+}
+
 // An inhibition holds for one service or objective, and never for what customers notice. A
 // service that is down is muted only by an alert that all its pods are.
 func TestNoAlertOfOneServiceMutesAnother(t *testing.T) {

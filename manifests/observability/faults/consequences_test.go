@@ -6,14 +6,15 @@ import (
 )
 
 // Errors of a gateway that has no router are no news, nor are events that wait for a consumer
-// that stands still, nor is each pod of a gateway or istiod of which none responds. Those of other
+// that stands still, nor is each pod of a gateway or istiod of which none responds, nor that what
+// mostly fails fails altogether. Those of other
 // consumers are, and those of a gateway in front of a router of which one pod is down.
 func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
 	for name, fired := range map[string]struct {
 		causes, consequences, page, ticket []string
 	}{
 		"all pods of the router": {
-			causes: []string{"page TargetDown app=api-gateway"}, consequences: []string{"page GatewayErrors"},
+			causes: []string{"page TargetDown app=api-gateway"}, consequences: []string{"page GatewayErrors", "page NobodyServed"},
 			page: []string{"SupergraphRefused", "TargetDown api-gateway"},
 		},
 		"one pod of the router": {
@@ -21,12 +22,33 @@ func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
 			page: []string{"GatewayErrors", "SupergraphRefused", "TargetDown api-gateway"},
 		},
 		"all pods of the gateway": {
-			causes: []string{"page GatewayAway"}, consequences: []string{"page TargetDown app=istio-ingressgateway pod=a", "page TargetDown app=souk-gateway pod=b", "page TargetDown app=user-service pod=c"},
+			causes: []string{"page GatewayAway"}, consequences: []string{"page NobodyServed", "page TrafficStops", "page TargetDown app=istio-ingressgateway pod=a", "page TargetDown app=souk-gateway pod=b", "page TargetDown app=user-service pod=c"},
 			page: []string{"GatewayAway", "SupergraphRefused", "TargetDown user-service"},
 		},
 		"all pods of istiod": {
 			causes: []string{"page IstiodAway"}, consequences: []string{"page TargetDown app=istiod pod=a", "page TargetDown app=souk-gateway pod=b"},
 			page: []string{"IstiodAway", "SupergraphRefused", "TargetDown souk-gateway"},
+		},
+		"a gateway that fails": {
+			causes: []string{"page GatewayErrors"}, consequences: []string{"page NobodyServed"},
+			page: []string{"GatewayErrors", "SupergraphRefused"},
+		},
+		"a gateway that refuses everybody": {
+			causes: []string{"page NobodyServed"}, consequences: []string{"ticket GatewayRefuses", "ticket RefusalsRise", "ticket AllOperationsFail", "ticket EntityCacheCold"},
+			page: []string{"NobodyServed", "SupergraphRefused"}, ticket: []string{"EntityCacheCold"},
+		},
+		"a gateway that refuses most": {
+			causes: []string{"ticket GatewayRefuses"}, consequences: []string{"ticket RefusalsRise", "page TrafficStops"},
+			page: []string{"SupergraphRefused", "TrafficStops"}, ticket: []string{"GatewayRefuses"},
+		},
+		"orders": {
+			causes: []string{"page OrdersFail result=unavailable"}, consequences: []string{"page AllOrdersFail"},
+			page: []string{"OrdersFail", "SupergraphRefused"},
+		},
+		"a volume": {
+			causes:       []string{"page VolumeFull namespace=ecommerce persistentvolumeclaim=backup", "page DatabaseDiskFull app=order-database"},
+			consequences: []string{"ticket VolumeFills namespace=ecommerce persistentvolumeclaim=backup", "page VolumeFull app=order-database namespace=ecommerce persistentvolumeclaim=order-postgres-1", "ticket VolumeFills app=redis namespace=ecommerce persistentvolumeclaim=data-redis-0"},
+			page:         []string{"DatabaseDiskFull order-database", "SupergraphRefused", "VolumeFull"}, ticket: []string{"VolumeFills redis"},
 		},
 		"a consumer": {
 			causes:       []string{"page ConsumerStuck group=order", "page UnansweredFastBurn"},
