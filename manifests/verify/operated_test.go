@@ -31,6 +31,7 @@ func TestHarmIsNoticed(t *testing.T) {
 		"exec":                 {file: "01-n", old: "resources: [pods, pods/log,", new: "resources: [pods, pods/exec, pods/log,", said: "it may read pods/exec"},
 		"groups":               {file: "01-n", old: "apiGroups: [apps, batch,", new: `apiGroups: ["*", apps, batch,`, said: `API group "*"`},
 		"viewers":              {file: "01-n", old: "name: souk-viewers", new: "name: system:authenticated", said: "Group system:authenticated, which is not of the store"},
+		"Prometheus's nodes":   {file: "11", old: "resources: [nodes/metrics]", new: "resources: [nodes/metrics, nodes/proxy]", said: "is for all namespaces"},
 		"Prometheus's role":    {file: "11", old: "resources: [pods]\n    verbs: [get, list, watch]", new: "resources: [pods, secrets]\n    verbs: [get, list, watch]", said: "it may read secrets"},
 		"latest":               {file: "02", old: "redis:7.4.2-alpine", new: "redis:latest", said: "redis:latest is of no release"},
 		"volume of the node":   {file: "08", old: "- name: rest\n          configMap: {name: api-gateway-rest}", new: "- name: rest\n          hostPath: {path: /}", said: "of its node"},
