@@ -156,35 +156,35 @@ func TestFilesReachTheSubgraph(t *testing.T) {
 	}{
 		"one": {
 			`{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}`, `{"0":["variables.f"]}`,
-			`{"data":{"upload":"file: a \"b\".png image/png X"}}`, []sentPart{x},
+			`{"data":{"upload":"file: a %22b%22.png image/png X"}}`, []sentPart{x},
 		},
 		"query": {
 			`{"query":"query($f: Upload!) { size(file: $f) }","variables":{"f":null}}`, `{"0":["variables.f"]}`,
-			`{"data":{"size":"file: a \"b\".png image/png X"}}`, []sentPart{x},
+			`{"data":{"size":"file: a %22b%22.png image/png X"}}`, []sentPart{x},
 		},
 		"list": {
 			`{"query":"mutation($f: [Upload!]!) { many(files: $f) }","variables":{"f":[null,null]}}`, `{"0":["variables.f.0"],"1":["variables.f.1"]}`,
-			`{"data":{"many":"files: [a \"b\".png image/png X, y.png image/png 100000 bytes]"}}`, []sentPart{x, y},
+			`{"data":{"many":"files: [a %22b%22.png image/png X, y.png image/png 100000 bytes]"}}`, []sentPart{x, y},
 		},
 		"one where a list is expected": {
 			`{"query":"mutation($f: [Upload!]!) { many(files: $f) }","variables":{"f":null}}`, `{"0":["variables.f"]}`,
-			`{"data":{"many":"files: [a \"b\".png image/png X]"}}`, []sentPart{x},
+			`{"data":{"many":"files: [a %22b%22.png image/png X]"}}`, []sentPart{x},
 		},
 		"one file in two places": {
 			`{"query":"mutation($f: [Upload!]!, $g: Upload) { many(files: $f, more: $g) }","variables":{"f":[null],"g":null}}`, `{"0":["variables.f.0","variables.g"]}`,
-			`{"data":{"many":"files: [a \"b\".png image/png X], more: a \"b\".png image/png X"}}`, []sentPart{x},
+			`{"data":{"many":"files: [a %22b%22.png image/png X], more: a %22b%22.png image/png X"}}`, []sentPart{x},
 		},
 		"in an input object": {
 			`{"query":"mutation($i: Picture!) { nested(input: $i) }","variables":{"i":{"title":"t","files":[null],"file":null}}}`, `{"0":["variables.i.files.0"],"1":["variables.i.file"]}`,
-			`{"data":{"nested":"input: file: y.png image/png 100000 bytes, files: [a \"b\".png image/png X], title: t"}}`, []sentPart{x, y},
+			`{"data":{"nested":"input: file: y.png image/png 100000 bytes, files: [a %22b%22.png image/png X], title: t"}}`, []sentPart{x, y},
 		},
 		"two mutations in two subgraphs": {
 			`{"query":"mutation($f: Upload!, $g: Upload!) { upload(file: $f) other(file: $g) }","variables":{"f":null,"g":null}}`, `{"0":["variables.f"],"1":["variables.g"]}`,
-			`{"data":{"upload":"file: a \"b\".png image/png X","other":"file: y.png image/png 100000 bytes"}}`, []sentPart{x, y},
+			`{"data":{"upload":"file: a %22b%22.png image/png X","other":"file: y.png image/png 100000 bytes"}}`, []sentPart{x, y},
 		},
 		"a file that nothing uses": {
 			`{"query":"mutation($f: Upload!, $g: Upload) { upload(file: $f) many(files: [], more: $g) @skip(if: true) }","variables":{"f":null,"g":null}}`, `{"1":["variables.g"],"0":["variables.f"]}`,
-			`{"data":{"upload":"file: a \"b\".png image/png X"}}`, []sentPart{y, x},
+			`{"data":{"upload":"file: a %22b%22.png image/png X"}}`, []sentPart{y, x},
 		},
 		"no file": {
 			`{"query":"{ open }"}`, `{}`, `{"data":{"open":""}}`, nil,
@@ -279,6 +279,62 @@ func TestUploadsAreRefused(t *testing.T) {
 			t.Errorf("status %d, got %s", status, got)
 		}
 	})
+}
+
+// lastPart is a subgraph whose reader of forms keeps the last of two parts with one name, as many do.
+// It answers with the operation, and with the names and types of the files.
+func lastPart(w http.ResponseWriter, r *http.Request) {
+	parts := map[string]string{}
+	reader, err := r.MultipartReader()
+	for err == nil {
+		var part *multipart.Part
+		if part, err = reader.NextPart(); err == nil {
+			content, _ := io.ReadAll(part)
+			parts[part.FormName()] = strings.TrimPrefix(part.Header.Get("Content-Disposition")+", "+part.Header.Get("Content-Type")+", ", `form-data; name="`+part.FormName()+`"`) + string(content)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(mustJSON(map[string]any{"data": map[string]string{"upload": string(mustJSON(parts))}}))
+}
+
+// The router chooses the names of the parts for subgraphs: a file that a client names "operations"
+// would replace the operation that the router has checked.
+func TestFilesCannotReplaceTheOperation(t *testing.T) {
+	at := serveRouter(t, composed(t, filesA, filesB), nil, lastPart, withUploads(nil))
+	const other = `{"query":"mutation { secret }"}`
+	for name, c := range map[string]struct{ key, disposition, contentType, want string }{
+		"named operations":       {"operations", `name="operations"; filename="x"`, "text/plain", `; filename="x", text/plain, `},
+		"named map":              {"map", `name="map"`, "text/plain", `; filename="blob", text/plain, `},
+		"a name in the filename": {"0", `name="0"; filename="x\"; name=\"operations"`, "text/plain", `; filename="x%22_ name=%22operations", text/plain, `},
+		"a backslash":            {"0", `name="0"; filename="x\\"`, "text/plain", `; filename="x_", text/plain, `},
+		"a control character":    {"0", "name=\"0\"; filename*=UTF-8''x%0D%0Ay%00", "text/plain", `; filename="x__y_", text/plain, `},
+		"a long filename":        {"0", `name="0"; filename="` + strings.Repeat("x", 1000) + `"`, "text/plain", `; filename="` + strings.Repeat("x", 252) + `", text/plain, `},
+		"parts in the file":      {"0", `name="0"; filename="x"`, "multipart/mixed; boundary=b", `; filename="x", application/octet-stream, `},
+		"no type":                {"0", `name="0"; filename="x"`, ";", `; filename="x", application/octet-stream, `},
+		"a type with parameters": {"0", `name="0"; filename="é.webm"`, "video/webm;codecs=vp8", `; filename="é.webm", video/webm; codecs=vp8, `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			w := multipart.NewWriter(&b)
+			_ = w.WriteField("operations", `{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}`)
+			_ = w.WriteField("map", `{"`+c.key+`":["variables.f"]}`)
+			part, _ := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {"form-data; " + c.disposition}, "Content-Type": {c.contentType}})
+			_, _ = io.WriteString(part, other)
+			_ = w.Close()
+			r, text := ask(t, "POST", at+"/graphql", b.String(), "Content-Type: "+w.FormDataContentType(), "Apollo-Require-Preflight: true")
+			var body struct{ Data struct{ Upload string } }
+			parts := map[string]string{}
+			if err := json.Unmarshal([]byte(text), &body); err != nil || r.StatusCode != 200 {
+				t.Fatalf("status %d, got %s", r.StatusCode, text)
+			}
+			if err := json.Unmarshal([]byte(body.Data.Upload), &parts); err != nil {
+				t.Fatalf("got %s", text)
+			}
+			if len(parts) != 3 || strings.Contains(parts["operations"], "secret") || !strings.Contains(parts["operations"], "upload(file") || !strings.HasSuffix(parts["map"], `{"0":["variables.f"]}`) || parts["0"] != c.want+other {
+				t.Errorf("the subgraph got %q\nwant %s", parts, c.want)
+			}
+		})
+	}
 }
 
 // The subgraph gets the beginning of a file before the client has sent its end.

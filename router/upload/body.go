@@ -34,14 +34,14 @@ func (q *Request) Of(fetch int, request []byte) (execute.FileBody, error) {
 	return &filesOf{Request: q, group: g, files: text, boundary: multipart.NewWriter(&boundary).Boundary()}, nil
 }
 
-// mapOf returns the part map for a subgraph.
+// mapOf returns the part map for a subgraph. Its keys are the router's.
 func (q *Request) mapOf(paths map[int][]string) ([]byte, error) {
 	out := []byte{'{'}
-	for i, f := range q.files {
+	for i := range q.files {
 		if len(paths[i]) == 0 {
 			continue
 		}
-		entry, err := jsonscan.Marshal(map[string][]string{f.key: slices.Compact(paths[i])})
+		entry, err := jsonscan.Marshal(map[string][]string{nameOf(i): slices.Compact(paths[i])})
 		if err != nil {
 			return nil, fmt.Errorf("writing the map of files for a subgraph: %w", err)
 		}
@@ -153,11 +153,7 @@ func (b *outgoing) advance(p []byte) (int, error) {
 		return 0, err
 	}
 	b.inFile = true
-	contentType := part.Header.Get("Content-Type")
-	if _, _, err := mime.ParseMediaType(contentType); err != nil {
-		contentType = "application/octet-stream"
-	}
-	b.part(contentType, multipart.FileContentDisposition(b.Request.files[index].key, part.FileName()))
+	b.part(contentTypeOf(part), fmt.Sprintf(`form-data; name="%s"; filename="%s"`, nameOf(index), filenameOf(part)))
 	return 0, nil
 }
 

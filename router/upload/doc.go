@@ -14,4 +14,5 @@
 //	references.go  references to files in operations and in requests to subgraphs
 //	stream.go      the files, one after another, and their limits
 //	body.go        the multipart body for a subgraph
+//	parts.go       the names and types of its parts, which the router chooses
 package upload
