@@ -178,6 +178,10 @@ func TestFilesReachTheSubgraph(t *testing.T) {
 			`{"query":"mutation($i: Picture!) { nested(input: $i) }","variables":{"i":{"title":"t","files":[null],"file":null}}}`, `{"0":["variables.i.files.0"],"1":["variables.i.file"]}`,
 			`{"data":{"nested":"input: file: y.png image/png 100000 bytes, files: [a %22b%22.png image/png X], title: t"}}`, []sentPart{x, y},
 		},
+		"with white space around": {
+			"\n{ \"variables\" : { \"i\": [ 1, { \"files\" : [] } ], \"f\" : null } , \"query\" : \"mutation($f: Upload!) { upload(file: $f) }\" } ", `{"0":["variables.f"]}`,
+			`{"data":{"upload":"file: a %22b%22.png image/png X"}}`, []sentPart{x},
+		},
 		"two mutations in two subgraphs": {
 			`{"query":"mutation($f: Upload!, $g: Upload!) { upload(file: $f) other(file: $g) }","variables":{"f":null,"g":null}}`, `{"0":["variables.f"],"1":["variables.g"]}`,
 			`{"data":{"upload":"file: a %22b%22.png image/png X","other":"file: y.png image/png 100000 bytes"}}`, []sentPart{x, y},
@@ -236,6 +240,10 @@ func TestUploadsAreRefused(t *testing.T) {
 		"no variable there":              {one, `{"0":["variables.g"]}`, []sentPart{x}, 400, `operations has nothing there`},
 		"a value there":                  {`{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":1}}`, file, []sentPart{x}, 400, `operations has a value there`},
 		"a path of something else":       {one, `{"0":["query"]}`, []sentPart{x}, 400, `must begin with \"variables.\"`},
+		"a path with too many names":     {one, `{"0":["variables.f` + strings.Repeat(".0", 63) + `"]}`, []sentPart{x}, 400, `a path has at most 64 names`},
+		"nothing at a long path":         {one, `{"0":["variables.f` + strings.Repeat(".0", 62) + `"]}`, []sentPart{x}, 400, `operations has nothing there`},
+		"too many paths of a file":       {one, `{"0":["variables.f"` + strings.Repeat(`,"variables.g"`, 16) + `]}`, []sentPart{x}, 400, `more than 16 paths`},
+		"operations ends in a place":     {`{"variables":{"f":nul`, file, []sentPart{x}, 400, `operations is not valid JSON`},
 		"map is not JSON":                {one, `{"0"`, []sentPart{x}, 400, `map is not valid JSON`},
 		"map is a list":                  {one, `[]`, []sentPart{x}, 400, `map must be a JSON object`},
 		"operations is not JSON":         {`{"variables":{"f":null}`, file, []sentPart{x}, 400, `operations is not valid JSON`},

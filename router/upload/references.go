@@ -12,6 +12,13 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
+const (
+	// maxNames bounds the names in a path to a file: "variables" and those below.
+	maxNames = 64
+	// maxPlaces bounds the paths to one file.
+	maxPlaces = 16
+)
+
 // A place is a position in operations: a file, or what is below it.
 type place struct {
 	below map[string]*place
@@ -43,21 +50,32 @@ func (q *Request) refer(operations []byte) ([]byte, error) {
 	if len(leaves) == 0 {
 		return operations, nil
 	}
-	out, err := q.replace(nil, operations, root)
-	if err != nil {
-		return nil, err
+	w := referrer{prefix: q.prefix, text: operations, r: jsonscan.NewReader(operations, jsonscan.MaxDepth)}
+	err := w.visit(root)
+	if err == nil {
+		err = w.r.End()
+	}
+	var known *Error
+	switch {
+	case errors.As(err, &known):
+		return nil, known
+	case err != nil:
+		return nil, malformed("The part operations is not valid JSON: %v.", err)
 	}
 	for _, leaf := range leaves {
 		if !leaf.found {
 			return nil, malformed("The part map names %.100q, but operations has nothing there. It must be null.", leaf.path)
 		}
 	}
-	return out, nil
+	return append(w.out, operations[w.copied:]...), nil
 }
 
 func (p *place) add(path string, file int) (*place, error) {
 	if !strings.HasPrefix(path, "variables.") {
 		return nil, malformed("The part map names %.100q, but a path must begin with \"variables.\".", path)
+	}
+	if strings.Count(path, ".") >= maxNames {
+		return nil, malformed("The part map names %.100q, but a path has at most %d names.", path, maxNames)
 	}
 	for name := range strings.SplitSeq(path, ".") {
 		if p.path != "" {
@@ -78,60 +96,50 @@ func (p *place) add(path string, file int) (*place, error) {
 	return p, nil
 }
 
-// replace appends a value to out, with references in the place of files.
-func (q *Request) replace(out, value []byte, at *place) ([]byte, error) {
-	r := jsonscan.NewReader(value, jsonscan.MaxDepth)
-	first := r.Peek()
+// A referrer copies operations, with references in the places of files. It reads each byte once:
+// it descends only into places, and the number of names in a path is bounded.
+type referrer struct {
+	prefix string
+	text   []byte
+	r      jsonscan.Reader
+	out    []byte
+	copied int // how much of text is in out
+}
+
+// visit reads the value at a place.
+func (w *referrer) visit(at *place) error {
+	first := w.r.Peek()
 	switch {
 	case at.path != "":
-		if first != 'n' {
-			return nil, malformed("The part map names %.100q, but operations has a value there. It must be null.", at.path)
-		}
-		at.found = true
-		return strconv.AppendQuote(out, q.prefix+strconv.Itoa(at.file)), nil
-	case first != '{' && first != '[':
-		return append(out, value...), nil // refer reports what was not found
+		return w.put(at, first)
+	case first == '{':
+		return w.r.Object(func(name []byte) error { return w.member(at.below[string(name)]) })
+	case first == '[':
+		return w.r.Array(func(i int) error { return w.member(at.below[strconv.Itoa(i)]) })
 	}
-	start := len(out)
-	member := func(name string, quoted []byte) error {
-		value, err := r.Value()
-		if err != nil {
-			return err
-		}
-		if len(out) > start+1 {
-			out = append(out, ',')
-		}
-		out = append(out, quoted...)
-		if below := at.below[name]; below != nil {
-			out, err = q.replace(out, value, below)
-			return err
-		}
-		out = append(out, value...)
-		return nil
+	return w.member(nil) // refer reports what was not found
+}
+
+func (w *referrer) member(below *place) error {
+	if below != nil {
+		return w.visit(below)
 	}
-	out = append(out, first)
-	var err error
-	if first == '[' {
-		err = r.Array(func(i int) error { return member(strconv.Itoa(i), nil) })
-		out = append(out, ']')
-	} else {
-		err = r.Object(func(name []byte) error {
-			quoted, err := jsonscan.Marshal(string(name))
-			if err != nil {
-				return err
-			}
-			return member(string(name), append(quoted, ':'))
-		})
-		out = append(out, '}')
+	_, err := w.r.Value()
+	return err
+}
+
+// put reads null and writes a reference.
+func (w *referrer) put(at *place, first byte) error {
+	if first != 'n' {
+		return malformed("The part map names %.100q, but operations has a value there. It must be null.", at.path)
 	}
-	if err == nil {
-		err = r.End()
+	start := w.r.Offset()
+	if _, err := w.r.Value(); err != nil {
+		return err
 	}
-	var known *Error
-	if err != nil && !errors.As(err, &known) {
-		return nil, malformed("The part operations is not valid JSON: %v.", err)
-	}
-	return out, err
+	w.out = strconv.AppendQuote(append(w.out, w.text[w.copied:start]...), w.prefix+strconv.Itoa(at.file))
+	w.copied, at.found = w.r.Offset(), true
+	return nil
 }
 
 // In returns the indices of the files that a JSON value refers to.
@@ -163,10 +171,11 @@ func (q *Request) dereference(request []byte) (map[int][]string, error) {
 	r := jsonscan.NewReader(request, jsonscan.MaxDepth)
 	err := r.Object(func(name []byte) error {
 		value, err := r.Value()
-		if err != nil || string(name) != "variables" {
+		if err != nil || string(name) != "variables" || !bytes.Contains(value, []byte(q.prefix)) {
 			return err
 		}
-		return q.erase(value, "variables", paths)
+		e := eraser{Request: q, r: jsonscan.NewReader(value, jsonscan.MaxDepth), path: []string{"variables"}, found: paths}
+		return e.visit()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading a request to a subgraph for its files: %w", err)
@@ -174,29 +183,37 @@ func (q *Request) dereference(request []byte) (map[int][]string, error) {
 	return paths, nil
 }
 
-func (q *Request) erase(value []byte, path string, paths map[int][]string) error {
-	if !bytes.Contains(value, []byte(q.prefix)) {
-		return nil
-	}
-	r := jsonscan.NewReader(value, jsonscan.MaxDepth)
-	member := func(name string) error {
-		value, err := r.Value()
-		if err != nil {
-			return err
-		}
-		return q.erase(value, path+"."+name, paths)
-	}
-	switch value[0] {
+// An eraser writes over references in variables, which it reads once.
+type eraser struct {
+	*Request
+	r     jsonscan.Reader
+	path  []string // where r is
+	found map[int][]string
+}
+
+func (e *eraser) visit() error {
+	switch e.r.Peek() {
 	case '{':
-		return r.Object(func(name []byte) error { return member(string(name)) })
+		return e.r.Object(func(name []byte) error { return e.member(string(name)) })
 	case '[':
-		return r.Array(func(i int) error { return member(strconv.Itoa(i)) })
+		return e.r.Array(func(i int) error { return e.member(strconv.Itoa(i)) })
 	}
-	rest, ok := bytes.CutPrefix(value[1:], []byte(q.prefix))
-	if i, known := q.index(rest); ok && known {
+	value, err := e.r.Value()
+	if err != nil || value[0] != '"' {
+		return err
+	}
+	rest, ok := bytes.CutPrefix(value[1:], []byte(e.prefix))
+	if i, known := e.index(rest); ok && known {
 		n := copy(value, "null")
 		copy(value[n:], bytes.Repeat([]byte{' '}, len(value)-n))
-		paths[i] = append(paths[i], path)
+		e.found[i] = append(e.found[i], strings.Join(e.path, "."))
 	}
 	return nil
+}
+
+func (e *eraser) member(name string) error {
+	e.path = append(e.path, name)
+	err := e.visit()
+	e.path = e.path[:len(e.path)-1]
+	return err
 }

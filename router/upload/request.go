@@ -123,10 +123,13 @@ func (q *Request) readMap(text []byte) error {
 		if len(q.files) > q.limits.Files {
 			return fault(http.StatusRequestEntityTooLarge, "The request has more than %d files.", q.limits.Files)
 		}
-		return r.Array(func(int) error {
+		return r.Array(func(i int) error {
 			path, err := r.Value()
 			if err == nil && path[0] != '"' {
 				return malformed("The entry %.100q of the part map must be a list of paths, such as [\"variables.file\"].", key)
+			}
+			if err == nil && i == maxPlaces {
+				return malformed("The entry %.100q of the part map has more than %d paths.", key, maxPlaces)
 			}
 			if err == nil {
 				q.files[len(q.files)-1].paths = append(q.files[len(q.files)-1].paths, string(jsonscan.Text(path)))
