@@ -47,8 +47,8 @@ func New(o Options) *Limiter {
 
 // A Permit allows one piece of work. The zero Permit has nothing to release.
 type Permit struct {
-	limiter *Limiter
-	began   time.Time
+	limiter      *Limiter
+	began, ended time.Time // ended is zero unless Stop was called
 }
 
 // Acquire returns a permit, or false if the limit is reached.
@@ -72,7 +72,23 @@ func (l *Limiter) Acquire() (Permit, bool) {
 			return Permit{}, false
 		}
 	}
-	return Permit{l, now}, true
+	return Permit{limiter: l, began: now}, true
+}
+
+// Restart begins the measurement of the duration anew, after what the client's connection
+// determines, such as the arrival of a request.
+func (p *Permit) Restart() {
+	if p.limiter != nil {
+		p.began = p.limiter.options.Now()
+	}
+}
+
+// Stop ends the measurement of the duration, before what the client's connection determines. Only
+// the first call has an effect.
+func (p *Permit) Stop() {
+	if p.limiter != nil && p.ended.IsZero() {
+		p.ended = p.limiter.options.Now()
+	}
 }
 
 // Done releases the permit after the work has ended. Its duration adjusts the limit.
@@ -88,7 +104,10 @@ func (p *Permit) release(sample bool) {
 		return
 	}
 	p.limiter = nil
-	now := l.options.Now()
+	now := p.ended
+	if now.IsZero() {
+		now = l.options.Now()
+	}
 	l.mu.Lock()
 	l.inFlight--
 	was := l.gradient.current()

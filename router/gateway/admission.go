@@ -28,7 +28,23 @@ type slot struct {
 	gateway *Gateway
 	permit  adaptive.Permit
 	ctx     context.Context // of the request of the permit
+	// unmeasured is set if the client determines how long the operation takes: its duration says
+	// nothing about the load.
+	unmeasured bool
 }
+
+// received begins the measurement of an operation, when its request has been read.
+func (s *slot) received() {
+	s.permit.Restart()
+	s.unmeasured = false
+}
+
+// answered ends the measurement of an operation, before its response is sent.
+func (s *slot) answered() { s.permit.Stop() }
+
+// slotKey is the context key of the *slot of a REST request, if there is an adaptive limit: the
+// routes read the request and write the response.
+type slotKey struct{}
 
 // takeSlot admits one operation: it runs the configured checks, such as the rate limit,
 // and then enforces max_in_flight. The caller must release the slot when the operation
@@ -68,8 +84,8 @@ var errAtLimit = &Refusal{
 
 // release returns the slot. It may be called more than once.
 func (s *slot) release() {
-	if s.ctx != nil && s.ctx.Err() != nil {
-		s.permit.Drop() // the client has disconnected
+	if s.unmeasured || s.ctx != nil && s.ctx.Err() != nil {
+		s.permit.Drop() // or the client has disconnected
 	} else {
 		s.permit.Done()
 	}

@@ -99,10 +99,12 @@ func (x *exchange) servePost() {
 	}
 	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
+		x.slot.unmeasured = true
 		x.sawProblem(p)
 		p.write(x.w)
 		return
 	}
+	x.slot.received()
 	x.body, x.text = body, &x.memory
 	defer func() { bodies.put(x.body) }() // a subscription may have dropped it
 	if list := bytes.TrimLeft(body.Bytes(), " \t\r\n"); len(list) > 0 && list[0] == '[' {

@@ -65,6 +65,7 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 		}
 		_, body := x.hookResponse(x.r.Context(), http.StatusOK, response.Body, response)
 		if parts == nil {
+			x.slot.unmeasured = true
 			h := x.w.Header()
 			h.Set("Cache-Control", "no-store")
 			h["Vary"] = append(h["Vary"], varyAccept...)

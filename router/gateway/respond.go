@@ -97,6 +97,7 @@ func (x *exchange) fail(err error) {
 // write sends a complete body. It compresses the body if the client accepts that and it
 // is large enough.
 func (x *exchange) write(status int, body []byte) {
+	x.slot.answered()
 	h := x.w.Header()
 	h["Content-Type"] = contentTypes[x.accept.single]
 	if x.vary == nil {

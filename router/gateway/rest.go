@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"souk/router/adaptive"
 	"souk/router/hook"
 	"souk/router/operation"
 	"souk/router/rest"
@@ -36,6 +37,10 @@ func (e *restExecutor) Resolves(subgraph, typeName, field string) bool {
 // it through all further stages.
 func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {
 	start := time.Now()
+	if timed, ok := ctx.Value(slotKey{}).(*slot); ok {
+		timed.received()
+		defer timed.answered()
+	}
 	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, rest: header, carrier: hook.REST}
 	x.see("rest")
 	defer x.saw()
@@ -132,6 +137,12 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer slot.release()
+		if gw.limiter != nil {
+			timed := slot
+			slot.permit, timed.gateway, timed.unmeasured = adaptive.Permit{}, nil, true
+			defer timed.release()
+			r = r.WithContext(context.WithValue(r.Context(), slotKey{}, &timed))
+		}
 	}
 	current.rest.ServeHTTP(w, r)
 }

@@ -295,6 +295,7 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	x.seen = nil
 	own.memory.Take(&x.memory)
 	own.text = &own.memory
+	own.slot.unmeasured = true // the operation waits for the client's stream
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.slot = slot{}
 	if x.hooked != nil {

@@ -139,6 +139,7 @@ func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
 // stream runs an operation of any kind for as long as its caller's identity
 // holds.
 func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error) error {
+	x.slot.unmeasured = true
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if x.options.Lifetime != nil {

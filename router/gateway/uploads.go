@@ -21,6 +21,7 @@ func isUpload(h http.Header) bool {
 
 // serveUpload answers a GraphQL multipart request. Its files are read while it is executed.
 func (x *exchange) serveUpload() {
+	x.slot.unmeasured = true
 	files, err := x.readUpload()
 	if err != nil {
 		x.w.Header().Set("Connection", "close") // the rest of the body is not read
