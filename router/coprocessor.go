@@ -2,6 +2,8 @@ package router
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"souk/router/coprocessor"
@@ -14,7 +16,7 @@ func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]
 	d := r.dependencies.Open(dependency.Coprocessor, "coprocessor", dependency.Use{Effect: withoutCoprocessor})
 	made := coprocessor.New(coprocessor.Options{
 		URL: c.URL, Timeout: c.Timeout, MaxConnections: c.MaxConnections, MaxResponseBytes: c.MaxResponseBytes,
-		Stages: stages, Policies: c.Policies, Verdicts: r.verdicts(), Propagator: r.options.Telemetry.Propagator,
+		Stages: stages, Policies: c.Policies, Verdicts: r.verdicts(), ContextRead: r.readsContext(stages), Propagator: r.options.Telemetry.Propagator,
 		Report: func(ctx context.Context, stage coprocessor.Stage, took time.Duration, err error) {
 			d.Observe(ctx, err)
 			r.metrics.Coprocessor(string(stage), err == nil).Observe(took.Seconds())
@@ -22,6 +24,18 @@ func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]
 	})
 	r.closers = append(r.closers, func() error { d.Close(); return made.Close() })
 	return made
+}
+
+// readsContext reports whether anything besides the decisions on policies may read what the
+// coprocessor sets in the context at SupergraphRequest: headers for subgraphs, a later stage, or
+// the hooks of the program.
+func (r *Router) readsContext(stages map[coprocessor.Stage]coprocessor.Include) bool {
+	for stage, sent := range stages {
+		if sent.Context && stage != coprocessor.RouterRequest && stage != coprocessor.SupergraphRequest {
+			return true
+		}
+	}
+	return r.ownHooks > 0 || len(r.config.Headers.ContextOf(slices.Collect(maps.Keys(r.config.Headers.Subgraphs))...)) > 0
 }
 
 // coprocessorStages returns the enabled stages: those for which the configuration sends

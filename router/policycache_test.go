@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"souk/router"
 	"souk/router/auth"
 	"souk/router/gateway/config"
+	"souk/router/hook"
 )
 
 // An evaluator grants all policies to ada and records what it is asked.
@@ -96,7 +98,7 @@ func TestVerdictsExpire(t *testing.T) {
 		e := &evaluator{}
 		hits, misses := 0, 0
 		cached := auth.NewVerdictCache(auth.VerdictOptions{
-			TTL: time.Second, Bytes: 1 << 20, Hit: func() { hits++ }, Miss: func() { misses++ }, Observer: bytecache.Observer{},
+			Now: time.Now, TTL: time.Second, Bytes: 1 << 20, Hit: func() { hits++ }, Miss: func() { misses++ }, Observer: bytecache.Observer{},
 		}).Of(e)
 		ada := func(claims map[string]any) *auth.Caller { return &auth.Caller{Subject: "ada", Claims: claims} }
 		ask := func(c *auth.Caller, policies ...string) {
@@ -123,32 +125,72 @@ func TestVerdictsExpire(t *testing.T) {
 
 func TestDecisionsOfTheCoprocessorAreCached(t *testing.T) {
 	for name, c := range map[string]struct {
-		body  bool
-		calls int
-	}{"policies only": {false, 1}, "with the body": {true, 2}} {
+		configure func(*config.Config)
+		hooks     []hook.Hooks
+		calls     int
+		sdl       string // hookSDL if empty
+	}{
+		"policies only":   {func(*config.Config) {}, nil, 1, ""},
+		"with the body":   {func(c *config.Config) { c.Coprocessor.Supergraph.Request.Body = true }, nil, 2, ""},
+		"a header has it": {func(c *config.Config) { c.Headers.All.SetFromContext = map[string]string{"X-From": "tenant"} }, nil, 2, ""},
+		"a header of a subgraph has it": {func(c *config.Config) {
+			c.Headers.Subgraphs = map[string]config.HeaderRules{"a": {SetFromContext: map[string]string{"X-From": "tenant"}}}
+		}, nil, 2, ""},
+		"an earlier stage has it":      {func(c *config.Config) { c.Coprocessor.Router.Request.Context = true }, nil, 1, ""},
+		"a later stage has it":         {func(c *config.Config) { c.Coprocessor.Execution.Request.Context = true }, nil, 2, ""},
+		"a subgraph's stage has it":    {func(c *config.Config) { c.Coprocessor.Subgraph.All.Request.Context = true }, nil, 2, ""},
+		"a hook of the program has it": {func(*config.Config) {}, []hook.Hooks{{Name: "reads"}}, 2, ""},
+		"labels of overrides":          {func(*config.Config) {}, nil, 2, labelledSDL},
+	} {
 		t.Run(name, func(t *testing.T) {
-			asked := 0
+			asked, stages := 0, 0
 			co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
+				stages++
+				entriesOf(m)["tenant"] = "acme"
 				policies, _ := entriesOf(m)[requiredPolicies].(map[string]any)
 				asked += len(policies)
 				for name := range policies {
 					policies[name] = true
 				}
 			}})
-			h := newHooked(t, func(conf *config.Config) {
+			h := newHookedWith(t, cmp.Or(c.sdl, hookSDL), func(conf *config.Config) {
 				caching(conf)
 				conf.Coprocessor.URL, conf.Coprocessor.Policies = co.URL, true
-				conf.Coprocessor.Supergraph.Request.Context, conf.Coprocessor.Supergraph.Request.Body = true, c.body
-			}, router.Extensions{})
+				conf.Coprocessor.Supergraph.Request.Context = true
+				c.configure(conf)
+			}, router.Extensions{Hooks: c.hooks})
 			for range 2 {
 				if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`); !strings.Contains(body, `"secret":"s"`) {
 					t.Errorf("got %s", body)
 				}
 			}
-			if calls := len(co.take()); calls != c.calls || asked != 2 {
-				t.Errorf("%d calls, asked for %d policies", calls, asked)
+			if stages != c.calls || asked != 2 {
+				t.Errorf("%d calls, asked for %d policies", stages, asked)
 			}
 		})
+	}
+}
+
+// A header with a value that the coprocessor sets reaches the subgraph also when its decisions on
+// policies are kept.
+func TestKeptDecisionsDoNotTakeAwayHeaders(t *testing.T) {
+	co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
+		entriesOf(m)["tenant"] = "acme"
+		policies, _ := entriesOf(m)[requiredPolicies].(map[string]any)
+		for name := range policies {
+			policies[name] = true
+		}
+	}})
+	h := newHooked(t, func(c *config.Config) {
+		caching(c)
+		c.Coprocessor.URL, c.Coprocessor.Policies, c.Coprocessor.Supergraph.Request.Context = co.URL, true, true
+		c.Headers.All.SetFromContext = map[string]string{"X-From": "tenant"}
+	}, router.Extensions{})
+	for range 3 {
+		_, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`)
+		if got := h.last().Header.Get("X-From"); got != "acme" || !strings.Contains(body, `"secret":"s"`) {
+			t.Errorf("X-From %q, got %s", got, body)
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func operationBody(e *hook.Exchange) (json.RawMessage, error) {
 }
 
 func (c *Coprocessor) supergraphRequest(ctx context.Context, e *hook.Exchange) error {
-	if c.options.Policies && valuesOf(e).recall(c.options.Verdicts) && c.options.Stages[SupergraphRequest].onlyContext() {
+	if c.options.Policies && valuesOf(e).recall(c.options.Verdicts) && c.onlyDecides(e) {
 		return nil
 	}
 	if err := c.operation(ctx, e, &message{Stage: SupergraphRequest, Method: http.MethodPost}); err != nil || !c.options.Policies {
@@ -81,6 +81,12 @@ func (c *Coprocessor) supergraphRequest(ctx context.Context, e *hook.Exchange) e
 		return c.unusable(ctx, SupergraphRequest, err)
 	}
 	return nil
+}
+
+// onlyDecides reports whether all that the service can do at SupergraphRequest is to decide on
+// policies.
+func (c *Coprocessor) onlyDecides(e *hook.Exchange) bool {
+	return c.options.Stages[SupergraphRequest].onlyContext() && !c.options.ContextRead && !e.Operation.Labeled
 }
 
 func (c *Coprocessor) executionRequest(ctx context.Context, e *hook.Exchange) error {

@@ -77,6 +77,7 @@ func (x *exchange) hookOperation(p *prepared) error {
 	e := x.hooked.Exchange
 	e.Operation = &hook.Operation{
 		Name: p.op.Name, Kind: p.op.Kind, Hash: p.document.hash, Document: p.document.text, Variables: p.vars,
+		Labeled: len(x.snapshot.model.Labels) > 0,
 	}
 	if x.snapshot.authorize != nil {
 		e.Operation.Requires = x.snapshot.authorize.Requirements(p.op)

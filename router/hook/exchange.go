@@ -90,6 +90,9 @@ type Operation struct {
 	// Requires is what the authorization directives of the selected fields mention. It
 	// is empty if authorization is disabled.
 	Requires auth.Requirements
+	// Labeled is set if the supergraph has labels of progressive overrides, which Labels of the
+	// exchange activates.
+	Labeled bool
 }
 
 // Set stores a value for later hooks of the exchange. As with context.WithValue, the

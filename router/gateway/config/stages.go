@@ -71,7 +71,7 @@ type Authorization struct {
 
 // PolicyCache configures the cache of decisions on @policy.
 type PolicyCache struct {
-	Enabled  bool          `yaml:"enabled" desc:"Keep decisions. The coprocessor is not called at supergraph.request for an operation on whose policies it has decided, if that stage has context and nothing else."`
+	Enabled  bool          `yaml:"enabled" desc:"Keep decisions. The coprocessor is not called at supergraph.request for an operation on whose policies it has decided, if that stage has context and nothing else, and nothing else can read what it sets there: no set_from_context, no context at a later stage, no hook in Go, no label of @override in the supergraph."`
 	TTL      time.Duration `yaml:"ttl" desc:"How long a decision is used. A change of it takes effect after this time." min:"1ms"`
 	MaxBytes int           `yaml:"max_bytes" desc:"Maximum memory of the cache." min:"1"`
 }
