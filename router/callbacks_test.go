@@ -1,10 +1,12 @@
 package router_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -186,6 +188,38 @@ func TestCallbackRefusesMessages(t *testing.T) {
 	}
 	if first := <-events; !strings.Contains(first, `"over"`) || !strings.Contains(first, `"OVER"`) {
 		t.Errorf("got %s", first)
+	}
+}
+
+// A client that sends all of a message before it reads the response sees why it is refused, with
+// and without a Content-Length.
+func TestCallbackRefusesMessagesThatAreFarTooLong(t *testing.T) {
+	e := serveCallbacks(t, func(c *config.Config) { c.Subscriptions.Callback.MaxMessageBytes = 1000 })
+	e.listen(t)
+	got := <-e.registered
+	path := strings.TrimPrefix(got.Extensions.Subscription.CallbackURL, "http://router.invalid")
+	const size = 20 << 20 // more than the buffers of a connection
+	for name, c := range map[string]struct{ header, before, after string }{
+		"with a length":    {fmt.Sprintf("Content-Length: %d", size), "", ""},
+		"without a length": {"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n", size), "\r\n0\r\n\r\n"},
+	} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(e.router, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + c.header + "\r\n\r\n" + c.before
+		if _, err := io.Copy(conn, io.MultiReader(strings.NewReader(head), strings.NewReader(strings.Repeat(" ", size)), strings.NewReader(c.after))); err != nil {
+			t.Errorf("%s: sending: %v", name, err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if response.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: status %d", name, response.StatusCode)
+		}
+		_ = response.Body.Close()
+		_ = conn.Close()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"sync"
@@ -115,10 +116,14 @@ func (r *Receiver) receive(bodies *body.Reader, w http.ResponseWriter, req *http
 	defer lease.Release()
 	text := newBuffer()
 	defer text.free()
+	whole := req.Body // Read may replace it
 	if err := bodies.Read(w, req, &text.Buffer, &lease); err != nil {
 		status := http.StatusBadRequest
 		if failed := (*body.Error)(nil); errors.As(err, &failed) {
 			status = failed.Status
+		}
+		if status == http.StatusRequestEntityTooLarge {
+			discard(whole)
 		}
 		return action, invalid(status, err.Error())
 	}
@@ -139,6 +144,16 @@ func (r *Receiver) receive(bodies *body.Reader, w http.ResponseWriter, req *http
 		return action, invalid(http.StatusBadRequest, "id is not that of the subscription in the URL.")
 	}
 	return action, s.accept(req, &m)
+}
+
+// maxDiscarded bounds how much of a message that is too long is read.
+const maxDiscarded = 64 << 20
+
+// discard reads the rest of a message that is refused. Many clients send a whole message before
+// they read the response: they would see that the connection is reset. The deadline for the body
+// bounds the time.
+func discard(rest io.Reader) {
+	_, _ = io.CopyN(io.Discard, rest, maxDiscarded) // an error ends the connection, which net/http sees, too
 }
 
 func unknown() *refusal {
