@@ -27,7 +27,8 @@ import (
 const (
 	filesA = `scalar Upload
 input Picture { title: String file: Upload files: [Upload!] }
-type Query { size(file: Upload!): String product: Product }
+scalar JSON
+type Query { size(file: Upload!): String product: Product named(name: String, ids: [ID!], json: JSON): String }
 type Mutation { upload(file: Upload!): String many(files: [Upload!]!, more: Upload): String nested(input: Picture!): String }
 type Product @key(fields: "id") { id: ID! }
 `
@@ -254,6 +255,11 @@ func TestUploadsAreRefused(t *testing.T) {
 		"two requests to one subgraph":   {`{"query":"mutation($f: Upload!, $g: Upload!) { a: upload(file: $f) other(file: $g) b: upload(file: $f) }","variables":{"f":null,"g":null}}`, `{"0":["variables.f"],"1":["variables.g"]}`, []sentPart{x, {"1", "y", "Y"}}, 422, `needed by two requests`},
 		"entity":                         {`{"query":"query($f: Upload) { product { matches(file: $f) } }","variables":{"f":null}}`, file, []sentPart{x}, 422, `needs for an entity`},
 		"a document that is not valid":   {`{"query":"mutation($f: Upload!) { nothing(file: $f) }","variables":{"f":null}}`, file, []sentPart{x}, 422, `GRAPHQL_VALIDATION_FAILED`},
+		"a file for a string":            {`{"query":"query($s: String) { named(name: $s) }","variables":{"s":null}}`, `{"0":["variables.s"]}`, []sentPart{x}, 422, `has a file at \"s\", where the type is String`},
+		"a file for an ID":               {`{"query":"query($s: [ID!]) { named(ids: $s) }","variables":{"s":[null]}}`, `{"0":["variables.s.0"]}`, []sentPart{x}, 422, `has a file at \"s[0]\", where the type is ID`},
+		"a file for a field of an input": {`{"query":"mutation($i: Picture!) { nested(input: $i) }","variables":{"i":{"title":null}}}`, `{"0":["variables.i.title"]}`, []sentPart{x}, 422, `has a file at \"i.title\", where the type is String`},
+		"a file for another scalar":      {`{"query":"query($s: JSON) { named(json: $s) }","variables":{"s":null}}`, `{"0":["variables.s"]}`, []sentPart{x}, 422, `where the type is JSON. A file can be sent only for Upload`},
+		"a file inside of a scalar":      {`{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":{"a":null}}}`, `{"0":["variables.f.a"]}`, []sentPart{x}, 422, `where the type is Upload`},
 		"a file where there is a number": {`{"query":"query($n: Boolean!) { open @skip(if: $n) }","variables":{"n":null}}`, `{"0":["variables.n"]}`, []sentPart{x}, 422, `Boolean`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -342,6 +348,16 @@ func TestFilesCannotReplaceTheOperation(t *testing.T) {
 				t.Errorf("the subgraph got %q\nwant %s", parts, c.want)
 			}
 		})
+	}
+}
+
+// The scalars that take files can have other names.
+func TestScalarsTakeFilesIfNamed(t *testing.T) {
+	named := strings.ReplaceAll(filesA, "Upload", "File")
+	at := serveRouter(t, composed(t, named, "type Query { open: String }"), nil, lastPart, withUploads(func(c *config.Config) { c.FileUploads.Scalars = []string{"Upload", "File"} }))
+	status, got := upload(t, at, `{"query":"mutation($f: File!) { upload(file: $f) }","variables":{"f":null}}`, `{"0":["variables.f"]}`, sentPart{"0", "x", "X"})
+	if status != 200 || !strings.Contains(got, "variables.f") {
+		t.Errorf("status %d, got %s", status, got)
 	}
 }
 

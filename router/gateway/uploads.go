@@ -92,6 +92,9 @@ func (x *exchange) assignFiles(p *prepared) error {
 		if len(indices) == 0 {
 			continue
 		}
+		if err := p.document.CheckFiles(v, func(value []byte) bool { return len(x.files.In(value)) > 0 }, x.config.FileUploads.Scalars); err != nil {
+			return err
+		}
 		uses := p.program.UsesOf(v.Name)
 		for _, use := range uses {
 			if !use.Root {

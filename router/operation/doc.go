@@ -24,6 +24,7 @@
 //   - operation.go, print.go: the Operation tree and its text
 //   - argument.go: scalars in arguments
 //   - variables.go: coercion of variables
+//   - files.go: files in variables
 //   - errors.go: error types and codes
 //   - builtin.go: corrections of the built-in definitions
 //   - redact.go: documents without values, for traces and statistics

@@ -322,11 +322,13 @@ type FileUploads struct {
 	MaxFiles      int           `yaml:"max_files" desc:"Maximum number of files in a request." min:"1"`
 	MaxFileBytes  int           `yaml:"max_file_bytes" desc:"Maximum size of a file." min:"1"`
 	MaxTotalBytes int           `yaml:"max_total_bytes" desc:"Maximum size of all files of a request. limits.http_max_request_bytes bounds the operation and its variables." min:"1"`
+	Scalars       []string      `yaml:"scalars" desc:"Scalar types whose values can be files. A file for a variable of another type, such as String, is refused." example:"Upload"`
 	Timeout       time.Duration `yaml:"timeout" desc:"How long a request with files may take to arrive, in place of limits.http_body_timeout. The timeouts of traffic_shaping begin after it." min:"1s"`
 }
 
 // check adds limits that contradict each other.
 func (f FileUploads) check(add addFunc) {
+	add(f.Enabled && len(f.Scalars) == 0, "file_uploads.scalars", "file_uploads.scalars is empty, so that no variable could take a file; name a scalar, such as Upload", "file_uploads.enabled")
 	add(f.MaxTotalBytes < f.MaxFileBytes, "file_uploads.max_total_bytes",
 		"file_uploads.max_total_bytes is smaller than file_uploads.max_file_bytes; it must be at least as large", "file_uploads.max_file_bytes")
 }

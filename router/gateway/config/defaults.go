@@ -40,7 +40,7 @@ func Default() Config {
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000, MaxListItems: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, HTTP2: true, HTTP2Streams: 250, Compression: true, CompressionMinBytes: 1024},
 		RequestExtensions:  RequestExtensions{MaxBytes: 16 << 10},
-		FileUploads:        FileUploads{MaxFiles: 10, MaxFileBytes: 10 << 20, MaxTotalBytes: 20 << 20, Timeout: time.Minute},
+		FileUploads:        FileUploads{Scalars: []string{"Upload"}, MaxFiles: 10, MaxFileBytes: 10 << 20, MaxTotalBytes: 20 << 20, Timeout: time.Minute},
 		PersistedDocuments: PersistedDocuments{Automatic: true, Redis: Redis{Timeout: 150 * time.Millisecond}, TTL: 24 * time.Hour, MaxDocumentBytes: 64 << 10, HotReload: true, PollInterval: time.Second, Remote: remoteSource("application/json", 32<<20)},
 		MCP:                MCP{Path: "/mcp", MaxTools: 500, MaxSessions: 1000, SessionTimeout: 30 * time.Minute, MaxResultBytes: 1 << 20},
 		Subscriptions:      subscriptions(),
