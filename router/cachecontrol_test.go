@@ -26,6 +26,13 @@ import (
 // a token for a subject.
 func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 	t.Helper()
+	jwks, issue := issuerOfClaims(t)
+	return jwks, func(subject string) string { return issue(subject, nil) }
+}
+
+// issuerOfClaims is an issuer of tokens with further claims.
+func issuerOfClaims(t *testing.T) (jwks string, token func(subject string, claims map[string]any) string) {
+	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +53,12 @@ func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) }))
 	t.Cleanup(server.Close)
-	return server.URL, func(subject string) string {
-		made, err := jwt.NewBuilder().JwtID(rand.Text()).Subject(subject).Expiration(time.Now().Add(time.Hour)).Build()
+	return server.URL, func(subject string, claims map[string]any) string {
+		builder := jwt.NewBuilder().JwtID(rand.Text()).Subject(subject).Expiration(time.Now().Add(time.Hour))
+		for name, value := range claims {
+			builder.Claim(name, value)
+		}
+		made, err := builder.Build()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,8 +28,14 @@ import (
 // addCallers adds authentication, authorization, the rate limit and the cost limit to the
 // gateway's options.
 func (r *Router) addCallers(to *gateway.Options) error {
+	byClaims := r.config.ResponseCache.Enabled && r.config.ResponseCache.Subgraph.ByClaims()
 	to.Caller = func(req *http.Request) execute.Caller {
-		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
+		caller := auth.From(req.Context())
+		out := execute.Caller{Scope: caller.Scope(), Header: req.Header}
+		if byClaims {
+			out.ScopeBy = caller.ScopeBy
+		}
+		return out
 	}
 	to.Lifetime = r.lifetime
 	var err error

@@ -97,7 +97,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 func kept(name string, c config.Config) (cache.Subgraph, error) {
 	all, s := c.ResponseCache.Subgraph.All, c.ResponseCache.Subgraph.Subgraphs[name]
 	sent := c.ClientHeaders(name)
-	fromClaims := len(c.Headers.All.SetFromClaims)+len(c.Headers.Subgraphs[name].SetFromClaims) > 0
+	claims := slices.AppendSeq(slices.Collect(maps.Values(c.Headers.All.SetFromClaims)), maps.Values(c.Headers.Subgraphs[name].SetFromClaims))
 	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: sent.Names, ResponseTags: boolOf(s.ResponseTags, all.ResponseTags)}
 	rule := cache.Rule{
 		TTL:     cmp.Or(s.TTL, all.TTL),
@@ -108,6 +108,12 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		StaleIfError:         durationOf(s.StaleIfError, all.StaleIfError),
 		StaleWhileRevalidate: durationOf(s.StaleWhileRevalidate, all.StaleWhileRevalidate),
 		NegativeTTL:          durationOf(s.NegativeTTL, all.NegativeTTL),
+	}
+	if by := cmp.Or(s.PrivateBy, all.PrivateBy); by != "" {
+		// Responses depend on the claims in headers, and not on the rest of the token.
+		slices.Sort(claims)
+		rule.PrivateBy = append([]string{by}, slices.Compact(claims)...)
+		out.Propagated = c.HeadersBesideClaims(name).Names
 	}
 	for _, list := range []struct {
 		key           string
@@ -125,7 +131,7 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 			r.Shared = true
 			list.rules[n] = r
 		}
-		separate(list.rules, len(sent.Patterns) > 0, fromClaims)
+		separate(list.rules, len(sent.Patterns) > 0, len(claims) > 0)
 	}
 	return out, nil
 }

@@ -39,6 +39,20 @@ func (c *Caller) Scope() string {
 	return c.Issuer + "\n" + c.Subject
 }
 
+// ScopeBy is like Scope, but callers with equal claims are the same. It is empty for an anonymous
+// caller, and for one without the first claim.
+func (c *Caller) ScopeBy(claims []string) string {
+	if c.Claim(claims[0]) == "" {
+		return ""
+	}
+	scope := strconv.AppendQuote(nil, c.Issuer)
+	for _, name := range claims {
+		scope = append(strconv.AppendQuote(append(scope, ' '), name), '=')
+		scope = strconv.AppendQuote(scope, c.Claim(name))
+	}
+	return string(scope)
+}
+
 // Claim returns the text of a claim, or "" if the caller is anonymous or has no such claim. name
 // is its name, or its path, such as realm.roles, if there is none of that name. Items of a list
 // are separated by commas; an object is JSON.

@@ -51,6 +51,9 @@ func (p *policy) explain(l *execute.CacheLookup) {
 	reason := "@cacheControl or the configuration allows no time"
 	if p.ttl > 0 {
 		reason = "it is private, and the caller is anonymous"
+		if len(p.privateBy) > 0 {
+			reason = "it is private, and the caller has no claim " + p.privateBy[0]
+		}
 	}
 	for _, e := range l.Inspect {
 		e.Reason = reason

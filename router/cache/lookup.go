@@ -74,7 +74,8 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 		l.State, l.Refresh, l.Done = nil, nil, nil
 		p := v.policy(l.CacheSelection)
 		l.Private, l.WantTags = p.private, p.tellsTags
-		if p.ttl <= 0 || p.private && caller.Scope == "" {
+		scope := p.scope(&caller)
+		if p.ttl <= 0 || p.private && scope == "" {
 			p.explain(l)
 			continue
 		}
@@ -92,9 +93,9 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				it.explain("none", untaggable)
 				continue
 			}
-			it.key = p.digest(scratch, l, caller, representation, p.callers)
+			it.key = p.digest(scratch, l, caller, scope, representation, p.callers)
 			if it.hasPublic = len(p.callers) > 0 && !p.private; it.hasPublic {
-				it.public = p.digest(scratch, l, caller, representation, nil)
+				it.public = p.digest(scratch, l, caller, scope, representation, nil)
 			}
 			it.sample(c, scratch)
 			if !c.takeLocal(&it, now) {
@@ -356,14 +357,25 @@ func (p *policy) lifetime(control execute.CacheControl) time.Duration {
 	return ttl.Truncate(time.Millisecond) // the resolution in Redis
 }
 
+// scope returns what private values belong to, or "".
+func (p *policy) scope(caller *execute.Caller) string {
+	switch {
+	case !p.private || len(p.privateBy) == 0:
+		return caller.Scope
+	case caller.ScopeBy == nil:
+		return ""
+	}
+	return caller.ScopeBy(p.privateBy)
+}
+
 // digest hashes everything that a response depends on; each part is prefixed with its
 // length. callers are the headers that distinguish callers. If callers is nil although
 // the policy distinguishes callers, the result is the key of public responses.
-func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte, callers []string) digest {
+func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, scope string, representation []byte, callers []string) digest {
 	b := (*scratch)[:0]
 	b = append(b, l.Key[:]...)
 	if p.private {
-		b = appendPart(append(b, 'p'), caller.Scope)
+		b = appendPart(append(b, 'p'), scope)
 	}
 	if len(callers) == 0 && len(p.callers) > 0 {
 		b = append(b, 'a') // all callers

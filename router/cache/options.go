@@ -101,6 +101,10 @@ type Rule struct {
 	// Private caches responses separately for each caller, even if the schema
 	// does not declare them private.
 	Private bool
+	// PrivateBy are the claims on which private responses depend, and on nothing else of the
+	// caller. Without any, they depend on the caller's scope. Callers without the first claim
+	// are not cached.
+	PrivateBy []string
 	// Shared declares that responses are the same for all callers, although the
 	// subgraph receives client headers. Otherwise a response is used only for
 	// requests with equal headers, unless the subgraph declares it public.

@@ -24,7 +24,10 @@ type policy struct {
 	staleIfError, staleWhileRevalidate, negative time.Duration
 
 	private bool
-	vary    []string
+	// privateBy are the claims that private values belong to; without any, they belong to the
+	// caller's scope.
+	privateBy []string
+	vary      []string
 	// callers are the headers besides vary that distinguish callers. propagated
 	// are all headers besides vary that the subgraph receives.
 	callers, propagated []string
@@ -111,7 +114,7 @@ func (p *policy) apply(s Subgraph, r Rule) {
 	p.staleIfError = min(p.staleIfError, r.StaleIfError)
 	p.staleWhileRevalidate = min(p.staleWhileRevalidate, r.StaleWhileRevalidate)
 	p.negative = min(p.negative, r.NegativeTTL)
-	p.private = p.private || r.Private
+	p.private, p.privateBy = p.private || r.Private, r.PrivateBy // that of all rules of a subgraph
 	for _, name := range r.Vary {
 		p.vary = append(p.vary, http.CanonicalHeaderKey(name))
 	}

@@ -44,7 +44,7 @@ func (c *conversion) cacheScope(n *node, scope ...string) {
 		case "private_id":
 			if _, ok := child.scalar(); ok {
 				c.set(child, "true", append(slices.Clone(path), "private")...)
-				c.note(child, Changed, "response_cache.subgraph.*.private", "private responses are those of a caller, not of a key of the context")
+				c.note(child, Changed, "response_cache.subgraph.*.private", "private entries belong to the subject of the token, not to a key of the context: if that key has the value of a claim, name the claim in private_by")
 			}
 		case "redis":
 			c.redis(child, "response_cache", "redis")

@@ -142,6 +142,10 @@ type Caller struct {
 	// for callers without an identity. Private entries belong to a scope; without one
 	// they are not cached.
 	Scope string
+	// ScopeBy returns the scope in which callers with equal claims are the same, for private
+	// entries that depend on nothing else of the caller. It is empty for a caller without the
+	// first claim. It may be nil if no entries need it.
+	ScopeBy func(claims []string) string
 	// Header is the client's header, for keys that depend on header fields.
 	Header http.Header
 	// Partition separates entries from those of other partitions.

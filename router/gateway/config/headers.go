@@ -139,12 +139,22 @@ func (c ClientHeaders) In(header http.Header) []string {
 
 // ClientHeaders returns the headers of clients on which requests to any of the subgraphs depend.
 func (c *Config) ClientHeaders(subgraphs ...string) ClientHeaders {
+	return c.clientHeaders(true, subgraphs)
+}
+
+// HeadersBesideClaims is like ClientHeaders for one subgraph, without the headers that have the token
+// which only claims in other headers (set_from_claims) come from.
+func (c *Config) HeadersBesideClaims(subgraph string) ClientHeaders {
+	return c.clientHeaders(false, []string{subgraph})
+}
+
+func (c *Config) clientHeaders(claims bool, subgraphs []string) ClientHeaders {
 	var out ClientHeaders
 	sent := map[string]bool{}
 	out.Patterns = append(out.Patterns, patterns(c.Headers.All.PropagateMatching)...)
 	for _, name := range subgraphs {
 		rules := []HeaderRules{c.Headers.All, c.Headers.Subgraphs[name]}
-		maps.Copy(sent, c.sentTo(rules))
+		maps.Copy(sent, c.sentTo(rules, claims))
 		out.Patterns = append(out.Patterns, patterns(rules[1].PropagateMatching)...)
 	}
 	out.Names = slices.Sorted(maps.Keys(sent))
@@ -163,8 +173,8 @@ func (h Headers) ContextOf(subgraphs ...string) []string {
 }
 
 // sentTo returns the names of the client's headers on which the result of rules depends,
-// without regard to patterns that add some.
-func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
+// without regard to patterns that add some. If claims is set, they include those with the token.
+func (c *Config) sentTo(rules []HeaderRules, claims bool) map[string]bool {
 	sent, values := map[string]bool{}, map[string]bool{}
 	for _, r := range rules {
 		for _, name := range r.Propagate {
@@ -177,7 +187,7 @@ func (c *Config) sentTo(rules []HeaderRules) map[string]bool {
 		for from := range r.Rename {
 			values[http.CanonicalHeaderKey(from)] = true
 		}
-		if len(r.SetFromClaims) > 0 {
+		if claims && len(r.SetFromClaims) > 0 {
 			for _, name := range c.Authentication.JWT.Headers() {
 				values[name] = true
 			}

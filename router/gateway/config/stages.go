@@ -171,6 +171,16 @@ type SubgraphCaches struct {
 	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"Settings for single subgraphs, by subgraph name."`
 }
 
+// ByClaims reports whether private entries of any subgraph belong to a claim.
+func (c SubgraphCaches) ByClaims() bool {
+	for _, s := range c.Subgraphs {
+		if s.PrivateBy != "" {
+			return true
+		}
+	}
+	return c.All.PrivateBy != ""
+}
+
 // SubgraphCache configures what the router caches from a subgraph.
 type SubgraphCache struct {
 	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
@@ -184,8 +194,9 @@ type SubgraphCache struct {
 	Root         []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
 	ResponseTags *bool    `yaml:"response_tags" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
 
-	Private bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
-	Vary    []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
+	Private   bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
+	PrivateBy string   `yaml:"private_by" desc:"Claim of the token whose value private entries belong to, or its path, such as realm.tenant; if empty, they belong to the subject. Callers with equal claims and the same issuer share them. Responses for callers without the claim are not cached. Claims in headers for the subgraph (set_from_claims) and propagated client headers still keep entries apart. Use no claim that callers can set themselves." example:"tenant_id"`
+	Vary      []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
 	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
