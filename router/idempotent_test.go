@@ -109,3 +109,36 @@ func TestIdempotentMutationsAreRetriedWithTheirKey(t *testing.T) {
 		}
 	}
 }
+
+// The router knows the directive by the URL of its @link: another one of the same name does not
+// make mutations idempotent, and one that is imported under another name does.
+func TestIdempotentIsKnownByItsLink(t *testing.T) {
+	for name, c := range map[string]struct {
+		link, directive string
+		requests        int
+	}{
+		"another URL":   {`@link(url: "https://shop.example/markers/v1.0", import: ["@idempotent"])`, "idempotent", 1},
+		"another name":  {`@link(url: "https://souk.dev/idempotent/v1.0", import: [{name: "@idempotent", as: "@retryable"}])`, "retryable", 2},
+		"the same name": {`@link(url: "https://souk.dev/idempotent/v1.0", import: ["@idempotent"])`, "idempotent", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sdl := `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@composeDirective"]) ` + c.link + ` @composeDirective(name: "@` + c.directive + `")
+directive @` + c.directive + `(key: String) on FIELD_DEFINITION
+type Query { hello: String }
+type Mutation { place(key: String): Int @` + c.directive + `(key: "key") }`
+			graph, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "a", URL: "http://a.invalid", SDL: sdl}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &breakingService{done: map[string]int{}}
+			at := httptest.NewServer(newRouter(t, graph.SDL, nil, s.ServeHTTP, func(*config.Config) {}).Handler())
+			defer at.Close()
+			_, body := ask(t, "POST", at.URL+"/graphql", `{"query":"mutation { place(key: \"k1\") }"}`, posts)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.keys) != c.requests || s.executed != 1 {
+				t.Errorf("requests with the keys %q, want %d; executed %d times; response %s", s.keys, c.requests, s.executed, body)
+			}
+		})
+	}
+}

@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	idempotentDirective = "idempotent"
-	idempotencyHeader   = "Idempotency-Key"
+	idempotencyHeader = "Idempotency-Key"
 	// maxIdempotencyKey bounds a key in bytes. A longer one in an argument is hashed.
 	maxIdempotencyKey = 255
 )
@@ -28,22 +27,16 @@ func (s *snapshot) idempotency(op *operation.Operation) *execute.Idempotency {
 		return nil
 	}
 	definition := s.model.Mutation.Field(f.Name)
-	if definition == nil {
+	if definition == nil || definition.Idempotent == nil {
 		return nil
 	}
-	for _, d := range definition.Directives {
-		if d.Name != idempotentDirective {
-			continue
+	found := &execute.Idempotency{}
+	if path := definition.Idempotent.Key; path != "" {
+		if source, ok := operation.SourceOf(f.Arguments, strings.Split(path, ".")); ok {
+			found.Key = &source
 		}
-		found := &execute.Idempotency{}
-		if path := strings.Trim(d.Argument("key"), `"`); path != "" {
-			if source, ok := operation.SourceOf(f.Arguments, strings.Split(path, ".")); ok {
-				found.Key = &source
-			}
-		}
-		return found
 	}
-	return nil
+	return found
 }
 
 // idempotencyKey returns the key of a mutation: that in the client's header, or in the argument.

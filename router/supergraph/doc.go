@@ -18,6 +18,7 @@
 //   - fields.go, fieldset.go, context.go: fields, field sets, context arguments
 //   - authorization.go, directives.go: directives on types and fields
 //   - events.go: event streams that feed subscriptions
+//   - idempotent.go: mutations that may be sent again
 //   - api.go: the API schema
 //   - diff.go, elements.go: the differences between two supergraphs
 //   - needs.go: what a supergraph needs of a subgraph

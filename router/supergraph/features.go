@@ -69,7 +69,10 @@ func (f *features) add(d *ast.Directive) error {
 	if strings.HasPrefix(url, eventsSpec) && version != eventsVersion {
 		return place(d.Position, "the specification of event streams %s is not supported; supported is %s%s", url, eventsSpec, eventsVersion)
 	}
-	known := known[name] && strings.HasPrefix(url, "https://specs.apollo.dev/") || strings.HasPrefix(url, eventsSpec)
+	if strings.HasPrefix(url, idempotentSpec) && version != idempotentVersion {
+		return place(d.Position, "the specification of idempotent mutations %s is not supported; supported is %s%s", url, idempotentSpec, idempotentVersion)
+	}
+	known := known[name] && strings.HasPrefix(url, "https://specs.apollo.dev/") || strings.HasPrefix(url, eventsSpec) || strings.HasPrefix(url, idempotentSpec)
 	purpose := stringArgument(d, "for")
 	if !known && purpose != "" && !strings.HasPrefix(url, connectSpec) { // unserved.go names what uses connectors
 		return place(d.Position, "the supergraph requires the feature %s for %s, which this gateway does not support", url, purpose)

@@ -186,6 +186,8 @@ type Field struct {
 	Tags []string
 	// Events is the event stream that feeds the field, or nil.
 	Events *EventStream
+	// Idempotent is the field's @idempotent, or nil.
+	Idempotent *Idempotent
 }
 
 // InSubgraph returns the field's definition in a subgraph, or nil.

@@ -62,7 +62,7 @@ func readDocument(doc *ast.SchemaDocument) (*reader, error) {
 		return nil, err
 	}
 	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
-	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots, r.readEvents} {
+	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots, r.readEvents, r.readIdempotent} {
 		if err := read(); err != nil {
 			return nil, err
 		}
