@@ -103,26 +103,44 @@ func (r *Redis) Verify(ctx context.Context, topic, cursor string) error {
 	if !ok {
 		return ErrInvalidCursor
 	}
-	info, err := r.client.XInfoStream(ctx, r.prefix+topic).Result()
+	info, entries, err := r.read(ctx, topic, cursor, cursor, 1)
 	switch {
-	case isNoStream(err):
-		if cursor == redisStart {
-			return nil
-		}
-		return fmt.Errorf("%w: there is no such stream", ErrInvalidCursor)
 	case err != nil:
-		return fmt.Errorf("XINFO STREAM: %w", err)
+		return err
+	case info == nil && at == entryID{}:
+		return nil
+	case info == nil:
+		return fmt.Errorf("%w: there is no such stream", ErrTrimmed)
 	}
-	if last, ok := parseEntryID(info.LastGeneratedID); ok && last.before(at) {
-		return fmt.Errorf("%w: the last one is %s", ErrInvalidCursor, info.LastGeneratedID)
-	}
-	return complete(info, at)
+	return complete(info, at, len(entries) > 0)
 }
 
-// complete returns ErrTrimmed unless a stream has all entries that were added after an ID. An
-// ID that has been trimmed away itself counts as too old, even if it was the last one trimmed:
-// Redis does not tell.
-func complete(info *redis.XInfoStream, at entryID) error {
+// read returns the state of a stream and its entries from an ID on and up to another one, as of
+// one moment. The state is nil if there is no stream.
+func (r *Redis) read(ctx context.Context, topic, from, until string, count int64) (*redis.XInfoStream, []redis.XMessage, error) {
+	var info *redis.XInfoStreamCmd
+	var entries *redis.XMessageSliceCmd
+	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		info = p.XInfoStream(ctx, r.prefix+topic)
+		entries = p.XRangeN(ctx, r.prefix+topic, from, until, count)
+		return nil
+	})
+	if isNoStream(err) || isNoStream(info.Err()) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the stream %s: %w", r.prefix+topic, err)
+	}
+	return info.Val(), entries.Val(), nil
+}
+
+// complete returns ErrTrimmed unless a stream has all entries that were added after an ID. present
+// says that it has the entry with the ID. An ID that has been trimmed away itself counts as too
+// old, even if it was the last one trimmed: Redis does not tell.
+func complete(info *redis.XInfoStream, at entryID, present bool) error {
+	if err := same(info, at, present, 0); err != nil {
+		return err
+	}
 	last, known := parseEntryID(info.LastGeneratedID)
 	if !known || info.EntriesAdded == info.Length && info.EntriesAdded > 0 || !at.before(last) {
 		return nil
@@ -134,26 +152,50 @@ func complete(info *redis.XInfoStream, at entryID) error {
 	return fmt.Errorf("%w: the stream begins at %s", ErrTrimmed, info.FirstEntry.ID)
 }
 
+// same returns ErrTrimmed if a stream is another one than that which had an entry: it was deleted
+// and created again, or Redis lost its data. present says that the stream has the entry. before is
+// the number of entries that had ever been added when the reader looked before, or 0.
+func same(info *redis.XInfoStream, at entryID, present bool, before int64) error {
+	last, known := parseEntryID(info.LastGeneratedID)
+	switch {
+	case info.EntriesAdded < before:
+		return fmt.Errorf("%w: the stream was replaced, only %d entries were ever added", ErrTrimmed, info.EntriesAdded)
+	case !known || present || at == entryID{} || at == last:
+		return nil
+	case last.before(at):
+		return fmt.Errorf("%w: the stream was replaced, its last ID is %s", ErrTrimmed, info.LastGeneratedID)
+	}
+	deleted, known := parseEntryID(info.MaxDeletedEntryID) // by XDEL
+	if !known || !deleted.before(at) {
+		return nil // Redis before version 7, or the entry may have been deleted
+	}
+	first, ok := parseEntryID(info.FirstEntry.ID)
+	trimmed := info.EntriesAdded > info.Length && (!ok || at.before(first))
+	if trimmed {
+		return nil
+	}
+	return fmt.Errorf("%w: the stream was replaced, it begins at %s", ErrTrimmed, info.FirstEntry.ID)
+}
+
 // page reads entries after a cursor and up to another one, and makes sure that none is missing.
 func (r *Redis) page(ctx context.Context, topic, after, until string) ([]redis.XMessage, error) {
-	var info *redis.XInfoStreamCmd
-	var entries *redis.XMessageSliceCmd
-	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		info = p.XInfoStream(ctx, r.prefix+topic)
-		entries = p.XRangeN(ctx, r.prefix+topic, "("+after, until, redisPage)
-		return nil
-	})
-	if isNoStream(err) || isNoStream(info.Err()) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the stream %s: %w", r.prefix+topic, err)
-	}
-	at, _ := parseEntryID(after)
-	if err := complete(info.Val(), at); err != nil {
+	info, entries, err := r.read(ctx, topic, after, until, redisPage+1)
+	if err != nil || info == nil {
 		return nil, err
 	}
-	return entries.Val(), nil
+	at, _ := parseEntryID(after)
+	present := false
+	if len(entries) > 0 {
+		first, _ := parseEntryID(entries[0].ID)
+		present = first == at
+	}
+	if err := complete(info, at, present); err != nil {
+		return nil, err
+	}
+	if present {
+		entries = entries[1:]
+	}
+	return entries, nil
 }
 
 // Range implements Source.
@@ -176,7 +218,9 @@ func (r *Redis) Range(ctx context.Context, topic, after, until string, deliver f
 }
 
 // Follow implements Source. It reads in pages until it has caught up, and then blocks for
-// entries as they are added. After a full page it does not know whether it has caught up.
+// entries as they are added. After a full page it does not know whether it has caught up. It makes
+// sure that the stream is still the same before it delivers entries, and when it has waited in
+// vain: a command that waits does not end when the stream is deleted.
 func (r *Redis) Follow(ctx context.Context, topic, after string, deliver func(*Event)) error {
 	pass := func(e *Event) error {
 		deliver(e)
@@ -187,15 +231,17 @@ func (r *Redis) Follow(ctx context.Context, topic, after string, deliver func(*E
 		if err := r.Range(ctx, topic, after, "+", pass); err != nil {
 			return err
 		}
+		var added int64
 		for full := false; !full; {
 			read, err := r.client.XRead(ctx, &redis.XReadArgs{Streams: []string{r.prefix + topic, after}, Count: redisPage, Block: redisBlock}).Result()
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case errors.Is(err, redis.Nil):
-				continue
-			case err != nil:
+			case err != nil && !errors.Is(err, redis.Nil):
 				return fmt.Errorf("XREAD: %w", err)
+			}
+			if added, err = r.unreplaced(ctx, topic, after, added); err != nil {
+				return err
 			}
 			for _, s := range read {
 				full = len(s.Messages) == redisPage
@@ -208,6 +254,17 @@ func (r *Redis) Follow(ctx context.Context, topic, after string, deliver func(*E
 		}
 	}
 	return ctx.Err()
+}
+
+// unreplaced makes sure that a stream is the one that had the entry at a cursor, when a number of
+// entries had been added. It returns their number now.
+func (r *Redis) unreplaced(ctx context.Context, topic, cursor string, before int64) (added int64, err error) {
+	info, entries, err := r.read(ctx, topic, cursor, cursor, 1)
+	if err != nil || info == nil {
+		return 0, err
+	}
+	at, _ := parseEntryID(cursor)
+	return info.EntriesAdded, same(info, at, len(entries) > 0, before)
 }
 
 func (r *Redis) event(m redis.XMessage) *Event {

@@ -108,8 +108,8 @@ func TestSubscriptionBeginsWithNextEvent(t *testing.T) {
 	}
 }
 
-// A Last-Event-ID that is not an ID, that the stream has not reached, or whose successors have
-// been trimmed away is an error with its own code.
+// A Last-Event-ID that is not an ID is an error with its own code, and so is one that the stream has
+// not reached, or whose successors have been trimmed away.
 func TestLastEventIDThatCannotBeUsed(t *testing.T) {
 	s := open(t, options{})
 	first := s.add(t, "orders.1", `{"id":"1"}`)
@@ -120,7 +120,7 @@ func TestLastEventIDThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, code := range map[string]string{
-		"x": "INVALID_LAST_EVENT_ID", "1": "INVALID_LAST_EVENT_ID", "99999999999999-0": "INVALID_LAST_EVENT_ID", "1-1 ?": "INVALID_LAST_EVENT_ID", strings.Repeat("9", 5000): "INVALID_LAST_EVENT_ID",
+		"x": "INVALID_LAST_EVENT_ID", "1": "INVALID_LAST_EVENT_ID", "99999999999999-0": "EVENTS_LOST", "1-1 ?": "INVALID_LAST_EVENT_ID", strings.Repeat("9", 5000): "INVALID_LAST_EVENT_ID",
 		"0-0": "EVENTS_LOST", first: "EVENTS_LOST",
 	} {
 		sub := s.subscribe(t, `subscription { orderChanged(id: 1) { id } }`, "Last-Event-ID: "+id)
@@ -204,6 +204,102 @@ func TestEventsTrimmedWhileRedisIsAway(t *testing.T) {
 	}
 	if m := sub.next(); !strings.Contains(m.data, `"code":"EVENTS_LOST"`) {
 		t.Errorf("got %+v", m)
+	}
+}
+
+// A stream that was deleted and created again does not continue the one before, whatever its IDs
+// are: that of an open subscriber, and that of a client that comes back.
+func TestReplacedStreamLosesEvents(t *testing.T) {
+	for name, replace := range map[string]func(*testing.T, *shop){
+		"without data": func(t *testing.T, s *shop) {
+			s.redis.Kill()
+			s.redis.Restart()
+			s.add(t, "orders.1", `{"id":"1","total":9}`)
+		},
+		"later IDs": func(t *testing.T, s *shop) {
+			s.redis.Client.Del(t.Context(), "orders.1")
+			s.add(t, "orders.1", `{"id":"1","total":9}`)
+		},
+		"later IDs of a trimmed stream": func(t *testing.T, s *shop) {
+			s.redis.Client.Del(t.Context(), "orders.1")
+			for range 2 {
+				if err := s.redis.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders.1", MaxLen: 1, Values: []string{"data", `{"id":"1","total":9}`}}).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"lower IDs": func(t *testing.T, s *shop) {
+			s.redis.Client.Del(t.Context(), "orders.1")
+			if err := s.redis.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders.1", ID: "5-0", Values: []string{"data", `{"id":"1","total":9}`}}).Err(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, options{})
+			const query = `subscription { orderChanged(id: 1) { total } }`
+			sub := s.subscribe(t, query)
+			var last message
+			eventually(t, "the subscription has begun", func() bool {
+				s.add(t, "orders.1", `{"id":"1","total":0}`)
+				select {
+				case last = <-sub.messages:
+					return true
+				default:
+					return false
+				}
+			})
+			s.add(t, "orders.1", `{"id":"1","total":0}`, `{"id":"1","total":0}`, `{"id":"1","total":1}`)
+			for !strings.Contains(last.data, `"total":1`) {
+				last = sub.next()
+			}
+			// IDs begin with the time: let the new ones differ.
+			eventually(t, "the clock of Redis advances", func() bool {
+				now, err := s.redis.Client.Time(t.Context()).Result()
+				ms, _, _ := strings.Cut(last.id, "-")
+				return err == nil && fmt.Sprint(now.UnixMilli()) > ms
+			})
+			replace(t, s)
+			if m := sub.next(); !strings.Contains(m.data, `"code":"EVENTS_LOST"`) {
+				t.Errorf("the open subscription got %+v", m)
+			}
+			again := s.subscribe(t, query, "Last-Event-ID: "+last.id)
+			if m := again.next(); !strings.Contains(m.data, `"code":"EVENTS_LOST"`) {
+				t.Errorf("the client that came back got %+v", m)
+			}
+		})
+	}
+}
+
+// A stream that keeps only its last entries is the same one after each of them.
+func TestShortStreamIsNotReplaced(t *testing.T) {
+	s := open(t, options{})
+	sub := s.subscribe(t, `subscription { orderChanged(id: 1) { total } }`)
+	add := func(total int) {
+		t.Helper()
+		if err := s.redis.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders.1", MaxLen: 1, Values: []string{"data", fmt.Sprintf(`{"id":"1","total":%d}`, total)}}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the subscription has begun", func() bool {
+		add(0)
+		select {
+		case <-sub.messages:
+			return true
+		default:
+			return false
+		}
+	})
+	for i := 1; i < 5; i++ {
+		add(i)
+		for m := sub.next(); ; m = sub.next() {
+			if strings.Contains(m.data, "errors") {
+				t.Fatalf("got %+v", m)
+			}
+			if strings.Contains(m.data, fmt.Sprintf(`"total":%d`, i)) {
+				break
+			}
+		}
 	}
 }
 
