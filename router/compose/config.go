@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ type Config struct {
 	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
 
 	dir    string   // to which paths are relative
+	mocked []string // subgraphs that need no URL
 	inputs []string // paths of the files that have been read, and of those with an SDL
 	source *yamlfile.Source
 }
@@ -98,7 +100,7 @@ const maxConfigBytes = 8 << 20
 
 // ReadConfig reads and validates a configuration file. It calls lookup to expand
 // ${env.NAME} and ${env.NAME:-default} in values; ${file.PATH} is the contents of a file.
-// Subgraphs in mocked need no routing_url. The error lists all problems with their line
+// Subgraphs in mocked need no routing_url, and neither do those that have only event streams. The error lists all problems with their line
 // and column, and the schema files that cannot be read; the configuration then is what could
 // be read of it, or nil.
 func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
@@ -120,6 +122,7 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 			return string(contents), err
 		},
 	})
+	c.mocked = mocked
 	problems = append(problems, c.check(mocked)...)
 	if len(problems) > 0 {
 		return c, append(problems, c.checkFiles()...).Sorted()
@@ -183,8 +186,8 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		case len(given) > 1:
 			fail(path, "%s.schema has %s; it needs exactly one of file, files, sdl, subgraph_url and command", path, strings.Join(given, " and "))
 		}
-		if s.url() == "" && !slices.Contains(mocked, name) && !unread(path+".routing_url", schema+".subgraph_url", introspection) {
-			fail(path, "%s has no routing_url, the URL to which the router sends requests", path)
+		if !c.readLater(name) && !unread(path+".routing_url", schema+".subgraph_url", introspection) && !c.reachable(name, c.sdl(name)) {
+			fail(path, noURL, path)
 		}
 		for key, value := range map[string]string{"routing_url": s.RoutingURL, urlKey: s.Schema.SubgraphURL} {
 			if err := checkURL(value); value != "" && err != nil {
@@ -198,6 +201,33 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		}
 	}
 	return problems
+}
+
+const noURL = "%s has no routing_url, the URL to which the router sends requests"
+
+// reachable reports whether a subgraph with an SDL has a URL, or needs none.
+func (c *Config) reachable(name, sdl string) bool {
+	s := c.Subgraphs[name]
+	return s.url() != "" || slices.Contains(c.mocked, name) || eventsOnly(sdl)
+}
+
+// readLater reports whether the SDL of a subgraph can be read only once, when it is loaded: the
+// output of a command, or a pipe.
+func (c *Config) readLater(name string) bool {
+	return len(c.Subgraphs[name].Schema.Command) > 0 || slices.ContainsFunc(c.Files(name), func(file string) bool {
+		info, err := os.Stat(file)
+		return err == nil && !info.Mode().IsRegular()
+	})
+}
+
+// sdl returns the SDL of a subgraph without a URL, as far as it can be read.
+func (c *Config) sdl(name string) string {
+	s := c.Subgraphs[name]
+	if s.url() != "" || s.Schema.SDL != "" {
+		return s.Schema.SDL
+	}
+	read, _ := c.readFiles(name)
+	return read.SDL
 }
 
 // ofAnotherKind reports whether the file has keys of another file.

@@ -311,3 +311,37 @@ func TestSyntaxErrorsAreInTheirFiles(t *testing.T) {
 		}
 	}
 }
+
+// A subgraph needs no URL if all of its root fields are event streams, whatever its directive is
+// called and wherever its schema is from.
+func TestSubgraphOfEventStreamsNeedsNoURL(t *testing.T) {
+	const (
+		streams = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key", "@composeDirective"]) `
+		known   = streams + `@link(url: "https://souk.dev/events/v1.0", import: ["@eventStream"]) type Subscription { a: A @eventStream(provider: "p", topic: "t") } `
+		entity  = `type A @key(fields: "id", resolvable: false) { id: ID! }`
+	)
+	for name, c := range map[string]struct {
+		sdl string
+		ok  bool
+	}{
+		"event streams":     {known + entity, true},
+		"another name":      {streams + `@link(url: "https://souk.dev/events/v1.0", import: [{name: "@eventStream", as: "@fed"}]) type Subscription { a: A @fed(provider: "p", topic: "t") } ` + entity, true},
+		"no import":         {streams + `@link(url: "https://souk.dev/events/v1.0") type Subscription { a: A @events__eventStream(provider: "p", topic: "t") } ` + entity, true},
+		"another query":     {known + entity + ` type Query { b: Int }`, false},
+		"an own field":      {known + entity + ` extend type Subscription { b: Int }`, false},
+		"a resolved entity": {known + `type A @key(fields: "id") { id: ID! }`, false},
+		"another directive": {streams + `@link(url: "https://shop.example/events/v1.0", import: ["@eventStream"]) type Subscription { a: A @eventStream(provider: "p", topic: "t") } ` + entity, false},
+		"nothing":           {entity, false},
+	} {
+		for _, source := range []string{"{file: e.graphqls}", "{files: [e.graphqls]}", "{command: [cat, e.graphqls]}"} {
+			path := writeConfig(t, "subgraphs:\n  e:\n    schema: "+source+"\n", map[string]string{"e.graphqls": c.sdl})
+			config, err := compose.ReadConfig(path, variables(nil))
+			if err == nil {
+				_, err = config.Load(t.Context(), http.DefaultClient)
+			}
+			if c.ok && err != nil || !c.ok && (err == nil || !strings.Contains(err.Error(), ":2:3: subgraphs.e has no routing_url")) {
+				t.Errorf("%s, %s: got %v", name, source, err)
+			}
+		}
+	}
+}

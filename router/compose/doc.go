@@ -15,7 +15,8 @@
 // The hub is compose.go. composer.go composes again after changes, for which
 // internal/merge and internal/prove keep what has not changed. error.go and hint.go
 // define what is reported, suggestion.go what to do about it and format.go how it is
-// written. config.go reads the configuration file, load.go the schemas that it names, with internal/fetch
-// for running subgraphs, and command.go implements the command. api.go reads the schema
-// that clients see, from any of these sources.
+// written. config.go reads the configuration file, load.go the schemas that it names, with
+// internal/fetch for running subgraphs, and command.go implements the command. events.go says
+// which subgraphs need no server. api.go reads the schema that clients see, from any of these
+// sources.
 package compose

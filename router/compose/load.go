@@ -96,6 +96,9 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 	if problem := c.checkVersion(name, loaded.SDL); problem != nil {
 		return Subgraph{}, yamlfile.Errors{problem}
 	}
+	if !c.reachable(name, loaded.SDL) {
+		return Subgraph{}, yamlfile.Errors{c.source.Problem("subgraphs."+name, noURL, "subgraphs."+name)}
+	}
 	return loaded, nil
 }
 

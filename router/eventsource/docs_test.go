@@ -1,13 +1,16 @@
 package eventsource_test
 
 import (
+	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/router/compose"
 	"souk/router/gateway/config"
 )
 
@@ -42,8 +45,23 @@ func TestDocumentedExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	provider := documented.EventSources.Providers["shop"]
+	dir := t.TempDir()
+	for _, name := range []string{"graphql orders.graphqls", "graphql order-events.graphqls", "yaml supergraph.yaml"} {
+		language, file, _ := strings.Cut(name, " ")
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(block(language+` title="`+file+`"`)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	composition, err := compose.ReadConfig(filepath.Join(dir, "supergraph.yaml"), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subgraphs, err := composition.Load(t.Context(), http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := open(t, options{
-		orders: block(`graphql title="orders.graphqls"`), events: block(`graphql title="order-events.graphqls"`),
+		subgraphs: subgraphs,
 		configure: func(c *config.Config) {
 			address := c.EventSources.Providers["shop"].Redis.URL
 			if provider.Kind != "redis" || provider.Redis.URL != "redis://localhost:6379" {

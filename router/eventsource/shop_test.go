@@ -64,7 +64,8 @@ type shop struct {
 }
 
 type options struct {
-	orders, events string // SDLs, if not ordersSDL and eventsSDL
+	orders, events string             // SDLs, if not ordersSDL and eventsSDL
+	subgraphs      []compose.Subgraph // all of them, in place of these
 	redis          redistest.Options
 	addresses      []string             // of a Redis Cluster, in place of redis
 	provider       config.EventProvider // in place of a Redis
@@ -101,6 +102,14 @@ func open(t *testing.T, o options) *shop {
 	}
 	if o.events != "none" {
 		list = append(list, compose.Subgraph{Name: "events", SDL: o.events})
+	}
+	if o.subgraphs != nil {
+		list = o.subgraphs
+		for i := range list {
+			if list[i].URL != "" {
+				list[i].URL = orders.URL
+			}
+		}
 	}
 	composed, err := compose.Compose(t.Context(), list)
 	if err != nil {
