@@ -14,5 +14,5 @@
 // row for each. What the routers share is in keys.go (key sets), tokens.go (places of tokens),
 // headers.go (header rules), cors.go (origins, and paths of health checks),
 // plans.go (who may see query plans), uploads.go, callback.go, costs.go and
-// tls.go.
+// tls.go. peers.go says what keys of the routers are called here, for other error messages.
 package convert

@@ -204,6 +204,7 @@ func keyOf(f reflect.StructField) string {
 func (d *decoder) unknown(pair *ast.MappingValueNode, block []*ast.MappingValueNode, path string, known []string) {
 	key := pair.Key.GetToken()
 	inner := join(path, key.Value)
+	defer func() { d.problems[len(d.problems)-1].Unknown = inner }()
 	near := core.SuggestionList(key.Value, known)
 	if len(near) == 0 {
 		d.report(key, "unknown key %q; known are %s", inner, strings.Join(known, ", "))

@@ -19,6 +19,8 @@ type Error struct {
 	// Line and Column count from 1. They are 0 if the value is not from a file.
 	Line, Column int
 	Message      string
+	// Unknown is the path of the key if the problem is that it is not known.
+	Unknown string
 }
 
 // Error formats the problem as file:line:column: message.
