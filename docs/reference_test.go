@@ -39,7 +39,7 @@ const configurationHeader = "# Configuration reference\n\n" +
 	"The router reads a YAML file, `souk router --config router.yaml`. [`router.yaml`](router.yaml) is a file with every key and its default. Any value may be `${env.NAME}`, `${env.NAME:-default}`, or `${file.PATH}` for the content of a file, such as a mounted secret, with a path relative to the configuration. Some keys also have an [environment variable](environment.md#router), which replaces the value of the file; flags replace both. Unknown keys are errors. `souk config validate router.yaml` checks a file, `souk config explain KEY` prints what follows here for one key, and `souk config schema` prints the JSON Schema for editors.\n\n" +
 	"`NAME` in a key stands for a name of your own, such as that of a subgraph.\n"
 
-// configurationReference returns the keys in sections, with an example for each map and list.
+// configurationReference returns the keys in sections, with an example for each map, list and block.
 func configurationReference(t *testing.T) []byte {
 	var out strings.Builder
 	out.WriteString(configurationHeader)
@@ -57,12 +57,24 @@ func configurationReference(t *testing.T) []byte {
 			fmt.Fprintf(&out, "\n## %s\n\n%s\n\n| key | type | default | meaning |\n|---|---|---|---|\n", section, cell(key.Description))
 		}
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", path, key.Type, code(key.Default), keyMeaning(key))
-		if strings.HasPrefix(key.Type, "map of") || strings.HasPrefix(key.Type, "list of") {
+		if strings.HasPrefix(key.Type, "map of") || strings.HasPrefix(key.Type, "list of") || key.Type == "block" && !strings.Contains(path, "NAME") && hasExample(path, key) {
 			fmt.Fprintf(&examples, "\n`%s`, for example:\n\n```yaml\n%s```\n", path, key.Example)
 		}
 	}
 	out.WriteString(examples.String())
 	return []byte(out.String())
+}
+
+// hasExample reports whether the reference has an example of a block: one that can be turned on,
+// or a small one that is not deep inside another.
+func hasExample(path string, key config.Key) bool {
+	blocks := 0
+	for _, name := range key.Keys {
+		if below, err := config.Explain(path + "." + name); err == nil && below.Type == "block" {
+			blocks++
+		}
+	}
+	return slices.Contains(key.Keys, "enabled") || blocks <= 1 && strings.Count(path, ".") <= 1
 }
 
 func keyMeaning(key config.Key) string {

@@ -136,7 +136,7 @@ type RouterTraffic struct {
 type SubgraphTraffic struct {
 	Timeout            time.Duration  `yaml:"timeout" desc:"Maximum duration of one request, including its retries."`
 	TimeoutHeader      string         `yaml:"timeout_header" desc:"Header with the milliseconds that are left for a query or mutation, such as Souk-Timeout-Ms, so that the subgraph can stop when nobody waits for its response. It replaces a header of this name. By default, there is none." format:"header" example:"Souk-Timeout-Ms"`
-	DeduplicateQuery   *bool          `yaml:"deduplicate_query" desc:"Send identical queries once if they are in flight at the same time."`
+	DeduplicateQuery   *bool          `yaml:"deduplicate_query" default:"true" desc:"Send identical queries once if they are in flight at the same time."`
 	MaxConnections     int            `yaml:"max_connections" desc:"Maximum number of connections to one host."`
 	MaxIdleConnections int            `yaml:"max_idle_connections" desc:"Maximum number of idle connections to one host."`
 	IdleTimeout        time.Duration  `yaml:"idle_timeout" desc:"How long an idle connection stays open."`
@@ -192,7 +192,7 @@ type Retry struct {
 // subgraph. The circuit opens when, within Window, at least MinRequests were made
 // and ErrorThreshold of them failed, or after ConsecutiveTimeouts.
 type CircuitBreaker struct {
-	Enabled             *bool         `yaml:"enabled" desc:"Use the circuit breaker."`
+	Enabled             *bool         `yaml:"enabled" default:"true" desc:"Use the circuit breaker."`
 	ErrorThreshold      float64       `yaml:"error_threshold" desc:"Ratio of failed requests that opens the circuit. 0.5 means half of them." max:"1"`
 	MinRequests         int           `yaml:"min_requests" desc:"Minimum number of requests in the window before failures can open the circuit."`
 	Window              time.Duration `yaml:"window" desc:"Time window over which requests are counted."`
@@ -202,8 +202,8 @@ type CircuitBreaker struct {
 
 // AdaptiveLimit configures a limit of concurrent work that follows its latency.
 type AdaptiveLimit struct {
-	Enabled   *bool   `yaml:"enabled" desc:"Use the limit."`
-	Measure   *bool   `yaml:"measure" desc:"Reject nothing, but compute the limit, and count what would be rejected in souk_router_limits_exceeded_total."`
+	Enabled   *bool   `yaml:"enabled" default:"false" desc:"Use the limit."`
+	Measure   *bool   `yaml:"measure" default:"false" desc:"Reject nothing, but compute the limit, and count what would be rejected in souk_router_limits_exceeded_total."`
 	Min       int     `yaml:"min" desc:"Lowest limit." min:"1"`
 	Max       int     `yaml:"max" desc:"Highest limit." min:"1"`
 	Initial   int     `yaml:"initial" desc:"Limit at the start, and after a reload." min:"1"`

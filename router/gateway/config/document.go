@@ -50,7 +50,7 @@ func document(out *strings.Builder, v reflect.Value, block string, at func(path 
 			continue
 		}
 		at(path)
-		text, set := scalar(value)
+		text, set := scalar(value, f.Tag)
 		if !set {
 			indent += "# " // a null would not be the default
 		}
@@ -61,8 +61,9 @@ func document(out *strings.Builder, v reflect.Value, block string, at func(path 
 }
 
 // scalar formats a value as YAML. It reports whether the value is set: an unset
-// one is written as a comment.
-func scalar(v reflect.Value) (text string, set bool) {
+// one is written as a comment. The tag of a key whose value is a pointer has what applies
+// without one.
+func scalar(v reflect.Value, tag reflect.StructTag) (text string, set bool) {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return x.String(), x != 0
@@ -77,7 +78,11 @@ func scalar(v reflect.Value) (text string, set bool) {
 	case reflect.Slice:
 		return "[]", false
 	case reflect.Pointer:
-		return "true", false
+		if v.IsNil() {
+			return tag.Get("default"), false
+		}
+		text, _ = scalar(v.Elem(), tag)
+		return text, true
 	}
 	return fmt.Sprint(v.Interface()), true
 }

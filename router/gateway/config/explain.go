@@ -54,9 +54,9 @@ func Explain(path string) (Key, error) {
 		key.Minimum, key.Maximum = cmp.Or(f.tag.Get("min"), "0"), f.tag.Get("max")
 	}
 	if f.value.IsValid() && f.typ.Kind() != reflect.Struct {
-		if text, set := scalar(f.value); set {
+		if text, set := scalar(f.value, f.tag); set || f.typ.Kind() == reflect.Pointer {
 			key.Default = text
-		} else if f.typ.Kind() != reflect.Pointer {
+		} else {
 			key.Default = emptyValue(f.value)
 		}
 	}
@@ -66,7 +66,7 @@ func Explain(path string) (Key, error) {
 		}
 	}
 	key.Secret = f.tag.Get("secret") != ""
-	if key.Example = together[path]; key.Example == "" {
+	if key.Example = cmp.Or(together[path], together[path+".enabled"]); key.Example == "" {
 		key.Example = providerExample(path, example(path))
 	}
 	key.Documented = fmt.Sprintf("docs/router.yaml:%d", documentedLine(path))

@@ -74,6 +74,9 @@ var together = map[string]string{
 	"persisted_documents.log_unknown":              "persisted_documents:\n  path: documents.json\n  log_unknown: true\n",
 	"response_cache.redis":                         redisExample("response_cache", "url: redis://localhost:6379"),
 	"redis":                                        "redis:\n  url: redis://localhost:6379\n",
+	"canary":                                       canaryExample,
+	"authorization.policy_cache":                   policyCacheExample,
+	"subscriptions.callback":                       callbackExample,
 	"redis.tls.cert_file":                          "redis:\n  " + certificate + "\n",
 	"redis.tls.key_file":                           "redis:\n  " + certificate + "\n",
 	"rate_limit.redis":                             redisExample("rate_limit", "url: redis://localhost:6379"),
@@ -106,10 +109,14 @@ var together = map[string]string{
 const certificate = "tls: {cert_file: client.crt, key_file: client.key}"
 
 const (
-	sourcesExample = "authentication:\n  jwt:\n    sources:\n      - cookie: access_token\n      - header: X-Access-Token\n        scheme: JWT\n"
-	serverExample  = "tls:\n  cert_file: server.crt\n  key_file: server.key\n"
-	adminExample   = "admin:\n  tls:\n    cert_file: server.crt\n    key_file: server.key\n"
-	clientsCA      = "  client_ca_file: clients-ca.crt\n"
+	sourcesExample     = "authentication:\n  jwt:\n    sources:\n      - cookie: access_token\n      - header: X-Access-Token\n        scheme: JWT\n"
+	canaryExample      = "canary:\n  supergraph: canary.graphql\n  percent: 5\n"
+	policyCacheExample = "authorization:\n  policy_cache:\n    enabled: true\n    ttl: 30s\n"
+	callbackExample    = "subscriptions:\n  all:\n    protocol: callback\n  callback:\n    public_url: https://router.example/callback\n"
+
+	serverExample = "tls:\n  cert_file: server.crt\n  key_file: server.key\n"
+	adminExample  = "admin:\n  tls:\n    cert_file: server.crt\n    key_file: server.key\n"
+	clientsCA     = "  client_ca_file: clients-ca.crt\n"
 )
 
 func subgraphExample(of string) string {
@@ -191,7 +198,29 @@ func example(path string) string {
 		fmt.Fprintf(&out, "\n%s%s:", indent, shown)
 		indent += "  "
 	}
-	return strings.TrimPrefix(out.String(), "\n") + sample(f.typ, f.tag, f.value, indent) + "\n"
+	return strings.TrimPrefix(out.String(), "\n") + sample(f.typ, f.tag, turnedOn(f.value), indent) + "\n"
+}
+
+// turnedOn returns the default of a block with its key enabled set: the example of a block shows
+// what it is for.
+func turnedOn(block reflect.Value) reflect.Value {
+	if !block.IsValid() || block.Kind() != reflect.Struct {
+		return block
+	}
+	out := reflect.New(block.Type()).Elem()
+	out.Set(block)
+	for i := range out.NumField() {
+		f := out.Field(i)
+		switch {
+		case out.Type().Field(i).Tag.Get("yaml") != "enabled":
+		case f.Kind() == reflect.Bool:
+			f.SetBool(true)
+		case f.Kind() == reflect.Pointer && f.IsNil():
+			f.Set(reflect.New(f.Type().Elem()))
+			f.Elem().SetBool(true)
+		}
+	}
+	return out
 }
 
 // sample returns what follows the colon of a key. value is the default, which is the example
@@ -220,7 +249,7 @@ func sample(t reflect.Type, tag reflect.StructTag, value reflect.Value, indent s
 		return " [" + strings.TrimSpace(sample(t.Elem(), tag, reflect.Value{}, indent)) + "]"
 	}
 	if value.IsValid() && !value.IsZero() {
-		text, _ := scalar(value)
+		text, _ := scalar(value, tag)
 		return " " + text
 	}
 	return " " + sampleScalar(t, tag)

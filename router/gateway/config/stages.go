@@ -183,16 +183,16 @@ func (c SubgraphCaches) ByClaims() bool {
 
 // SubgraphCache configures what the router caches from a subgraph.
 type SubgraphCache struct {
-	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
+	Enabled *bool         `yaml:"enabled" default:"true" desc:"Cache responses of the subgraph."`
 	TTL     time.Duration `yaml:"ttl" desc:"How long entries stay valid if the subgraph sends no Cache-Control header." min:"1ms"`
 
-	StaleIfError         *time.Duration `yaml:"stale_if_error" desc:"How long an expired entry may be used while the subgraph cannot be reached, times out, responds with status 5xx or has an open circuit breaker. 0s disables it."`
-	StaleWhileRevalidate *time.Duration `yaml:"stale_while_revalidate" desc:"How long an expired entry may be used while the router fetches it again in the background. 0s disables it."`
-	NegativeTTL          *time.Duration `yaml:"negative_ttl" desc:"How long the router remembers that an entity does not exist, that is, that the subgraph responds with null and without an error. 0s disables it."`
+	StaleIfError         *time.Duration `yaml:"stale_if_error" default:"0s" desc:"How long an expired entry may be used while the subgraph cannot be reached, times out, responds with status 5xx or has an open circuit breaker. 0s disables it."`
+	StaleWhileRevalidate *time.Duration `yaml:"stale_while_revalidate" default:"0s" desc:"How long an expired entry may be used while the router fetches it again in the background. 0s disables it."`
+	NegativeTTL          *time.Duration `yaml:"negative_ttl" default:"0s" desc:"How long the router remembers that an entity does not exist, that is, that the subgraph responds with null and without an error. 0s disables it."`
 
 	Types        []string `yaml:"types" desc:"Entity types to cache." example:"Product"`
 	Root         []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
-	ResponseTags *bool    `yaml:"response_tags" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
+	ResponseTags *bool    `yaml:"response_tags" default:"false" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
 
 	Private   bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
 	PrivateBy string   `yaml:"private_by" desc:"Claim of the token whose value private entries belong to, or its path, such as realm.tenant; if empty, they belong to the subject. Callers with equal claims and the same issuer share them. Responses for callers without the claim are not cached. Claims in headers for the subgraph (set_from_claims) and propagated client headers still keep entries apart. Use no claim that callers can set themselves." example:"tenant_id"`
