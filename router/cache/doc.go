@@ -17,13 +17,13 @@
 //
 // # Freshness
 //
-// A version token is a random string in Redis. There is one for each entity, one for
-// each type as a whole, and one for each type that changes with any of its entities
-// (for lists, and for entities nested in others). A value has a stamp: a hash of the
+// A version token is a random string in Redis. There is one for each entity, and for each
+// subgraph one for each type as a whole, with Query for its root fields, and one for each type
+// that changes with any of its entities (for lists, and for entities nested in others). A value has a stamp: a hash of the
 // tokens that were current before it was fetched. It is fresh only while the tokens
 // have not changed. One MGET reads values and tokens.
 //
-//	value of Product 7:  stamp = hash(epoch, token g:Product:7, token t:Product)
+//	value of Product 7:  stamp = hash(epoch, token g:Product:7, token t:shop:Product)
 //	invalidation:        DEL g:Product:7 → a new token → another stamp → miss
 //
 // Events, requests and mutations invalidate. For the latter, the executor waits until the tokens
