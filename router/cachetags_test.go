@@ -23,7 +23,7 @@ type Account @key(fields: "id") { id: ID! }`
 type Account @key(fields: "id") @cacheTag(format: "account-{$key.id}") { id: ID! @external  balance: Int }`
 )
 
-// Composition keeps @cacheTag, and the invalidation API takes cache tags, also in the form of
+// The invalidation API does what it says, or refuses. Composition keeps @cacheTag, and the invalidation API takes cache tags, also in the form of
 // Apollo Router: those of the schema, and those in the extensions of responses.
 func TestCacheTagsInvalidateByHTTP(t *testing.T) {
 	requests := map[string]int{}
@@ -78,6 +78,10 @@ func TestCacheTagsInvalidateByHTTP(t *testing.T) {
 		eventually(t, func() bool { body = get(query); return body == get(query) })
 		return body
 	}
+	unrelated := map[string][]string{
+		accounts: {`[{"cache_tag":"other"},{"cache_tag":"account-1","subgraphs":["a"]}]`, `[{"type":"Account","subgraphs":["a"]},{"type":"Query"},{"kind":"subgraph","subgraph":"a"}]`},
+		shelf:    {`[{"cache_tag":"other"}]`, `[{"type":"Account"},{"type":"Query","subgraphs":["b"]},{"subgraphs":["b"]}]`},
+	}
 	for _, step := range []struct{ body, query string }{
 		{`[{"cache_tag":"account-1"}]`, accounts},
 		{`[{"kind":"cache_tag","subgraphs":["b"],"cache_tag":"account-2"}]`, accounts},
@@ -85,10 +89,17 @@ func TestCacheTagsInvalidateByHTTP(t *testing.T) {
 		{`[{"kind":"type","subgraph":"b","type":"Account"}]`, accounts},
 		{`[{"cache_tag":"shelf-7"}]`, shelf},
 		{`[{"cache_tag":"shelves"}]`, shelf},
+		{`[{"type":"Account","keys":["2"]}]`, accounts},
+		{`[{"type":"Account","subgraphs":["b"]}]`, accounts},
+		{`[{"kind":"subgraph","subgraph":"b"}]`, accounts},
+		{`[{"subgraphs":["a","b"]}]`, accounts},
+		{`[{"type":"Query"}]`, shelf},
+		{`[{"type":"Query","subgraphs":["a"]}]`, shelf},
+		{`[{"kind":"subgraph","subgraph":"a"}]`, shelf},
 	} {
 		// The router reads its own invalidation again from the stream, so an entry that was
 		// fetched just after one may be lost.
-		for _, unrelated := range []string{`[{"cache_tag":"other"}]`, `[{"cache_tag":"account-1","subgraphs":["a"]}]`} {
+		for _, unrelated := range unrelated[step.query] {
 			eventually(t, func() bool {
 				before := settled(step.query)
 				invalidate(t, admin, unrelated, http.StatusNoContent)
@@ -101,8 +112,17 @@ func TestCacheTagsInvalidateByHTTP(t *testing.T) {
 			t.Errorf("%s does not invalidate %s: still %s", step.body, step.query, after)
 		}
 	}
-	for _, wrong := range []string{`[{"kind":"subgraph","subgraph":"b"}]`, `[{}]`, `[{"type":"Account","cache_tag":"a"}]`, `[{"cache_tag":"a","keys":["1"]}]`} {
+	for _, wrong := range []string{
+		`[]`, `[{}]`, `[{"type":"Account","cache_tag":"a"}]`, `[{"cache_tag":"a","keys":["1"]}]`, `[{"cache_tag":"a","subgraphs":["nope"]}]`, `[{"cache_tag":"a","subgraphs":[]}]`,
+		`[{"type":"Nope"}]`, `[{"type":"String"}]`, `[{"type":"Account","keys":[]}]`, `[{"type":"Account","subgraphs":["nope"]}]`, `[{"type":"Account","keys":["1"],"subgraphs":["b"]}]`,
+		`[{"type":"Query","keys":["1"]}]`, `[{"kind":"subgraph"}]`, `[{"kind":"subgraph","subgraph":"nope"}]`, `[{"kind":"subgraph","subgraph":"b","type":"Account"}]`, `[{"kind":"subgraph","subgraph":"b","keys":["1"]}]`,
+		`[{"kind":"cache_tag","type":"Account"}]`, `[{"kind":"other","subgraph":"b"}]`, `[{"type":"Account"},{"type":"Nope"}]`,
+	} {
+		before := settled(accounts)
 		invalidate(t, admin, wrong, http.StatusUnprocessableEntity)
+		if after := get(accounts); after != before {
+			t.Errorf("%s is refused, and invalidates: %s before, %s after", wrong, before, after)
+		}
 	}
 }
 

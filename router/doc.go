@@ -21,7 +21,8 @@
 //	callbacks.go     the receiving end of subscriptions by HTTP callback
 //	verdicts.go      the cache of decisions on @policy
 //	counters.go      counters that begin with 0
-//	entitycache.go   the entity cache and its invalidation API
+//	entitycache.go   the entity cache
+//	invalidation.go  the invalidation API of the entity cache
 //	canary.go       a second variant for a share of the requests, or for copies
 //	observability.go the access log, the log of subgraph errors, the usage export
 //	stages.go        observers and spans of the stages of an operation

@@ -2,14 +2,10 @@ package router
 
 import (
 	"cmp"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +42,9 @@ func (r *Router) addCache(to *gateway.Options) error {
 		EventTags: c.Invalidation.EventTags,
 		Invalidated: func(i cache.Invalidated) {
 			one := record.Invalidation{Time: time.Now(), Type: i.Type, Key: i.CacheTag, Reason: i.Reason, Count: len(i.Keys)}
+			if i.Type == "" && i.CacheTag == "" {
+				one.Key = "subgraph " + strings.Join(i.Subgraphs, ", ")
+			}
 			if len(i.Keys) == 1 {
 				one.Key = i.Keys[0]
 			}
@@ -167,74 +166,4 @@ func entityOf(text string) cache.Entity {
 		return cache.Entity{Type: name, Key: key}
 	}
 	return cache.Entity{Type: text, Key: cache.DefaultKey}
-}
-
-// bearer rejects requests without the secret as bearer token. It compares in constant time.
-func bearer(token string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "Missing or wrong invalidation token. Send Authorization: Bearer <token>.", http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-const maxInvalidations = 1 << 20 // maximum size of a request body, in bytes
-
-// An invalidation is an element of a request to the invalidation API: a [cache.Invalidation], or
-// one in the form of Apollo Router, which has a kind, and the only subgraph apart.
-type invalidation struct {
-	cache.Invalidation
-	Kind     string `json:"kind"`
-	Subgraph string `json:"subgraph"`
-}
-
-// check returns what is wrong.
-func (i *invalidation) check() string {
-	if i.Subgraph != "" {
-		i.Subgraphs = append(i.Subgraphs, i.Subgraph)
-	}
-	switch {
-	case i.Kind != "" && i.Kind != "type" && i.Kind != "cache_tag":
-		return "The kind " + strconv.Quote(i.Kind) + " is not supported; use type or cache_tag."
-	case (i.Type == "") == (i.CacheTag == ""):
-		return "Each invalidation needs either a type or a cache_tag."
-	case i.CacheTag != "" && len(i.Keys) > 0:
-		return "An invalidation by cache_tag has no keys; put the key into the cache tag."
-	}
-	return ""
-}
-
-// invalidate serves the invalidation API. The request body is a JSON array of invalidations.
-func (r *Router) invalidate(w http.ResponseWriter, req *http.Request) {
-	var list []invalidation
-	decoder := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxInvalidations))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&list); err != nil {
-		http.Error(w, `The body must be a JSON array such as [{"type":"Product","keys":["1"]}]: `+err.Error(), http.StatusBadRequest)
-		return
-	}
-	for i := range list {
-		if wrong := list[i].check(); wrong != "" {
-			http.Error(w, wrong, http.StatusUnprocessableEntity)
-			return
-		}
-	}
-	var err error
-	for _, i := range list {
-		if i.CacheTag != "" {
-			err = errors.Join(err, r.cache.InvalidateTag(req.Context(), i.CacheTag, i.Subgraphs...))
-			continue
-		}
-		err = errors.Join(err, r.cache.Invalidate(req.Context(), i.Type, i.Keys...))
-	}
-	if err != nil {
-		r.options.Telemetry.Logger.ErrorContext(req.Context(), "invalidating the response cache failed", "error", err)
-		http.Error(w, "The entries could not be invalidated in Redis. Send the request again.", http.StatusServiceUnavailable)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,11 +1,12 @@
 package cache
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -33,16 +34,34 @@ func (c *Cache) InvalidateTag(ctx context.Context, tag string, subgraphs ...stri
 	return c.invalidate(ctx, "api", []Invalidation{{CacheTag: tag, Subgraphs: subgraphs}})
 }
 
+// InvalidateType invalidates the values of a type that some subgraphs have resolved or, without
+// any, all of them: entities of the type, and root fetches that depend on it. Those of Query are
+// the root fields. Otherwise it is like Invalidate.
+func (c *Cache) InvalidateType(ctx context.Context, typ string, subgraphs ...string) error {
+	return c.invalidate(ctx, "api", []Invalidation{{Type: typ, Subgraphs: subgraphs}})
+}
+
+// InvalidateSubgraphs invalidates all values that subgraphs have resolved. Otherwise it is like
+// Invalidate.
+func (c *Cache) InvalidateSubgraphs(ctx context.Context, subgraphs ...string) error {
+	return c.invalidate(ctx, "api", []Invalidation{{Subgraphs: subgraphs}})
+}
+
 // invalidate invalidates entities of several types, for a reason that is "api" or "mutation".
 func (c *Cache) invalidate(ctx context.Context, reason string, list []Invalidation) error {
 	var tags []string
 	for _, i := range list {
-		if i.CacheTag != "" {
+		switch {
+		case i.CacheTag != "":
 			c.options.Metrics.EntityCache.TagInvalidated(reason).Inc()
-		} else {
+		case i.Type == "":
+			for _, typ := range c.options.cachedTypes(i.Subgraphs) {
+				c.options.Metrics.EntityCache.Invalidated(typ, reason).Inc()
+			}
+		default:
 			c.options.Metrics.EntityCache.Invalidated(i.Type, reason).Add(float64(max(len(i.Keys), 1)))
 		}
-		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, CacheTag: i.CacheTag, Reason: reason})
+		c.tell(i.told(reason))
 		tags = append(tags, c.tagsFor(i)...)
 	}
 	if c.store == nil {
@@ -57,7 +76,7 @@ func (c *Cache) invalidate(ctx context.Context, reason string, list []Invalidati
 	}
 	if err != nil {
 		c.follower.suspect.Store(true)
-		return fmt.Errorf("invalidating %s: %w", cmp.Or(list[0].Type, "the cache tag "+list[0].CacheTag), err)
+		return fmt.Errorf("invalidating %s: %w", list[0].what(), err)
 	}
 	return nil
 }
@@ -83,13 +102,29 @@ func (c *Cache) publish(ctx context.Context, reason string, list []Invalidation)
 }
 
 // An Invalidation identifies entities of a type, or all of them if Keys is empty. With a cache
-// tag, it identifies the values that have it, in all subgraphs if Subgraphs is empty.
+// tag, it identifies the values that have it. Without both, it identifies all values of Subgraphs.
+// Otherwise Subgraphs limits it to their values, which is not possible with Keys.
 type Invalidation struct {
 	Type string   `json:"type,omitempty"`
 	Keys []string `json:"keys,omitempty"`
 
 	CacheTag  string   `json:"cache_tag,omitempty"`
 	Subgraphs []string `json:"subgraphs,omitempty"`
+}
+
+// what describes an invalidation for an error.
+func (i *Invalidation) what() string {
+	switch {
+	case i.CacheTag != "":
+		return "the cache tag " + i.CacheTag
+	case i.Type == "":
+		return "the subgraph " + strings.Join(i.Subgraphs, ", ")
+	}
+	return i.Type
+}
+
+func (i *Invalidation) told(reason string) Invalidated {
+	return Invalidated{Type: i.Type, Keys: i.Keys, CacheTag: i.CacheTag, Subgraphs: i.Subgraphs, Reason: reason}
 }
 
 // Invalidated describes an invalidation to Options.Invalidated.
@@ -99,6 +134,8 @@ type Invalidated struct {
 	Keys []string
 	// CacheTag is set instead of Type for an invalidation by cache tag.
 	CacheTag string
+	// Subgraphs are those whose values are invalidated; empty for all.
+	Subgraphs []string
 	// Reason is the type of the event, "api" or "mutation", with " of a router" if it was
 	// another one.
 	Reason string
@@ -115,19 +152,49 @@ func (c *Cache) tagsFor(i Invalidation) []string {
 	if i.CacheTag != "" {
 		return c.options.labelTags(i.CacheTag, i.Subgraphs)
 	}
-	return tagsFor(i.Type, i.Keys)
+	if i.Type == "" {
+		return c.options.subgraphTags(i.Subgraphs)
+	}
+	return c.options.typeTags(i.Type, i.Keys, i.Subgraphs)
 }
 
-// tagsFor returns the tags to invalidate for a type.
-func tagsFor(typ string, keys []string) []string {
-	tags := []string{anyTag(typ)}
-	if len(keys) == 0 {
-		return append(tags, wholeTag(typ))
+// typeTags returns the tags to invalidate for a type, in the subgraphs or, without any, in all.
+func (o Options) typeTags(typ string, keys, subgraphs []string) (tags []string) {
+	for name := range o.Subgraphs {
+		if len(subgraphs) > 0 && !slices.Contains(subgraphs, name) {
+			continue
+		}
+		tags = append(tags, anyTag(name, typ))
+		if len(keys) == 0 {
+			tags = append(tags, wholeTag(name, typ))
+		}
 	}
 	for _, key := range keys {
 		tags = append(tags, entityTag(typ, key))
 	}
 	return tags
+}
+
+// subgraphTags returns the tags that all values of subgraphs depend on.
+func (o Options) subgraphTags(subgraphs []string) (tags []string) {
+	for _, name := range subgraphs {
+		for _, typ := range o.cachedTypes([]string{name}) {
+			tags = append(tags, wholeTag(name, typ))
+		}
+	}
+	return tags
+}
+
+// cachedTypes returns the types whose values are cached in subgraphs, with Query for root fields.
+func (o Options) cachedTypes(subgraphs []string) (types []string) {
+	for _, name := range subgraphs {
+		types = slices.AppendSeq(types, maps.Keys(o.Subgraphs[name].Types))
+		if len(o.Subgraphs[name].Root) > 0 {
+			types = append(types, rootType)
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
 }
 
 // apply deletes version tokens, in Redis first. In the reverse order, a concurrent
@@ -162,7 +229,7 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	if stream == c.options.prefix+invalidationsKey {
 		text, _ := fields["invalidation"].(string)
 		var i Invalidation
-		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" && i.CacheTag == "" {
+		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" && i.CacheTag == "" && len(i.Subgraphs) == 0 {
 			return nil
 		}
 		if fields["router"] != c.name { // otherwise Invalidate has told it
@@ -170,7 +237,7 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 			if !ok { // of a router of an earlier version
 				reason = "api"
 			}
-			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, CacheTag: i.CacheTag, Reason: reason + " of a router"})
+			c.tell(i.told(reason + " of a router"))
 		}
 		return c.tagsFor(i)
 	}
@@ -188,9 +255,9 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 		}
 		c.tell(told)
 		if event.Subject == "" {
-			tags = append(tags, tagsFor(entity.Type, nil)...)
+			tags = append(tags, c.options.typeTags(entity.Type, nil, nil)...)
 		} else {
-			tags = append(tags, tagsFor(entity.Type, []string{event.Subject})...)
+			tags = append(tags, c.options.typeTags(entity.Type, []string{event.Subject}, nil)...)
 		}
 	}
 	for _, format := range c.options.EventTags[event.Type] {

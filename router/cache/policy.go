@@ -77,7 +77,7 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 			p.apply(config, config.Root[name])
 		}
 		reader.selections(v.model.Query, s.Selections)
-		t := v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
+		t := v.typePolicy(s.Subgraph, rootType, "", []string{wholeTag(s.Subgraph, rootType)}, reader.tags(s.Subgraph))
 		t.labelled(s.Subgraph)(v.rootSources(reader.graph, s.Selections))
 		p.types[""] = t
 	} else {
@@ -87,7 +87,7 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 		}
 		reader.selections(nil, s.Selections)
 		for _, name := range s.Types {
-			t := v.entityPolicy(s.Subgraph, name, reader.tags())
+			t := v.entityPolicy(s.Subgraph, name, reader.tags(s.Subgraph))
 			t.labelled(s.Subgraph)(v.entitySources(reader.graph, name))
 			p.types[name] = t
 		}
@@ -102,6 +102,9 @@ func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	}
 	return p
 }
+
+// rootType is the type of root fields in tags and metrics.
+const rootType = "Query"
 
 // unlimited is longer than any duration in the configuration.
 const unlimited = time.Duration(math.MaxInt64)
@@ -124,13 +127,13 @@ func (p *policy) apply(s Subgraph, r Rule) {
 // depend on the tag of the entity. An interface's key can identify an object of any of its
 // possible types, and is invalidated under the name of that type.
 func (v *View) entityPolicy(subgraph, name string, nested []string) *typePolicy {
-	tags := []string{wholeTag(name)}
+	tags := []string{wholeTag(subgraph, name)}
 	t := v.model.Type(name)
 	if t == nil || !t.Abstract() {
 		return v.typePolicy(subgraph, name, v.cache.options.keyField(name), tags, nested)
 	}
 	for _, possible := range t.Possible {
-		tags = append(tags, anyTag(possible.Name))
+		tags = append(tags, anyTag(subgraph, possible.Name))
 	}
 	return v.typePolicy(subgraph, name, "", tags, nested)
 }
@@ -142,7 +145,7 @@ func (v *View) typePolicy(subgraph, name, key string, tags, nested []string) *ty
 		p.slots = append(p.slots, slotString(tag))
 	}
 	if key != "" {
-		p.fallback = anyTag(name)
+		p.fallback = anyTag(subgraph, name)
 		p.fallbackSlot = slotString(p.fallback)
 	}
 	return p
@@ -164,10 +167,10 @@ type selectionReader struct {
 	any     map[string]bool // entity types that answers hold or depend on
 }
 
-func (r *selectionReader) tags() []string {
+func (r *selectionReader) tags(subgraph string) []string {
 	tags := make([]string, 0, len(r.any))
 	for name := range r.any {
-		tags = append(tags, anyTag(name))
+		tags = append(tags, anyTag(subgraph, name))
 	}
 	slices.Sort(tags)
 	return tags

@@ -11,11 +11,12 @@ import (
 // A tag names a version token: it is the part of the Redis key after the prefix. Type names
 // contain no colon, so tags are unambiguous. labels.go has those of cache tags.
 
-// wholeTag returns the tag of a type as a whole.
-func wholeTag(typ string) string { return "t:" + typ }
+// wholeTag returns the tag of a type of a subgraph as a whole: of an entity type, or of Query for
+// root fields. Names of subgraphs contain no colon.
+func wholeTag(subgraph, typ string) string { return "t:" + subgraph + ":" + typ }
 
-// anyTag returns the tag that changes with any entity of a type.
-func anyTag(typ string) string { return "a:" + typ }
+// anyTag returns the tag of a subgraph that changes with any entity of a type.
+func anyTag(subgraph, typ string) string { return "a:" + subgraph + ":" + typ }
 
 // entityTag returns the tag of one entity. The key is a string or the text of a number: the
 // IDs "7" and 7 are the same.
