@@ -262,6 +262,15 @@ func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
 		"Apollo headers": {"apollo", "headers: {all: {request: [{propagate: {matching: '.*'}}, {propagate: {named: x-a, rename: x-b, default: c}}, {propagate: {matching: '^x-(one|two)$'}}, {propagate: {matching: shop}}, {remove: {matching: '(?i)^x-internal-.*'}}, {remove: {matching: '^x-one$'}}]}}", []string{
 			`propagate_matching: [".*", ".*(?:^x-(one|two)$).*", ".*shop.*"]`, "rename:\n      x-a: \"x-b\"", "defaults:\n      x-b: \"c\"", `remove_matching: ["x-internal-.*"]`, `remove: ["x-one"]`, "propagate: []",
 		}},
+		"Apollo context": {"apollo", "headers: {all: {request: [{insert: {name: x-tenant, from_context: tenant}}]}, subgraphs: {a: {request: [{insert: {name: x-b, from_context: b}}]}}}", []string{
+			"set_from_context:\n      X-Tenant: \"tenant\"", `X-B: "b"`,
+		}},
+		"Cosmo claims": {"cosmo", "version: '1'\nheaders: {all: {request: [{op: set, name: X-User, expression: request.auth.claims.sub}, {op: set, name: X-Role, expression: 'request.auth.claims.realm.roles'}, {op: set, name: X-Org, expression: 'request.auth.claims[\"org-id\"]'}]}}", []string{
+			"set_from_claims:", `X-User: "sub"`, `X-Role: "realm.roles"`, `X-Org: "org-id"`,
+		}},
+		"Hive metrics": {"hive", "telemetry: {metrics: {exporters: [{kind: prometheus, enabled: true, path: /stats}]}}", []string{
+			"metrics: true", `metrics_path: "/stats"`,
+		}},
 		"Apollo TLS": {"apollo", "tls: {supergraph: {certificate: '${file./tls/a.crt}', key: '${file./tls/a.key}'}, subgraph: {all: {certificate_authorities: '${file./tls/ca.crt}'}, subgraphs: {products: {client_authentication: {certificate_chain: '${file./tls/c.crt}', key: '${file./tls/c.key}'}}}}}", []string{
 			`cert_file: "/tls/a.crt"`, `key_file: "/tls/a.key"`, `ca_file: "/tls/ca.crt"`, `cert_file: "/tls/c.crt"`, `key_file: "/tls/c.key"`,
 		}},
@@ -314,6 +323,9 @@ func TestHeaderRulesThatDifferAreReported(t *testing.T) {
 		"renamed list":      {"hive", rules("{propagate: {named: [aa, bb], rename: cc}}"), "headers.*.rename renames single headers", "aa"},
 		"excluded by look":  {"hive", rules("{propagate: {matching: '^x-', exclude: ['(?=a)']}}"), "is no regular expression of RE2", "(?="},
 		"nothing different": {"apollo", rules("{propagate: {named: a}}, {remove: {named: b}}, {propagate: {named: c}}, {insert: {name: d, value: e}}, {remove: {named: f}}"), "", ""},
+		"other expression":  {"cosmo", "version: '1'\n" + rules("{op: set, name: a, expression: 'request.auth.claims.sub + \"x\"'}"), "headers.*.set has fixed values", "claims.sub"},
+		"claims of Apollo":  {"apollo", rules("{insert: {name: a, from_context: 'apollo::authentication::jwt_claims'}}"), "headers.*.set has fixed values", "jwt_claims"},
+		"default":           {"apollo", rules("{insert: {name: a, from_context: b, default: c}}"), useHeaderHook, "c\""},
 		"excluded":          {"hive", rules("{propagate: {matching: '^x-.*', exclude: ['^x-secret']}}"), "the headers are removed also if another rule forwards them", ""},
 	} {
 		r, _ := convertedFrom(t, c.from, c.input)

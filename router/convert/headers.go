@@ -28,7 +28,7 @@ const (
 // headerKeys are the keys for the headers of subgraphs' requests.
 func headerKeys(below string) []string {
 	var keys []string
-	for _, key := range []string{"propagate", "propagate_matching", "rename", "defaults", "remove", "remove_matching", "set"} {
+	for _, key := range []string{"propagate", "propagate_matching", "rename", "defaults", "remove", "remove_matching", "set", "set_from_claims", "set_from_context"} {
 		keys = append(keys, below+"."+key)
 	}
 	return keys
@@ -66,9 +66,29 @@ func (c *conversion) headerRule(op *node, kind string, below []string) {
 		c.set(op, c.quote(op.value("value")), append(at("set"), http.CanonicalHeaderKey(op.value("name")))...)
 		c.others(op, useHeaderHook, "op", "name", "value")
 	case kind == "insert" || kind == "set":
-		c.note(op, None, "", "headers.*.set has fixed values, and headers.*.set_from_claims claims; otherwise %s", useHeaderHook)
+		c.computedHeader(op, at)
 	default:
 		c.note(op, Unknown, "", "headers.all has the rules of this router")
+	}
+}
+
+// claimExpression matches an expression of Cosmo that is a claim.
+var claimExpression = regexp.MustCompile(`^request\.auth\.claims(?:\.([A-Za-z_][A-Za-z0-9_.]*)|\[["']([^"'.\]]+)["']\])$`)
+
+// computedHeader converts a rule that sets a header to a claim, or to a value of the request
+// context.
+func (c *conversion) computedHeader(op *node, at func(string) []string) {
+	name := op.value("name")
+	from, context := op.get("expression"), op.get("from_context")
+	switch claim := claimExpression.FindStringSubmatch(strings.TrimSpace(op.value("expression"))); {
+	case name != "" && from.isScalar() && claim != nil:
+		c.set(from, c.quote(claim[1]+claim[2]), append(at("set_from_claims"), http.CanonicalHeaderKey(name))...)
+		c.others(op, useHeaderHook, "op", "name", "expression")
+	case name != "" && context.isScalar() && !context.isNull && !strings.HasPrefix(context.text(), "apollo::"):
+		c.set(context, c.quote(context.text()), append(at("set_from_context"), http.CanonicalHeaderKey(name))...)
+		c.others(op, useHeaderHook, "op", "name", "from_context")
+	default:
+		c.note(op, None, "", "headers.*.set has fixed values, headers.*.set_from_claims claims, and headers.*.set_from_context values of the request context; otherwise %s", useHeaderHook)
 	}
 }
 

@@ -85,7 +85,7 @@ func hive() *source {
 		"telemetry.tracing.exporters":                               none("set OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_EXPORTER_OTLP_HEADERS"),
 		"telemetry.tracing.propagation":                             none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"telemetry.tracing.instrumentation":                         none(fixedMetrics),
-		"telemetry.metrics.exporters":                               custom(hiveMetrics, "Prometheus; others by OTEL_METRICS_EXPORTER", "telemetry.metrics"),
+		"telemetry.metrics.exporters":                               custom(hiveMetrics, "Prometheus; others by OTEL_METRICS_EXPORTER", "telemetry.metrics", "telemetry.metrics_path"),
 		"telemetry.metrics.instrumentation":                         none(fixedMetrics),
 		"telemetry.hive":                                            none(hiveCloud),
 		"usage_reporting":                                           none(hiveCloud),
@@ -409,6 +409,9 @@ func hiveMetrics(c *conversion, n *node, _ []string) {
 		if value != "" {
 			c.set(item, value, "telemetry", "metrics")
 		}
-		c.others(item, "metrics are at /metrics on the admin port (admin.listen)", "kind", "enabled")
+		if path := item.get("path"); path != nil {
+			to("telemetry.metrics_path").convert(c, path, nil)
+		}
+		c.others(item, "metrics are on the admin port (admin.listen)", "kind", "enabled", "path")
 	}
 }
