@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestRunShowsTheCache(t *testing.T) {
 	var stored bool
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		entries := run()
-		if root := result(entries, ""); root.Result != "none" || root.Reason == "" || len(root.Fields) != 1 || root.Fields[0] != "products" {
+		if root := result(entries, ""); root.Result != "none" || root.Reason != "response_cache does not name products" || len(root.Fields) != 1 || root.Fields[0] != "products" {
 			t.Fatalf("the root field, which is not configured: %+v", root)
 		}
 		product := result(entries, "Product")
@@ -70,5 +71,22 @@ func TestRunShowsTheCache(t *testing.T) {
 	}
 	if res, body := request(t, http.MethodPost, s.admin+"/console/api/run", `{"query":"{ products { reviews { text } } }"}`, "Content-Type: application/json"); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a token: %s %s", res.Status, body)
+	}
+}
+
+// The reason why a response to several root fields is not cached is the field that the
+// configuration does not name.
+func TestRunNamesTheFieldThatIsNotCached(t *testing.T) {
+	more := "  one: Int @join__field(graph: CATALOG)\n  two: Int @join__field(graph: CATALOG)\n"
+	s := newShopFrom(t, strings.Replace(sdl, "  broken: String", more+"  broken: String", 1), func(c *config.Config) {
+		c.ResponseCache.Enabled = true
+		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"catalog": {Root: []string{"products"}}}
+	})
+	for query, want := range map[string]string{"{ products { id } one }": "response_cache does not name one", "{ products { id } one two }": "response_cache does not name one, two"} {
+		_, body := s.api(t, http.MethodPost, "run", fmt.Sprintf(`{"query":%q}`, query))
+		var out struct{ Cache []struct{ Reason string } }
+		if err := json.Unmarshal([]byte(body), &out); err != nil || len(out.Cache) != 1 || out.Cache[0].Reason != want {
+			t.Errorf("%s: got %s, want the reason %s", query, body, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,6 +11,8 @@ const (
 	// maxCacheEntries bounds the entries of an inspection, and maxCacheKey the bytes of each key.
 	maxCacheEntries = 500
 	maxCacheKey     = 200
+	// maxUnnamed bounds the names in a reason.
+	maxUnnamed = 5
 )
 
 // A CacheInspection collects what the entity cache does for one operation.
@@ -82,9 +85,6 @@ func (i *CacheInspection) add(f *fetch, s *CacheSelection, representations [][]b
 	return added
 }
 
-// notCached is the reason for a selection that the configuration does not name.
-const notCached = "response_cache does not name it"
-
 func (x *execution) inspect(f *fetch, l *CacheLookup) {
 	if x.req.Inspect != nil {
 		l.Inspect = x.req.Inspect.add(f, l.CacheSelection, l.Representations, l.typeOf)
@@ -97,9 +97,32 @@ func (x *execution) inspectUncovered(f *fetch, l CacheLookup) {
 		return
 	}
 	x.inspect(f, &l)
+	reason := "response_cache does not name " + x.unnamed(l.CacheSelection)
 	for _, e := range l.Inspect {
-		e.Reason = notCached
+		e.Reason = reason
 	}
+}
+
+// unnamed returns the types or root fields of a selection that the configuration does not name.
+func (x *execution) unnamed(s *CacheSelection) string {
+	var names []string
+	for _, name := range s.Types {
+		if !x.executor.options.Cache.Covers(&CacheSelection{Subgraph: s.Subgraph, Types: []string{name}}) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range s.Root {
+		if !x.executor.options.Cache.Covers(&CacheSelection{Subgraph: s.Subgraph, Root: []string{name}}) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 { // a selection without names
+		return "it"
+	}
+	if len(names) > maxUnnamed {
+		names = append(names[:maxUnnamed:maxUnnamed], "others")
+	}
+	return strings.Join(names, ", ")
 }
 
 // typeOf returns the type of a representation of the executor, which begins with it.
