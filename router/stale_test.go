@@ -216,3 +216,43 @@ func add(t *testing.T, server *redistest.Server, typ, subject string) {
 		t.Fatal(err)
 	}
 }
+
+// A response with expired entries is marked in its extensions, also outside of development mode,
+// unless the configuration turns it off. Others have no extensions.
+func TestExpiredEntriesAreMarked(t *testing.T) {
+	week := 7 * 24 * time.Hour
+	for _, marks := range []bool{true, false} {
+		var s balanceService
+		server := redistest.Start(t, redistest.Options{})
+		at := serveRouter(t, composed(t, accountsA, accountsB), nil, s.ServeHTTP, func(c *config.Config) {
+			c.ResponseCache.Enabled = true
+			c.ResponseCache.Redis.URL = "redis://" + server.Addr
+			c.ResponseCache.Redis.Timeout = 10 * time.Second // test machines may be busy
+			c.ResponseCache.LocalBytes = -1
+			if !marks {
+				c.ResponseCache.MarkStale = false
+			}
+			c.ResponseCache.Subgraph.All.StaleIfError = &week
+			c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"b": {Types: []string{"Account"}}}
+		})
+		const query = "{ account { balance } }"
+		awaitResponse(t, at, query, "a value is cached", func(r *http.Response, body string) bool {
+			if strings.Contains(body, "extensions") {
+				t.Fatalf("a response without expired entries: %s", body)
+			}
+			keys, err := server.Client.Keys(t.Context(), "*}:v:*").Result()
+			return err == nil && len(keys) > 0
+		})
+		fail := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+		s.fail.Store(&fail)
+		var body string
+		r := awaitResponse(t, at, query, "an expired value is used", func(r *http.Response, got string) bool {
+			body = got
+			return r.Header.Get("Age") != "" && !strings.Contains(got, `"errors"`)
+		})
+		want := `,"extensions":{"stale":{"entries":1,"age":` + r.Header.Get("Age") + `}}}`
+		if marks && !strings.HasSuffix(strings.TrimSpace(body), want) || !marks && strings.Contains(body, "extensions") {
+			t.Errorf("mark_stale: %v, Age: %s, got %s, want %s", marks, r.Header.Get("Age"), body, want)
+		}
+	}
+}

@@ -153,6 +153,7 @@ func (state *fetchState) keep(entry Found, entity bool) (span, bool) {
 	if entry.Age > 0 {
 		c.Set, c.MaxAge, c.Age = true, 0, entry.Age
 		state.stats.Expired++
+		state.stats.Age = max(state.stats.Age, entry.Age)
 	}
 	if state.stats.Found > 0 {
 		c = c.and(state.found)

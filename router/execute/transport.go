@@ -165,6 +165,8 @@ type FetchStatistics struct {
 	Found int
 	// Expired is the number of those that the cache had although they had expired.
 	Expired int
+	// Age is the time since the oldest of the expired ones was stored, or 0.
+	Age time.Duration
 	// Retries is how often the request was sent again. Shared is set if the
 	// response is that of an identical request in flight, Unsent if the router refused
 	// to send the request, as with an open circuit breaker.

@@ -336,7 +336,7 @@ func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	if x.options.Recorder != nil {
 		req.Inspect = execute.CacheInspectionFrom(x.r.Context())
 	}
-	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil {
+	if x.config.Dev || x.exposed != exposeNothing || p.demand != nil || x.snapshot.marksStale {
 		req.Extensions = func(data []byte, fetches []execute.FetchStatistics) []byte { return x.extensions(p, data, fetches) }
 	}
 	return req

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
+	"time"
 
 	"souk/router/execute"
 )
@@ -14,10 +16,14 @@ func (x *exchange) extensions(p *prepared, data []byte, fetches []execute.FetchS
 	}
 	plan := x.exposed != exposeNothing
 	statistics, costs := x.config.Dev || plan, p.demand != nil && x.config.DemandControl.Expose
-	if !statistics && !costs {
+	stale := x.staleness(fetches)
+	if !statistics && !costs && stale == nil {
 		return nil
 	}
 	members := map[string]json.RawMessage{}
+	if stale != nil {
+		members["stale"] = stale
+	}
 	if statistics {
 		members["souk"] = p.statistics(fetches, plan)
 	}
@@ -29,6 +35,23 @@ func (x *exchange) extensions(p *prepared, data []byte, fetches []execute.FetchS
 		return nil
 	}
 	return out
+}
+
+// staleness returns the extension stale of a response that contains expired entries of the
+// response cache, or nil for others.
+func (x *exchange) staleness(fetches []execute.FetchStatistics) []byte {
+	if !x.snapshot.marksStale {
+		return nil
+	}
+	entries, age := 0, time.Duration(0)
+	for i := range fetches {
+		entries += fetches[i].Expired
+		age = max(age, fetches[i].Age)
+	}
+	if entries == 0 {
+		return nil
+	}
+	return fmt.Appendf(nil, `{"entries":%d,"age":%d}`, entries, int(age.Seconds()))
 }
 
 // statistics returns the extension souk of a response in development mode: cache hits, and

@@ -50,6 +50,9 @@ type snapshot struct {
 	// estimate may be nil. It is for the console.
 	estimate func(*operation.Operation, operation.Variables) (float64, error)
 
+	// marksStale is set if responses may contain expired entries, which are marked.
+	marksStale bool
+
 	documents *bytecache.Cache[string, *document]
 	plans     *bytecache.Cache[string, planned]
 	planning  singleflight.Group
@@ -168,6 +171,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		planner:   planner.New(model, planner.Options{}),
 		transport: transport,
 		close:     closeTransport,
+
+		marksStale: gw.config.ResponseCache.MarksStale(),
+
 		documents: bytecache.New[string, *document](gw.config.Caches.Documents, observer(gw.metrics.Document)),
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
 		cold:      gw.cold,

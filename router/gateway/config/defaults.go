@@ -59,6 +59,7 @@ func Default() Config {
 		DemandControl:  DemandControl{Max: 10000, ListSize: 10},
 		ResponseCache: ResponseCache{
 			LocalBytes: 32 << 20,
+			MarkStale:  true,
 			Redis:      Redis{Timeout: 150 * time.Millisecond},
 			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
 

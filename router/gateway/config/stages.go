@@ -162,7 +162,24 @@ type ResponseCache struct {
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How entries are invalidated."`
 	RefillWait   time.Duration     `yaml:"refill_wait" desc:"How long a request waits at most for an entry that another request or router fetches, before it asks the subgraph itself. 0s disables it: then each router asks the subgraph for an entry that is missing or expired. It costs two more Redis commands for each request to a subgraph, and needs the commands EVAL and MULTI." min:"0s"`
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`
+	MarkStale    bool              `yaml:"mark_stale" desc:"Mark responses that contain expired entries (stale_if_error, stale_while_revalidate) with extensions.stale: the number of these entries, and the age of the oldest one in seconds. Age and Cache-Control show them in any case."`
 	Compare      float64           `yaml:"compare" desc:"Fraction of the requests to subgraphs that the router sends although it found their entries in Redis, to count how many entries differ from the subgraph's response. All entries of such a request are compared. Clients get the fetched response, so that these requests fail while the subgraph does. 0.01 compares one request in a hundred. Entries of the in-memory cache are not compared." max:"1"`
+}
+
+// MarksStale reports whether a response may need the mark of mark_stale.
+func (r ResponseCache) MarksStale() bool {
+	uses := func(s SubgraphCache) bool {
+		return s.StaleIfError != nil && *s.StaleIfError > 0 || s.StaleWhileRevalidate != nil && *s.StaleWhileRevalidate > 0
+	}
+	if !r.Enabled || !r.MarkStale {
+		return false
+	}
+	for _, s := range r.Subgraph.Subgraphs {
+		if uses(s) {
+			return true
+		}
+	}
+	return uses(r.Subgraph.All)
 }
 
 // SubgraphCaches configures caching for all subgraphs and for single ones.
