@@ -35,7 +35,7 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		"istiod port":  {file: "11", old: "|http-monitoring|", new: "|", said: "pod istiod-0: it has 0 targets"},
 		"CNI port":     {file: "11", old: "|install-cni;metrics", new: "", said: "pod istio-cni-node-0: it has 0 targets"},
 		"CNI app":      {file: "11", old: "label_k8s_app]", new: "label_k8s]", said: `is said to be "" of ""`},
-		"node":         {file: "11", old: "pod_node_name]", new: "node_name]", said: `is said to be on the node ""`},
+		"node":         {file: "11", old: "pod_node_name], target_label: node}", new: "node_name], target_label: node}", said: `is said to be on the node ""`},
 		"evicted pods": {file: "11", old: "evicted.\n          - *running\n", new: "evicted.\n", said: "that failed: it is scraped"},
 		"kubelet port": {file: "11", old: "$1:10250", new: "$1:10255", said: "its kubelet is scraped at"},
 		"kubelet":      {file: "11", old: "https\n        tls_config:", new: "http\n        tls_config:", said: "its kubelet is scraped at"},

@@ -320,7 +320,12 @@ var stuckConsumer = fault{
 			text := s.metrics("notification")
 			return value(text, `souk_event_stream_lag{group="notification"}`) > 0 && value(text, `souk_event_unhandled_age_seconds{group="notification"}`) > 1
 		})
-		return func() { s.sql("notification", `alter table hidden_events rename to processed_events`) }
+		return func() {
+			s.sql("notification", `alter table hidden_events rename to processed_events`)
+			s.metric("notification", "the events are handled", func(text string) bool {
+				return value(text, `souk_event_stream_lag{group="notification"}`) == 0 && value(text, `souk_event_unhandled_age_seconds{group="notification"}`) == 0
+			})
+		}
 	},
 	// Its turns take seconds: after a minute of failures, the events would be dead letters.
 	each:   func(s *store) { s.ask(browse, nil) },
