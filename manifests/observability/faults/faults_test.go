@@ -62,7 +62,7 @@ func fire(t *testing.T, timeout time.Duration, faults []fault) {
 			p := startPrometheus(t)
 			eventually(t, "the store is well before the fault", s.well)
 			for range calm {
-				s.visit()
+				eventually(t, "customers are served", s.visit)
 				p.turn(s.targets())
 			}
 			if fired := p.firing(); len(fired) > 0 {
@@ -86,8 +86,8 @@ func fire(t *testing.T, timeout time.Duration, faults []fault) {
 	}
 }
 
-// ordersFail is how many scrapes it takes until enough orders have failed.
-const ordersFail = 30
+// ordersFail is how many scrapes it takes until enough orders have failed, at one in each.
+const ordersFail = 45
 
 func faults() []fault {
 	all := []fault{following()}
