@@ -86,8 +86,8 @@ func fire(t *testing.T, timeout time.Duration, faults []fault) {
 	}
 }
 
-// ordersFail is how many scrapes it takes until enough orders have failed, at one in each.
-const ordersFail = 45
+// ordersFail is how many scrapes it takes until enough orders have failed, at two in each.
+const ordersFail = 30
 
 func faults() []fault {
 	all := []fault{following()}
@@ -111,7 +111,11 @@ func failing(service string) fault {
 		alerts: []string{"UnansweredFastBurn"},
 	}
 	if service == "inventory" {
-		f.each = func(s *store) { s.visitUntil("an order is rejected", s.rejected) }
+		f.each = func(s *store) {
+			for range 2 {
+				s.visitUntil("an order is rejected", s.rejected)
+			}
+		}
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
 	return f
@@ -147,6 +151,7 @@ func gone(service string) fault {
 	if service == "inventory" {
 		f.each = func(s *store) {
 			s.visitUntil("the breaker refuses a request and an order is rejected", s.refused(service), s.rejected)
+			s.visitUntil("another order is rejected", s.rejected)
 		}
 		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
 	}
