@@ -380,7 +380,11 @@ func TestOneRouterRefreshesAnExpiredEntry(t *testing.T) {
 		responses.Go(func() { p.wants(p.query(t.Context(), 1, "{ mine }"), 1) })
 	}
 	responses.Wait()
-	proceed <- nil
+	// The new value does not expire while the test looks for it.
+	proceed <- func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		fmt.Fprint(w, `{"data":{"mine":"2"}}`)
+	}
 	eventually(t, func() bool { return strings.Contains(<-p.query(t.Context(), 1, "{ mine }"), `"2"`) })
 	if n := s.fetches.Load(); n != 2 {
 		t.Errorf("the subgraph got %d requests, want 2", n)

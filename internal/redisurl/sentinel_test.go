@@ -46,13 +46,12 @@ func TestSentinelsReplaceTheirPrimary(t *testing.T) {
 	}
 	c.await("a replica has the data, so that writes are accepted", set("first"))
 	c.await("the Sentinels know each other and both replicas", func(ctx context.Context) error {
-		sentinel := redis.NewSentinelClient(&redis.Options{Addr: c.address("redis-sentinel", 0) + ":26379", Password: c.password})
-		defer sentinel.Close()
-		state, err := sentinel.Master(ctx, "souk").Result()
-		if err == nil && (state["num-other-sentinels"] != "2" || state["num-slaves"] != "2") {
-			return fmt.Errorf("they know %s Sentinels and %s replicas", state["num-other-sentinels"], state["num-slaves"])
+		for i := range 3 {
+			if err := c.sentinelKnowsAll(ctx, i); err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 	ready := c.command("redis-server", 1, "ready.sh")
 	c.await("a replica is ready", func(context.Context) error { return ready().Run() })
@@ -134,6 +133,17 @@ func TestPasswordChangeKeepsClients(t *testing.T) {
 			_ = client.Close()
 		}
 	}
+}
+
+// sentinelKnowsAll returns an error unless a Sentinel knows the others and both replicas.
+func (c *cluster) sentinelKnowsAll(ctx context.Context, i int) error {
+	sentinel := redis.NewSentinelClient(&redis.Options{Addr: c.address("redis-sentinel", i) + ":26379", Password: c.password})
+	defer sentinel.Close()
+	state, err := sentinel.Master(ctx, "souk").Result()
+	if err == nil && (state["num-other-sentinels"] != "2" || state["num-slaves"] != "2") {
+		return fmt.Errorf("Sentinel %d knows %s others and %s replicas", i, state["num-other-sentinels"], state["num-slaves"])
+	}
+	return err
 }
 
 func (c *cluster) client(url string) redis.UniversalClient {

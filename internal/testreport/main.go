@@ -1,7 +1,7 @@
 // Command testreport runs `go test` with its arguments, prints what `go test` prints, and
 // then lists the tests that were skipped, with their reasons. It ends with the status of
-// `go test`. Unless -p is among the arguments, it runs the tests of twice as many packages at
-// once as there are processors, since many tests wait for programs, databases and browsers:
+// `go test`. Unless -p is among the arguments, it runs the tests of one package more at
+// once than there are processors, since many tests wait for programs, databases and browsers:
 //
 //	go run ./internal/testreport -timeout 20m ./...
 package main
@@ -53,7 +53,7 @@ func run(arguments []string, w io.Writer) (status int, err error) {
 func withFlags(arguments []string) []string {
 	flags := []string{"-json"}
 	if !slices.ContainsFunc(arguments, func(a string) bool { return a == "-p" || strings.HasPrefix(a, "-p=") }) {
-		flags = append(flags, fmt.Sprintf("-p=%d", 2*runtime.GOMAXPROCS(0)))
+		flags = append(flags, fmt.Sprintf("-p=%d", runtime.GOMAXPROCS(0)+1))
 	}
 	if len(arguments) > 1 && arguments[0] == "-C" {
 		return slices.Concat(arguments[:2], flags, arguments[2:])
