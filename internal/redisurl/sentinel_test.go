@@ -337,6 +337,11 @@ func (c *cluster) stop(set string, i int) {
 	}
 	_ = command.Wait() // it is killed
 	delete(c.running, c.address(set, i))
+	// In a cluster these files are read-only. Here Sentinels have them rewritten in a failover,
+	// with the passwords of that time.
+	if err := os.RemoveAll(filepath.Join(c.dir, c.address(set, i), "etc")); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // await waits for a condition.
