@@ -12,8 +12,8 @@
 // find more capacity.
 //
 // The baseline is the lowest median. Since a server can also become slower without a queue, it is
-// measured again from time to time while latency is higher, with limit / (2 × tolerance) for one window: that is half of the
-// capacity, so nothing waits.
+// measured again from time to time while latency is higher, with limit / (2 × tolerance) for one
+// window: that is half of the capacity, so nothing waits.
 //
 // What the server does not determine must not count as latency: a permit can be restarted when a
 // request has arrived, stopped before its response is sent, and dropped.
