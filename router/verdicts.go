@@ -3,7 +3,6 @@ package router
 import (
 	"time"
 
-	"souk/internal/bytecache"
 	"souk/router/auth"
 )
 
@@ -18,12 +17,6 @@ func (r *Router) verdicts() *auth.VerdictCache {
 	return auth.NewVerdictCache(auth.VerdictOptions{
 		Now: time.Now,
 		TTL: c.TTL, Bytes: c.MaxBytes, Hit: m.Hits.Inc, Miss: m.Misses.Inc,
-		Observer: bytecache.Observer{
-			Changed: func(entries, bytes int) {
-				m.Entries.Add(float64(entries))
-				m.Bytes.Add(float64(bytes))
-			},
-			Evicted: m.Evictions.Inc,
-		},
+		Observer: m.Observer(),
 	})
 }

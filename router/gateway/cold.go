@@ -8,9 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"souk/internal/bytecache"
 	"souk/router/operation"
-	"souk/router/telemetry"
 )
 
 // coldWork bounds how many documents are parsed and operations planned at the same
@@ -43,15 +41,4 @@ func (c coldWork) begin(ctx context.Context) (func(), error) {
 		}
 	}
 	return func() { c.slots.Release(1) }, nil
-}
-
-// observer records the size and evictions of a cache as metrics.
-func observer(m *telemetry.Cache) bytecache.Observer {
-	return bytecache.Observer{
-		Changed: func(entries, bytes int) {
-			m.Entries.Add(float64(entries))
-			m.Bytes.Add(float64(bytes))
-		},
-		Evicted: m.Evictions.Inc,
-	}
 }

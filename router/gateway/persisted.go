@@ -39,7 +39,7 @@ type persistedDocuments struct {
 func (gw *Gateway) newPersistedDocuments() *persistedDocuments {
 	c := gw.config.PersistedDocuments
 	return &persistedDocuments{
-		config: c, registered: bytecache.New[string, []byte](gw.config.Caches.Persisted, observer(gw.metrics.Persisted)),
+		config: c, registered: bytecache.New[string, []byte](gw.config.Caches.Persisted, gw.metrics.Persisted.Observer()),
 		shared: newSharedDocuments(gw.options.Documents, gw.config.RedisOf(c.Redis), c), metrics: gw.metrics, logger: gw.logger,
 		logged: bytecache.New[documents.Digest, bool](loggedBytes, bytecache.Observer{}),
 	}

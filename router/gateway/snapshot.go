@@ -174,8 +174,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 
 		marksStale: gw.config.ResponseCache.MarksStale(),
 
-		documents: bytecache.New[string, *document](gw.config.Caches.Documents, observer(gw.metrics.Document)),
-		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
+		documents: bytecache.New[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
+		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
 	names := make([]string, len(model.Subgraphs))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"souk/internal/bytecache"
 	base "souk/telemetry"
 )
 
@@ -247,8 +248,20 @@ func (m *Metrics) CertificateExpiry(port string) prometheus.Gauge {
 
 // A Cache has the metrics of an in-process cache.
 type Cache struct {
-	Hits, Misses, Evictions prometheus.Counter
-	Entries, Bytes          prometheus.Gauge
+	Hits, Misses   prometheus.Counter
+	evictions      prometheus.Counter
+	entries, bytes prometheus.Gauge
+}
+
+// Observer returns an observer that records the size and the evictions of the cache.
+func (c *Cache) Observer() bytecache.Observer {
+	return bytecache.Observer{
+		Changed: func(entries, bytes int) {
+			c.entries.Add(float64(entries))
+			c.bytes.Add(float64(bytes))
+		},
+		Evicted: c.evictions.Inc,
+	}
 }
 
 func newCaches(r prometheus.Registerer) func(string) *Cache {
@@ -258,9 +271,9 @@ func newCaches(r prometheus.Registerer) func(string) *Cache {
 		return &Cache{
 			Hits:      requests.WithLabelValues(name, "hit"),
 			Misses:    requests.WithLabelValues(name, "miss"),
-			Evictions: evictions.WithLabelValues(name),
-			Entries:   entries.WithLabelValues(name),
-			Bytes:     bytes.WithLabelValues(name),
+			evictions: evictions.WithLabelValues(name),
+			entries:   entries.WithLabelValues(name),
+			bytes:     bytes.WithLabelValues(name),
 		}
 	}
 }
