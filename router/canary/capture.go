@@ -1,13 +1,11 @@
 package canary
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
 
-	"github.com/andybalholm/brotli"
+	"souk/router/internal/body"
 )
 
 // A capturedBody is a request body that keeps what is read of it, up to a limit.
@@ -69,23 +67,16 @@ func (w *capturedResponse) Unwrap() http.ResponseWriter { return w.ResponseWrite
 
 var errTooLong = errors.New("the response is too long to compare")
 
-// decoded returns a body without its content coding.
-func decoded(body []byte, coding string, limit int) ([]byte, error) {
-	var r io.Reader
-	switch coding {
-	case "":
-		return body, nil
-	case "gzip":
-		z, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		r = z
-	case "br":
-		r = brotli.NewReader(bytes.NewReader(body))
-	default:
-		return nil, errors.New("unknown content coding")
+// decoded returns a response body without its content coding, which the router has chosen.
+func decoded(sent []byte, coding string, limit int) ([]byte, error) {
+	if coding == "" {
+		return sent, nil
 	}
+	r, err := body.NewDecoder(coding, sent)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
 	out, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(out) > limit {
 		err = errTooLong

@@ -51,7 +51,7 @@ func unsupported(what string) error {
 
 // decode appends the decoded body to a buffer.
 func (rd *Reader) decode(ctx context.Context, coding string, sent []byte, into *bytes.Buffer, lease *memory.Lease) error {
-	from, err := decoder(coding, sent)
+	from, err := NewDecoder(coding, sent)
 	if err != nil {
 		return corrupt(coding, err)
 	}
@@ -82,7 +82,9 @@ func corrupt(coding string, err error) error {
 // zstd; here it applies to brotli, too.
 const maxWindow = 8 << 20
 
-func decoder(coding string, sent []byte) (io.ReadCloser, error) {
+// NewDecoder returns a reader of what is encoded with gzip, br, zstd or deflate. The caller must
+// close it.
+func NewDecoder(coding string, sent []byte) (io.ReadCloser, error) {
 	source := bytes.NewReader(sent)
 	switch coding {
 	case "gzip":
