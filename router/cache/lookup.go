@@ -74,10 +74,13 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 		l.State, l.Refresh, l.Done = nil, nil, nil
 		p := v.policy(l.CacheSelection)
 		l.Private, l.WantTags = p.private, p.tellsTags
-		scope := p.scope(&caller)
-		if p.ttl <= 0 || p.private && scope == "" {
+		of := owner{caller: &caller, scope: p.scope(&caller)}
+		if p.ttl <= 0 || p.private && of.scope == "" {
 			p.explain(l)
 			continue
+		}
+		if caller.Sent != nil {
+			of.sent = caller.Sent(l.Subgraph)
 		}
 		for i, representation := range l.Representations {
 			typ := p.types[""]
@@ -93,9 +96,9 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				it.explain("none", untaggable)
 				continue
 			}
-			it.key = p.digest(scratch, l, caller, scope, representation, p.callers)
+			it.key = p.digest(scratch, l, of, representation, p.callers)
 			if it.hasPublic = len(p.callers) > 0 && !p.private; it.hasPublic {
-				it.public = p.digest(scratch, l, caller, scope, representation, nil)
+				it.public = p.digest(scratch, l, of, representation, nil)
 			}
 			it.sample(c, scratch)
 			if !c.takeLocal(&it, now) {
@@ -357,6 +360,13 @@ func (p *policy) lifetime(control execute.CacheControl) time.Duration {
 	return ttl.Truncate(time.Millisecond) // the resolution in Redis
 }
 
+// An owner is what the responses of a lookup depend on in a caller.
+type owner struct {
+	caller *execute.Caller
+	scope  string // of private values, or ""
+	sent   string // key of what the subgraph receives besides headers, or ""
+}
+
 // scope returns what private values belong to, or "".
 func (p *policy) scope(caller *execute.Caller) string {
 	switch {
@@ -371,11 +381,11 @@ func (p *policy) scope(caller *execute.Caller) string {
 // digest hashes everything that a response depends on; each part is prefixed with its
 // length. callers are the headers that distinguish callers. If callers is nil although
 // the policy distinguishes callers, the result is the key of public responses.
-func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, scope string, representation []byte, callers []string) digest {
+func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, of owner, representation []byte, callers []string) digest {
 	b := (*scratch)[:0]
 	b = append(b, l.Key[:]...)
 	if p.private {
-		b = appendPart(append(b, 'p'), scope)
+		b = appendPart(append(b, 'p'), of.scope)
 	}
 	if len(callers) == 0 && len(p.callers) > 0 {
 		b = append(b, 'a') // all callers
@@ -383,16 +393,14 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	if p.variant != "" {
 		b = appendPart(append(b, 'w'), p.variant)
 	}
-	if caller.Partition != "" {
-		b = appendPart(append(b, 't'), caller.Partition)
+	if of.caller.Partition != "" {
+		b = appendPart(append(b, 't'), of.caller.Partition)
 	}
-	if caller.Sent != nil {
-		if sent := caller.Sent(l.Subgraph); sent != "" {
-			b = appendPart(append(b, 's'), sent)
-		}
+	if of.sent != "" {
+		b = appendPart(append(b, 's'), of.sent)
 	}
-	b = appendHeaders(b, 'h', p.vary, caller.Header)
-	b = appendHeaders(b, 'c', callers, caller.Header)
+	b = appendHeaders(b, 'h', p.vary, of.caller.Header)
+	b = appendHeaders(b, 'c', callers, of.caller.Header)
 	for _, variable := range l.Variables {
 		b = appendPart(append(b, 'v'), variable.Name)
 		b = appendPart(b, variable.Value)
