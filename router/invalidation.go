@@ -110,8 +110,7 @@ func (i *invalidation) checkType(m *supergraph.Model) string {
 
 // isEntity reports whether a type, or one that it may be, has a key.
 func isEntity(t *supergraph.Type) bool {
-	return slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool { return len(in.Keys) > 0 }) ||
-		t.Abstract() && slices.ContainsFunc(t.Possible, func(p *supergraph.Type) bool { return p != t && isEntity(p) })
+	return t.Entity() || t.Abstract() && slices.ContainsFunc(t.Possible, func(p *supergraph.Type) bool { return p != t && isEntity(p) })
 }
 
 func subgraphNames(m *supergraph.Model) (names []string) {

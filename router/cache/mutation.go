@@ -87,12 +87,12 @@ func (m *mutated) fields(found []*plan.SelectedField, t *supergraph.Type, list p
 // value reads the value of a field of an object of a type.
 func (m *mutated) value(t *supergraph.Type, s *plan.SelectedField, value []byte) {
 	if len(s.Selections) == 0 {
-		if isEntity(t) {
+		if t.Entity() {
 			m.key(t, s.Name, value)
 		}
 		return
 	}
-	if f := t.Field(s.Name); f != nil && f.Named != nil && !isEntity(t) {
+	if f := t.Field(s.Name); f != nil && f.Named != nil && !t.Entity() {
 		m.objects(f.Named, s.Selections, value)
 	}
 }

@@ -254,7 +254,7 @@ func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Typ
 			r.dependsOn(possible, seen)
 		}
 	}
-	if isEntity(t) {
+	if t.Entity() {
 		r.any[t.Name] = true
 		return
 	}
@@ -263,10 +263,6 @@ func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Typ
 			r.dependsOn(f.Named, seen)
 		}
 	}
-}
-
-func isEntity(t *supergraph.Type) bool {
-	return slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool { return len(in.Keys) > 0 })
 }
 
 // hints reads @cacheControl on a type.

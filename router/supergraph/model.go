@@ -114,6 +114,11 @@ func (t *Type) Composite() bool { return t.Kind == Object || t.Abstract() }
 // Abstract reports whether the type is an interface or a union.
 func (t *Type) Abstract() bool { return t.Kind == Interface || t.Kind == Union }
 
+// Entity reports whether the type has a key in a subgraph.
+func (t *Type) Entity() bool {
+	return slices.ContainsFunc(t.In, func(in *TypeIn) bool { return len(in.Keys) > 0 })
+}
+
 // Field returns the named field, or nil.
 func (t *Type) Field(name string) *Field { return t.fields[name] }
 
