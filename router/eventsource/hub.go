@@ -112,8 +112,8 @@ func (h *Hub) drop(t *topic) {
 	}
 }
 
-// pause waits before the next attempt. It reports false if ctx is done.
-func (h *Hub) pause(ctx context.Context, wait time.Duration) bool {
+// pause waits before the next attempt, with jitter. It reports false if ctx is done.
+func pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
 	defer timer.Stop()
 	select {

@@ -220,6 +220,17 @@ func (k *Kafka) consumer(topic string, from offsets) (*kgo.Client, error) {
 	return client, nil
 }
 
+// poll returns the records that have arrived, after at most the given time.
+func poll(ctx context.Context, client *kgo.Client, most time.Duration) ([]*kgo.Record, error) {
+	bounded, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	fetches := client.PollFetches(bounded)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return fetches.Records(), failure(fetches)
+}
+
 // failure returns the first error of a poll, but not that of its context.
 func failure(fetches kgo.Fetches) error {
 	for _, e := range fetches.Errors() {
@@ -256,16 +267,10 @@ func (k *Kafka) Range(ctx context.Context, topic, after, until string, deliver f
 	}
 	defer client.Close()
 	for len(from) > 0 {
-		poll, cancel := context.WithTimeout(ctx, kafkaSilence)
-		fetches := client.PollFetches(poll)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := failure(fetches); err != nil {
+		records, err := poll(ctx, client, kafkaSilence)
+		if err != nil {
 			return err
 		}
-		records := fetches.Records()
 		if len(records) == 0 {
 			return nil // what lies before until was compacted or aborted
 		}
@@ -296,16 +301,11 @@ func (k *Kafka) Follow(ctx context.Context, topic, after string, deliver func(*E
 	}
 	defer client.Close()
 	for checked := time.Now(); ; {
-		poll, cancel := context.WithTimeout(ctx, kafkaPartitions)
-		fetches := client.PollFetches(poll)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := failure(fetches); err != nil {
+		records, err := poll(ctx, client, kafkaPartitions)
+		if err != nil {
 			return err
 		}
-		for _, r := range fetches.Records() {
+		for _, r := range records {
 			if !r.Attrs.IsControl() {
 				deliver(kafkaEvent(r))
 			}

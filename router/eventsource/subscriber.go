@@ -166,7 +166,7 @@ func (s *subscriber) run(ctx context.Context, cursor, head string, emit func(*Ev
 				return fmt.Errorf("reading past events: %w", err)
 			}
 			t.hub.options.Observe(ctx, t.key.provider, err)
-			if !t.hub.pause(ctx, wait) {
+			if !pause(ctx, wait) {
 				return ctx.Err()
 			}
 		}

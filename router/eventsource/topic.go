@@ -58,7 +58,7 @@ func (t *topic) run() {
 		}
 		o.Logger.WarnContext(t.ctx, "reading events again", "provider", t.key.provider, "topic", t.key.name, "after", t.position(), "error", err, "retry_in", wait)
 		t.metrics.Reconnects.Inc()
-		if !t.hub.pause(t.ctx, wait) {
+		if !pause(t.ctx, wait) {
 			return
 		}
 		wait = min(2*wait, o.MaxInterval)
@@ -84,7 +84,7 @@ func (t *topic) begin() bool {
 			t.fail(t.ctx.Err())
 			return false
 		}
-		if !t.hub.pause(ctx, wait) {
+		if !pause(ctx, wait) {
 			o.Observe(t.ctx, t.key.provider, err)
 			o.Logger.WarnContext(t.ctx, "a provider of events is unavailable", "provider", t.key.provider, "topic", t.key.name, "error", err)
 			t.fail(err)
