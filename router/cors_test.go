@@ -36,6 +36,12 @@ func openRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Han
 // newRouter returns a router with one subgraph, which is closed with the test.
 func newRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) *router.Router {
 	t.Helper()
+	return newRouterWith(t, router.Options{Supergraph: sdl, Routes: routes}, subgraph, configure)
+}
+
+// newRouterWith is like newRouter, with options.
+func newRouterWith(t *testing.T, o router.Options, subgraph http.Handler, configure func(*config.Config)) *router.Router {
+	t.Helper()
 	upstream := httptest.NewServer(subgraph)
 	t.Cleanup(upstream.Close)
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
@@ -44,13 +50,14 @@ func newRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Hand
 	}
 	c := config.Default()
 	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL + "/a"}
-	if strings.Contains(sdl, `name: "b"`) {
+	if strings.Contains(o.Supergraph, `name: "b"`) {
 		c.OverrideSubgraphURLs["b"] = upstream.URL + "/b"
 	}
 	if configure != nil {
 		configure(&c)
 	}
-	r, err := router.New(t.Context(), c, router.Options{Supergraph: sdl, Routes: routes, Telemetry: tel})
+	o.Telemetry = tel
+	r, err := router.New(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}

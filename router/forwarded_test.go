@@ -17,7 +17,6 @@ import (
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/hook"
-	"souk/telemetry"
 )
 
 // echoing responds to root fields and entities of accounts with the extensions and the header X-Tenant
@@ -115,26 +114,8 @@ func TestMembersOfABatchHaveTheirOwnExtensions(t *testing.T) {
 // serveExtended serves a router with extensions and two subgraphs.
 func serveExtended(t *testing.T, sdl string, subgraph http.Handler, change func(*config.Config), x router.Extensions) string {
 	t.Helper()
-	upstream := httptest.NewServer(subgraph)
-	t.Cleanup(upstream.Close)
-	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL + "/a", "b": upstream.URL + "/b"}
-	change(&c)
-	r, err := router.New(t.Context(), c, router.Options{Supergraph: sdl, Telemetry: tel, Extensions: x})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(r.Handler())
-	t.Cleanup(func() {
-		server.Close()
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := httptest.NewServer(newRouterWith(t, router.Options{Supergraph: sdl, Extensions: x}, subgraph, change).Handler())
+	t.Cleanup(server.Close)
 	return server.URL
 }
 
