@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // sidecarLimits are what Istio's proxy may use by default, beside each pod.
@@ -20,12 +19,9 @@ var quotaNames = map[corev1.ResourceName]corev1.ResourceName{
 }
 
 // checkQuotas wants every quota to have room for what the store needs: all of them apply.
-func (d Documents) checkQuotas(need corev1.ResourceList) (err error) {
-	for _, document := range d.OfKind("ResourceQuota") {
-		var quota corev1.ResourceQuota
-		if wrong := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &quota); wrong != nil {
-			return wrong
-		}
+func (d Documents) checkQuotas(need corev1.ResourceList) error {
+	quotas, err := typed[corev1.ResourceQuota](d, "ResourceQuota")
+	for _, quota := range quotas {
 		at := fmt.Sprintf("ResourceQuota %s of %s", quota.Name, quota.Namespace)
 		if quota.Namespace != "ecommerce" {
 			err = errors.Join(err, fmt.Errorf("%s: no check knows what that namespace needs", at))
@@ -48,12 +44,9 @@ func (d Documents) checkQuotas(need corev1.ResourceList) (err error) {
 
 // checkRanges wants every LimitRange to admit the pods and volumes of the store, with their
 // proxies. Only one may have defaults: of two, nobody knows which one a container gets.
-func (d Documents) checkRanges(pods []*corev1.Pod) (err error) {
-	for _, document := range d.OfKind("LimitRange") {
-		var limits corev1.LimitRange
-		if wrong := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &limits); wrong != nil {
-			return wrong
-		}
+func (d Documents) checkRanges(pods []*corev1.Pod) error {
+	ranges, err := typed[corev1.LimitRange](d, "LimitRange")
+	for _, limits := range ranges {
 		at := fmt.Sprintf("LimitRange %s of %s", limits.Name, limits.Namespace)
 		if limits.Namespace != "ecommerce" {
 			err = errors.Join(err, fmt.Errorf("%s: no check knows what that namespace needs", at))

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -71,23 +70,23 @@ func (d Documents) checkDiscovery(pods []*corev1.Pod) error {
 // may reports whether the Roles and RoleBindings of a namespace allow a ServiceAccount of another
 // one, or of the same, to do something with all objects of a resource.
 func (d Documents) may(from, account, verb string, resource [2]string, namespace string) (bool, error) {
-	for _, document := range d.OfKind("RoleBinding") {
-		var binding rbacv1.RoleBinding
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &binding); err != nil {
-			return false, err
-		}
+	bindings, err := typed[rbacv1.RoleBinding](d, "RoleBinding")
+	if err != nil {
+		return false, err
+	}
+	roles, err := typed[rbacv1.Role](d, "Role")
+	if err != nil {
+		return false, err
+	}
+	for _, binding := range bindings {
 		if binding.Namespace != namespace || !slices.ContainsFunc(binding.Subjects, func(s rbacv1.Subject) bool {
 			return s.Kind == rbacv1.ServiceAccountKind && s.Name == account && s.Namespace == from
 		}) {
 			continue
 		}
-		for _, document := range d.OfKind("Role") {
-			if document.GetNamespace() != namespace || document.GetName() != binding.RoleRef.Name || binding.RoleRef.Kind != "Role" {
+		for _, role := range roles {
+			if role.Namespace != namespace || role.Name != binding.RoleRef.Name || binding.RoleRef.Kind != "Role" {
 				continue
-			}
-			var role rbacv1.Role
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &role); err != nil {
-				return false, err
 			}
 			if slices.ContainsFunc(role.Rules, func(rule rbacv1.PolicyRule) bool {
 				return len(rule.ResourceNames) == 0 && contains(rule.Verbs, verb) && contains(rule.APIGroups, resource[0]) && contains(rule.Resources, resource[1])

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
@@ -89,6 +90,19 @@ func (d Documents) OfKind(kinds ...string) Documents {
 		}
 	}
 	return found
+}
+
+// typed returns the objects of a kind as the type of its API.
+func typed[T any](d Documents, kind string) ([]T, error) {
+	var all []T
+	for _, document := range d.OfKind(kind) {
+		var object T
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &object); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", kind, document.GetName(), err)
+		}
+		all = append(all, object)
+	}
+	return all, nil
 }
 
 // Has says whether there is an object.

@@ -133,7 +133,7 @@ func (d Documents) checkRouter(sources string) error {
 		return fmt.Errorf("the router's configuration: %w", err)
 	}
 	return inContext("router.yaml", c.checkPorts(&deployment), checkReferences(texts[0], &deployment), c.checkExposed(), c.checkAddress(sources),
-		here.checkExposed(), here.checkAddress(sources), c.checkBounds(d, deployment.Spec.Template.Spec.Containers[0], sources), c.checkTokens(d, sources), c.checkOrigins(), here.checkOverrides(d), here.checkLog(), c.checkHeaders(sources), c.Cache.check(sources))
+		here.checkExposed(), here.checkAddress(sources), c.checkBounds(d, deployment.Spec.Template.Spec.Containers[0], sources), c.checkTokens(d, sources), c.checkOrigins(), c.checkStreamPool(d), here.checkOverrides(d), here.checkLog(), c.checkHeaders(sources), c.Cache.check(sources))
 }
 
 // checkPorts wants the router to listen where its Deployment says, for other pods.

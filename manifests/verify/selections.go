@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // CheckSelections wants a pod to have one PodDisruptionBudget at most, because the API server
@@ -120,13 +119,9 @@ func workload(pod *corev1.Pod) string {
 
 // budgets are the PodDisruptionBudgets, with those that CloudNativePG makes for its primaries.
 func (d Documents) budgets() ([]policyv1.PodDisruptionBudget, error) {
-	var all []policyv1.PodDisruptionBudget
-	for _, document := range d.OfKind("PodDisruptionBudget") {
-		var budget policyv1.PodDisruptionBudget
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &budget); err != nil {
-			return nil, fmt.Errorf("PodDisruptionBudget %s: %w", document.GetName(), err)
-		}
-		all = append(all, budget)
+	all, err := typed[policyv1.PodDisruptionBudget](d, "PodDisruptionBudget")
+	if err != nil {
+		return nil, err
 	}
 	for _, cluster := range d.OfKind("Cluster") {
 		all = append(all, policyv1.PodDisruptionBudget{

@@ -6,25 +6,13 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 )
 
 // checkStreamPool wants the routes of streams to have a pool of connections of their own that
 // takes as many as one router admits, and as many more that wait: after a rolling update all
 // clients come back at once. Without it, the pool of requests bounds them.
-func (d Documents) checkStreamPool() error {
-	texts := d.values("ConfigMap", "ecommerce", "api-gateway", "router.yaml")
-	if len(texts) != 1 {
-		return errors.New("the router has no configuration")
-	}
-	var router struct {
-		Subscriptions struct {
-			Most int64 `json:"max_connections"`
-		}
-	}
-	if err := yaml.Unmarshal([]byte(texts[0]), &router); err != nil {
-		return fmt.Errorf("the router's configuration: %w", err)
-	}
+func (c routerConfig) checkStreamPool(d Documents) error {
+	most := c.Subscriptions.MaxConnections
 	routes, err := d.timedRoutes()
 	found := false
 	for _, r := range routes {
@@ -33,8 +21,8 @@ func (d Documents) checkStreamPool() error {
 		}
 		found = true
 		connections, waiting := d.streamPool(r.host)
-		if connections < router.Subscriptions.Most || waiting < router.Subscriptions.Most {
-			err = errors.Join(err, fmt.Errorf("%s has a pool of %d connections and %d waiting ones, and a router admits %d streams", r.name, connections, waiting, router.Subscriptions.Most))
+		if connections < most || waiting < most {
+			err = errors.Join(err, fmt.Errorf("%s has a pool of %d connections and %d waiting ones, and a router admits %d streams", r.name, connections, waiting, most))
 		}
 	}
 	if !found {

@@ -35,7 +35,7 @@ func (d Documents) checkTraffic() (err error) {
 	for _, document := range d.OfKind("DestinationRule") {
 		err = errors.Join(err, inContext("DestinationRule "+document.GetName(), checkPool(document), checkEjection(document)))
 	}
-	return errors.Join(err, d.checkEntryRate(), d.checkStreamPool())
+	return errors.Join(err, d.checkEntryRate())
 }
 
 // checkEntry wants a gateway of Istio to redirect plain HTTP, and to end TLS of at least 1.2.

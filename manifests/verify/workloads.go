@@ -98,15 +98,7 @@ func (d Documents) checkScale(deployment *appsv1.Deployment) error {
 
 // scalers are the autoscalers.
 func (d Documents) scalers() ([]autoscalingv2.HorizontalPodAutoscaler, error) {
-	var all []autoscalingv2.HorizontalPodAutoscaler
-	for _, document := range d.OfKind("HorizontalPodAutoscaler") {
-		var scaler autoscalingv2.HorizontalPodAutoscaler
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &scaler); err != nil {
-			return nil, fmt.Errorf("HorizontalPodAutoscaler %s: %w", document.GetName(), err)
-		}
-		all = append(all, scaler)
-	}
-	return all, nil
+	return typed[autoscalingv2.HorizontalPodAutoscaler](d, "HorizontalPodAutoscaler")
 }
 
 // keepsCPU reports whether an autoscaler keeps the use of CPU, of the pod or of its program
