@@ -16,7 +16,7 @@ import (
 
 // elsewhere are metrics of programs that do not run in this test: Istio's proxies,
 // redis_exporter, postgres_exporter, also with the query of 06-order-service.yaml, the
-// instances of CloudNativePG, Prometheus and Alertmanager.
+// instances of CloudNativePG, the kubelet, Prometheus and Alertmanager.
 var elsewhere = []string{
 	"istio_requests_total", "istio_request_duration_milliseconds_bucket", "istio_request_bytes_sum", "istio_response_bytes_sum",
 	"istio_tcp_received_bytes_total", "istio_tcp_sent_bytes_total",
@@ -27,7 +27,9 @@ var elsewhere = []string{
 	"cnpg_collector_up", "cnpg_collector_last_available_backup_timestamp", "cnpg_collector_last_failed_backup_timestamp", "cnpg_collector_pg_wal",
 	"cnpg_pg_stat_archiver_last_failed_time", "cnpg_pg_stat_archiver_last_archived_time", "cnpg_pg_replication_in_recovery", "cnpg_pg_replication_lag",
 	"cnpg_pg_replication_streaming_replicas", "cnpg_backends_total", "cnpg_backends_max_tx_duration_seconds", "cnpg_pg_settings_setting", "cnpg_pg_database_size_bytes",
-	"prometheus_rule_evaluation_failures_total", "alertmanager_notifications_failed_total",
+	"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "kubelet_volume_stats_inodes", "kubelet_volume_stats_inodes_free",
+	"prometheus_rule_evaluation_failures_total", "prometheus_config_last_reload_successful",
+	"alertmanager_notifications_failed_total", "alertmanager_config_last_reload_successful",
 	"souk_backup_last_timestamp_seconds", "souk_gateway_certificate_expiry_timestamp_seconds",
 }
 
