@@ -50,13 +50,7 @@ func (v *View) Expired(ctx context.Context, _ execute.Caller, lookups []*execute
 	if len(items) == 0 {
 		return
 	}
-	r, err := c.newReading(items)
-	if err == nil {
-		err = r.read(ctx)
-	}
-	if err == nil {
-		err = r.readLabels(ctx)
-	}
+	r, err := c.read(ctx, items)
 	if err != nil {
 		return
 	}
@@ -65,11 +59,7 @@ func (v *View) Expired(ctx context.Context, _ execute.Caller, lookups []*execute
 		it := &items[i]
 		it.stamp = r.stamp(it)
 		for n, raw := range r.values(i) {
-			key := it.key
-			if n > 0 {
-				key = it.public
-			}
-			found, err := decodeValue(key, []byte(raw))
+			found, err := decodeValue(it.storedKey(n), []byte(raw))
 			if err == nil && r.current(it, &found) && found.usable(it.policy.staleIfError, now) {
 				it.typ.metrics.Expired.Inc()
 				it.use(found, now)

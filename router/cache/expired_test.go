@@ -9,13 +9,13 @@ import (
 )
 
 // expiring returns a router whose values of products are used after they have expired.
-func expiring(f *fixture) *router {
-	return f.router(func(o *Options) {
+func expiring(f *fixture, change ...func(*Options)) *router {
+	return f.router(append(change, func(o *Options) {
 		o.LocalBytes = -1
 		o.Subgraphs["shop"].Types["Product"] = Rule{
 			TTL: 10 * time.Second, StaleWhileRevalidate: 20 * time.Second, StaleIfError: time.Minute, NegativeTTL: 3 * time.Second,
 		}
-	})
+	})...)
 }
 
 // pass advances the clock while the router follows the events.

@@ -155,13 +155,7 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 		count(items, func(t *typePolicy) { t.metrics.Miss.Inc() })
 		return items
 	}
-	r, err := c.newReading(items)
-	if err == nil {
-		err = r.read(ctx)
-	}
-	if err == nil {
-		err = r.readLabels(ctx)
-	}
+	r, err := c.read(ctx, items)
 	if err != nil {
 		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
 		for i := range items {
@@ -203,10 +197,7 @@ func (c *Cache) take(it *item, r *reading, n int, compare bool, now time.Time) b
 		if raw == "" {
 			continue
 		}
-		key := it.key
-		if i > 0 {
-			key = it.public
-		}
+		key := it.storedKey(i)
 		v, err := decodeValue(key, []byte(raw))
 		if err != nil {
 			outcome = metrics.Corrupt

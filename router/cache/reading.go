@@ -24,6 +24,18 @@ type reading struct {
 // errUnusable means that Redis must not be used at present.
 var errUnusable = errors.New("redis is not in use")
 
+// read reads what items depend on, their values, and the tokens of the cache tags of those.
+func (c *Cache) read(ctx context.Context, items []item) (*reading, error) {
+	r, err := c.newReading(items)
+	if err == nil {
+		err = r.read(ctx)
+	}
+	if err == nil {
+		err = r.readLabels(ctx)
+	}
+	return r, err
+}
+
 func (c *Cache) newReading(items []item) (*reading, error) {
 	epoch, ok := c.follower.current()
 	if !ok {
@@ -84,6 +96,14 @@ func (r *reading) read(ctx context.Context) error {
 // values returns the values found for an item: under its own key and, if there is one, under
 // the key of public responses. Missing values are empty.
 func (r *reading) values(i int) []string { return r.found[r.first[i]:r.first[i+1]] }
+
+// storedKey returns the key of the value with an index in reading.values.
+func (it *item) storedKey(n int) digest {
+	if n > 0 {
+		return it.public
+	}
+	return it.key
+}
 
 // stamp returns the stamp of an item, or 0 if a token is missing.
 func (r *reading) stamp(it *item) uint64 {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -236,7 +237,8 @@ func (c *Cache) again(ctx context.Context, items []item) []item {
 	return missing
 }
 
-// claimRefreshes drops the refreshes that another router has begun.
+// claimRefreshes drops the refreshes that another router has begun, or has ended since the expired
+// values were read.
 func (c *Cache) claimRefreshes(ctx context.Context, l *execute.CacheLookup) {
 	state := l.Refresh.State.(*pending)
 	own := make([]*refill, len(state.items))
@@ -247,25 +249,56 @@ func (c *Cache) claimRefreshes(ctx context.Context, l *execute.CacheLookup) {
 	acquired, err := c.store.acquire(ctx, own, c.options.RefillWait)
 	done := l.Refresh.Done
 	l.Refresh.Done = func() { c.release(state.items); done() }
-	if err != nil || acquired.noValue > 0 || acquired.leases == len(own) {
+	if err != nil || acquired.noValue > 0 {
 		return
 	}
-	if acquired.leases == 0 {
-		l.Refresh.Done()
-		l.Refresh = nil
-		return
+	var refreshed []bool
+	if acquired.leases > 0 {
+		refreshed = c.refreshed(ctx, l, state.items)
 	}
 	kept, indices := state.items[:0], l.Refresh.Indices[:0]
 	c.refreshes.mu.Lock()
-	defer c.refreshes.mu.Unlock()
-	for _, it := range state.items {
-		if it.refill.token == "" {
-			delete(c.refreshes.keys, it.key)
+	for i, it := range state.items {
+		if own[i].token != "" && (refreshed == nil || !refreshed[i]) {
+			kept, indices = append(kept, it), append(indices, it.index)
 			continue
 		}
-		kept, indices = append(kept, it), append(indices, it.index)
+		delete(c.refreshes.keys, it.key)
+		if own[i].token != "" {
+			c.enqueue([]write{{refill: own[i], found: true}})
+		}
 	}
+	c.refreshes.mu.Unlock()
 	state.items, l.Refresh.Indices = kept, indices
+	if len(kept) == 0 {
+		l.Refresh.Done()
+		l.Refresh = nil
+	}
+}
+
+// refreshed reports which expired values have been replaced in Redis. It returns nil if Redis
+// cannot be read.
+func (c *Cache) refreshed(ctx context.Context, l *execute.CacheLookup, expired []item) []bool {
+	items := slices.Clone(expired)
+	for i := range items {
+		items[i].lookup = l
+	}
+	r, err := c.read(ctx, items)
+	if err != nil {
+		return nil
+	}
+	now := c.options.Now()
+	replaced := make([]bool, len(items))
+	for i := range items {
+		items[i].stamp = r.stamp(&items[i])
+		for n, raw := range r.values(i) {
+			v, err := decodeValue(items[i].storedKey(n), []byte(raw))
+			if err == nil && r.current(&items[i], &v) && v.age(now) < v.ttl {
+				replaced[i] = true
+			}
+		}
+	}
+	return replaced
 }
 
 // release ends the refills of items whose values have not been stored.
