@@ -41,22 +41,24 @@ run: ## start the whole store on this machine at LISTEN, with its data in DIR
 	@$(GO) build -o $(DIR)/souk .
 	@if test -t 0; then set -m; $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR); exit $$?; fi; exec $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR)
 
+# The supergraph is checked last: on empty caches, the packages are then compiled.
 .PHONY: test
-test: current ## run every test, except those of verify that take long to build
+test: format ## run every test, except those of verify that take long or build other programs
 	$(GO) run ./internal/testreport -vet=off -timeout 20m ./...
-	@echo 'make verify also vets the code, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
+	$(GO) run . compose --check $(STORE_GRAPH)
+	@echo 'make verify also vets the code, tests the pages in Chromium, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 
 .PHONY: race
 race: ## run every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
-.PHONY: current
-current: ## check formatting, and that the supergraph is current
+.PHONY: format
+format: ## check formatting
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
-	$(GO) run . compose --check $(STORE_GRAPH)
 
 .PHONY: check
-check: current ## check formatting, vet, and that generated files are current
+check: format ## check formatting, vet, and that generated files are current
+	$(GO) run . compose --check $(STORE_GRAPH)
 	$(GO) vet ./...
 
 .PHONY: lint
@@ -202,6 +204,10 @@ collector: ## build an OpenTelemetry Collector, for verify
 schemathesis: ## test the REST API against its OpenAPI document with Schemathesis (about 6 minutes)
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
+.PHONY: browser
+browser: k6 ## test the playground, the console and the store's pages in Chromium, with k6 as the traffic
+	K6=$$($(GO) run ./loadtest/run -k6) SOUK_BROWSER=1 $(GO) test -count=1 -timeout 20m ./dev/browser
+
 # How many changes to try; -1 means all of them, which takes about 20 minutes.
 MUTANTS ?= 400
 SEED    ?= $(shell date +%s)
@@ -220,7 +226,7 @@ verify: check jaeger collector envoy k6 docs add-subgraph own-graph release-test
 	promtool test rules manifests/observability/rules/*_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
-	$(MAKE) -j2 schemathesis faults # both mostly wait
+	$(MAKE) -j2 schemathesis faults browser # they mostly wait
 
 .PHONY: rollback
 rollback: ## set the cluster back to the manifests (or OVERLAY) of the Git revision TO

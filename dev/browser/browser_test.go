@@ -52,6 +52,9 @@ func openStoreWith(t *testing.T, o dev.Options) *dev.System {
 // tabs.
 func openBrowser(t *testing.T) context.Context {
 	t.Helper()
+	if os.Getenv("SOUK_BROWSER") == "" && !*documentation {
+		t.Skip("skipped: takes minutes and uses k6; make browser and make verify run it (SOUK_BROWSER=1)")
+	}
 	allocator, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromiumtest.Path(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(chromiumtest.Profile(t)),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(within),

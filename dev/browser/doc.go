@@ -4,8 +4,9 @@
 //
 // The tests start the whole store. They need Chromium, and for axe-core Node.js
 // with npm; without them they are skipped. The traffic is that of k6, if it is
-// found. `go test ./dev/browser -screenshots DIR` keeps pictures of what was
-// tested, and `make pictures` renews those of the documentation.
+// found. `make browser` runs them, and `make verify` does. With SOUK_BROWSER=1,
+// `go test ./dev/browser -screenshots DIR` keeps pictures of what was tested, and
+// `make pictures` renews those of the documentation.
 //
 // store_test.go is the hub: it has the tests that share one store. browser_test.go
 // has the browser and its tabs. The other files test the pages:
