@@ -342,6 +342,9 @@ func TestOpenBreakerRecordsNothing(t *testing.T) {
 	if !errors.As(err, &away) || s.count("orders") != recorded {
 		t.Errorf("got error %T %v, %d orders after %d", err, err, s.count("orders"), recorded)
 	}
+	if got := s.counts(); got["souk_orders_total inventory_away"] != 1 || got["souk_orders_total unavailable"] != float64(recorded) {
+		t.Errorf("it counts %v", got)
+	}
 }
 
 func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
@@ -351,6 +354,9 @@ func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 	var away *schema.Unavailable
 	if !errors.As(err, &away) || !strings.Contains(away.Message, "user service") || s.count("orders") != 0 {
 		t.Errorf("got error %T %v", err, err)
+	}
+	if got := s.counts()["souk_orders_total user_away"]; got != 1 {
+		t.Errorf("it counts %v such orders", got)
 	}
 }
 

@@ -1,10 +1,13 @@
 package checkout
 
 import (
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/order/orderstore"
 	"souk/telemetry"
 )
@@ -12,7 +15,7 @@ import (
 var (
 	metricOrders = telemetry.Metric{
 		Name: "souk_orders_total", Kind: telemetry.Counter,
-		Help:   "Orders by the result of placing them: confirmed, or the reason of the rejection.",
+		Help:   "Orders by the result of placing them: confirmed, the reason of the rejection, or, of those that were refused before they were recorded, the service that was unavailable: inventory_away, payment_away, product_away, user_away, or other_away.",
 		Labels: []string{"result"},
 	}
 	metricPayments = telemetry.Metric{
@@ -22,7 +25,13 @@ var (
 	}
 )
 
-const confirmed = "confirmed"
+const (
+	confirmed = "confirmed"
+	other     = "other"
+)
+
+// peers are the services that an order needs before it is recorded.
+var peers = []string{"inventory", "payment", "product", "user"}
 
 // Metrics count the results of a [Service].
 type Metrics struct{ orders, payments *prometheus.CounterVec }
@@ -33,6 +42,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.orders.WithLabelValues(confirmed)
 	for _, reason := range []orderstore.Reason{orderstore.OutOfStock, orderstore.Declined, orderstore.Unavailable, orderstore.Abandoned} {
 		m.orders.WithLabelValues(label(reason))
+	}
+	for _, service := range slices.Concat(peers, []string{other}) {
+		m.orders.WithLabelValues(away(service))
 	}
 	for _, e := range []orderstore.Event{orderstore.PaymentVoided{}, orderstore.PaymentCaptured{}, orderstore.PaymentRefunded{}, orderstore.PaymentFailed{}} {
 		m.payments.WithLabelValues(paymentResult(e))
@@ -50,10 +62,22 @@ func (m *Metrics) settled(event orderstore.Event) {
 	}
 }
 
+// refused counts an order that was refused before it was recorded, since a service was unavailable.
+func (m *Metrics) refused(err error) {
+	service := other
+	var failed *peer.Error
+	if errors.As(err, &failed) && slices.Contains(peers, failed.Service) {
+		service = failed.Service
+	}
+	m.orders.WithLabelValues(away(service)).Inc()
+}
+
 // paid counts a change of a payment.
 func (m *Metrics) paid(event orderstore.Event) {
 	m.payments.WithLabelValues(paymentResult(event)).Inc()
 }
+
+func away(service string) string { return service + "_away" }
 
 func label(r orderstore.Reason) string { return strings.ToLower(string(r)) }
 

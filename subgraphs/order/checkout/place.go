@@ -32,7 +32,7 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 		}
 		if ok {
 			if err := s.takeBack(ctx, o); err != nil {
-				return o, s.unavailableError(ctx, err)
+				return o, s.refuse(ctx, err)
 			}
 		}
 	}
@@ -42,13 +42,20 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 		return orderstore.Order{}, err
 	}
 	if err := s.ready(); err != nil {
-		return orderstore.Order{}, s.unavailableError(ctx, err)
+		return orderstore.Order{}, s.refuse(ctx, err)
 	}
 	o, _, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed, w.token)
 	if err != nil {
 		return o, keyError(err)
 	}
 	return s.resume(ctx, o)
+}
+
+// refuse counts an order that is not recorded because a peer is unavailable, and returns the error
+// for the caller.
+func (s *Service) refuse(ctx context.Context, err error) error {
+	s.Metrics.refused(err)
+	return s.unavailableError(ctx, err)
 }
 
 // ready returns nil unless inventory or the payment provider is known to fail
@@ -110,7 +117,7 @@ func (s *Service) loadPrices(ctx context.Context, w validRequest) (orderstore.Pl
 		if ctx.Err() != nil {
 			return orderstore.Placed{}, ctx.Err()
 		}
-		return orderstore.Placed{}, s.unavailableError(ctx, err)
+		return orderstore.Placed{}, s.refuse(ctx, err)
 	}
 	if !exists {
 		return orderstore.Placed{}, schema.NewNotFound("user", formatID(w.userID))
