@@ -230,4 +230,4 @@ verify: check jaeger collector envoy k6 docs add-subgraph own-graph release-test
 
 .PHONY: rollback
 rollback: ## set the cluster back to the manifests (or OVERLAY) of the Git revision TO
-	@TO='$(TO)' COMPONENTS='$(COMPONENTS)' OVERLAY='$(OVERLAY)' sh manifests/rollback.sh
+	@sh manifests/rollback.sh # make exports the variables of its command line

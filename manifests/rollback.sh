@@ -2,8 +2,8 @@
 # Sets the cluster back to the manifests of the Git revision TO, the routers first: while one has
 # the new supergraph, it asks the services for new fields. OVERLAY is the directory that is
 # applied, if it is another one of this repository, by its path from the top. The files here stay
-# as they are. A component is another way to run databases, Redis or the mesh: if the revisions
-# have different ones, nothing happens unless COMPONENTS is "changed".
+# as they are. A component is another way to run databases, Redis or the mesh: if HEAD or the
+# working tree has other ones than TO, nothing happens unless COMPONENTS is "changed".
 #
 #   make rollback TO=v1.0.0
 set -eu
@@ -23,8 +23,10 @@ esac
 top=$(git rev-parse --show-toplevel) || fail 'a rollback needs the Git repository with the manifests: run it there'
 cd "$top"
 for revision in "$TO" HEAD; do
-	git rev-parse --verify --quiet "$revision^{commit}" > /dev/null ||
+	git rev-parse --verify --quiet "$revision^{commit}" > /dev/null && continue
+	kind=$(git cat-file -t "$revision" 2> /dev/null) ||
 		fail "this repository has no commit $revision; \`git tag\` lists its tags, and \`git fetch --tags\` gets those of the remote"
+	fail "$revision is a $kind, and no commit or tag of one: name the commit that was deployed before, such as: make rollback TO=v1.0.0"
 done
 dir=$(cd "$(mktemp -d)" && pwd -P)
 trap 'rm -rf "$dir"' EXIT
@@ -55,10 +57,18 @@ build() {
 	if [ ! -s "$dir/$2.objects" ]; then
 		fail "the directory $OVERLAY of the revision $1 has no objects"
 	fi
-	components "$dir/$2/$OVERLAY" | sed "s|^$dir/$2/||" | sort -u > "$dir/$2.components"
+	within "$dir/$2" > "$dir/$2.components"
 }
 
-# components DIRECTORY prints the components that a kustomization and those that it names have.
+# within DIRECTORY prints the components of OVERLAY there, by their paths from the directory.
+within() {
+	components "$1/$OVERLAY" | while read -r path; do
+		printf '%s\n' "${path#"$1"/}"
+	done | sort -u
+}
+
+# components DIRECTORY prints the components that a kustomization and those that it names have. An
+# entry may stand in the line below its "-", ">" or "|".
 components() (
 	for file in kustomization.yaml kustomization.yml Kustomization; do
 		[ ! -f "$1/$file" ] || awk '
@@ -67,7 +77,7 @@ components() (
 			list ~ /^(components|resources|bases)$/ {
 				sub(/^[ \t]*-[ \t]+/, "")
 				gsub(/[][,]/, " ")
-				for (i = 1; i <= NF; i++) print list, $i
+				for (i = 1; i <= NF; i++) if ($i !~ /^(-|[>|][-+0-9]*)$/) print list, $i
 			}
 		' "$1/$file"
 	done | while read -r list entry; do
@@ -80,45 +90,56 @@ components() (
 	done
 )
 
-# apply ARGUMENTS applies objects and notes what kubectl says of each.
-apply() {
-	kubectl apply "$@" > "$dir/said" || { cat "$dir/said"; exit 1; }
-	cat "$dir/said"
-	cat "$dir/said" >> "$dir/applied"
-}
-
 # restart KIND NAME restarts a program of the monitoring, which reads its configuration when it
-# starts, if one of its ConfigMaps has changed.
+# starts, if a pod of it is older than one of its ConfigMaps. An earlier run that failed may have
+# changed them.
 restart() {
-	if grep -qE "^configmap/$2(-[^ ]+)? configured" "$dir/applied"; then
+	changed=$(kubectl -n istio-system get configmaps -l "app=$2" -o 'jsonpath={.items[*].metadata.managedFields[*].time}')
+	started=$(kubectl -n istio-system get pods -l "app=$2" -o 'jsonpath={.items[*].metadata.creationTimestamp}')
+	[ -n "$changed" ] && [ -n "$started" ] || return 0
+	last=$(printf '%s\n' $changed | sort | tail -n 1)
+	first=$(printf '%s\n' $started | sort | head -n 1)
+	# Whichever was first within one second, the pod may have the older one.
+	if [ "$(printf '%s\n' "$first" "$last" | sort | head -n 1)" = "$first" ]; then
 		kubectl -n istio-system rollout restart "$1/$2"
 	fi
 }
 
 build "$TO" old
 build HEAD new
-comm -3 "$dir/old.components" "$dir/new.components" > "$dir/differ"
-if [ -s "$dir/differ" ] && [ "${COMPONENTS:-}" != changed ]; then
-	{
-		echo "the components of $TO and of HEAD differ, so nothing was changed:"
-		comm -23 "$dir/old.components" "$dir/new.components" | sed "s|^|  only in $TO: |"
-		comm -13 "$dir/old.components" "$dir/new.components" | sed 's|^|  only in HEAD: |'
-		echo 'The manifests of a component have databases, a Redis or routes of their own, and applying them moves no data.'
-		echo 'Move the store first, as "Components" in docs/operations.md says, and roll back to a commit with the same ones.'
-		echo 'If the data is already where the manifests look for it, add COMPONENTS=changed.'
-	} >&2
-	exit 1
+within "$(pwd -P)" > "$dir/here.components"
+for other in new here; do
+	comm -13 "$dir/old.components" "$dir/$other.components"
+done | sort -u > "$dir/added.components"
+for other in new here; do
+	comm -23 "$dir/old.components" "$dir/$other.components"
+done | sort -u > "$dir/removed.components"
+if [ -s "$dir/added.components" ] || [ -s "$dir/removed.components" ]; then
+	if [ "${COMPONENTS:-}" != changed ]; then
+		{
+			echo "HEAD or the working tree has other components than $TO, so nothing was changed:"
+			sed "s|^|  added since $TO: |" "$dir/added.components"
+			sed "s|^|  removed since $TO: |" "$dir/removed.components"
+			echo 'The manifests of a component have databases, a Redis or routes of their own, and applying them moves no data.'
+			echo 'Move the store first, as "Components" in docs/operations.md says, and roll back to a commit with the same ones.'
+			echo 'If the data is already where the manifests look for it, add COMPONENTS=changed.'
+		} >&2
+		exit 1
+	fi
 fi
 # A pod that starts has the ConfigMaps that were applied before.
-apply -k "$dir/old/$OVERLAY" -l app=api-gateway
+kubectl apply -k "$dir/old/$OVERLAY" -l app=api-gateway
 kubectl -n ecommerce rollout restart deployment/api-gateway
 kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
-apply -k "$dir/old/$OVERLAY"
+kubectl apply -k "$dir/old/$OVERLAY"
 restart statefulset prometheus
 restart statefulset alertmanager
 restart deployment grafana
 restart deployment otel-collector
 echo "The cluster has the manifests of $TO. The files here are as before: revert them before they are applied again."
+if [ -n "$(git status --porcelain -- manifests "$OVERLAY")" ]; then
+	echo 'The working tree has changes that are not committed. What only they have is not named here.'
+fi
 
 # Kinds whose objects neither hold data nor own objects that do: Git has what is in them. Of every
 # other kind, also of one that is not known here, nobody is told to delete an object.

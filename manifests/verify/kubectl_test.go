@@ -227,9 +227,12 @@ func checkRollBackOrder(t *testing.T, s shell) {
 	if err := os.WriteFile(filepath.Join(wrapped.programs, "kubectl"), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
-	// The new version has another supergraph, and a policy more.
+	// The new version has another supergraph, another configuration of Prometheus, of which a pod
+	// runs, and a policy more.
+	s.must(t, "kubectl create -f - <<'END'\napiVersion: v1\nkind: Pod\nmetadata: {name: prometheus-0, namespace: istio-system, labels: {app: prometheus}}\n"+
+		"spec: {serviceAccountName: prometheus, containers: [{name: prometheus, image: prometheus}]}\nEND\n")
 	const policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: block, namespace: ecommerce}\nspec: {action: DENY}\n"
-	s.must(t, `sed -i 's/# Made by/# new: made by/' manifests/08-api-gateway.yaml && printf -- '---\n`+policy+`' >> manifests/11-observability.yaml && kubectl apply -k manifests`)
+	s.must(t, `sed -i 's/# Made by/# new: made by/' manifests/08-api-gateway.yaml && sed -i 's/scrape_interval: 15s/scrape_interval: 20s/' manifests/11-observability.yaml && printf -- '---\n`+policy+`' >> manifests/11-observability.yaml && kubectl apply -k manifests`)
 	s.must(t, "git add manifests && git -c user.name=souk -c user.email=souk@souk.example commit -qm 1.1.0")
 	if graph := s.must(t, "kubectl -n ecommerce get configmap api-gateway-graph -o jsonpath='{.data}'"); !strings.Contains(graph, "# new") {
 		t.Fatal("the supergraph has not changed")
@@ -251,6 +254,11 @@ func checkRollBackOrder(t *testing.T, s shell) {
 	if out := wrapped.must(t, command); !strings.HasSuffix(out, remove) || strings.Count(out, "\nkubectl ") != 1 {
 		t.Errorf("a rollback does not end with what is left of the newer version:\n%s", out)
 	}
+	const restarts = `kubectl -n istio-system get statefulsets,deployments -o jsonpath='{range .items[*]}{.metadata.name} {.spec.template.metadata.annotations.kubectl\.kubernetes\.io/restartedAt}{"\n"}{end}' | grep :`
+	if out := s.must(t, restarts); !strings.HasPrefix(out, "prometheus 20") || strings.Count(out, "\n") != 1 {
+		t.Errorf("a rollback that changes the configuration of Prometheus restarts\n%s", out)
+	}
+	s.must(t, "kubectl -n istio-system delete --grace-period=0 --force pod prometheus-0")
 	s.must(t, remove+"git checkout -q v1.0.0 -- manifests")
 }
 

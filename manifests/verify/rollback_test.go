@@ -15,8 +15,9 @@ import (
 )
 
 // stubbedKubectl prints the files of a directory and of those that it names, as `kubectl kustomize`
-// does, and logs other commands, each with what it applies. FAIL is a command that fails, SAID what
-// it says when it applies something.
+// does, and logs other commands, each with what it applies. FAIL is a command that fails; if it is
+// "half", what is applied to all programs fails when the configuration of Prometheus has changed.
+// The files of the directory CLUSTER have the times of ConfigMaps and pods.
 const stubbedKubectl = `#!/bin/sh
 case "$*" in ("$FAIL"*) echo "TLS handshake timeout" >&2; exit 1 ;; esac
 build() {
@@ -25,19 +26,23 @@ build() {
 }
 case "$1" in
 (kustomize) build "$2" ;;
-(apply) echo "apply $4 $5 of $(build "$3" | grep -c "^kind")" >> "$LOG"; echo "$SAID" ;;
+(apply)
+	echo "apply $4 $5 of $(build "$3" | grep -c "^kind")" >> "$LOG"
+	[ "$FAIL$4" != half ] || { echo " 2026-01-01T11:00:00Z" >> "$CLUSTER/configmaps.app=prometheus"; exit 1; } ;;
+(-n)
+	if [ "$3" = get ]; then cat "$CLUSTER/$4.$6" 2> /dev/null || true; else echo "$*" >> "$LOG"; fi ;;
 (*) echo "$*" >> "$LOG" ;;
 esac
 `
 
 // A repository is a Git repository with make rollback, and a cluster that logs its commands.
 type repository struct {
-	dir, programs, log string
+	dir, programs, log, cluster string
 }
 
 func newRepository(t *testing.T) repository {
 	t.Helper()
-	r := repository{dir: t.TempDir(), programs: t.TempDir(), log: filepath.Join(t.TempDir(), "log")}
+	r := repository{dir: t.TempDir(), programs: t.TempDir(), log: filepath.Join(t.TempDir(), "log"), cluster: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(r.programs, "kubectl"), []byte(stubbedKubectl), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
@@ -49,6 +54,7 @@ func newRepository(t *testing.T) repository {
 		r.write(t, to, string(text))
 	}
 	t.Setenv("LOG", r.log)
+	t.Setenv("CLUSTER", r.cluster)
 	t.Setenv("FAIL", "nothing")
 	return r
 }
@@ -189,13 +195,20 @@ func TestRollbackKeepsData(t *testing.T) {
 // operator says that the data has been moved.
 func TestRollbackMovesNoData(t *testing.T) {
 	const block, flow = "resources:\n  - ../manifests\ncomponents: # of the store\n  - ../manifests/components/", "components: [../manifests/components/"
-	for name, c := range map[string]struct{ overlay, before, after, fails string }{
-		"added":      {before: "resources:\n", after: "components:\n  - components/redis-sentinel\nresources:\n", fails: "\n  only in HEAD: manifests/components/redis-sentinel\n"},
-		"removed":    {before: "components:\n- 'components/redis-sentinel' # with a password\n", after: "resources:\n", fails: "\n  only in v1.0.0: manifests/components/redis-sentinel\n"},
-		"exchanged":  {overlay: "deploy", before: flow + "redis-sentinel]\n", after: flow + "cloudnative-pg]\n", fails: "only in v1.0.0: manifests/components/redis-sentinel\n  only in HEAD: manifests/components/cloudnative-pg\n"},
-		"by a base":  {overlay: "deploy", before: "resources:\n  - ../base\n", after: block + "cloudnative-pg\n", fails: "only in v1.0.0: manifests/components/ambient\n  only in HEAD: manifests/components/cloudnative-pg\n"},
-		"other form": {overlay: "deploy", before: "components:\n  - ../manifests/components/ambient\n  - ../manifests/components/redis-sentinel\n", after: "components: [ \"../manifests/components/redis-sentinel\",\n  ../manifests/components/ambient ]\n"},
-		"a comment":  {before: "resources:\n", after: "resources:\n# components:\n#  - components/redis-sentinel\n"},
+	const folded = "components:\n  - >-\n    components/redis-sentinel\n  -\n    components/ambient\n"
+	for name, c := range map[string]struct{ overlay, before, after, uncommitted, fails string }{
+		"added":         {before: "resources:\n", after: "components:\n  - components/redis-sentinel\nresources:\n", fails: "\n  added since v1.0.0: manifests/components/redis-sentinel\n"},
+		"removed":       {before: "components:\n- 'components/redis-sentinel' # with a password\n", after: "resources:\n", fails: "\n  removed since v1.0.0: manifests/components/redis-sentinel\n"},
+		"exchanged":     {overlay: "deploy", before: flow + "redis-sentinel]\n", after: flow + "cloudnative-pg]\n", fails: "  added since v1.0.0: manifests/components/cloudnative-pg\n  removed since v1.0.0: manifests/components/redis-sentinel\n"},
+		"by a base":     {overlay: "deploy", before: "resources:\n  - ../base\n", after: block + "cloudnative-pg\n", fails: "  added since v1.0.0: manifests/components/cloudnative-pg\n  removed since v1.0.0: manifests/components/ambient\n"},
+		"other form":    {overlay: "deploy", before: "components:\n  - ../manifests/components/ambient\n  - ../manifests/components/redis-sentinel\n", after: "components: [ \"../manifests/components/redis-sentinel\",\n  ../manifests/components/ambient ]\n"},
+		"folded":        {before: folded, after: "components: [components/redis-sentinel, components/ambient]\n"},
+		"with one more": {before: "components: [components/redis-sentinel]\n", after: folded, fails: "so nothing was changed:\n  added since v1.0.0: manifests/components/ambient\nThe manifests"},
+		"in the working tree": {before: "resources:\n", after: "resources:\n", uncommitted: "components:\n  - components/cloudnative-pg\n",
+			fails: "\n  added since v1.0.0: manifests/components/cloudnative-pg\n"},
+		"not in the working tree": {before: "components:\n  - components/ambient\n", after: "components:\n  - components/ambient\n", uncommitted: "resources:\n",
+			fails: "\n  removed since v1.0.0: manifests/components/ambient\n"},
+		"a comment": {before: "resources:\n", after: "resources:\n# components:\n#  - components/redis-sentinel\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRepository(t)
@@ -211,6 +224,9 @@ func TestRollbackMovesNoData(t *testing.T) {
 			r.write(t, overlay+"/Kustomization", c.after)
 			r.write(t, overlay+"/new.yaml", policy("new"))
 			r.commit(t, "v1.1.0")
+			if c.uncommitted != "" {
+				r.write(t, overlay+"/Kustomization", c.uncommitted)
+			}
 			roll := "make --no-print-directory rollback TO=v1.0.0 OVERLAY=" + overlay
 			r.run(t, roll, c.fails)
 			if got := r.commands(); (got == "") != (c.fails != "") {
@@ -236,7 +252,10 @@ func TestRollbackSaysWhatIsWrong(t *testing.T) {
 		"make rollback":                                       "name the tag or commit that was deployed before",
 		"make rollback TO=--list":                             "TO is --list, which is an option and no revision",
 		"make rollback TO=v9":                                 "this repository has no commit v9; `git tag` lists its tags",
-		"make rollback TO=v1.0.0:manifests":                   "this repository has no commit v1.0.0:manifests",
+		"make rollback TO=v1.0.0:manifests":                   "v1.0.0:manifests is a tree, and no commit or tag of one: name the commit",
+		"make rollback TO='HEAD^{tree}'":                      "HEAD^{tree} is a tree, and no commit",
+		`make rollback TO="x'y"`:                              "this repository has no commit x'y;",
+		`make rollback TO="'; kubectl delete all; '"`:         "this repository has no commit '; kubectl delete all; ';",
 		"TO=v1.0.0 GIT_DIR=/nowhere sh manifests/rollback.sh": "a rollback needs the Git repository with the manifests",
 	} {
 		r.run(t, script, fails)
@@ -250,13 +269,27 @@ func TestRollbackSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The programs that read their configuration when they start are restarted if it has changed.
+// The programs that read their configuration when they start are restarted if it is newer than one
+// of their pods, also if an earlier run changed it and failed.
 func TestRollbackRestartsTheMonitoring(t *testing.T) {
 	r := newRepository(t)
 	r.write(t, "manifests/old.yaml", policy("old"))
 	r.write(t, "manifests/Kustomization", "resources:\n")
 	r.commit(t, "v1.0.0")
 	programs := []string{"statefulset/prometheus", "statefulset/alertmanager", "deployment/grafana", "deployment/otel-collector"}
+	restarted := func(fails string) (names []string) {
+		t.Helper()
+		if err := os.RemoveAll(r.log); err != nil {
+			t.Fatal(err)
+		}
+		r.run(t, "make --no-print-directory rollback TO=v1.0.0", fails)
+		for line := range strings.Lines(r.commands()) {
+			if program, ok := strings.CutPrefix(strings.TrimSpace(line), "-n istio-system rollout restart "); ok {
+				names = append(names, program)
+			}
+		}
+		return names
+	}
 	for _, configuration := range read(t).OfKind("ConfigMap") {
 		if configuration.GetNamespace() != "istio-system" {
 			continue
@@ -264,32 +297,40 @@ func TestRollbackRestartsTheMonitoring(t *testing.T) {
 		var want []string
 		for _, program := range programs {
 			_, name, _ := strings.Cut(program, "/")
+			r.at(t, "pods.app="+name, "2026-01-01T10:30:00Z 2026-01-01T10:00:00Z")
+			r.at(t, "configmaps.app="+name, "2026-01-01T09:00:00Z 2025-12-31T09:00:00Z")
 			if mounts(t, name, configuration.GetName()) {
 				want = append(want, program)
 			}
 		}
-		if err := os.RemoveAll(r.log); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("SAID", "configmap/"+configuration.GetName()+" configured\nconfigmap/x"+configuration.GetName()+" configured")
-		r.run(t, "make --no-print-directory rollback TO=v1.0.0", "")
-		var got []string
-		for line := range strings.Lines(r.commands()) {
-			if program, restarted := strings.CutPrefix(strings.TrimSpace(line), "-n istio-system rollout restart "); restarted {
-				got = append(got, program)
-			}
-		}
-		if !slices.Equal(got, want) {
+		r.at(t, "configmaps.app="+configuration.GetLabels()["app"], "2026-01-01T10:00:01Z 2025-12-31T09:00:00Z")
+		if got := restarted(""); !slices.Equal(got, want) {
 			t.Errorf("another ConfigMap %s restarts %q, want %q", configuration.GetName(), got, want)
 		}
+		r.at(t, "configmaps.app="+configuration.GetLabels()["app"], "2026-01-01T09:59:59Z 2025-12-31T09:00:00Z")
+		if got := restarted(""); got != nil {
+			t.Errorf("nothing has changed, and it restarts %q", got)
+		}
 	}
-	t.Setenv("SAID", "configmap/prometheus unchanged")
-	if err := os.RemoveAll(r.log); err != nil {
+	t.Setenv("FAIL", "half")
+	if got := restarted("Error"); got != nil {
+		t.Errorf("it fails when it has changed the configuration of Prometheus, and restarts %q", got)
+	}
+	t.Setenv("FAIL", "nothing")
+	if got, want := restarted(""), programs[:1]; !slices.Equal(got, want) {
+		t.Errorf("after a run that failed it restarts %q, want %q", got, want)
+	}
+	r.at(t, "pods.app=prometheus", "2026-01-01T11:30:00Z")
+	if got := restarted(""); got != nil {
+		t.Errorf("after the restart it restarts %q", got)
+	}
+}
+
+// at sets the times of the ConfigMaps or pods of a program in the cluster.
+func (r repository) at(t *testing.T, objects, times string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.cluster, objects), []byte(times), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	r.run(t, "make --no-print-directory rollback TO=v1.0.0", "")
-	if got := r.commands(); strings.Contains(got, "istio-system") {
-		t.Errorf("nothing has changed, and it runs\n%s", got)
 	}
 }
 
