@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +38,10 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		"CNI app":      {file: "11", old: "label_k8s_app]", new: "label_k8s]", said: `is said to be "" of ""`},
 		"node":         {file: "11", old: "pod_node_name], target_label: node}", new: "node_name], target_label: node}", said: `is said to be on the node ""`},
 		"evicted pods": {file: "11", old: "evicted.\n          - *running\n", new: "evicted.\n", said: "that failed: it is scraped"},
-		"kubelet port": {file: "11", old: "$1:10250", new: "$1:10255", said: "its kubelet is scraped at"},
-		"kubelet":      {file: "11", old: "https\n        tls_config:", new: "http\n        tls_config:", said: "its kubelet is scraped at"},
+		"IPv6 address": {file: "11", old: "[$1]:15020", new: "$1:15020", said: "instead of [fd00::"},
+		"IPv6 kubelet": {file: "11", old: "[$1]:10250", new: "$1:10250", said: "its kubelet at fd00::1 is scraped at"},
+		"kubelet port": {file: "11", old: "$1:10250", new: "$1:10255", said: "its kubelet at 10.3.0.1 is scraped at"},
+		"kubelet":      {file: "11", old: "https\n        tls_config:", new: "http\n        tls_config:", said: "its kubelet at 10.3.0.1 is scraped at"},
 		"files":        {file: "11", old: "rule_files: [/etc/prometheus-rules/*.yml]", new: "rule_files: [/etc/prometheus/rules/*.yml]", said: "no rules are mounted"},
 	} {
 		wrong.noticed(t, name, scraped(t, wrong.read(t)))
@@ -84,10 +87,12 @@ func scraped(t *testing.T, documents Documents) error {
 		if app := pod.Labels["app"]; pod.Namespace != "ecommerce" || app == "load-test" || documents.ambient() && !measured(pod) {
 			continue
 		}
-		if err := foundOnce(c, pod); err != nil {
-			return fmt.Errorf("pod %s: %w", pod.Name, err)
-		}
-		if err := kubeletFound(c, pod); err != nil {
+		six := pod.DeepCopy()
+		six.Status.PodIP = "fd00::" + strings.ReplaceAll(pod.Status.PodIP, ".", ":")
+		if err := first(
+			func() error { return foundOnce(c, pod) }, func() error { return foundOnce(c, six) },
+			func() error { return kubeletFound(c, pod, "10.3.0.1") }, func() error { return kubeletFound(c, pod, "fd00::1") },
+		); err != nil {
 			return fmt.Errorf("pod %s: %w", pod.Name, err)
 		}
 	}
@@ -124,16 +129,16 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 		return fmt.Errorf("it has %d targets", len(found))
 	}
 	got := found[0].Get("__address__") + found[0].Get("__metrics_path__")
-	want := pod.Status.PodIP + ":15020/stats/prometheus"
+	want := net.JoinHostPort(pod.Status.PodIP, "15020") + "/stats/prometheus"
 	if pod.Namespace == "istio-system" {
-		want = pod.Status.PodIP + ":15090/stats/prometheus"
+		want = net.JoinHostPort(pod.Status.PodIP, "15090") + "/stats/prometheus"
 		if !slices.ContainsFunc(discovered(pod), func(l *labels.Builder) bool {
 			return l.Get("__meta_kubernetes_pod_container_port_name") == "http-envoy-prom"
 		}) {
-			want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + cmp.Or(pod.Annotations["prometheus.io/path"], "/metrics")
+			want = net.JoinHostPort(pod.Status.PodIP, pod.Annotations["prometheus.io/port"]) + cmp.Or(pod.Annotations["prometheus.io/path"], "/metrics")
 		}
 	} else if pod.Annotations["sidecar.istio.io/status"] == "" {
-		want = pod.Status.PodIP + ":" + pod.Annotations["prometheus.io/port"] + pod.Annotations["prometheus.io/path"]
+		want = net.JoinHostPort(pod.Status.PodIP, pod.Annotations["prometheus.io/port"]) + pod.Annotations["prometheus.io/path"]
 	}
 	if got != want {
 		return fmt.Errorf("it is scraped at %s instead of %s", got, want)
@@ -147,20 +152,21 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	return nil
 }
 
-// kubeletFound returns an error unless all ports of a pod are one target: the kubelet of its node.
-func kubeletFound(c *config.Config, pod *corev1.Pod) error {
+// kubeletFound returns an error unless all ports of a pod are one target: the kubelet of its node,
+// which has an address.
+func kubeletFound(c *config.Config, pod *corev1.Pod, address string) error {
 	at := map[string]bool{}
 	for _, job := range c.ScrapeConfigs {
 		for _, target := range discovered(pod) {
-			target.Set("__meta_kubernetes_pod_host_ip", "10.3.0.1")
+			target.Set("__meta_kubernetes_pod_host_ip", address)
 			target.Set("__meta_kubernetes_pod_node_name", "node")
 			if job.JobName == "kubelet" && relabel.ProcessBuilder(target, job.RelabelConfigs...) {
 				at[job.Scheme+"://"+target.Get("__address__")+job.MetricsPath+" of "+target.Get("instance")] = true
 			}
 		}
 	}
-	if len(at) != 1 || !at["https://10.3.0.1:10250/metrics of node"] {
-		return fmt.Errorf("its kubelet is scraped at %v", at)
+	if want := "https://" + net.JoinHostPort(address, "10250") + "/metrics of node"; len(at) != 1 || !at[want] {
+		return fmt.Errorf("its kubelet at %s is scraped at %v instead of %s", address, at, want)
 	}
 	return nil
 }
@@ -172,7 +178,7 @@ func discovered(pod *corev1.Pod) []*labels.Builder {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, port := range container.Ports {
 			target := labels.NewBuilder(labels.EmptyLabels())
-			target.Set("__address__", pod.Status.PodIP+":"+strconv.Itoa(int(port.ContainerPort)))
+			target.Set("__address__", net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(port.ContainerPort))))
 			target.Set("__meta_kubernetes_namespace", pod.Namespace)
 			target.Set("__meta_kubernetes_pod_name", pod.Name)
 			target.Set("__meta_kubernetes_pod_ip", pod.Status.PodIP)
