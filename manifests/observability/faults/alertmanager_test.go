@@ -175,7 +175,7 @@ func TestAlertsReachTheirReceivers(t *testing.T) {
 		"page SubgraphBreakerOpen app=notification-service subgraph=notification",
 		"page SubgraphBreakerOpen app=payment-service subgraph=payment", "page OutboxStuck app=payment-service", "ticket StatementsTimeOut app=payment-service",
 		"page OutboxStuck app=order-service", "ticket StatementsTimeOut app=user-service", "ticket UnansweredSlowBurn")
-	m.fire("none Watchdog", "page OrdersFail result=unavailable", "page SubgraphBreakerOpen app=inventory-service subgraph=inventory", "page ServiceErrors app=order-service",
+	m.fire("none Watchdog", "page OrdersFail", "page SubgraphBreakerOpen app=inventory-service subgraph=inventory", "page ServiceErrors app=order-service",
 		"page ServiceErrors app=product-service", "page OutboxStuck app=inventory-service", "page RedisFull", "ticket EntityCacheAway", "ticket DeadLetters group=notification",
 		"ticket LockWaits app=order-service", "ticket StatementsTimeOut app=order-service")
 	want := map[string][]string{

@@ -34,15 +34,15 @@ func TestConsequencesOfRouterAndConsumerAreMuted(t *testing.T) {
 			page: []string{"GatewayErrors", "SupergraphRefused"},
 		},
 		"a gateway that refuses everybody": {
-			causes: []string{"page NobodyServed"}, consequences: []string{"ticket GatewayRefuses", "ticket RefusalsRise", "ticket AllOperationsFail", "ticket EntityCacheCold"},
+			causes: []string{"page NobodyServed"}, consequences: []string{"ticket GatewayRefuses", "ticket OnlyRefusals", "ticket RefusalsRise", "ticket AllOperationsFail", "ticket EntityCacheCold"},
 			page: []string{"NobodyServed", "SupergraphRefused"}, ticket: []string{"EntityCacheCold"},
 		},
 		"a gateway that refuses most": {
-			causes: []string{"ticket GatewayRefuses"}, consequences: []string{"ticket RefusalsRise", "page TrafficStops"},
+			causes: []string{"ticket GatewayRefuses"}, consequences: []string{"ticket OnlyRefusals", "ticket RefusalsRise", "page TrafficStops"},
 			page: []string{"SupergraphRefused", "TrafficStops"}, ticket: []string{"GatewayRefuses"},
 		},
 		"orders": {
-			causes: []string{"page OrdersFail result=unavailable"}, consequences: []string{"page AllOrdersFail"},
+			causes: []string{"page OrdersFail"}, consequences: []string{"page AllOrdersFail"},
 			page: []string{"OrdersFail", "SupergraphRefused"},
 		},
 		"a volume": {

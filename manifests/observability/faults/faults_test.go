@@ -86,7 +86,7 @@ func fire(t *testing.T, timeout time.Duration, faults []fault) {
 	}
 }
 
-// ordersFail is how many scrapes it takes until enough orders have failed, at two in each.
+// ordersFail is how many scrapes it takes until enough orders have failed.
 const ordersFail = 30
 
 func faults() []fault {
@@ -116,7 +116,7 @@ func failing(service string) fault {
 				s.visitUntil("an order is rejected", s.rejected)
 			}
 		}
-		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
+		f.alerts, f.turns = append(f.alerts, "OrdersFail"), ordersFail
 	}
 	return f
 }
@@ -148,12 +148,15 @@ func gone(service string) fault {
 		// Alertmanager mutes SubgraphBreakerOpen while TargetDown fires.
 		alerts: []string{"SubgraphBreakerOpen " + service + "-service", "TargetDown " + service + "-service", "UnansweredFastBurn"},
 	}
-	if service == "inventory" {
+	switch service {
+	case "product", "user": // an order is refused before it is recorded
+		f.alerts, f.turns = append(f.alerts, "OrdersFail"), ordersFail
+	case "inventory":
 		f.each = func(s *store) {
 			s.visitUntil("the breaker refuses a request and an order is rejected", s.refused(service), s.rejected)
 			s.visitUntil("another order is rejected", s.rejected)
 		}
-		f.alerts, f.turns = append(f.alerts, "OrdersFail unavailable"), ordersFail
+		f.alerts, f.turns = append(f.alerts, "OrdersFail"), ordersFail
 	}
 	return f
 }
@@ -220,7 +223,7 @@ var noProvider = fault{
 		}
 	},
 	turns:  ordersFail,
-	alerts: []string{"PeerAway order-service"}, // nothing is ordered meanwhile
+	alerts: []string{"OrdersFail", "PeerAway order-service"},
 }
 
 // noMail stops the mail relay. A turn ends when another attempt has failed.
