@@ -209,6 +209,9 @@ func TestConfiguredCallsAreAllowed(t *testing.T) {
 		"wall around the store":       {file: "10", old: "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", new: "    - from:\n        - namespaceSelector: {}", said: "can be reached at port 6379 from the namespace \"default\""},
 		"wall around what is outside": {file: "10", old: "  egress:\n    - to:\n        - podSelector: {}\n", new: "  egress:\n    - {}\n", said: "can reach port 443 of the namespace \"\""},
 	} {
+		if name == "egress to mail" && (fault{file: "07", old: "mail.ecommerce-mail"}).leftOut(t) {
+			continue // a Secret has the address of another server
+		}
 		wrong.noticed(t, name, getThrough(t, wrong.read(t)))
 	}
 }

@@ -190,7 +190,11 @@ func TestOperatorSettingsAreNeeded(t *testing.T) {
 			t.Errorf("%s: got error %v, want %q", text, err, said)
 		}
 	}
-	set(t, "hosts: [other.payments]\nsecrets: [other]")
+	before, err := settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t, fmt.Sprintf("changed: %v\nhosts: [other.payments]\nsecrets: [other]", before.Changed))
 	for name, wrong := range map[string]fault{
 		"host":   {file: "06-o", old: payment, new: `PAYMENT_URL, value: "http://adapter.payments:8080"`, said: "none of the hosts in operator.yaml"},
 		"Secret": {file: "07", old: "secretKeyRef: {name: service-token, key: SERVICE_TOKEN}", new: "secretKeyRef: {name: shop, key: SERVICE_TOKEN}", said: "in a Secret shop"},

@@ -3,6 +3,7 @@ package verify
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,25 @@ func (f fault) leftOutOf(t testing.TB, dir string) bool {
 			return false
 		}
 	}
-	return !fileHas(t, dir, f.file, f.old)
+	return !fileHas(t, dir, f.file, f.old) || o.Changed && f.twice(t, dir)
+}
+
+// parameter is the key or the parameter of a URL with which an inserted text begins.
+var parameter = regexp.MustCompile(`^[\n &]*[a-z_]+[:=]`)
+
+// twice reports whether the fault inserts a key or parameter that the store has already.
+func (f fault) twice(t testing.TB, dir string) bool {
+	t.Helper()
+	inserted, after := strings.CutPrefix(f.new, f.old)
+	if !after {
+		before := false
+		if inserted, before = strings.CutSuffix(f.new, f.old); !before {
+			return false
+		}
+		inserted = "\n" + inserted
+	}
+	key := parameter.FindString(inserted)
+	return key != "" && fileHas(t, dir, f.file, key)
 }
 
 // fileHas reports whether one of the files of a directory whose names begin with a number has a text.
