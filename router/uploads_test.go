@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -414,6 +415,53 @@ func TestFilesAreForwardedWhileTheyArrive(t *testing.T) {
 	defer response.Body.Close()
 	if got, _ := io.ReadAll(response.Body); string(got) != `{"data":{"upload":"done"}}` {
 		t.Errorf("got %s", got)
+	}
+}
+
+// The router refuses an operation that is not allowed when it has read the part operations. The
+// client here never sends what follows.
+func TestUploadsAreRefusedBeforeTheirMapIsRead(t *testing.T) {
+	at := serveRouter(t, composed(t, filesA, filesB), nil, gqlgenServer(t), withUploads(func(c *config.Config) {
+		c.Limits.MaxAliases = 1
+	}))
+	documents := filepath.Join(t.TempDir(), "documents.json")
+	replace(t, documents, `{"operations": [{"id": "known", "body": "mutation($f: Upload!) { upload(file: $f) }"}]}`)
+	trusting := serveRouter(t, composed(t, filesA, filesB), nil, gqlgenServer(t), withUploads(func(c *config.Config) {
+		c.PersistedDocuments.Path, c.PersistedDocuments.Require = documents, true
+	}))
+	for name, c := range map[string]struct {
+		at, operations string
+		status         int
+		want           string
+	}{
+		"a document that is not trusted": {trusting, `{"query":"mutation($f: Upload!) { other(file: $f) }","variables":{"f":null}}`, 422, "PERSISTED_QUERY_REQUIRED"},
+		"an unknown ID":                  {trusting, `{"documentId":"unknown","variables":{"f":null}}`, 422, "PERSISTED_QUERY_NOT_FOUND"},
+		"an unknown hash":                {at, `{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}},"variables":{"f":null}}`, 422, "PERSISTED_QUERY_NOT_FOUND"},
+		"an invalid document":            {at, `{"query":"mutation($f: Upload!) { nothing(file: $f) }","variables":{"f":null}}`, 422, "GRAPHQL_VALIDATION_FAILED"},
+		"a limit":                        {at, `{"query":"mutation($f: Upload!) { a: upload(file: $f) b: upload(file: $f) }","variables":{"f":null}}`, 422, "MAX_ALIASES_LIMIT"},
+		"a batch":                        {at, `[{"query":"{ open }"}]`, 422, "batch cannot have files"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, write := io.Pipe()
+			r, err := http.NewRequestWithContext(t.Context(), "POST", c.at+"/graphql", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			r.Header.Set("Apollo-Require-Preflight", "1")
+			go func() {
+				_, _ = io.WriteString(write, "--b\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n"+c.operations+"\r\n--b\r\n")
+			}()
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			defer write.Close()
+			if got, err := io.ReadAll(response.Body); err != nil || response.StatusCode != c.status || !strings.Contains(string(got), c.want) || !response.Close {
+				t.Errorf("status %d, got %s, %v; the connection closes: %t", response.StatusCode, got, err, response.Close)
+			}
+		})
 	}
 }
 

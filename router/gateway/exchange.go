@@ -127,6 +127,7 @@ func (x *exchange) serve(req *request) {
 	p, err := x.prepare(x.r.Context(), req)
 	*req = request{} // a subscription must not retain the body
 	if err != nil {
+		x.failUpload()
 		x.fail(err)
 		return
 	}
@@ -198,6 +199,11 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if req.safe && d.Kind() == operation.Mutation {
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
 			Err: &operation.Error{Message: "Mutations cannot be sent with " + x.r.Method + ". Use POST.", Code: codeMethod}}
+	}
+	if x.files != nil {
+		if req.variables, err = x.mapFiles(req.variables); err != nil {
+			return nil, err
+		}
 	}
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err

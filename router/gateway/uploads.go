@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -29,18 +30,25 @@ func (x *exchange) serveUpload() {
 		x.fail(err)
 		return
 	}
+	x.files = files
 	defer x.endUpload(files)
-	req, err := parseBody(files.Operations)
+	value, err := onlyValue(files.Operations)
+	var req request
 	if err != nil {
+		err = &malformed{http.StatusBadRequest, fmt.Sprintf("The part operations is not valid JSON: %v.", err)}
+	} else {
+		err = req.parse(value)
+	}
+	if err != nil {
+		x.failUpload()
 		x.fail(err)
 		return
 	}
-	x.files = files
 	req.safe = x.r.Method == methodQuery
 	x.serve(&req)
 }
 
-// readUpload reads a multipart request up to its first file.
+// readUpload reads the operations of a multipart request.
 func (x *exchange) readUpload() (*upload.Request, error) {
 	c := x.config.FileUploads
 	_, parameters, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
@@ -73,12 +81,29 @@ func (x *exchange) readUpload() (*upload.Request, error) {
 	return files, nil
 }
 
+// mapFiles reads which variables of an operation have files, and puts references to these there.
+func (x *exchange) mapFiles(variables json.RawMessage) (json.RawMessage, error) {
+	out, err := x.files.Map(x.r.Context(), variables, &x.memory)
+	if err != nil {
+		return nil, refusedUpload(err)
+	}
+	return out, nil
+}
+
+// failUpload closes the connection of a client whose operation is refused before its files: the
+// server would otherwise read on, to use the connection again.
+func (x *exchange) failUpload() {
+	if x.files != nil {
+		x.w.Header().Set("Connection", "close")
+	}
+}
+
 // endUpload ends reading from the client before the handler returns.
 func (x *exchange) endUpload(files *upload.Request) {
 	control := http.NewResponseController(x.w)
 	files.Close(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
 	result := "ok"
-	if files.Failed() != nil {
+	if files.Failed() != nil || !files.Mapped() {
 		result = "refused"
 	}
 	x.metrics.Uploads(result).Inc()

@@ -1,10 +1,11 @@
 // Package upload reads GraphQL multipart requests and forwards their files to subgraphs
 // (https://github.com/jaydenseric/graphql-multipart-request-spec).
 //
-// [Read] takes a request body up to its first file: the parts operations and map. It returns a
-// [Request], whose Operations are an ordinary GraphQL request. Where the client has null for a
-// file, they have a reference to it, a random text, so that variables of the type Upload! can be
-// coerced. [Request.Assign] says which request to a subgraph sends which file.
+// [Read] takes a request body up to the end of its part operations. It returns a [Request], whose
+// Operations are an ordinary GraphQL request. [Request.Map] goes on up to the first file, when it
+// is known that the operation is allowed. Where the client has null for a file, the variables then
+// have a reference to it, a random text, so that variables of the type Upload! can be coerced.
+// [Request.Assign] says which request to a subgraph sends which file.
 //
 // The files stay in the client's connection until a request to a subgraph reads them: the router
 // holds no more of a file than the buffers of two connections, 64 KiB together. Therefore

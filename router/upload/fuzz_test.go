@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -39,7 +40,18 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		defer q.Close(func() {})
-		if q.Count() == 0 || !json.Valid(q.Operations) {
+		var operations struct{ Variables json.RawMessage }
+		if json.Unmarshal(q.Operations, &operations) != nil {
+			return
+		}
+		variables, err := q.Map(t.Context(), operations.Variables, &lease)
+		if err != nil {
+			if !errors.As(err, &refused) || refused.Status < 400 || refused.Message == "" {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		if q.Count() == 0 {
 			return
 		}
 		for i := range q.Count() {
@@ -50,7 +62,7 @@ func FuzzRead(f *testing.F) {
 		if err := q.Arrange(); err != nil {
 			t.Fatal(err)
 		}
-		request := bytes.Clone(q.Operations)
+		request := fmt.Appendf(nil, `{"variables":%s}`, variables)
 		files, err := q.Of(0, request)
 		if err != nil || !json.Valid(request) || strings.Contains(string(request), "souk-file-") && !strings.Contains(string(body), "souk-file-") {
 			t.Fatalf("request %s, %v", request, err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ const (
 	maxPlaces = 16
 )
 
-// A place is a position in operations: a file, or what is below it.
+// A place is a position in the variables: a file, or what is below it.
 type place struct {
 	below map[string]*place
 	path  string
@@ -27,12 +26,8 @@ type place struct {
 	found bool
 }
 
-// refer returns operations with references in the places of files.
-func (q *Request) refer(operations []byte) ([]byte, error) {
-	operations = bytes.TrimSpace(operations)
-	if len(operations) > 0 && operations[0] == '[' && len(q.files) > 0 {
-		return nil, fault(http.StatusUnprocessableEntity, "A batch cannot have files. Send each operation as a request of its own.")
-	}
+// refer returns variables with references in the places of files.
+func (q *Request) refer(variables []byte) ([]byte, error) {
 	root := &place{}
 	var leaves []*place
 	for i, f := range q.files {
@@ -48,26 +43,28 @@ func (q *Request) refer(operations []byte) ([]byte, error) {
 		}
 	}
 	if len(leaves) == 0 {
-		return operations, nil
+		return variables, nil
 	}
-	w := referrer{prefix: q.prefix, text: operations, r: jsonscan.NewReader(operations, jsonscan.MaxDepth)}
-	err := w.visit(root)
-	if err == nil {
-		err = w.r.End()
-	}
-	var known *Error
-	switch {
-	case errors.As(err, &known):
-		return nil, known
-	case err != nil:
-		return nil, malformed("The part operations is not valid JSON: %v.", err)
+	w := referrer{prefix: q.prefix, text: variables, r: jsonscan.NewReader(variables, jsonscan.MaxDepth)}
+	if len(variables) > 0 {
+		err := w.visit(root.below["variables"])
+		if err == nil {
+			err = w.r.End()
+		}
+		var known *Error
+		switch {
+		case errors.As(err, &known):
+			return nil, known
+		case err != nil:
+			return nil, malformed("The variables in the part operations are not valid JSON: %v.", err)
+		}
 	}
 	for _, leaf := range leaves {
 		if !leaf.found {
 			return nil, malformed("The part map names %.100q, but operations has nothing there. It must be null.", leaf.path)
 		}
 	}
-	return append(w.out, operations[w.copied:]...), nil
+	return append(w.out, variables[w.copied:]...), nil
 }
 
 func (p *place) add(path string, file int) (*place, error) {
@@ -96,7 +93,7 @@ func (p *place) add(path string, file int) (*place, error) {
 	return p, nil
 }
 
-// A referrer copies operations, with references in the places of files. It reads each byte once:
+// A referrer copies variables, with references in the places of files. It reads each byte once:
 // it descends only into places, and the number of names in a path is bounded.
 type referrer struct {
 	prefix string

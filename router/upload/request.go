@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,35 +53,46 @@ func (l Limits) Bytes() int64 {
 	return l.TotalBytes + int64(l.TextBytes) + int64(l.Files+3)*headBytes
 }
 
-// Read reads a multipart request up to its first file. It charges the text to the lease. The
-// caller must call Close of the Request before it returns from the HTTP handler. Errors are of
-// type *Error.
+// Read reads the part operations of a multipart request, and nothing after it: what follows is
+// for an operation that is allowed. It charges the text to the lease. The caller must call Close
+// of the Request before it returns from the HTTP handler. Errors are of type *Error.
 func Read(ctx context.Context, r io.Reader, boundary string, limits Limits, lease *memory.Lease) (*Request, error) {
 	source := &headReader{r: r}
 	q := &Request{
 		limits: limits, deadline: time.Now().Add(limits.Timeout), prefix: "souk-file-" + rand.Text() + "-",
 		source: source, parts: multipart.NewReader(source, boundary), byKey: map[string]int{}, closed: make(chan struct{}),
 	}
-	left := limits.TextBytes
-	operations, err := q.text(ctx, "operations", &left, lease)
+	q.textLeft = limits.TextBytes
+	text, err := q.text(ctx, "operations", lease)
 	if err != nil {
 		return nil, err
 	}
-	files, err := q.text(ctx, "map", &left, lease)
-	if err != nil {
-		return nil, err
-	}
-	if err := q.readMap(files); err != nil {
-		return nil, err
-	}
-	if q.Operations, err = q.refer(operations); err != nil {
-		return nil, err
+	if q.Operations = bytes.TrimSpace(text); bytes.HasPrefix(q.Operations, []byte{'['}) {
+		return nil, fault(http.StatusUnprocessableEntity, "A batch cannot have files. Send each operation as a request of its own.")
 	}
 	return q, nil
 }
 
+// Map reads the part map, up to the first file. It returns the variables of the operation with
+// references in the place of files. It charges the text to the lease. Errors are of type *Error.
+func (q *Request) Map(ctx context.Context, variables []byte, lease *memory.Lease) ([]byte, error) {
+	text, err := q.text(ctx, "map", lease)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.readMap(text); err != nil {
+		return nil, err
+	}
+	out, err := q.refer(variables)
+	q.mapped = err == nil
+	return out, err
+}
+
+// Mapped reports whether Map has read which variables have files.
+func (q *Request) Mapped() bool { return q.mapped }
+
 // text reads the part with a name.
-func (q *Request) text(ctx context.Context, name string, left *int, lease *memory.Lease) ([]byte, error) {
+func (q *Request) text(ctx context.Context, name string, lease *memory.Lease) ([]byte, error) {
 	part, err := q.nextPart()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -92,13 +104,13 @@ func (q *Request) text(ctx context.Context, name string, left *int, lease *memor
 	}
 	var from io.Reader = part
 	if q.limits.TextBytes > 0 {
-		from = io.LimitReader(part, int64(*left)+1)
+		from = io.LimitReader(part, int64(q.textLeft)+1)
 	}
 	out, err := io.ReadAll(body.Charge(ctx, from, lease))
 	if err != nil {
 		return nil, explain(err)
 	}
-	if *left -= len(out); q.limits.TextBytes > 0 && *left < 0 {
+	if q.textLeft -= len(out); q.limits.TextBytes > 0 && q.textLeft < 0 {
 		return nil, fault(http.StatusRequestEntityTooLarge, "The parts operations and map are longer than %d bytes.", q.limits.TextBytes)
 	}
 	return out, nil

@@ -13,10 +13,12 @@ import (
 // A Request is a multipart request whose files are still to be read. Its methods are safe for
 // concurrent use after Assign.
 type Request struct {
-	// Operations is the part operations, with references in the place of files.
+	// Operations is the part operations, as the client has sent it.
 	Operations []byte
 
 	limits   Limits
+	textLeft int  // how much of limits.TextBytes is left
+	mapped   bool // the part map has been read
 	deadline time.Time
 	prefix   string // of references
 	files    []file // in the order of the part map
