@@ -210,6 +210,15 @@ func TestTrustedDocumentsAreTools(t *testing.T) {
 	if json.Unmarshal(got, &schema) != nil || json.Unmarshal([]byte(input), &want) != nil || fmt.Sprint(schema) != fmt.Sprint(want) {
 		t.Errorf("got %s", got)
 	}
+	const output = `{"type":"object","additionalProperties":false,"required":["found"],"properties":{"found":{"type":["array","null"],"items":{
+		"type":"object","additionalProperties":false,"required":["title"],"properties":{"title":{"type":["string","null"]}}}}}}`
+	if got, err = json.Marshal(search.OutputSchema); err != nil {
+		t.Fatal(err)
+	}
+	schema, want = nil, nil
+	if json.Unmarshal(got, &schema) != nil || json.Unmarshal([]byte(output), &want) != nil || fmt.Sprint(schema) != fmt.Sprint(want) {
+		t.Errorf("the results of Search have the schema %s", got)
+	}
 	for _, c := range []struct {
 		tool, arguments, text, structured string
 		failed                            bool
@@ -264,6 +273,86 @@ func TestToolsFollowTheDocuments(t *testing.T) {
 			return
 		}
 	}
+}
+
+// Tools follow the supergraph: what an operation returns may have another type.
+func TestToolsFollowTheSupergraph(t *testing.T) {
+	a := startAgents(t, func(*config.Config) {})
+	changed := make(chan struct{}, 100)
+	s, err := a.connect(withHeader{"X-Any", "1"}, func() { changed <- struct{}{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, tools := a.tools(s); !strings.Contains(fmt.Sprint(tools["Me"].OutputSchema), "me:map[type:[string null]]") {
+		t.Errorf("got %v", tools["Me"].OutputSchema)
+	}
+	if err := a.router.SetSupergraph(strings.NewReplacer("\n  me: String\n", "\n  me: String!\n", "fail: String", "").Replace(agentSDL)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case <-changed:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("the client was not notified\n%s", a.log)
+		}
+		names, tools := a.tools(s)
+		if !slices.Contains(names, "Fail") && strings.Contains(fmt.Sprint(tools["Me"].OutputSchema), "me:map[type:string]") {
+			return
+		}
+	}
+}
+
+// The output schema of an operation with many fields is left out. A long list of fields is no
+// reason to leave out the tool.
+func TestLargeToolsHaveNoOutputSchema(t *testing.T) {
+	a := startAgents(t, func(c *config.Config) { c.Limits.MaxAliases, c.Limits.MaxRootFields = 0, 0 })
+	aliases := func(n int) (fields string) {
+		for i := range n {
+			fields += fmt.Sprintf(" a%d: me", i)
+		}
+		return fields
+	}
+	replace(t, a.documents, fmt.Sprintf(`{"operations": [{"id": "1", "body": "query Large {%s }"}, {"id": "2", "body": "query Small {%s }"}]}`, aliases(1001), aliases(1000)))
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		_, tools := a.tools(a.session())
+		if large, small := tools["Large"], tools["Small"]; large != nil && small != nil {
+			if large.OutputSchema != nil || small.OutputSchema == nil {
+				t.Errorf("got %v and %v", large.OutputSchema, small.OutputSchema)
+			}
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the tools did not change\n%s", a.log)
+		}
+	}
+}
+
+// Calls are counted by tool, which an agent cannot choose freely, from zero on.
+func TestToolCallsAreCounted(t *testing.T) {
+	a := startAgents(t, func(*config.Config) {})
+	s := a.session()
+	counts := func(lines ...string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		a.router.Admin().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+		for _, line := range lines {
+			if !strings.Contains(w.Body.String(), "\nsouk_router_mcp_"+line+"\n") {
+				t.Errorf("the metrics lack %s", line)
+			}
+		}
+	}
+	counts(`calls_total{result="ok",tool="Me"} 0`, `calls_total{result="partial",tool="Fail"} 0`, `calls_total{result="failed",tool="_other"} 0`, `call_duration_seconds_count{result="ok"} 0`)
+	a.call(s, "Me", nil)
+	a.call(s, "Me", nil)
+	a.call(s, "Fail", nil)
+	a.call(s, "Search", map[string]any{})
+	for _, name := range []string{"Buy", "any"} {
+		if _, err := s.CallTool(t.Context(), &sdk.CallToolParams{Name: name}); err == nil {
+			t.Errorf("%s is a tool", name)
+		}
+	}
+	counts(`calls_total{result="ok",tool="Me"} 2`, `calls_total{result="partial",tool="Fail"} 1`, `calls_total{result="failed",tool="Search"} 1`, `calls_total{result="failed",tool="_other"} 2`,
+		`call_duration_seconds_count{result="ok"} 2`, `call_duration_seconds_count{result="failed"} 3`)
 }
 
 // Each call passes the stages of any operation.

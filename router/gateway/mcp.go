@@ -23,7 +23,7 @@ func (gw *Gateway) newMCP() *mcp.Server {
 	return mcp.New(mcp.Options{
 		Execute: gw.call, Mutations: c.Mutations, Client: c.ClientName, Hosts: c.AllowedHosts,
 		MaxTools: c.MaxTools, MaxSessions: c.MaxSessions, MaxResultBytes: c.MaxResultBytes, SessionTimeout: c.SessionTimeout,
-		Version: gw.options.Version, Logger: gw.logger,
+		Version: gw.options.Version, Metrics: gw.metrics.Metrics, Logger: gw.logger,
 	})
 }
 

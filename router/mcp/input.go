@@ -10,8 +10,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// schemas makes JSON Schemas (draft 2020-12) for the values of variables. Enums and input objects
-// are definitions, because input objects may be recursive.
+// schemas makes JSON Schemas (draft 2020-12) for values. Enums and input objects are definitions,
+// because input objects may be recursive.
 type schemas struct {
 	schema *ast.Schema
 	named  map[string]*jsonschema.Schema
@@ -56,13 +56,16 @@ func (s *schemas) property(o *jsonschema.Schema, name string, t *ast.Type, descr
 	o.PropertyOrder = append(o.PropertyOrder, name)
 }
 
-// value returns a new schema for the values of a type.
-func (s *schemas) value(t *ast.Type) *jsonschema.Schema {
+// value returns a new schema for the values of an input type.
+func (s *schemas) value(t *ast.Type) *jsonschema.Schema { return s.of(t, s.leaf) }
+
+// of returns a new schema for the values of a type. named returns that of a named type.
+func (s *schemas) of(t *ast.Type, named func(*ast.Definition) *jsonschema.Schema) *jsonschema.Schema {
 	var o *jsonschema.Schema
 	if t.Elem != nil {
-		o = &jsonschema.Schema{Type: "array", Items: s.value(t.Elem)}
+		o = &jsonschema.Schema{Type: "array", Items: s.of(t.Elem, named)}
 	} else {
-		o = s.leaf(s.schema.Types[t.NamedType])
+		o = named(s.schema.Types[t.NamedType])
 	}
 	switch {
 	case t.NonNull:
@@ -71,6 +74,8 @@ func (s *schemas) value(t *ast.Type) *jsonschema.Schema {
 		o.Types, o.Type = []string{o.Type, "null"}, ""
 	case o.Ref != "":
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{o, {Type: "null"}}}
+	case o.AnyOf != nil:
+		o.AnyOf = append(o.AnyOf, &jsonschema.Schema{Type: "null"})
 	}
 	return o // a custom scalar: any value
 }

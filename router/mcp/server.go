@@ -14,6 +14,8 @@ import (
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"souk/router/telemetry"
 )
 
 // Options are the settings of a Server.
@@ -34,6 +36,7 @@ type Options struct {
 	SessionTimeout time.Duration
 	// Version is that of the router.
 	Version string
+	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
 }
 
@@ -64,6 +67,7 @@ func New(o Options) *Server {
 		Instructions: "Each tool runs one GraphQL operation. A result with isError may have data, too.",
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{ListChanged: true}},
 	})
+	s.server.AddReceivingMiddleware(s.count)
 	get := func(*http.Request) *sdk.Server { return s.server }
 	settings := sdk.StreamableHTTPOptions{
 		JSONResponse: true, Logger: quiet, SessionTimeout: o.SessionTimeout, DisableLocalhostProtection: true, // see served

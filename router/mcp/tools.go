@@ -54,6 +54,7 @@ func (s *Server) SetTools(schema *operation.Schema, list []documents.Document) {
 			s.server.AddTool(&t.Tool, s.handler(t))
 		}
 	}
+	s.options.Metrics.SetTools(slices.Collect(maps.Keys(s.tools)))
 	s.options.Logger.Info("tools for agents loaded", "tools", len(s.tools))
 }
 
@@ -105,10 +106,14 @@ func newTool(schema *ast.Schema, document *ast.QueryDocument, op *ast.OperationD
 	fields := d.fields(op)
 	reads := op.Operation == ast.Query
 	destructive, open := !reads, false
-	return &tool{document: text, Tool: sdk.Tool{
+	t := &tool{document: text, Tool: sdk.Tool{
 		Name: op.Name, Description: describe(op, fields), InputSchema: input(schema, op, d.arguments),
 		Annotations: &sdk.ToolAnnotations{ReadOnlyHint: reads, IdempotentHint: reads, DestructiveHint: &destructive, OpenWorldHint: &open},
 	}}
+	if out := output(schema, document, op); out != nil {
+		t.OutputSchema = out
+	}
+	return t
 }
 
 // handler returns the function that runs a tool for a call.

@@ -310,7 +310,7 @@ var (
 	}
 	limitsExceeded = base.Metric{
 		Name: "souk_router_limits_exceeded_total", Kind: base.Counter,
-		Help:   "Operations beyond a limit that are executed, because limits.mode, limits.modes or demand_control.measure says so, by the code that they would be rejected with.",
+		Help:   "Operations beyond a limit that are executed, because limits.mode, limits.modes, rate_limit.mode or demand_control.measure says so, by the code that they would be rejected with.",
 		Labels: []string{"code"},
 	}
 )
@@ -326,6 +326,6 @@ func Definitions() []base.Metric {
 		variantDuration, shadowResults,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costActual, costRejected, subgraphCost, namedCost, clientCost, limitsExceeded,
-		namedDuration, clientDuration, deprecatedUse, accessLogDropped,
+		namedDuration, clientDuration, deprecatedUse, accessLogDropped, mcpCalls, mcpDuration,
 	}
 }

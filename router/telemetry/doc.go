@@ -8,5 +8,5 @@
 // is generated from it. outcome.go tells the errors of clients from failures, and names.go
 // has the metrics by the names of operations and clients, whose number it bounds; trusted.go
 // bounds those of clients with trusted documents. cost.go has the costs of operations,
-// and events.go the events of message brokers.
+// events.go the events of message brokers, and tools.go the calls of agents.
 package telemetry

@@ -42,6 +42,7 @@ type Metrics struct {
 	AccessLogDropped prometheus.Counter
 
 	named          *named
+	tools          *tools
 	operations     *base.Bound[operationKey, prometheus.Observer]
 	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
@@ -119,6 +120,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		Limits:        newLimits(r),
 		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
 		named:         newNamed(r, buckets),
+		tools:         newTools(r),
 
 		AccessLogDropped: accessLogDropped.NewCounter(r).WithLabelValues(),
 

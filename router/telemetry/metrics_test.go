@@ -86,6 +86,7 @@ func TestDefinitionsAreRegistered(t *testing.T) {
 
 // touch creates a time series of every metric with labels.
 func touch(m *telemetry.Metrics) {
+	m.SetTools(nil)
 	m.NamedOperation("A", "query", "data").Observe(1)
 	m.Client("web", "1", "data").Observe(1)
 	m.NamedCost("A").Estimated.Observe(1)

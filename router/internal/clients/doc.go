@@ -1,9 +1,9 @@
-// Package clients tests the router with widely used GraphQL clients.
+// Package clients tests the router with widely used clients.
 //
 // TestNodeClientsWorkUnchanged installs the npm packages in package-lock.json, starts a router
 // with two subgraphs on loopback, and runs all cases of cases/*.mjs in one Node.js
 // process. TestPythonClientsWorkUnchanged does the same with the packages in requirements.txt and
-// the cases in cases.py. The packages are cached in the user's cache directory under
+// the cases in cases.py: GraphQL clients, and one of the Model Context Protocol. The packages are cached in the user's cache directory under
 // the hash of the lock file, so only the first run installs them.
 //
 // A case is an exported async function of a file in cases/. Its argument is the

@@ -41,8 +41,8 @@ func startRouter(t *testing.T) string {
 		c.OverrideSubgraphURLs[name] = server.URL
 		c.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
-	c.HTTP.Batching.Enabled = true
-	c.PersistedDocuments.Path, c.MCP.Enabled = "testdata/documents.json", true
+	c.HTTP.Batching.Enabled, c.IncludeErrors.All = true, true
+	c.PersistedDocuments.Path, c.MCP.Enabled, c.MCP.Mutations = "testdata/documents.json", true, true
 	c.Subscriptions.DrainPeriod = 100 * time.Millisecond
 	r, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel})
 	if err != nil {
@@ -75,7 +75,8 @@ func usersSubgraph(k *keys) resolvers {
 		"greeting": func(_ context.Context, args map[string]any) (any, error) {
 			return fmt.Sprintf("Hello, %v!", args["name"]), nil
 		},
-		"fail": func(context.Context, map[string]any) (any, error) { return nil, errors.New("this field always fails") },
+		"library": func(context.Context, map[string]any) (any, error) { return library, nil },
+		"fail":    func(context.Context, map[string]any) (any, error) { return nil, errors.New("this field always fails") },
 		"release": func(_ context.Context, args map[string]any) (any, error) {
 			return true, k.release(args["key"].(string))
 		},
@@ -91,6 +92,22 @@ func usersSubgraph(k *keys) resolvers {
 			return events, nil
 		},
 	}
+}
+
+// library has values that a subgraph may send, in JSON forms that the router corrects: a number for
+// an ID, and a fraction for an Int.
+var library = object{
+	"__typename": "Library", "name": "Central", "open": true, "visitors": json.RawMessage("12.0"), "rating": 4, "settings": map[string]any{"any": []any{1, nil}},
+	"genres": []any{"POETRY", "TRAVEL"}, "shelves": []any{[]any{1, "2"}, nil},
+	"media": []any{
+		object{"__typename": "Book", "id": 1, "title": "Odes", "pages": 100},
+		object{"__typename": "Film", "id": "2", "title": nil, "minutes": 90},
+		object{"__typename": "Map", "id": "3", "title": "Rivers"},
+	},
+	"best": object{"__typename": "Film", "minutes": 90},
+	"newest": object{"__typename": "Newest", "name": func(context.Context, map[string]any) (any, error) {
+		return nil, errors.New("the newest one is lent")
+	}},
 }
 
 // moodsSubgraph resolves the other fields of users.
@@ -228,6 +245,9 @@ func (e *execution) object(of object, set ast.SelectionSet, path []any) map[stri
 			out[selection.Alias] = e.value(v, selection, at)
 			continue
 		case *ast.InlineFragment:
+			if media := []string{"Book", "Film", "Map"}; slices.Contains(media, selection.TypeCondition) && selection.TypeCondition != of["__typename"] {
+				continue
+			}
 			more = selection.SelectionSet
 		case *ast.FragmentSpread:
 			more = e.fragments.ForName(selection.Name).SelectionSet

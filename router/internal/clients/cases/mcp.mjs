@@ -12,7 +12,7 @@ const connect = async (router) => {
 export async function tools(router) {
   const { client } = await connect(router)
   const { tools } = await client.listTools()
-  assert.deepEqual(tools.map((t) => t.name), ['Fail', 'Greet'])
+  assert.deepEqual(tools.map((t) => t.name), ['Fail', 'Greet', 'Library', 'Newest', 'Release'])
   const greet = tools[1]
   assert.match(greet.description, /^Greets someone\./)
   assert.equal(greet.annotations.readOnlyHint, true)
@@ -22,6 +22,19 @@ export async function tools(router) {
   const failed = await client.callTool({ name: 'Fail', arguments: {} })
   assert.equal(failed.isError, true)
   assert.match(failed.content[0].text, /"errors":\[/)
+  await client.close()
+}
+
+/** The client refuses results that do not conform to the output schema of their tool. */
+export async function schemas(router) {
+  const { client } = await connect(router)
+  const { tools } = await client.listTools()
+  assert.ok(tools.every((t) => t.outputSchema))
+  const { structuredContent } = await client.callTool({ name: 'Library', arguments: {} })
+  assert.equal(structuredContent.library.media.length, 3)
+  const partial = await client.callTool({ name: 'Newest', arguments: {} })
+  assert.equal(partial.isError, true)
+  assert.deepEqual(partial.structuredContent, { library: { name: 'Central', newest: null } })
   await client.close()
 }
 
