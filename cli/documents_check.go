@@ -35,15 +35,15 @@ func (c documentsCheck) run(path string) (documentReport, error) {
 	if err != nil {
 		return documentReport{}, err
 	}
-	schema.Limits = gateway.Limits(c.settings.Limits)
 	var estimator *limit.Estimator
 	if d := c.settings.DemandControl; d.Enabled && !d.Measure {
-		estimator = limit.NewEstimator(model, limit.CostOptions{Max: d.Max, ListSize: d.ListSize})
+		estimator = limit.NewEstimator(model, limit.CostOptions{ListSize: d.ListSize})
 	}
 	report := documentReport{Documents: len(list), Problems: []documentProblem{}}
 	for _, d := range list {
+		limited, most := schema.With(gateway.Limits(c.settings.Limits.Of(d.Client))), c.settings.DemandControl.MaxOf(d.Client)
 		for _, name := range operationsOf(d) {
-			report.Problems = append(report.Problems, problemsOf(d, checkDocument(schema, estimator, d.Body, name))...)
+			report.Problems = append(report.Problems, problemsOf(d, checkDocument(limited, estimator, d.Body, name, most))...)
 		}
 	}
 	report.Valid = len(report.Problems) == 0
@@ -62,8 +62,9 @@ func operationsOf(d documents.Document) []string {
 	return []string{""} // the error says why
 }
 
-// checkDocument returns the error with which the router refuses an operation.
-func checkDocument(schema *operation.Schema, estimator *limit.Estimator, text, name string) error {
+// checkDocument returns the error with which the router refuses an operation that costs more than
+// most.
+func checkDocument(schema *operation.Schema, estimator *limit.Estimator, text, name string, most float64) error {
 	parsed, err := schema.Parse(text, name)
 	if err != nil || estimator == nil {
 		return err
@@ -72,7 +73,7 @@ func checkDocument(schema *operation.Schema, estimator *limit.Estimator, text, n
 	if err != nil {
 		return nil //nolint:nilerr // it needs variables, on which its cost depends
 	}
-	_, err = estimator.Check(parsed.Operation(vars), vars)
+	_, err = estimator.Check(parsed.Operation(vars), vars, most)
 	return err
 }
 

@@ -507,6 +507,44 @@ func (s *socket) read() string {
 	return string(got)
 }
 
+// A policy in the mode log rejects nothing, and tells clients nothing. Others stay as they are.
+func TestRatePoliciesCanBeLogged(t *testing.T) {
+	var r *router.Router
+	start := func(limit config.RateLimit) string {
+		r = newRouter(t, composed(t, accountsA, accountsB), nil, accounts(""), func(c *config.Config) { c.RateLimit = limit })
+		server := httptest.NewServer(r.Handler())
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	const path, preflight = "/graphql?query={account{id}}", "GraphQL-Require-Preflight: 1"
+	for name, c := range map[string]struct {
+		limit  config.RateLimit
+		status []int
+		policy string
+		logged int
+	}{
+		"all":      {config.RateLimit{Requests: 1, Mode: config.LogLimits}, []int{200, 200, 200}, "", 2},
+		"a policy": {config.RateLimit{Requests: 2, Policies: []config.RatePolicy{{Name: "new", Requests: 1, By: "all", Mode: config.LogLimits}}}, []int{200, 200, 429}, `"default";q=2;w=3600`, 1},
+		"but one":  {config.RateLimit{Mode: config.LogLimits, Policies: []config.RatePolicy{{Name: "old", Requests: 2, By: "all", Mode: "enforce"}, {Name: "cost", Requests: 1, By: "all", Count: "cost"}}}, []int{200, 200, 429}, `"old";q=2;w=3600`, 1},
+	} {
+		c.limit.Enabled, c.limit.Interval = true, time.Hour
+		for n := range c.limit.Policies {
+			c.limit.Policies[n].Interval = time.Hour
+		}
+		url := start(c.limit)
+		for n, status := range c.status {
+			if got := call(t, url, path, preflight); got.status != status || got.header.Get("RateLimit-Policy") != c.policy {
+				t.Errorf("%s, request %d: got status %d, RateLimit-Policy %q, %s", name, n, got.status, got.header.Get("RateLimit-Policy"), got.body)
+			}
+		}
+		w := httptest.NewRecorder()
+		r.Admin().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+		if want := fmt.Sprintf("souk_router_limits_exceeded_total{code=\"RATE_LIMIT_EXCEEDED\"} %d\n", c.logged); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: the metrics lack %s", name, want)
+		}
+	}
+}
+
 // All policies apply: the first one that a caller has used up rejects its operations. An
 // object costs 1.
 func TestRatePoliciesCountWhatTheyName(t *testing.T) {

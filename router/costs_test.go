@@ -54,7 +54,7 @@ func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 		if err != nil {
 			values = nil // variables without a value: only page sizes affect the cost
 		}
-		c, err := estimator.Check(document.Operation(values), values)
+		c, err := estimator.Check(document.Operation(values), values, 0)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

@@ -104,6 +104,28 @@ func TestBudgetsOfSubgraphsAreEnforced(t *testing.T) {
 	d.exports("souk_router_cost_rejected_total 2", `souk_router_graphql_errors_total{code="`+code+`"} 2`)
 }
 
+// A client may have a maximum cost of its own, which it can see.
+func TestClientsHaveMaximumCosts(t *testing.T) {
+	d := startDemanding(t, func(c *config.Config) {
+		c.DemandControl.Max, c.DemandControl.Expose = 3, true
+		c.DemandControl.Clients = map[string]config.ClientCost{"web": {Max: 5}, "reports": {}, "guest": {Max: 1}}
+	})
+	for client, want := range map[string]string{
+		"web": `"estimated":4,"actual":2,"max":5,`, "reports": `"estimated":4,"actual":2,"subgraphs"`,
+		"guest": "an estimated cost of 4; the limit is 1.", "": "an estimated cost of 4; the limit is 3.",
+	} {
+		_, text := ask(t, "POST", d.url+"/graphql", `{"query":"{ accounts { balance } }"}`, "Content-Type: application/json", "GraphQL-Client-Name: "+client)
+		if !strings.Contains(text, want) {
+			t.Errorf("%q: got %s", client, text)
+		}
+	}
+	res, text := ask(t, "GET", d.url+"/api/accounts", "", "GraphQL-Client-Name: web")
+	if got := res.Header.Get("Souk-Cost"); got != "estimated=4, actual=2, max=5" {
+		t.Errorf("REST: got %q, %s", got, text)
+	}
+	d.exports("souk_router_cost_rejected_total 2")
+}
+
 // In measure mode, operations are executed, and those over a limit counted.
 func TestBudgetsAreMeasured(t *testing.T) {
 	for name, change := range map[string]func(*config.DemandControl){

@@ -15,6 +15,8 @@ import (
 type rate struct {
 	*limit.Rate
 	caller func(*http.Request) string
+	// logs is set if what exceeds the limit is only counted.
+	logs bool
 }
 
 // addRateLimit adds the rate limits.
@@ -45,7 +47,7 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 		if err != nil {
 			return err
 		}
-		one := rate{made, r.callerKey(p)}
+		one := rate{made, r.callerKey(p), c.Logs(p)}
 		if options.Costs {
 			r.costRates = append(r.costRates, one)
 			continue
@@ -63,6 +65,12 @@ func (r *Router) allow(of rate, req *http.Request, header http.Header, n int) *g
 		return nil
 	}
 	d := of.Allow(req.Context(), of.caller(req), n)
+	if of.logs {
+		if !d.Allowed {
+			r.metrics.LimitExceeded(limit.CodeRateLimited).Inc()
+		}
+		return nil
+	}
 	of.Describe(header, d)
 	if d.Allowed {
 		return nil
@@ -110,7 +118,7 @@ func (r *Router) estimator(m *supergraph.Model) *limit.Estimator {
 func costOptions(c config.DemandControl) limit.CostOptions {
 	o := limit.CostOptions{ListSize: c.ListSize, Measure: c.Measure}
 	if c.Enabled {
-		o.Max, o.MeasureBudgets = c.Max, c.Subgraph.Measure
+		o.MeasureBudgets = c.Subgraph.Measure
 		o.Budget = func(subgraph string) limit.Budget { return limit.Budget(c.Subgraph.Of(subgraph)) }
 	}
 	return o

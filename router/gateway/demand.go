@@ -11,9 +11,9 @@ import (
 	"souk/router/telemetry"
 )
 
-// A demand is what an operation costs. It is nil without demand control.
+// A demand is what an operation costs, and may cost. It is nil without demand control.
 type demand struct {
-	estimated float64
+	estimated, max float64
 	// bySubgraph has the estimated costs of the requests, in the order of plan.
 	bySubgraph []float64
 	plan       *limit.PlanCost
@@ -33,7 +33,8 @@ func (x *exchange) estimate(p *prepared) error {
 	if estimator == nil {
 		return nil
 	}
-	cost, err := estimator.Check(p.op, p.vars)
+	most := x.maxCost()
+	cost, err := estimator.Check(p.op, p.vars, most)
 	if x.seen != nil {
 		x.seen.Cost = cost
 	}
@@ -41,7 +42,7 @@ func (x *exchange) estimate(p *prepared) error {
 		return err
 	}
 	if x.demands() {
-		p.demand = &demand{estimated: cost}
+		p.demand = &demand{estimated: cost, max: most}
 	}
 	if x.options.Spend == nil {
 		return nil
@@ -117,8 +118,8 @@ type cost struct {
 }
 
 // json returns the costs for the client.
-func (d *demand) json(most float64) json.RawMessage {
-	out := cost{Estimated: d.estimated, Max: most, Subgraphs: map[string]cost{}}
+func (d *demand) json() json.RawMessage {
+	out := cost{Estimated: d.estimated, Max: d.max, Subgraphs: map[string]cost{}}
 	if d.known {
 		out.Actual = &d.actual
 	}
@@ -150,8 +151,8 @@ func (x *exchange) addCost(h http.Header, p *prepared) {
 	if d.known {
 		value += ", actual=" + number(d.actual)
 	}
-	if most := x.snapshot.demand.Max(); most > 0 {
-		value += ", max=" + number(most)
+	if d.max > 0 {
+		value += ", max=" + number(d.max)
 	}
 	h[costHeader] = []string{value}
 }

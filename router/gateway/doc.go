@@ -23,11 +23,12 @@
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
 //	snapshot.go     document → operation → plan → program, each from a cache
+//	clients.go      limits of single clients
 //	demand.go       what an operation costs, estimated and actual
 //	cold.go         bounds concurrent parsing and planning
 //	share.go        identical queries in flight share one execution
 //	uses.go         which elements of the schema an operation uses
-//	exceeded.go     limits of responses that are only logged
+//	exceeded.go     limits of requests and responses that are only logged
 //	extensions.go   the extensions of the response
 //	audience.go     Cache-Control and Vary of the response
 //	expose.go       the plan and timings, for those who may see them

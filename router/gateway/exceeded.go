@@ -32,6 +32,8 @@ func (x *exchange) exceeded(ctx context.Context, p *prepared, response *execute.
 	}
 }
 
+// logExceeded counts an operation beyond a limit that is only logged. It logs the first one of a
+// document; bit stands for the limit.
 func (x *exchange) logExceeded(ctx context.Context, p *prepared, bit uint32, code, message string) {
 	x.metrics.LimitExceeded(code).Inc()
 	if p.document.reported.Or(bit)&bit == 0 {

@@ -185,8 +185,8 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	}
 	key := scratch.get()
 	defer scratch.put(key)
-	key.Grow(len(req.document) + len(req.operationName) + 1)
-	d, hit, err := x.snapshot.document(ctx, x.metrics, x.seen, key.Bytes(), req.document, req.operationName)
+	key.Grow(len(req.document) + len(req.operationName) + 3)
+	d, hit, err := x.snapshot.document(ctx, x.metrics, x.seen, key.Bytes(), req.document, req.operationName, x.limitedClient())
 	if err != nil {
 		x.sawInvalid(req, err)
 		return nil, err
@@ -204,6 +204,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		if req.variables, err = x.mapFiles(req.variables); err != nil {
 			return nil, err
 		}
+	}
+	if e := d.LongList(req.variables); e != nil {
+		x.logExceeded(ctx, p, 4, e.Code, e.Message)
 	}
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err

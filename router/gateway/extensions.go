@@ -28,7 +28,7 @@ func (x *exchange) extensions(p *prepared, data []byte, fetches []execute.FetchS
 		members["souk"] = p.statistics(fetches, plan)
 	}
 	if costs {
-		members["cost"] = p.demand.json(x.snapshot.demand.Max())
+		members["cost"] = p.demand.json()
 	}
 	out, err := json.Marshal(members)
 	if err != nil { // unreachable: every member is JSON

@@ -78,7 +78,7 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		return nil, err
 	}
 	defer done()
-	parsed, err := s.schema.Parse(t.Document.Text, t.Document.Name)
+	parsed, err := s.accepted.Parse(t.Document.Text, t.Document.Name)
 	if err != nil {
 		return nil, fmt.Errorf("parsing the document again: %w", err)
 	}
@@ -139,7 +139,7 @@ func (gw *Gateway) EstimateCost(t *record.Trace) (float64, bool) {
 	if s == nil || s.id != t.Supergraph || s.estimate == nil || t.Document.Cut || !gw.config.Dev {
 		return 0, false
 	}
-	parsed, err := s.schema.Parse(t.Document.Text, t.Document.Name)
+	parsed, err := s.accepted.Parse(t.Document.Text, t.Document.Name)
 	if err != nil {
 		return 0, false
 	}

@@ -70,7 +70,7 @@ func (s *snapshot) print(d *document) string {
 	out.WriteString(strings.TrimSpace(text) + "\n")
 	known := d.programs.Load()
 	// Plans of the text without values: those in use have values in their requests.
-	parsed, err := s.schema.Parse(text, d.name)
+	parsed, err := s.accepted.Parse(text, d.name)
 	if known == nil || err != nil {
 		return out.String()
 	}

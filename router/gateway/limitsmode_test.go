@@ -69,3 +69,43 @@ func TestEachLimitHasAMode(t *testing.T) {
 		t.Errorf("logged\n%s", text)
 	}
 }
+
+// The limits that protect the router itself are only logged if they are named. A document is
+// then still bounded.
+func TestProtectiveLimitsAreLoggedIfNamed(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var log bytes.Buffer
+	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		c.Limits.MaxTokens, c.Limits.MaxListItems = 20, 2
+		c.Limits.Modes = map[string]string{"parser_max_tokens": config.LogLimits, "max_list_items": config.LogLimits}
+		o.Metrics, o.Logger = telemetry.New(registry), slog.New(slog.NewTextHandler(&log, nil))
+		o.Supergraph = strings.Replace(sdl, "long: String", "long(of: [Int]): String", 1)
+	})
+	fields := func(n int) string { return `{"query":"query Many {` + strings.Repeat(" hello", n) + ` }"}` }
+	for range 2 {
+		for _, body := range []string{
+			fields(21),
+			`{"query":"query Literal { long(of: [1, 2, 3]) }"}`,
+			`{"query":"query Variable($of: [Int]) { long(of: $of) }","variables":{"of":[1,2,3]}}`,
+		} {
+			if got := send(t, "POST", url+"/graphql", body); got.status != http.StatusOK {
+				t.Errorf("%s: got %d, %s", body, got.status, got.body)
+			}
+		}
+	}
+	if got := send(t, "POST", url+"/graphql", fields(80)); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "more than 80 tokens") || !strings.Contains(got.body, "MAX_TOKENS_LIMIT") {
+		t.Errorf("four times the limit: got %d, %s", got.status, got.body)
+	}
+	got := figures(t, registry)
+	if got["limits_exceeded_total{MAX_TOKENS_LIMIT}"] != 2 || got["limits_exceeded_total{MAX_LIST_ITEMS_LIMIT}"] != 4 {
+		t.Errorf("got %v", got)
+	}
+	for _, line := range []string{
+		`operation=Many code=MAX_TOKENS_LIMIT limit="The document has more than 20 tokens."`,
+		"operation=Literal code=MAX_LIST_ITEMS_LIMIT", "operation=Variable code=MAX_LIST_ITEMS_LIMIT",
+	} {
+		if n := strings.Count(log.String(), line); n != 1 {
+			t.Errorf("%q is logged %d times\n%s", line, n, &log)
+		}
+	}
+}

@@ -31,19 +31,23 @@ import (
 // A snapshot is everything made from one supergraph. When a new supergraph replaces
 // it, it is released after its last request has ended.
 type snapshot struct {
-	gateway   *Gateway
-	id        string // hash of the SDL
-	sdl       string // for hooks, the console, wait_for_subgraphs and remote supergraphs; empty without
-	loaded    time.Time
-	model     *supergraph.Model
-	schema    *operation.Schema
-	elements  *usage.Schema
-	planner   *planner.Planner
-	executor  *execute.Executor
-	transport execute.Transport
-	close     func()
-	rest      RESTHandler
-	forwarded forwarded
+	gateway *Gateway
+	id      string // hash of the SDL
+	sdl     string // for hooks, the console, wait_for_subgraphs and remote supergraphs; empty without
+	loaded  time.Time
+	model   *supergraph.Model
+	schema  *operation.Schema
+	// limitedSchemas are those of clients with limits of their own. accepted has no limits: it is
+	// for documents that were within them.
+	limitedSchemas limitedSchemas
+	accepted       *operation.Schema
+	elements       *usage.Schema
+	planner        *planner.Planner
+	executor       *execute.Executor
+	transport      execute.Transport
+	close          func()
+	rest           RESTHandler
+	forwarded      forwarded
 	// authorize and demand may be nil.
 	authorize Authorizer
 	demand    *limit.Estimator
@@ -63,7 +67,8 @@ type snapshot struct {
 	holders atomic.Int64
 }
 
-// A document is the cache entry for a document text and an operation name.
+// A document is the cache entry for a document text and an operation name, within the limits of a
+// client.
 type document struct {
 	*operation.Document
 	// key is the key in the document cache; text is a substring of it.
@@ -77,7 +82,9 @@ type document struct {
 	hash string
 	// redacted is the text without values. It is nil until needed.
 	redacted atomic.Pointer[string]
-	// reported are the limits beyond which a response of the document was logged.
+	// limits are the limits of a client that the document is within: its name, or "".
+	limits string
+	// reported are the limits beyond which a request or response of the document was logged.
 	reported atomic.Uint32
 	// described is what the console knows of the document. It is nil if the console is off.
 	described *record.Document
@@ -147,6 +154,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		schema.HideSuggestions()
 	}
 	schema.Limits = Limits(gw.config.Limits)
+	limited := newLimitedSchemas(gw.config.Limits, schema)
 	transport, closeTransport, err := gw.options.Transport(model)
 	if problems := (config.Errors)(nil); errors.As(err, &problems) {
 		return nil, problems // they contain their positions in the file
@@ -167,12 +175,14 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		loaded:    time.Now(),
 		model:     model,
 		schema:    schema,
+		accepted:  schema.With(operation.Limits{}),
 		elements:  usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations)),
 		planner:   planner.New(model, planner.Options{}),
 		transport: transport,
 		close:     closeTransport,
 
-		marksStale: gw.config.ResponseCache.MarksStale(),
+		limitedSchemas: limited,
+		marksStale:     gw.config.ResponseCache.MarksStale(),
 
 		documents: bytecache.New[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
@@ -247,6 +257,7 @@ func Limits(c config.Limits) operation.Limits {
 	for name, code := range map[string]string{
 		"max_depth": operation.CodeMaxDepth, "max_height": operation.CodeMaxHeight, "max_aliases": operation.CodeMaxAliases,
 		"max_root_fields": operation.CodeMaxRootFields, "max_directives": operation.CodeMaxDirectives, "max_fields": operation.CodeMaxFields,
+		"parser_max_tokens": operation.CodeMaxTokens, "max_list_items": operation.CodeMaxListItems,
 	} {
 		if c.Logs(name) {
 			l.Logged = append(l.Logged, code)
@@ -277,10 +288,11 @@ func (s *snapshot) release() {
 }
 
 // document returns the document of a request, from the cache or by parsing and
-// validating it. It reports whether it was cached. key is scratch space, so that a
-// cache hit does not allocate. seen may be nil.
-func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operation, key, text, name []byte) (*document, bool, error) {
-	key = append(append(append(key[:0], text...), 0), name...)
+// validating it within the limits of a client. It reports whether it was cached. key is scratch
+// space, so that a cache hit does not allocate. seen may be nil.
+func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operation, key, text, name []byte, client string) (*document, bool, error) {
+	schema := s.limited(client)
+	key = s.documentKey(key[:0], text, name, schema)
 	if d, ok := s.documents.Get(view(key)); ok {
 		m.documentHits.Inc()
 		return d, true, nil
@@ -293,7 +305,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 	defer done()
 	whole := string(key)
 	kept := whole[:len(text)]
-	parsed, err := s.parse(ctx, seen, kept, string(name))
+	parsed, err := s.parse(ctx, schema.Schema, seen, kept, string(name))
 	if err != nil {
 		return nil, false, err
 	}
@@ -301,7 +313,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 		s.gateway.logger.WarnContext(ctx, exceedsLimit, "operation", parsed.Name(), "code", e.Code, "limit", e.Message)
 	}
 	sum := sha256.Sum256(text)
-	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
+	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:]), limits: schema.client}
 	d.base = parsed.Size() + len(name) // Size includes the text
 	if s.gateway.records() {
 		s.describe(d)
@@ -311,9 +323,9 @@ func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operat
 
 // parse parses and validates a document, and notifies the observer and the console of the
 // stages.
-func (s *snapshot) parse(ctx context.Context, seen *record.Operation, text, name string) (*operation.Document, error) {
+func (s *snapshot) parse(ctx context.Context, schema *operation.Schema, seen *record.Operation, text, name string) (*operation.Document, error) {
 	end := notObserved
-	parsed, err := s.schema.ParseStages(text, name, func(stage operation.Stage) {
+	parsed, err := schema.ParseStages(text, name, func(stage operation.Stage) {
 		end(nil)
 		if stage == operation.StageValidate {
 			seen.Mark(record.Parse)

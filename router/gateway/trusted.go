@@ -118,7 +118,7 @@ func (o *documentsOrigin) copied() (*documents.Set, error) {
 // loadDocuments loads the trusted documents for the first time, and watches them until Close.
 func (gw *Gateway) loadDocuments(ctx context.Context) error {
 	c := gw.config.PersistedDocuments
-	origin, err := newDocumentsOrigin(c, gw.config.Limits.MaxTokens, func(err error) {
+	origin, err := newDocumentsOrigin(c, mostTokens(gw.config.Limits), func(err error) {
 		gw.logger.Error("files of persisted_documents.remote.tls have changed", "error", err)
 	})
 	if err != nil || !origin.configured() {

@@ -108,7 +108,7 @@ func TestCostFollowsDirectives(t *testing.T) {
 			}
 			op := d.Operation(vars)
 			for range 2 { // the second time, the formula is cached
-				got, err := estimator.Check(op, vars)
+				got, err := estimator.Check(op, vars, 0)
 				if tt.err != "" {
 					if err == nil || !strings.Contains(err.Error(), tt.err) {
 						t.Fatalf("got error %v, want %s", err, tt.err)
@@ -127,22 +127,22 @@ func TestCostFollowsDirectives(t *testing.T) {
 	t.Run("above the limit", func(t *testing.T) {
 		d, _ := schema.Parse(`{ plain { pages { text } } }`, "")
 		op := d.Operation(nil)
-		_, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000}).Check(op, nil)
+		_, err := limit.NewEstimator(m, limit.CostOptions{}).Check(op, nil, 1000)
 		var refused *operation.Error
 		if !errors.As(err, &refused) || refused.Code != limit.CodeTooCostly || !strings.Contains(refused.Message, "1010") {
 			t.Errorf("got error %v", err)
 		}
-		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000, Measure: true}).Check(op, nil); err != nil {
+		if _, err := limit.NewEstimator(m, limit.CostOptions{Measure: true}).Check(op, nil, 1000); err != nil {
 			t.Errorf("measure mode: got error %v", err)
 		}
-		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1010}).Check(op, nil); err != nil {
+		if _, err := limit.NewEstimator(m, limit.CostOptions{}).Check(op, nil, 1010); err != nil {
 			t.Errorf("cost equal to the limit: got error %v", err)
 		}
 	})
 	t.Run("large numbers", func(t *testing.T) {
 		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
 		vars, _ := d.Variables([]byte(`{"n":3000001}`))
-		_, err := limit.NewEstimator(m, limit.CostOptions{Max: 2_000_000}).Check(d.Operation(vars), vars)
+		_, err := limit.NewEstimator(m, limit.CostOptions{}).Check(d.Operation(vars), vars, 2_000_000)
 		if err == nil || !strings.Contains(err.Error(), "the limit is 2000000.") || strings.Contains(err.Error(), "e+") {
 			t.Errorf("got error %v", err)
 		}
@@ -150,7 +150,7 @@ func TestCostFollowsDirectives(t *testing.T) {
 	t.Run("huge list size", func(t *testing.T) {
 		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
 		vars, _ := d.Variables([]byte(`{"n":2147483647}`))
-		if c, err := estimator.Check(d.Operation(vars), vars); err != nil || math.IsInf(c, 0) || c < 2147483647 {
+		if c, err := estimator.Check(d.Operation(vars), vars, 0); err != nil || math.IsInf(c, 0) || c < 2147483647 {
 			t.Errorf("got cost %v, err %v", c, err)
 		}
 	})
@@ -180,7 +180,7 @@ func TestCostOfNestedFragmentsTakesLinearTime(t *testing.T) {
 		return list
 	}
 	op := &operation.Operation{Selections: []operation.Selection{&operation.Field{Alias: "media", Name: "media", Selections: nest(12)}}}
-	c, err := limit.NewEstimator(m, limit.CostOptions{}).Check(op, nil)
+	c, err := limit.NewEstimator(m, limit.CostOptions{}).Check(op, nil, 0)
 	if err != nil || c != 13 {
 		t.Errorf("got cost %v, err %v", c, err)
 	}

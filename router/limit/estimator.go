@@ -13,8 +13,6 @@ import (
 
 // CostOptions configure an Estimator.
 type CostOptions struct {
-	// Max is the highest allowed cost; 0 means no limit.
-	Max float64
 	// ListSize is the assumed length of lists without @listSize: 10 if zero.
 	ListSize int
 	// Measure estimates the cost without rejecting operations.
@@ -66,9 +64,9 @@ func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
 }
 
 // Check returns the estimated cost of an operation. The error is an *operation.Error if
-// the operation is too expensive, or if it lacks a slicing argument that the
-// schema requires.
-func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (float64, error) {
+// the operation costs more than most, unless that is 0, or if it lacks a slicing argument that
+// the schema requires.
+func (e *Estimator) Check(op *operation.Operation, vars operation.Variables, most float64) (float64, error) {
 	estimated, err := e.formula(op).evaluate(vars)
 	if err != nil {
 		if e.options.Measure {
@@ -77,7 +75,7 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (fl
 		return 0, err
 	}
 	e.options.Metrics.Limits.Cost.Observe(estimated)
-	if e.options.Max == 0 || estimated <= e.options.Max {
+	if most == 0 || estimated <= most {
 		return estimated, nil
 	}
 	if e.options.Measure {
@@ -86,13 +84,10 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (fl
 	}
 	e.options.Metrics.Limits.CostRejected.Inc()
 	return estimated, &operation.Error{
-		Message: fmt.Sprintf("The operation has an estimated cost of %s; the limit is %s. Request fewer fields or shorter lists.", decimal(estimated), decimal(e.options.Max)),
+		Message: fmt.Sprintf("The operation has an estimated cost of %s; the limit is %s. Request fewer fields or shorter lists.", decimal(estimated), decimal(most)),
 		Code:    CodeTooCostly,
 	}
 }
-
-// Max returns the highest allowed cost; 0 means no limit.
-func (e *Estimator) Max() float64 { return e.options.Max }
 
 // Actual returns the cost of the data of a response, with the weights of the estimate.
 func (e *Estimator) Actual(op *operation.Operation, data []byte) float64 {

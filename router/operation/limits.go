@@ -33,9 +33,24 @@ type Limits struct {
 	// ListItems is the length of a single list in an argument or a variable.
 	ListItems int
 	// Logged has the codes of limits whose excess does not reject an operation; see
-	// [Document.Exceeded]. Tokens and ListItems cannot be among them.
+	// [Document.Exceeded] and [Document.LongList].
 	Logged []string
 }
+
+// loggedTokens is how many times as long as Tokens a document may be if that limit is only logged:
+// the memory that parsing takes needs a bound.
+const loggedTokens = 4
+
+// MostTokens returns the number of tokens of the longest document that is parsed. 0 means no
+// limit.
+func (l Limits) MostTokens() int {
+	if l.logs(CodeMaxTokens) {
+		return loggedTokens * l.Tokens
+	}
+	return l.Tokens
+}
+
+func (l Limits) logs(code string) bool { return slices.Contains(l.Logged, code) }
 
 // DefaultLimits returns limits that are generous for hand-written queries and
 // small enough that every document is validated within milliseconds.
@@ -139,7 +154,10 @@ func (l Limits) check(u Usage, op *ast.OperationDefinition) (errs, logged Errors
 			Message:   fmt.Sprintf("The operation has %s %s; the limit is %d.", count(found), what, limit),
 			Locations: locations(op.Position), Code: code,
 		}
-		if slices.Contains(l.Logged, code) {
+		if code == CodeMaxListItems {
+			e = tooLong(limit, locations(op.Position))
+		}
+		if l.logs(code) {
 			logged = append(logged, e)
 		} else {
 			errs = append(errs, e)
@@ -151,9 +169,7 @@ func (l Limits) check(u Usage, op *ast.OperationDefinition) (errs, logged Errors
 	over(l.RootFields, u.RootFields, CodeMaxRootFields, "root fields")
 	over(l.Fields, u.Fields, CodeMaxFields, "fields")
 	over(l.Directives, u.Directives, CodeMaxDirectives, "directives")
-	if l.ListItems > 0 && u.ListItems > l.ListItems {
-		errs = append(errs, tooLong(l.ListItems, locations(op.Position)))
-	}
+	over(l.ListItems, u.ListItems, CodeMaxListItems, "items in a list")
 	return errs, logged
 }
 

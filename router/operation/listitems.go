@@ -17,6 +17,23 @@ func tooLong(limit int, at []Location) *Error {
 	}
 }
 
+// longList returns the error for a list in variables that is too long, or nil.
+func (d *Document) longList(raw json.RawMessage) *Error {
+	if most := d.schema.Limits.ListItems; exceeds(raw, most) {
+		return tooLong(most, nil)
+	}
+	return nil
+}
+
+// LongList returns the limit on the items of lists, if variables exceed it and it is only logged,
+// or nil.
+func (d *Document) LongList(raw json.RawMessage) *Error {
+	if !d.schema.Limits.logs(CodeMaxListItems) {
+		return nil
+	}
+	return d.longList(raw)
+}
+
 // exceeds reports whether a list anywhere in a valid JSON text has more than
 // limit items. An item takes at least two bytes, so a text shorter than twice
 // the limit needs no scan.

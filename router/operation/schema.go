@@ -54,6 +54,13 @@ func NewSchema(apiSDL string) (*Schema, error) {
 	return schema, nil
 }
 
+// With returns the schema with other limits.
+func (s *Schema) With(l Limits) *Schema {
+	other := *s
+	other.Limits = l
+	return &other
+}
+
 // HideSuggestions turns off "Did you mean" suggestions in errors. They would
 // reveal names of the schema to callers who may not introspect it. Call it
 // before the first call of Parse.
@@ -97,12 +104,9 @@ const (
 // ParseStages is like Parse and calls begin at the start of each stage.
 func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Document, error) {
 	begin(StageParse)
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
+	doc, long, err := s.tokens(text)
 	if err != nil {
-		if strings.Contains(err.Error(), "exceeded token limit") {
-			return nil, Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
-		}
-		return nil, syntaxError(text, err)
+		return nil, err
 	}
 	if errs := checkSurrogates(text); errs != nil {
 		return nil, errs
@@ -132,15 +136,39 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	begin(StageNormalise)
 	d := newDocument(s, op)
-	d.usage, d.exceeded = usage, logged
+	d.usage, d.exceeded = usage, append(long, logged...)
 	return d, nil
 }
+
+// tokens parses a document. logged is the limit on tokens, if the document exceeds it and it is
+// only logged.
+func (s *Schema) tokens(text string) (doc *ast.QueryDocument, logged Errors, err error) {
+	source := &ast.Source{Input: text}
+	doc, err = parser.ParseQueryWithTokenLimit(source, s.Limits.Tokens)
+	if err != nil && exceedsTokens(err) {
+		over := Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
+		if !s.Limits.logs(CodeMaxTokens) {
+			return nil, nil, over
+		}
+		if doc, err = parser.ParseQueryWithTokenLimit(source, s.Limits.MostTokens()); err != nil && exceedsTokens(err) {
+			over[0].Message = fmt.Sprintf("The document has more than %d tokens, %d times the limit that is only logged.", s.Limits.MostTokens(), loggedTokens)
+			return nil, nil, over
+		}
+		logged = over
+	}
+	if err != nil {
+		return nil, nil, syntaxError(text, err)
+	}
+	return doc, logged, nil
+}
+
+func exceedsTokens(err error) bool { return strings.Contains(err.Error(), "exceeded token limit") }
 
 // Identify returns the name and the kind of the operation that a document executes, even if it
 // is not valid. For a document that cannot be parsed or has no such operation, it returns
 // operationName and Query.
 func (s *Schema) Identify(text, operationName string) (string, Kind) {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.MostTokens())
 	if err != nil {
 		return operationName, Query
 	}

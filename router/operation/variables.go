@@ -46,8 +46,8 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	if len(d.definitions) == 0 && len(raw) == 0 {
 		return nil, nil
 	}
-	if most := d.schema.Limits.ListItems; exceeds(raw, most) {
-		return nil, Errors{tooLong(most, nil)}
+	if e := d.longList(raw); e != nil && !d.schema.Limits.logs(CodeMaxListItems) {
+		return nil, Errors{e}
 	}
 	given, err := d.split(raw)
 	if err != nil {

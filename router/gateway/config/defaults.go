@@ -55,7 +55,7 @@ func Default() Config {
 		ClientAddress:  ClientAddress{Header: "X-Forwarded-For"},
 		Authentication: Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
 		Authorization:  Authorization{Enabled: true, PolicyCache: PolicyCache{TTL: 30 * time.Second, MaxBytes: 4 << 20}},
-		RateLimit:      RateLimit{Requests: 100, Interval: time.Second, By: "ip", Redis: Redis{Timeout: 50 * time.Millisecond}},
+		RateLimit:      RateLimit{Requests: 100, Interval: time.Second, By: "ip", Mode: "enforce", Redis: Redis{Timeout: 50 * time.Millisecond}},
 		DemandControl:  DemandControl{Max: 10000, ListSize: 10},
 		ResponseCache: ResponseCache{
 			LocalBytes: 32 << 20,

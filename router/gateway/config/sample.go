@@ -40,6 +40,7 @@ var entries = map[string]string{
 	"events":                 "product.updated",
 	"event_tags":             "product.updated",
 	"modes":                  "max_depth",
+	"clients":                "reports",
 	"providers":              "shop",
 }
 

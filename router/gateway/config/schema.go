@@ -95,6 +95,8 @@ func restrict(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 		}
 	}
 	switch t.Kind() {
+	case reflect.Pointer:
+		restrict(s, t.Elem(), tag)
 	case reflect.Int, reflect.Float64:
 		number, _ := s["anyOf"].([]any)[0].(map[string]any)
 		number["minimum"] = json.Number(cmp.Or(tag.Get("min"), "0"))

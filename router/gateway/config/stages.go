@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -94,7 +95,11 @@ type RateLimit struct {
 	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts, if not the one in redis. Without both, or while it is unavailable, each router counts on its own."`
 	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url." example:"redis://localhost:6379"`
 	Policies []RatePolicy  `yaml:"policies" desc:"Further limits. An operation must pass all of them."`
+	Mode     string        `yaml:"mode" desc:"What happens to operations beyond a limit: enforce rejects them; log executes them, and counts them in souk_router_limits_exceeded_total. Clients then get no headers about the limit." enum:"enforce,log"`
 }
+
+// Logs reports whether operations beyond a policy are executed.
+func (r RateLimit) Logs(p RatePolicy) bool { return cmp.Or(p.Mode, r.Mode) == LogLimits }
 
 // A RatePolicy is a limit on the operations of a caller, or on what they cost.
 type RatePolicy struct {
@@ -105,6 +110,7 @@ type RatePolicy struct {
 	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
 	Claim    string        `yaml:"claim" desc:"Claim that identifies a caller, if by is claim." example:"tenant"`
 	Count    string        `yaml:"count" desc:"What counts: requests, or the estimated cost of operations (see demand_control), rounded up. Costs are counted after the document is validated." enum:"requests,cost"`
+	Mode     string        `yaml:"mode" desc:"Mode of this policy, in place of rate_limit.mode." enum:"enforce,log"`
 }
 
 // DemandControl limits the estimated cost of an operation.
@@ -115,6 +121,21 @@ type DemandControl struct {
 	Measure  bool          `yaml:"measure" desc:"Estimate and record costs, but reject no operation. Those that would be rejected are counted in souk_router_limits_exceeded_total."`
 	Expose   bool          `yaml:"expose" desc:"Show clients the estimated, actual and maximum cost of an operation, also for each subgraph, in the extensions cost of the response. REST responses have the header Souk-Cost."`
 	Subgraph SubgraphCosts `yaml:"subgraph" desc:"Budgets of subgraphs: how much the requests of one operation to a subgraph may cost."`
+
+	Clients map[string]ClientCost `yaml:"clients" desc:"Maximum costs of single clients in place of max, by the name that a client states in GraphQL-Client-Name or apollographql-client-name. The router does not verify names; see limits.clients."`
+}
+
+// ClientCost is what the operations of a client may cost.
+type ClientCost struct {
+	Max float64 `yaml:"max" desc:"Maximum estimated cost of an operation. 0 means no limit." example:"50000"`
+}
+
+// MaxOf returns what an operation of a client may cost; 0 means no limit.
+func (d DemandControl) MaxOf(client string) float64 {
+	if own, ok := d.Clients[client]; ok {
+		return own.Max
+	}
+	return d.Max
 }
 
 // SubgraphCosts limit the estimated costs of requests to subgraphs.
@@ -150,8 +171,13 @@ func (s SubgraphCosts) limits() bool {
 
 // check adds an error if demand control has no effect.
 func (d DemandControl) check(add addFunc) {
-	add(d.Enabled && d.Max == 0 && !d.Subgraph.limits() && !d.Measure && !d.Expose, "demand_control.max",
-		"demand_control.max is 0, and no subgraph has a budget: nothing is limited; set it to 1 or more, demand_control.measure to true, or demand_control.enabled to false", "demand_control.enabled", "demand_control.subgraph", "demand_control.measure", "demand_control.expose")
+	limited := d.Max > 0 || d.Subgraph.limits()
+	for _, own := range d.Clients {
+		limited = limited || own.Max > 0
+	}
+	add(len(d.Clients) > maxLimitedClients, "demand_control.clients", fmt.Sprintf("demand_control.clients has %d clients; at most %d can have a maximum of their own", len(d.Clients), maxLimitedClients))
+	add(d.Enabled && !limited && !d.Measure && !d.Expose, "demand_control.max",
+		"demand_control.max is 0, and no subgraph or client has a limit: nothing is limited; set it to 1 or more, demand_control.measure to true, or demand_control.enabled to false", "demand_control.enabled", "demand_control.subgraph", "demand_control.clients", "demand_control.measure", "demand_control.expose")
 }
 
 // ResponseCache configures the cache of subgraph responses.
