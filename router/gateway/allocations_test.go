@@ -12,3 +12,16 @@ func TestWarmRequestAllocatesLittle(t *testing.T) {
 		t.Errorf("a warm request makes %v allocations", n)
 	}
 }
+
+// What demand control adds does not depend on the size of the response.
+func TestDemandControlAllocatesLittle(t *testing.T) {
+	allocations := make([]float64, len(demandModes))
+	for i, m := range demandModes {
+		send := warmCosts(t, 200, "page: {first: $first}, ids: [1, 2, 3]", m.change)
+		allocations[i] = testing.AllocsPerRun(200, func() { send() })
+		if more := allocations[i] - allocations[0]; more > 6 {
+			t.Errorf("%s: a warm request makes %v allocations more than without demand control", m.name, more)
+		}
+	}
+	t.Logf("allocations: %v", allocations)
+}

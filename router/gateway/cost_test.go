@@ -28,7 +28,13 @@ func (s *sink) WriteHeader(status int)      { s.status = status }
 func warm(t testing.TB, body string) func() int {
 	t.Helper()
 	o := gateway.Options{Supergraph: sdl, Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil }}
-	gw, err := gateway.New(t.Context(), config.Default(), o)
+	return warmWith(t, config.Default(), o, body)
+}
+
+// warmWith is like warm, for a gateway with a configuration and options.
+func warmWith(t testing.TB, c config.Config, o gateway.Options, body string) func() int {
+	t.Helper()
+	gw, err := gateway.New(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}

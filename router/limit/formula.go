@@ -1,11 +1,9 @@
 package limit
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"souk/router/operation"
@@ -14,10 +12,9 @@ import (
 
 // A formula computes the cost of an operation from the values of its variables.
 type formula struct {
-	base     float64
-	set      *costSet
-	fields   int
-	defaults map[string]string // of variables, in GraphQL syntax
+	base   float64
+	set    *costSet
+	fields int
 	// constant is the result if it does not depend on variables, else nil.
 	constant *result
 	meter    meter
@@ -49,12 +46,12 @@ type costField struct {
 // A costSize computes the number of items in a list.
 type costSize struct {
 	field      *operation.Field
-	slicing    []string
-	requireOne bool
+	slicing    []argument // the given ones
+	requireOne string     // the names of slicing arguments, if exactly one must be given
 	otherwise  int
-	// lists are the names of the list arguments. A field with a thousand ids as
+	// lists are the given list arguments. A field with a thousand ids as
 	// an argument returns a thousand objects, whatever size is assumed.
-	lists []string
+	lists []argument
 }
 
 // A compiler compiles the formula of one operation.
@@ -62,14 +59,15 @@ type compiler struct {
 	model    *supergraph.Model
 	listSize int
 	fields   int
+	defaults map[string]string // of variables, in GraphQL syntax
 }
 
 func (e *Estimator) compile(op *operation.Operation) *formula {
-	f := &formula{defaults: defaults(op)}
+	f := &formula{}
 	if op.Kind == operation.Mutation {
 		f.base = MutationCost
 	}
-	c := &compiler{model: e.model, listSize: e.options.ListSize}
+	c := &compiler{model: e.model, listSize: e.options.ListSize, defaults: defaults(op)}
 	root := e.model.Root(op.Kind)
 	f.set = c.set(root, op.Selections, nil, nil)
 	f.meter = meter{base: f.base, fields: c.meter(typed{root, op.Selections})}
@@ -165,7 +163,7 @@ func (c *compiler) field(t *supergraph.Type, s *operation.Field, sized []string,
 		out.size = own
 	}
 	if list && out.size == nil {
-		out.size = &costSize{field: s, otherwise: c.listSize, lists: listArguments(definition, s)}
+		out.size = &costSize{field: s, otherwise: c.listSize, lists: c.listArguments(definition, s)}
 	}
 	if len(s.Selections) > 0 {
 		out.set = c.set(definition.Named, s.Selections, below, own)
@@ -213,11 +211,18 @@ func (c *compiler) size(f *supergraph.Field, s *operation.Field) *costSize {
 	if f.ListSize == nil {
 		return nil
 	}
-	size := &costSize{field: s, slicing: f.ListSize.SlicingArguments, otherwise: c.listSize, lists: listArguments(f, s)}
+	size := &costSize{field: s, otherwise: c.listSize, lists: c.listArguments(f, s)}
+	for _, path := range f.ListSize.SlicingArguments {
+		if a, given := c.argument(s, path); given {
+			size.slicing = append(size.slicing, a)
+		}
+	}
 	if f.ListSize.AssumedSize != nil {
 		size.otherwise = *f.ListSize.AssumedSize
 	}
-	size.requireOne = f.ListSize.RequireOneSlicingArgument && len(size.slicing) > 0
+	if f.ListSize.RequireOneSlicingArgument {
+		size.requireOne = strings.Join(f.ListSize.SlicingArguments, ", ")
+	}
 	return size
 }
 
@@ -295,15 +300,15 @@ func (e *evaluation) field(f *costField) float64 {
 // the assumed size, and at least the length of the longest list argument.
 func (e *evaluation) size(s *costSize) float64 {
 	given, longest := 0, 0.0
-	for _, path := range s.slicing {
-		if n, ok := e.argument(s.field, path); ok {
+	for i := range s.slicing {
+		if n, ok := e.number(&s.slicing[i]); ok {
 			given++
 			longest = max(longest, n)
 		}
 	}
-	if s.requireOne && given != 1 && e.err == nil {
+	if s.requireOne != "" && given != 1 && e.err == nil {
 		e.err = &operation.Error{
-			Message:   fmt.Sprintf("The field %s needs exactly one of the arguments %s, which determine the length of its list.", s.field.Name, strings.Join(s.slicing, ", ")),
+			Message:   fmt.Sprintf("The field %s needs exactly one of the arguments %s, which determine the length of its list.", s.field.Name, s.requireOne),
 			Locations: []operation.Location{{Line: s.field.Line, Column: s.field.Column}},
 			Code:      operation.CodeValidationFailed,
 		}
@@ -311,89 +316,8 @@ func (e *evaluation) size(s *costSize) float64 {
 	if given == 0 {
 		longest = float64(s.otherwise)
 	}
-	for _, name := range s.lists {
-		longest = max(longest, e.listLength(s.field, name))
+	for i := range s.lists {
+		longest = max(longest, e.length(&s.lists[i]))
 	}
 	return longest
-}
-
-// listLength returns the number of items in a list argument.
-func (e *evaluation) listLength(f *operation.Field, name string) float64 {
-	for _, a := range f.Arguments {
-		if a.Name != name {
-			continue
-		}
-		variable, ok := strings.CutPrefix(a.Value, "$")
-		if !ok {
-			e.varying = e.varying || len(a.Variables) > 0
-			return literalLength(a.Value)
-		}
-		e.varying = true
-		if raw := e.vars.Get(variable); raw != nil {
-			var items []json.RawMessage
-			if json.Unmarshal(raw, &items) != nil {
-				return 1 // a single value is coerced to a list of one
-			}
-			return float64(len(items))
-		}
-		return literalLength(e.defaults[variable])
-	}
-	return 0
-}
-
-// listArguments returns the names of the given arguments that have a list type.
-func listArguments(f *supergraph.Field, s *operation.Field) (names []string) {
-	for _, given := range s.Arguments {
-		for _, a := range f.Arguments {
-			if a.Name == given.Name && strings.HasPrefix(a.Type, "[") {
-				names = append(names, a.Name)
-			}
-		}
-	}
-	return names
-}
-
-// argument returns the numeric value at a path, which starts with the name of an
-// argument and can lead into an input object ("page.first"). It returns false if
-// the value is missing or null.
-func (e *evaluation) argument(f *operation.Field, path string) (float64, bool) {
-	name, rest, _ := strings.Cut(path, ".")
-	for _, a := range f.Arguments {
-		if a.Name != name {
-			continue
-		}
-		if variable, ok := strings.CutPrefix(a.Value, "$"); ok {
-			e.varying = true
-			if raw := e.vars.Get(variable); raw != nil {
-				return number(raw, rest)
-			}
-			return literal(e.defaults[variable], rest, nil)
-		}
-		return literal(a.Value, rest, e)
-	}
-	return 0, false
-}
-
-// number returns the numeric value at a path in a JSON value.
-func number(raw json.RawMessage, path string) (float64, bool) {
-	for path != "" {
-		var name string
-		name, path, _ = strings.Cut(path, ".")
-		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &object) != nil || object[name] == nil {
-			return 0, false
-		}
-		raw = object[name]
-	}
-	return parseSize(string(raw))
-}
-
-// parseSize parses a number of items. A negative number counts as 0; the subgraph
-// decides whether to reject it.
-func parseSize(text string) (float64, bool) {
-	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	if err != nil || math.IsNaN(n) {
-		return 0, false
-	}
-	return max(n, 0), true
 }

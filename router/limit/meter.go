@@ -17,9 +17,11 @@ type meter struct {
 	fields []meterField // of data
 }
 
-// A meterField is a field that costs something, or that has such fields in it.
+// A meterField is a field of an object that costs something, or that has such fields in it. Beside
+// these, there are the other fields of the object, because it is cheaper to expect a key than to
+// read it.
 type meterField struct {
-	key       string // as JSON
+	key       string // as JSON, with a colon
 	weight    float64
 	arguments float64
 	lists     int // levels of lists in its type
@@ -67,21 +69,23 @@ func (c *compiler) meter(sets ...typed) []meterField {
 	for _, s := range sets {
 		add(s.on, s.list)
 	}
-	kept := out[:0]
-	for i, f := range out {
+	costs := false
+	for i := range out {
+		f := &out[i]
 		if len(below[i]) > 0 {
 			f.fields = c.meter(below[i]...)
 		}
-		if f.weight != 0 || f.arguments != 0 || len(f.fields) > 0 {
-			kept = append(kept, f)
-		}
+		costs = costs || f.weight != 0 || f.arguments != 0 || len(f.fields) > 0
 	}
-	return kept
+	if !costs {
+		return nil
+	}
+	return out
 }
 
 // meterField compiles a field without its selection set, which it returns.
 func (c *compiler) meterField(on *supergraph.Type, s *operation.Field) (out meterField, below typed) {
-	out.key = strconv.Quote(s.Alias)
+	out.key = strconv.Quote(s.Alias) + ":"
 	if introspects(s) {
 		out.weight = c.introspection(s)
 		return out, typed{}
@@ -107,7 +111,7 @@ func (m *meter) response(body []byte) float64 {
 	if i >= len(body) || body[i] != '{' {
 		return 0
 	}
-	whole := []meterField{{key: `"data"`, fields: m.fields}}
+	whole := []meterField{{key: `"data":`, fields: m.fields}}
 	cost, _ := measureObject(body, i, whole)
 	return m.base + min(cost, maxCost)
 }
@@ -133,15 +137,8 @@ func measureObject(b []byte, i int, fields []meterField) (cost float64, end int)
 		return 0, i + 1
 	}
 	for more := true; more; {
-		start := i
-		if i >= len(b) || b[i] != '"' {
-			return cost, -1
-		}
-		if i = jsonscan.String(b, i); i < 0 {
-			return cost, i
-		}
-		f := find(fields, b[start:i], &expected)
-		if i = jsonscan.Colon(b, i); i < 0 || i >= len(b) {
+		var f *meterField
+		if f, i = member(b, i, fields, &expected); i < 0 || i >= len(b) {
 			return cost, -1
 		}
 		if f == nil {
@@ -159,16 +156,30 @@ func measureObject(b []byte, i int, fields []meterField) (cost float64, end int)
 	return cost, i
 }
 
-// find returns the field with a key, or nil.
-func find(fields []meterField, key []byte, expected *int) *meterField {
-	for n := range fields {
-		i := (*expected + n) % len(fields)
-		if fields[i].key == string(key) {
-			*expected = i + 1
-			return &fields[i]
+// member returns the field of the member of an object at an index, or nil, and the index of its
+// value.
+func member(b []byte, i int, fields []meterField, expected *int) (f *meterField, value int) {
+	if n := *expected; n < len(fields) {
+		if f, end := &fields[n], i+len(fields[n].key); end < len(b) && string(b[i:end]) == f.key {
+			*expected = n + 1
+			return f, jsonscan.Space(b, end)
 		}
 	}
-	return nil
+	start := i
+	if i >= len(b) || b[i] != '"' {
+		return nil, -1
+	}
+	if i = jsonscan.String(b, i); i < 0 {
+		return nil, i
+	}
+	key := b[start:i]
+	for n := range fields {
+		if known := fields[n].key; known[:len(known)-1] == string(key) {
+			f, *expected = &fields[n], n+1
+			break
+		}
+	}
+	return f, jsonscan.Colon(b, i)
 }
 
 // measureValue returns the cost of the value at an index, which is below the given number of

@@ -55,8 +55,8 @@ type fetchCost struct {
 
 // Plan compiles the costs of the requests of a plan, for an operation.
 func (e *Estimator) Plan(p *plan.Plan, op *operation.Operation) *PlanCost {
-	out := &PlanCost{formula: formula{defaults: defaults(op)}}
-	c := &planCompiler{compiler: compiler{model: e.model}, keys: map[*operation.Field]string{}}
+	out := &PlanCost{}
+	c := &planCompiler{compiler: compiler{model: e.model, defaults: defaults(op)}, keys: map[*operation.Field]string{}}
 	root := &place{}
 	for _, f := range p.Fetches {
 		i, budget := out.Subgraph(f.Subgraph), e.budget(f.Subgraph)
@@ -140,7 +140,7 @@ func (c *planCompiler) fetch(f *plan.Fetch, root *place) ([]fetchCost, meter) {
 			c.place(at, one.set)
 		}
 		out = append(out, one)
-		m.fields = append(m.fields, meterField{key: strconv.Quote(e.ResponseKey), weight: one.weight, lists: 1, fields: c.meter(typed{t, list})})
+		m.fields = append(m.fields, meterField{key: strconv.Quote(e.ResponseKey) + ":", weight: one.weight, lists: 1, fields: c.meter(typed{t, list})})
 	}
 	return out, m
 }
