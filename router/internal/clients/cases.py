@@ -13,6 +13,7 @@ import traceback
 
 import jsonschema
 import mcp
+import requests
 from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.httpx import HTTPXAsyncTransport
@@ -99,6 +100,24 @@ async def case_mcp__calls(url):
 
 async def case_mcp__calls_with_a_session(url):
     await calls(url, "legacy")
+
+
+async def case_mcp__tools_follow_the_documents(url):
+    with open("testdata/documents.json", encoding="utf-8") as file:
+        documents = json.load(file)
+
+    async def replace(list):
+        await asyncio.to_thread(requests.post, url.replace("/graphql", "/documents"), json=documents | {"operations": list})
+
+    async with agent(url, "auto") as client:
+        assert "New" not in await tools_of(client)
+        async with client.listen(tools_list_changed=True) as changes:
+            await replace([*documents["operations"], {"id": "new", "name": "New", "type": "query", "body": 'query New { greeting(name: "Ada") }'}])
+            async for _ in changes:
+                if "New" in await tools_of(client):
+                    break
+        assert (await client.call_tool("New", {})).structured_content == {"greeting": "Hello, Ada!"}
+    await replace(documents["operations"])
 
 
 async def case_mcp__schemas_refuse_other_data(url):

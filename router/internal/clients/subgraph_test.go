@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -42,7 +44,12 @@ func startRouter(t *testing.T) string {
 		c.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
 	c.HTTP.Batching.Enabled, c.IncludeErrors.All = true, true
-	c.PersistedDocuments.Path, c.MCP.Enabled, c.MCP.Mutations = "testdata/documents.json", true, true
+	documents := filepath.Join(t.TempDir(), "documents.json")
+	if err := os.CopyFS(filepath.Dir(documents), os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	c.PersistedDocuments.Path, c.PersistedDocuments.PollInterval = documents, 10*time.Millisecond
+	c.MCP.Enabled, c.MCP.Mutations = true, true
 	c.Subscriptions.DrainPeriod = 100 * time.Millisecond
 	r, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel})
 	if err != nil {
@@ -53,6 +60,18 @@ func startRouter(t *testing.T) string {
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, req *http.Request) {
 		c.Limits.MaxDepth++ // cases run one after another
 		if err := r.Reconfigure(req.Context(), c, nil); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("POST /documents", func(w http.ResponseWriter, req *http.Request) {
+		text, err := io.ReadAll(req.Body)
+		if err == nil {
+			err = os.WriteFile(documents+".new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(documents+".new", documents)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})
