@@ -70,20 +70,28 @@ type replicas struct {
 	t       *testing.T
 	service *heldService
 	redis   *redistest.Server
+	nodes   []*redistest.Server // all servers: redis, or the nodes of a Redis Cluster
 	routers [2]*router.Router
 	urls    [2]string
 }
 
 func startReplicas(t *testing.T, s *heldService, configure func(*config.Config)) *replicas {
 	t.Helper()
-	p := &replicas{t: t, service: s, redis: redistest.Start(t, redistest.Options{})}
+	server := redistest.Start(t, redistest.Options{})
+	return startReplicasAt(t, s, config.Redis{URL: "redis://" + server.Addr}, []*redistest.Server{server}, configure)
+}
+
+// startReplicasAt starts routers with a connection to servers.
+func startReplicasAt(t *testing.T, s *heldService, connection config.Redis, servers []*redistest.Server, configure func(*config.Config)) *replicas {
+	t.Helper()
+	p := &replicas{t: t, service: s, redis: servers[0], nodes: servers}
+	connection.Timeout = 5 * time.Second // test machines may be busy
 	sdl := composed(t, accountsA, accountsB)
 	for i := range p.routers {
 		p.routers[i] = newRouter(t, sdl, nil, s.ServeHTTP, func(c *config.Config) {
 			c.Dev = true
 			c.ResponseCache.Enabled = true
-			c.ResponseCache.Redis.URL = "redis://" + p.redis.Addr
-			c.ResponseCache.Redis.Timeout = 5 * time.Second // test machines may be busy
+			c.ResponseCache.Redis = connection
 			c.ResponseCache.RefillWait = time.Minute
 			c.ResponseCache.Invalidation = config.CacheInvalidation{Stream: "events", Events: map[string][]string{"changed": {"Account"}}}
 			c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"mine"}}, "b": {Types: []string{"Account"}}}
@@ -143,10 +151,19 @@ func (p *replicas) wants(got <-chan string, value int32) {
 // noLease waits until Redis has no lease.
 func (p *replicas) noLease() {
 	p.t.Helper()
-	eventually(p.t, func() bool {
-		keys, err := p.redis.Client.Keys(p.t.Context(), "*}:l:*").Result()
-		return err == nil && len(keys) == 0
-	})
+	eventually(p.t, func() bool { return p.keys("*}:l:*") == 0 })
+}
+
+// keys returns how many keys of a pattern all servers have, or -1.
+func (p *replicas) keys(pattern string) (n int) {
+	for _, node := range p.nodes {
+		keys, err := node.Client.Keys(p.t.Context(), pattern).Result()
+		if err != nil {
+			return -1
+		}
+		n += len(keys)
+	}
+	return n
 }
 
 var heldQueries = map[string]string{"entity": "{ account { balance } }", "root field": "{ mine }"}
@@ -204,8 +221,7 @@ func (p *replicas) expire(query string) {
 			p.metric(0, `souk_router_entity_cache_stores_total{subgraph="b",type="Account"}`) == "1"
 	}
 	eventually(p.t, func() bool {
-		keys, err := p.redis.Client.Keys(p.t.Context(), "*}:v:*").Result()
-		return stored() && err == nil && len(keys) == 0
+		return stored() && p.keys("*}:v:*") == 0
 	})
 }
 

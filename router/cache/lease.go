@@ -1,9 +1,12 @@
 package cache
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -15,7 +18,8 @@ const leaseKey = "l:"
 type acquired struct{ leases, noValue int }
 
 // acquire creates the leases that do not exist, all at once: of two routers that need the same
-// values, one gets all leases. It sets the tokens of the refills whose leases it got.
+// values, one gets all leases. It sets the tokens of the refills whose leases it got, or may have
+// got if it fails.
 func (s *store) acquire(ctx context.Context, refills []*refill, lease time.Duration) (acquired, error) {
 	var a acquired
 	token := newToken()
@@ -29,7 +33,14 @@ func (s *store) acquire(ctx context.Context, refills []*refill, lease time.Durat
 			}
 		})
 	})
+	if errors.Is(err, circuitbreaker.ErrOpen) {
+		return a, err
+	}
 	if err != nil {
+		// Redis may have created the leases all the same. To end one checks its token.
+		for _, f := range refills {
+			f.token = cmp.Or(f.token, token)
+		}
 		return a, err
 	}
 	for i, f := range refills {
@@ -60,4 +71,23 @@ func (s *store) end(ctx context.Context, pipe redis.Pipeliner, f *refill, stored
 		with = ""
 	}
 	endLease.Eval(ctx, pipe, []string{s.prefix + leaseKey + f.key}, f.token, with, s.refillWait.Milliseconds())
+}
+
+// unended returns writes that end the leases of a batch that has failed: the values are lost, so
+// nobody should wait for them, which a Redis that comes back, or a replica that becomes the
+// primary, would have them do. A lease that has expired needs no end.
+func (s *store) unended(batch []write, now time.Time) (late []write) {
+	for _, w := range batch {
+		f := w.refill
+		if f == nil || f.token == "" || len(late) == maxQueued {
+			continue
+		}
+		if f.expires.IsZero() {
+			f.expires = now.Add(s.refillWait)
+		}
+		if now.Before(f.expires) {
+			late = append(late, write{refill: f, found: true})
+		}
+	}
+	return late
 }

@@ -23,8 +23,11 @@ type refill struct {
 	// token is the value of the lease, or empty if the router has none: another router fetches
 	// the value, or Redis is not available.
 	token string
-	once  sync.Once
-	ended chan struct{}
+	// expires is when a lease that could not be ended has expired in any case. Only the writer
+	// uses it.
+	expires time.Time
+	once    sync.Once
+	ended   chan struct{}
 }
 
 func (f *refill) end() { f.once.Do(func() { close(f.ended) }) }

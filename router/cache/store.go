@@ -191,11 +191,18 @@ func (s *store) enqueue(w []write) bool {
 // write writes queued values until ctx is done. It writes the values of several requests in
 // one round trip if they have accumulated.
 func (s *store) write(ctx context.Context) {
+	var late []write // leases that could not be ended
 	for {
+		var retry <-chan time.Time
+		if len(late) > 0 {
+			retry = time.After(breakerDelay)
+		}
+		var batch []write
 		select {
 		case <-ctx.Done():
 			return
-		case batch := <-s.writes:
+		case <-retry:
+		case batch = <-s.writes:
 			for more := true; more && len(batch) < maxPipelined; {
 				select {
 				case next := <-s.writes:
@@ -204,12 +211,17 @@ func (s *store) write(ctx context.Context) {
 					more = false
 				}
 			}
-			s.put(ctx, batch)
+		}
+		batch = append(batch, late...)
+		late = nil
+		if err := s.put(ctx, batch); err != nil {
+			late = s.unended(batch, time.Now())
 		}
 	}
 }
 
-func (s *store) put(ctx context.Context, batch []write) {
+// put writes a batch. On an error, it may have written a part of it.
+func (s *store) put(ctx context.Context, batch []write) error {
 	// Writes may take longer than reads, because no request waits for them.
 	ctx, cancel := context.WithTimeout(ctx, 3*s.timeout)
 	defer cancel()
@@ -236,13 +248,14 @@ func (s *store) put(ctx context.Context, batch []write) {
 	if err != nil {
 		s.save.Errors.Inc()
 		s.dependency.Failed(ctx, dependency.RedisFailure(err))
-		return
+		return fmt.Errorf("writing entries to Redis: %w", err)
 	}
 	for _, w := range batch {
 		if w.value != nil {
 			w.stored.Inc()
 		}
 	}
+	return nil
 }
 
 // A labelledWrite is what the stamp of a value with cache tags of its own depends on.
