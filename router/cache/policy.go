@@ -265,7 +265,8 @@ func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Typ
 	}
 }
 
-// hints reads @cacheControl on a type.
+// hints reads @cacheControl on a type. The directive can have another name or a prefix in the
+// supergraph, and another directive its name: its specification says what it is.
 func (r *selectionReader) hints(t *supergraph.Type) {
 	if t != nil {
 		r.directives(t.Directives)
@@ -274,7 +275,7 @@ func (r *selectionReader) hints(t *supergraph.Type) {
 
 func (r *selectionReader) directives(list []supergraph.Directive) {
 	for _, d := range list {
-		if d.Name != "cacheControl" || d.Subgraphs != nil && !slices.Contains(d.Subgraphs, r.graph) {
+		if d.Original != "cacheControl" || d.Subgraphs != nil && !slices.Contains(d.Subgraphs, r.graph) {
 			continue
 		}
 		if seconds, err := strconv.Atoi(d.Argument("maxAge")); err == nil {

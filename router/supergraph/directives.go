@@ -2,6 +2,7 @@ package supergraph
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -38,8 +39,8 @@ func (r *reader) applied(list ast.DirectiveList) []Directive {
 		switch {
 		case r.federated(d.Name) == "join__directive":
 			out = append(out, r.joined(d))
-		case r.federated(d.Name) == "" && !r.machinery(d.Name):
-			applied := Directive{Name: d.Name}
+		case r.federated(d.Name) == "":
+			applied := Directive{Name: d.Name, Original: r.original(d.Name)}
 			for _, a := range d.Arguments {
 				applied.Arguments = append(applied.Arguments, operation.Argument{Name: a.Name, Value: literal(a.Value)})
 			}
@@ -62,6 +63,11 @@ func (r *reader) tags(list ast.DirectiveList) (names []string) {
 // joined unwraps a join__directive.
 func (r *reader) joined(d *ast.Directive) Directive {
 	applied := Directive{Name: stringArgument(d, "name")}
+	// Composition writes the default name: that of the specification, perhaps with its prefix.
+	applied.Original = applied.Name
+	if _, rest, prefixed := strings.Cut(applied.Name, "__"); prefixed {
+		applied.Original = rest
+	}
 	if graphs := d.Arguments.ForName("graphs"); graphs != nil {
 		for _, name := range stringsOf(graphs.Value) {
 			if g := r.graphs[name]; g != nil && !slices.Contains(applied.Subgraphs, g) {

@@ -12,13 +12,15 @@ import (
 // features are the specifications that a supergraph links to (link specification
 // v1.0, or core v0.1 and v0.2 of Federation 1).
 type features struct {
-	// prefixes are the prefixes of the names that a feature defines.
+	// prefixes are the prefixes of the names that a feature defines, with whether the gateway
+	// implements it.
 	prefixes map[string]bool
 	// linked are the local names of the directives of all features, known or
 	// not: imported directives, and directives with the name of their feature.
 	linked map[string]bool
-	// names maps the local name of a directive to the name in its specification.
-	names map[string]string
+	// names maps the local name of a directive of a known feature to the name in its
+	// specification, and others those of other features.
+	names, others map[string]string
 	// join is the local prefix of the join specification, and version its minor
 	// version.
 	join    string
@@ -38,7 +40,7 @@ var known = map[string]bool{
 }
 
 func readFeatures(doc *ast.SchemaDocument) (*features, error) {
-	f := &features{prefixes: map[string]bool{}, linked: map[string]bool{}, names: map[string]string{}, resolved: map[string]string{}}
+	f := &features{prefixes: map[string]bool{}, linked: map[string]bool{}, names: map[string]string{}, others: map[string]string{}, resolved: map[string]string{}}
 	for _, schema := range append(doc.Schema, doc.SchemaExtension...) {
 		for _, d := range schema.Directives {
 			if d.Name != "link" && d.Name != "core" {
@@ -81,7 +83,7 @@ func (f *features) add(d *ast.Directive) error {
 	if as := stringArgument(d, "as"); as != "" {
 		prefix = as
 	}
-	f.prefixes[prefix], f.linked[prefix] = true, true
+	f.prefixes[prefix], f.linked[prefix] = f.prefixes[prefix] || known, true
 	if known && name == "join" {
 		minor, err := strconv.Atoi(strings.TrimPrefix(version, "v0."))
 		if err != nil || minor < 1 || minor > 5 {
@@ -89,9 +91,11 @@ func (f *features) add(d *ast.Directive) error {
 		}
 		f.join, f.version = prefix, minor
 	}
+	names := f.others
 	if known {
-		f.names[prefix] = name
+		names = f.names
 	}
+	names[prefix] = name
 	if imports := d.Arguments.ForName("import"); imports != nil {
 		for _, c := range imports.Value.Children {
 			original, local := c.Value.Raw, c.Value.Raw
@@ -102,8 +106,8 @@ func (f *features) add(d *ast.Directive) error {
 				}
 			}
 			f.linked[strings.TrimPrefix(local, "@")] = true
-			if known && strings.HasPrefix(local, "@") {
-				f.names[local[1:]] = strings.TrimPrefix(original, "@")
+			if strings.HasPrefix(local, "@") {
+				names[local[1:]] = strings.TrimPrefix(original, "@")
 			}
 		}
 	}
@@ -140,11 +144,29 @@ func (f *features) resolve(directive string) string {
 	return rest
 }
 
+// original returns the name that a directive of no known feature has in its specification. If the
+// supergraph links to none, the directive has its own name.
+func (f *features) original(directive string) string {
+	if name, ok := f.others[directive]; ok {
+		return name
+	}
+	if prefix, rest, ok := strings.Cut(directive, "__"); ok && f.links(prefix) {
+		return rest
+	}
+	return directive
+}
+
+// links reports whether a feature has a prefix.
+func (f *features) links(prefix string) bool {
+	_, linked := f.prefixes[prefix]
+	return linked
+}
+
 // machinery reports whether a definition belongs to a feature and not to the
 // graph, such as link__Purpose and join__Graph.
 func (f *features) machinery(name string) bool {
 	prefix, _, ok := strings.Cut(name, "__")
-	return ok && f.prefixes[prefix]
+	return ok && f.links(prefix)
 }
 
 func childString(v *ast.Value, name string) string {

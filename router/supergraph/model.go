@@ -308,6 +308,9 @@ type ListSize struct {
 // A Directive is a directive applied to a type or field.
 type Directive struct {
 	Name string
+	// Original is the name in the specification that the supergraph links to, before imports
+	// rename it or give it a prefix. Without a specification, it is Name.
+	Original string
 	// Arguments have their values in GraphQL syntax, as in an operation.
 	Arguments []operation.Argument
 	// Subgraphs are the subgraphs it comes from, or nil if that is unknown.
