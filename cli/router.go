@@ -110,7 +110,7 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 // setCanary applies the flags of the canary.
 func (f routerFlags) setCanary(c *config.Config, source *config.Source) {
 	if f.canary != "" {
-		c.Canary.Supergraph = f.canary
+		c.Canary.Supergraph, c.Canary.Remote.URL = f.canary, ""
 		source.Override("canary.supergraph", "--canary")
 	}
 	if f.canaryPercent != 0 {

@@ -99,7 +99,7 @@ func (r *Router) writeDependencies(w io.Writer) error {
 }
 
 func (r *Router) writeMetrics(w io.Writer) error {
-	families, err := r.options.Telemetry.Registry.Gather()
+	families, err := r.options.Telemetry.Gather()
 	if err != nil {
 		return fmt.Errorf("collecting metrics: %w", err)
 	}

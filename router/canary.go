@@ -13,7 +13,6 @@ import (
 	"souk/router/canary"
 	"souk/router/console/record"
 	"souk/router/execute"
-	"souk/router/gateway/config"
 	"souk/router/hook"
 	"souk/router/limit"
 	"souk/router/operation"
@@ -45,16 +44,19 @@ func (r *Router) addCanary(ctx context.Context, main http.Handler) (http.Handler
 	}
 	r.canary = made
 	r.closers = append(r.closers, made.Close)
+	if c.Mode != "shadow" {
+		r.closers = append(r.closers, r.shared.variant.expose(r.options.Telemetry))
+	}
 	choice := canary.Choice{Percent: c.Percent, Key: r.canaryKey(), Random: rand.Float64}
 	if c.Mode == "shadow" {
-		shadow := canary.NewShadow(canary.ShadowOptions{
+		r.shadow = canary.NewShadow(canary.ShadowOptions{
 			Choice: choice, Path: r.config.Path, Handler: made.withClientAddress(made.gateway.Handler()),
 			Queue: c.Shadow.Queue, Concurrency: c.Shadow.Concurrency, MaxBytes: c.Shadow.MaxBytes, Timeout: r.config.TrafficShaping.Router.Timeout,
 			Counted: func(result string) { r.metrics.Shadow(result).Inc() },
 			Logger:  r.options.Telemetry.Logger,
 		})
-		r.closers = append(r.closers, func() error { shadow.Close(); return nil }) // before the canary
-		return shadow.Wrap(main), nil
+		r.closers = append(r.closers, func() error { r.shadow.Close(); return nil }) // before the canary
+		return r.shadow.Wrap(main), nil
 	}
 	handler := made.gateway.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -73,10 +75,10 @@ func (r *Router) newCanary(ctx context.Context) (*Router, error) {
 	// r.options has the hooks of the coprocessor, too, which the canary adds itself.
 	o.Hooks = o.Hooks[:r.ownHooks]
 	o.origin = &origin{router: r, variant: variantCanary}
-	o.inUse, o.former = "", ""
-	if c.Canary.Supergraph != "" {
-		o.Supergraph = ""
-		c.Supergraph.File, c.Supergraph.Remote = c.Canary.Supergraph, config.Remote{}
+	o.inUse = ""
+	if c.Canary.HasSupergraph() {
+		o.Supergraph, o.former = "", o.formerCanary
+		c.Supergraph.File, c.Supergraph.Remote = c.Canary.Supergraph, c.Canary.Remote
 	}
 	c.OverrideSubgraphURLs = maps.Clone(c.OverrideSubgraphURLs)
 	if c.OverrideSubgraphURLs == nil {
@@ -93,16 +95,18 @@ func (r *Router) newCanary(ctx context.Context) (*Router, error) {
 		apart.Registry = prometheus.NewRegistry()
 		o.Telemetry = &apart
 		s = newShared(c, o)
+	} else {
+		s = r.shared.ofVariant(c, o)
 	}
 	o.Source = nil // r has reported its warnings
 	made, err := newRouter(ctx, c, o, s)
 	if err != nil {
-		if s != r.shared {
+		if o.origin.variant == variantShadow {
 			err = errors.Join(err, s.close())
 		}
 		return nil, err
 	}
-	if s != r.shared {
+	if o.origin.variant == variantShadow {
 		made.closers = append([]func() error{s.close}, made.closers...) // runs last
 	}
 	return made, nil
@@ -151,6 +155,14 @@ func (r *Router) variantKeys() string {
 		return ""
 	}
 	return r.options.origin.variant + ":"
+}
+
+// remoteKey is the key of the block with the remote supergraph, if there is one.
+func (r *Router) remoteKey() string {
+	if r.options.origin != nil && r.options.origin.router.config.Canary.HasSupergraph() {
+		return "canary.remote"
+	}
+	return "supergraph.remote"
 }
 
 // reportVariant counts an operation of a variant, in the metrics of the main router.

@@ -21,6 +21,7 @@ import (
 	"souk/router/console/record"
 	"souk/router/gateway/config"
 	"souk/router/operation"
+	routertelemetry "souk/router/telemetry"
 )
 
 // addConsole serves the console on the admin port if it is enabled.
@@ -61,6 +62,9 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 	o.EntityCache, o.Prometheus = r.cache != nil, c.Admin.Console.Prometheus
 	if c.Playground.Enabled || c.Dev {
 		o.PlaygroundPath = c.Playground.Path
+	}
+	if r.canary != nil {
+		o.Canary = r.canaryState
 	}
 	mux.Handle(console.Prefix, console.New(o))
 	mux.Handle("GET "+console.Prefix[:len(console.Prefix)-1], http.RedirectHandler(console.Prefix, http.StatusFound))
@@ -149,10 +153,17 @@ func changedRoutes(old, next map[string][sha256.Size]byte) []record.Change {
 // gauges reads the values that the console shows over time. The metrics are shared by all
 // routers.
 func (r *Router) gauges() record.Gauges {
-	m := r.metrics
-	return record.Gauges{
-		InFlight: metricValue(m.InFlight), Subscriptions: metricValue(m.Subscriptions), Shed: metricValue(m.Limits.Shed),
+	all := []*routertelemetry.Metrics{r.metrics}
+	if v := r.shared.variant; v != nil {
+		all = append(all, v.metrics)
 	}
+	var sum record.Gauges
+	for _, m := range all {
+		sum.InFlight += metricValue(m.InFlight)
+		sum.Subscriptions += metricValue(m.Subscriptions)
+		sum.Shed += metricValue(m.Limits.Shed)
+	}
+	return sum
 }
 
 // metricValue returns the value of a gauge or counter.

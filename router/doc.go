@@ -23,7 +23,8 @@
 //	counters.go      counters that begin with 0
 //	entitycache.go   the entity cache
 //	invalidation.go  the invalidation API of the entity cache
-//	canary.go       a second variant for a share of the requests, or for copies
+//	canary.go       a second variant for a share of the requests, or for copies;
+//	                canary_metrics.go has its metrics, canary_state.go its state
 //	observability.go the access log, the log of subgraph errors, the usage export
 //	stages.go        observers and spans of the stages of an operation
 //	hooks.go         the list of hooks, and those around subgraph requests

@@ -37,7 +37,7 @@ func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 	n.subgraphs("headers.subgraphs", maps.Keys(c.Headers.Subgraphs))
 	n.subgraphs("include_subgraph_errors.subgraphs", maps.Keys(c.IncludeErrors.Subgraphs))
 	n.subgraphs("override_subgraph_urls", maps.Keys(c.OverrideSubgraphURLs))
-	if c.Canary.Supergraph == "" {
+	if !c.Canary.HasSupergraph() {
 		n.subgraphs("canary.override_subgraph_urls", maps.Keys(c.Canary.OverrideSubgraphURLs))
 	}
 	n.subgraphs("subscriptions.subgraphs", maps.Keys(c.Subscriptions.Subgraphs))

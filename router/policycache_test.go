@@ -248,9 +248,9 @@ func TestCanaryKeepsDecisionsOnce(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	for _, series := range []string{
-		`souk_router_cache_requests_total{cache="policy",result="miss"} 2`,
-		`souk_router_cache_requests_total{cache="policy",result="hit"} 2`,
-		`souk_router_cache_entries{cache="policy"} 2`,
+		`souk_router_cache_requests_total{cache="policy",result="miss",variant="canary"} 2`,
+		`souk_router_cache_requests_total{cache="policy",result="hit",variant="canary"} 2`,
+		`souk_router_cache_entries{cache="policy",variant="canary"} 2`,
 	} {
 		if !strings.Contains(w.Body.String(), "\n"+series+"\n") {
 			t.Errorf("the metrics lack %s", series)

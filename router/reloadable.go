@@ -99,6 +99,9 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	if from := c.Supergraph.Remote; from.Configured() && from.URL == l.current.config.Supergraph.Remote.URL {
 		options.former = options.inUse
 	}
+	if from, other := c.Canary.Remote, l.current.canary; other != nil && from.Configured() && from.URL == l.current.config.Canary.Remote.URL {
+		options.formerCanary, _ = other.gateway.InUse()
+	}
 	next, err := newRouter(ctx, c, options, l.shared)
 	if err != nil {
 		return err

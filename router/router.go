@@ -19,6 +19,7 @@ import (
 	"souk/router/auth"
 	"souk/router/cache"
 	"souk/router/callback"
+	"souk/router/canary"
 	"souk/router/console/events"
 	"souk/router/console/record"
 	"souk/router/dependency"
@@ -68,6 +69,8 @@ type Options struct {
 	inUse string
 	// former is that SDL if it is from the same remote source.
 	former string
+	// formerCanary is the SDL that the canary before this one has from the same remote source.
+	formerCanary string
 	// origin is set if the router is the canary of another one.
 	origin *origin
 }
@@ -146,7 +149,8 @@ type Router struct {
 
 	gateway *gateway.Gateway
 	cache   *cache.Cache
-	canary  *Router // nil without one
+	canary  *Router        // nil without one
+	shadow  *canary.Shadow // nil without copies of queries
 	// ownHooks is the number of hooks of the program, which come first.
 	ownHooks int
 	// addresses determines client addresses.
@@ -221,6 +225,8 @@ type shared struct {
 	lines *accesslog.Writer
 	// usage exports the usage of the schema, nil until that is enabled.
 	usage *usage.Exporter
+	// variant has the metrics and the dependencies of canaries, nil until there is one.
+	variant *variantMetrics
 }
 
 func newShared(c config.Config, o Options) *shared {
@@ -231,6 +237,7 @@ func newShared(c config.Config, o Options) *shared {
 
 func (s *shared) close() error {
 	s.recorder.Close()
+	s.variant.close()
 	return errors.Join(s.lines.Close(), s.usage.Close())
 }
 
@@ -255,6 +262,7 @@ func (r *Router) build(ctx context.Context) error {
 		Supergraph: r.options.Supergraph,
 		InUse:      r.options.inUse,
 		Former:     r.options.former,
+		Remote:     r.remoteKey(),
 		Transport:  r.transport,
 		Observe:    r.observe(),
 		Examples:   r.options.Examples,

@@ -13,7 +13,7 @@
 // The hub is setup.go. signals.go exports traces, metrics and logs as the environment says,
 // exemplars.go corrects trace IDs of exemplars, losses.go bounds what waits for its export and
 // counts what is lost, propagation.go carries trace
-// contexts over HTTP. log.go sets up the local log, standardlog.go redirects the logs of
+// contexts over HTTP. others.go adds metrics of other registries. log.go sets up the local log, standardlog.go redirects the logs of
 // libraries, metric.go and definitions.go define metrics, and server.go and client.go measure
 // requests.
 package telemetry

@@ -53,6 +53,7 @@ type Telemetry struct {
 	// Registry holds the service's metrics.
 	Registry *prometheus.Registry
 
+	others *otherMetrics
 	// carriers are the headers that may carry a trace context, in canonical form.
 	carriers []string
 	tracer   trace.Tracer
@@ -90,11 +91,12 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 		Level:      level,
 		Propagator: propagator,
 		Registry:   registry,
+		others:     &otherMetrics{},
 		carriers:   carriers,
 		server:     newServerMetrics(registry, o.Buckets),
 		client:     newClientMetrics(registry, o.Buckets),
 	}
-	if err := t.signals.setUp(ctx, o, logger, registry, os.Getenv); err != nil {
+	if err := t.signals.setUp(ctx, o, logger, t, os.Getenv); err != nil {
 		return nil, errors.Join(fmt.Errorf("setting up the export of telemetry: %w", err), t.signals.shutdown(ctx))
 	}
 	t.Logger = t.signals.logger(logger, level)
@@ -109,7 +111,7 @@ func (t *Telemetry) Traces() bool { return t.signals.traces != nil }
 // Handler serves the metrics in the Prometheus text format, or as OpenMetrics, which has
 // exemplars, to clients that accept it.
 func (t *Telemetry) Handler() http.Handler {
-	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return promhttp.HandlerFor(t, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
 // ExportLog exports a log record with a body, if the environment turns logs on. It is not in

@@ -72,7 +72,7 @@ func (s signal) failed(err error, getenv func(string) string) error {
 }
 
 // setUp creates the providers of the signals that are on.
-func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, registry *prometheus.Registry, getenv func(string) string) error {
+func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, t *Telemetry, getenv func(string) string) error {
 	if getenv("OTEL_SDK_DISABLED") == "true" {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, regist
 			log.Warn("sending telemetry failed", "error", err, "skipped", skipped)
 		}
 	}))
-	lost := newLosses(registry)
+	lost := newLosses(t.Registry)
 	if traces {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
@@ -104,7 +104,7 @@ func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, regist
 		s.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSpanProcessor(&boundedSpans{batches, gate}))
 	}
 	if metrics {
-		reader, err := newMetricReader(ctx, registry)
+		reader, err := newMetricReader(ctx, t)
 		if err != nil {
 			return metricSignal.failed(err, getenv)
 		}
@@ -144,12 +144,12 @@ func newResource(ctx context.Context, o Options) (*resource.Resource, error) {
 // variable of the package.
 var readers sync.Mutex
 
-// newMetricReader returns a reader that sends the metrics of a registry.
-func newMetricReader(ctx context.Context, registry *prometheus.Registry) (metric.Reader, error) {
+// newMetricReader returns a reader that sends metrics.
+func newMetricReader(ctx context.Context, from prometheus.Gatherer) (metric.Reader, error) {
 	readers.Lock()
 	defer readers.Unlock()
 	autoexport.WithFallbackMetricProducer(func(context.Context) (metric.Producer, error) {
-		return binaryExemplars{prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(registry))}, nil
+		return binaryExemplars{prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(from))}, nil
 	})
 	return autoexport.NewMetricReader(ctx)
 }

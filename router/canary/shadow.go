@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,38 @@ type Shadow struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	logged  atomic.Int64 // Unix time in seconds of the last difference in the log
+
+	mu     sync.Mutex
+	latest []Difference // the oldest first
+}
+
+// maxLatest bounds the differences that a Shadow remembers.
+const maxLatest = 20
+
+// A Difference is what distinguished a copy's response.
+type Difference struct {
+	Time time.Time
+	// Count is the number of paths that differ. Paths has some of them, with the kinds of the values.
+	Count int
+	Paths []string
+}
+
+// Differences returns the latest differences, the newest first.
+func (s *Shadow) Differences() []Difference {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.latest)
+	slices.Reverse(list)
+	return list
+}
+
+func (s *Shadow) remember(d Difference) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.latest) == maxLatest {
+		s.latest = slices.Delete(s.latest, 0, 1)
+	}
+	s.latest = append(s.latest, d)
 }
 
 // A job is a request, and the response of which a copy is compared.
@@ -177,6 +210,7 @@ func (s *Shadow) run(j *job) string {
 		s.log("a copy of a query failed in the canary", "status", w.status)
 		return Failed
 	case total > 0:
+		s.remember(Difference{Time: time.Now(), Count: total, Paths: paths})
 		s.log("the canary's response to a copy of a query differs", "differences", total, "paths", paths)
 		return Different
 	}

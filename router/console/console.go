@@ -30,6 +30,8 @@ type Options struct {
 	// Page serves the page and its files below /console/. If it is nil, there is only the
 	// API.
 	Page http.Handler
+	// Canary returns the state of the canary. It is nil if there is none.
+	Canary func() Canary
 	// Events serves GET /console/api/events and POST
 	// /console/api/events/dead/{service}/{id}/retry. It may be nil.
 	Events http.Handler
@@ -114,6 +116,7 @@ func New(o Options) http.Handler {
 	h.route("GET", "subscriptions", h.subscriptions)
 	h.route("GET", "reloads", h.reloads)
 	h.route("GET", "replicas", h.replicas)
+	h.route("GET", "canary", h.canary)
 	if o.Events != nil {
 		h.handle("GET", "events", o.Events)
 		h.handle("POST", "events/dead/{service}/{id}/retry", o.Events)

@@ -16,6 +16,7 @@
 //	subgraphs.go  health and latency of subgraphs
 //	state.go    limits, caches, subscriptions and reloads
 //	replicas.go figures of all replicas, by Prometheus
+//	canary.go   the state of the canary
 //	figures.go  the router's metrics
 //	problem.go  responses
 //

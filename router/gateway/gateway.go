@@ -37,6 +37,9 @@ type Options struct {
 	// Supergraph is the SDL to serve. If it is empty, the gateway reads the
 	// configured file or remote source, and watches it if hot_reload is set.
 	Supergraph string
+	// Remote is the key of the remote source in the configuration, for errors. If it is empty,
+	// that is supergraph.remote.
+	Remote string
 	// Former is the SDL that the predecessor of the gateway has from the same remote
 	// source, or empty. The gateway begins with it if the source cannot be read.
 	Former string
@@ -201,7 +204,9 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	gw.persisted = gw.newPersistedDocuments()
-	source, err := newSupergraphOrigin(c.Supergraph, func(err error) { gw.logger.Error("files of supergraph.remote.tls have changed", "error", err) })
+	source, err := newSupergraphOrigin(c.Supergraph, o.Remote, func(err error) {
+		gw.logger.Error("files of the TLS of a remote supergraph have changed", "error", err)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // A supergraphOrigin is the file or the remote source that has the supergraph.
 type supergraphOrigin struct {
 	config config.Supergraph
+	block  string        // key of the remote source in the configuration
 	remote remote.Source // nil for the file
 	copy   remote.Copy
 	// schedule says when a remote source is fetched again, which is due then.
@@ -28,14 +30,14 @@ type supergraphOrigin struct {
 	refused bool
 }
 
-func newSupergraphOrigin(c config.Supergraph, changed func(error)) (*supergraphOrigin, error) {
-	o := &supergraphOrigin{config: c}
+func newSupergraphOrigin(c config.Supergraph, block string, changed func(error)) (*supergraphOrigin, error) {
+	o := &supergraphOrigin{config: c, block: cmp.Or(block, "supergraph.remote")}
 	if !c.Remote.Configured() {
 		return o, nil
 	}
 	source, err := c.Remote.Source(changed)
 	if err != nil {
-		return nil, fmt.Errorf("supergraph.remote.%w", err)
+		return nil, fmt.Errorf("%s.%w", o.block, err)
 	}
 	o.remote, o.copy, o.schedule = source, remote.Copy(c.Remote.CacheFile), remote.Schedule{Interval: c.Remote.PollInterval}
 	return o, nil
@@ -119,7 +121,7 @@ func (gw *Gateway) start(ctx context.Context, o *supergraphOrigin) (string, erro
 		case unread != nil:
 			return "", errors.Join(err, unread)
 		case copied == nil && o.copy == "":
-			return "", fmt.Errorf("%w; set supergraph.remote.cache_file to start with the last good one", err)
+			return "", fmt.Errorf("%w; set %s.cache_file to start with the last good one", err, o.block)
 		case copied == nil:
 			return "", fmt.Errorf("%w; there is no copy in %s yet", err, string(o.copy))
 		}

@@ -3,6 +3,7 @@ package config
 // Canary configures a second variant of the router.
 type Canary struct {
 	Supergraph           string            `yaml:"supergraph" desc:"File with the SDL of the second supergraph. If empty, the canary has the supergraph of the router." example:"next.graphql"`
+	Remote               Remote            `yaml:"remote" desc:"A second supergraph that is kept elsewhere: at a URL, in an OCI registry or in a bucket of S3. It is in place of the file in canary.supergraph."`
 	OverrideSubgraphURLs map[string]string `yaml:"override_subgraph_urls" desc:"Subgraph URLs in the canary, by subgraph name. They replace those in override_subgraph_urls and in its supergraph." format:"subgraph" empty:"no"`
 	Mode                 string            `yaml:"mode" desc:"serve: the canary responds to its share of the requests. shadow: the router responds to all, and the canary gets a copy of its share of the queries; differences between the responses are logged and counted." enum:"serve,shadow"`
 	Percent              float64           `yaml:"percent" desc:"Share of the requests, in percent." max:"100"`
@@ -19,8 +20,15 @@ type CanaryShadow struct {
 }
 
 // Configured reports whether there is a canary.
-func (c *Canary) Configured() bool { return c.Supergraph != "" || len(c.OverrideSubgraphURLs) > 0 }
+func (c *Canary) Configured() bool { return c.HasSupergraph() || len(c.OverrideSubgraphURLs) > 0 }
 
-func (c *Canary) check(add addFunc) {
+// HasSupergraph reports whether the canary has a supergraph of its own.
+func (c *Canary) HasSupergraph() bool { return c.Supergraph != "" || c.Remote.Configured() }
+
+func (c *Canary) check(router Supergraph, add addFunc) {
+	c.Remote.check("canary.remote", add)
+	add(c.Supergraph != "" && c.Remote.Configured(), "canary.remote.url", "canary.remote.url and canary.supergraph cannot both be set; remove one of them", "canary.supergraph")
+	add(c.Remote.CacheFile != "" && c.Remote.CacheFile == router.Remote.CacheFile, "canary.remote.cache_file",
+		"canary.remote.cache_file is that of supergraph.remote, too; each needs a file of its own", "supergraph.remote.cache_file")
 	add(c.By == "header" && c.Header == "", "canary.by", "canary.by is header, which requires canary.header, such as X-Tenant", "canary.header")
 }

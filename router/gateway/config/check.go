@@ -135,7 +135,7 @@ func (c *Config) contradictions(add addFunc) {
 	c.RequestExtensions.check(add)
 	c.Subscriptions.check(add)
 	c.Limits.check(add)
-	c.Canary.check(add)
+	c.Canary.check(c.Supergraph, add)
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more", "http.batching.enabled")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
 		"authentication.jwt.required needs a key set in authentication.jwt.jwks", "authentication.jwt.jwks")

@@ -49,7 +49,7 @@ func Default() Config {
 			Interval: 500 * time.Millisecond, MaxInterval: 30 * time.Second,
 		},
 		Introspection:  true,
-		Canary:         Canary{Mode: "serve", By: "random", Shadow: CanaryShadow{Queue: 64, Concurrency: 4, MaxBytes: 256 << 10}},
+		Canary:         Canary{Mode: "serve", By: "random", Remote: remoteSource("application/apollo.schema", 32<<20), Shadow: CanaryShadow{Queue: 64, Concurrency: 4, MaxBytes: 256 << 10}},
 		Caches:         Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
 		Redis:          Redis{Timeout: 150 * time.Millisecond},
 		ClientAddress:  ClientAddress{Header: "X-Forwarded-For"},
