@@ -12,6 +12,7 @@ import (
 	"souk/router/dependency"
 	"souk/router/eventsource"
 	"souk/router/gateway/config"
+	"souk/router/internal/tlsfile"
 )
 
 const (
@@ -39,7 +40,7 @@ func (r *Router) addEventSources() error {
 	var err error
 	for name, p := range c.Providers {
 		d := r.dependencies.Open(dependency.EventSource, name, dependency.Use{Effect: withoutEvents})
-		source, openErr := r.openEventSource(p, d)
+		source, openErr := r.openEventSource(name, p, d)
 		if openErr != nil {
 			err = errors.Join(err, fmt.Errorf("event_sources.providers.%s: %w", name, openErr))
 			d.Close()
@@ -66,11 +67,15 @@ func (r *Router) addEventSources() error {
 	return err
 }
 
-func (r *Router) openEventSource(p config.EventProvider, d *dependency.Dependency) (eventsource.Source, error) {
+func (r *Router) openEventSource(name string, p config.EventProvider, d *dependency.Dependency) (eventsource.Source, error) {
 	r.dependencies.Hide(p.Secrets()...)
+	brokerTLS := tlsfile.Options{
+		Watch:   d.WatchCertificates,
+		Changed: tlsChanged(context.Background(), r.options.Telemetry.Logger.With("event_source", name)),
+	}
 	switch p.Kind {
 	case "nats":
-		secure, err := p.NATS.TLS.Config()
+		secure, err := p.NATS.TLS.Source(brokerTLS)
 		if err != nil {
 			return nil, fmt.Errorf("nats: %w", err)
 		}
@@ -79,7 +84,7 @@ func (r *Router) openEventSource(p config.EventProvider, d *dependency.Dependenc
 			CredentialsFile: p.NATS.CredentialsFile, TLS: secure, Wait: r.config.EventSources.Interval,
 		})
 	case "kafka":
-		secure, err := p.Kafka.TLS.Config()
+		secure, err := p.Kafka.TLS.Source(brokerTLS)
 		if err != nil {
 			return nil, fmt.Errorf("kafka: %w", err)
 		}

@@ -2,10 +2,10 @@ package eventsource
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"souk/router/internal/tlsfile"
 )
 
 const (
@@ -25,6 +27,8 @@ const (
 	// kafkaSilence is how long Range waits for records that may not exist: compaction and
 	// transactions leave gaps.
 	kafkaSilence = 2 * time.Second
+	// kafkaDial bounds the time to connect to a broker with TLS.
+	kafkaDial = 10 * time.Second
 	// maxKafkaCursor bounds the length of a cursor in bytes.
 	maxKafkaCursor = 4096
 )
@@ -35,8 +39,8 @@ type KafkaOptions struct {
 	Brokers []string
 	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or empty for no authentication.
 	Mechanism, Username, Password string
-	// TLS is the configuration of connections, or nil for none.
-	TLS *tls.Config
+	// TLS has the configuration of connections, or is nil for none.
+	TLS *tlsfile.Source
 }
 
 // A Kafka is a Source of topics of Kafka. It reads all partitions of a topic, without a consumer
@@ -54,7 +58,11 @@ var _ Source = (*Kafka)(nil)
 func NewKafka(o KafkaOptions) (*Kafka, error) {
 	options := []kgo.Opt{kgo.SeedBrokers(o.Brokers...), kgo.ClientID("souk")}
 	if o.TLS != nil {
-		options = append(options, kgo.DialTLSConfig(o.TLS))
+		options = append(options, kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, kafkaDial)
+			defer cancel()
+			return o.TLS.Dial(ctx, network, address)
+		}))
 	}
 	var mechanism sasl.Mechanism
 	switch o.Mechanism {

@@ -21,12 +21,18 @@ type kafka struct {
 
 func startKafka(t *testing.T, partitions int32, topics ...string) *kafka {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
+	return startKafkaWith(t, []kfake.Opt{kfake.SeedTopics(partitions, topics...)})
+}
+
+// startKafkaWith starts a Kafka with options, and a client.
+func startKafkaWith(t *testing.T, options []kfake.Opt, of ...kgo.Opt) *kafka {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(append(of, kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

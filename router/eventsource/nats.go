@@ -3,14 +3,18 @@ package eventsource
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"souk/router/internal/tlsfile"
 )
 
 // natsPage is the number of messages after which Range makes sure again that none is missing.
@@ -22,8 +26,8 @@ type NATSOptions struct {
 	URLs []string
 	// Username and Password, Token, or CredentialsFile authenticate the router.
 	Username, Password, Token, CredentialsFile string
-	// TLS is the configuration of connections, or nil for none but that of tls:// URLs.
-	TLS *tls.Config
+	// TLS has the configuration of connections, or is nil for none but that of tls:// URLs.
+	TLS *tlsfile.Source
 	// Wait is the delay between two attempts to connect.
 	Wait time.Duration
 }
@@ -34,13 +38,17 @@ type NATSOptions struct {
 type NATS struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
+	// failed is why the last attempt to open a connection has failed.
+	failed *atomic.Pointer[error]
 }
 
 var _ Source = (*NATS)(nil)
 
 // NewNATS returns a Source. It connects in the background.
 func NewNATS(o NATSOptions) (*NATS, error) {
-	options := []nats.Option{nats.Name("souk"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(o.Wait)}
+	failed := &atomic.Pointer[error]{}
+	options := []nats.Option{nats.Name("souk"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(o.Wait), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { failed.Store(&err) })}
 	if o.Username != "" || o.Password != "" {
 		options = append(options, nats.UserInfo(o.Username, o.Password))
 	}
@@ -51,7 +59,7 @@ func NewNATS(o NATSOptions) (*NATS, error) {
 		options = append(options, nats.UserCredentials(o.CredentialsFile))
 	}
 	if o.TLS != nil {
-		options = append(options, nats.Secure(o.TLS))
+		options = append(options, natsTLS(o.TLS))
 	}
 	conn, err := nats.Connect(strings.Join(o.URLs, ","), options...)
 	if err != nil {
@@ -62,7 +70,43 @@ func NewNATS(o NATSOptions) (*NATS, error) {
 		conn.Close()
 		return nil, fmt.Errorf("using JetStream: %w", err)
 	}
-	return &NATS{conn: conn, js: js}, nil
+	return &NATS{conn: conn, js: js, failed: failed}, nil
+}
+
+// natsTLS secures connections. The library copies the configuration, so it asks source for what
+// may have changed.
+func natsTLS(source *tlsfile.Source) nats.Option {
+	c := source.Config()
+	fixed := &tls.Config{MinVersion: c.MinVersion, ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // as configured
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if verify := source.Config().VerifyConnection; verify != nil {
+				return verify(state)
+			}
+			return nil
+		}}
+	return func(o *nats.Options) error {
+		o.Secure, o.TLSConfig = true, fixed
+		o.RootCAsCB = func() (*x509.CertPool, error) { return source.Config().RootCAs, nil }
+		if len(c.Certificates) > 0 {
+			o.TLSCertCB = func() (tls.Certificate, error) { return source.Config().Certificates[0], nil }
+		}
+		return nil
+	}
+}
+
+// explain adds why there is no connection to an error, which is else only that the time is over.
+func (n *NATS) explain(err error) error {
+	if n.conn.IsConnected() {
+		return err
+	}
+	cause := n.conn.LastError() // of the handshake
+	if dial := n.failed.Load(); cause == nil && dial != nil {
+		cause = *dial
+	}
+	if cause == nil {
+		return err
+	}
+	return fmt.Errorf("%w: the last attempt to connect has failed: %w", err, cause)
 }
 
 // Close implements Source.
@@ -102,7 +146,7 @@ func (n *NATS) stream(ctx context.Context, topic string) (jetstream.Stream, erro
 		return nil, fmt.Errorf("no stream of JetStream keeps the subject %s; create one: %w", topic, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for the stream of the subject %s: %w", topic, err)
+		return nil, n.explain(fmt.Errorf("looking for the stream of the subject %s: %w", topic, err))
 	}
 	s, err := n.js.Stream(ctx, name)
 	if err != nil {

@@ -17,7 +17,13 @@ import (
 // startNATS runs a server in this process, with JetStream.
 func startNATS(t *testing.T, dir string, port int) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true, Username: "souk", Password: "secret"})
+	return startNATSWith(t, &server.Options{Port: port, StoreDir: dir, Username: "souk", Password: "secret"})
+}
+
+func startNATSWith(t *testing.T, o *server.Options) *server.Server {
+	t.Helper()
+	o.Host, o.JetStream, o.NoSigs, o.NoLog = "127.0.0.1", true, true, true
+	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +39,9 @@ func natsProvider(url string) config.EventProvider {
 	return config.EventProvider{Kind: "nats", NATS: config.NATSEvents{URLs: []string{url}, Username: "souk", Password: "secret"}}
 }
 
-func connect(t *testing.T, s *server.Server) jetstream.JetStream {
+func connect(t *testing.T, s *server.Server, options ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	conn, err := nats.Connect(s.ClientURL(), nats.UserInfo("souk", "secret"), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	conn, err := nats.Connect(s.ClientURL(), append(options, nats.UserInfo("souk", "secret"), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,10 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
 	"maps"
+	"net/url"
+	"os"
 	"reflect"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ type EventProvider struct {
 
 // NATSEvents configures a connection to NATS.
 type NATSEvents struct {
-	URLs            []string  `yaml:"urls" desc:"Servers, such as nats://localhost:4222." example:"nats://localhost:4222"`
+	URLs            []string  `yaml:"urls" desc:"Servers, such as nats://localhost:4222, or tls:// for TLS." example:"nats://localhost:4222"`
 	Username        string    `yaml:"username" desc:"User name." example:"souk"`
 	Password        string    `yaml:"password" desc:"Password." secret:"yes"`
 	Token           string    `yaml:"token" desc:"Token, in place of a user name and a password." secret:"yes"`
@@ -55,32 +56,43 @@ type KafkaSASL struct {
 	Password  string `yaml:"password" desc:"Password." secret:"yes"`
 }
 
-// BrokerTLS configures TLS for connections to a message broker.
+// BrokerTLS configures TLS for connections to a message broker. The files are read again when
+// they change.
 type BrokerTLS struct {
 	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
-	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's." example:"ca.crt"`
+	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's. New connections use a changed file within a second." example:"ca.crt"`
 	CertFile           string `yaml:"cert_file" desc:"PEM file with the client certificate, for servers that require one." required_with:"key_file" example:"client.crt"`
 	KeyFile            string `yaml:"key_file" desc:"PEM file with the private key of the client certificate." required_with:"cert_file" example:"client.key"`
 	ServerName         string `yaml:"server_name" desc:"Host name to verify in the server certificate, if it differs from the address." example:"broker.shop.example"`
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any server certificate. Do not use this in production."`
 }
 
-// Config returns the configuration of connections, or nil without TLS.
-func (t BrokerTLS) Config() (*tls.Config, error) {
+// Source returns the configuration of connections, or nil without TLS.
+func (t BrokerTLS) Source(o tlsfile.Options) (*tlsfile.Source, error) {
 	if t == (BrokerTLS{}) {
 		return nil, nil
 	}
 	client := tlsfile.Client{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile, ServerName: t.ServerName, Insecure: t.InsecureSkipVerify}
-	source, err := client.Source(&tls.Config{MinVersion: tls.VersionTLS12}, tlsfile.Options{})
+	source, err := client.Source(nil, o)
 	if err != nil {
 		return nil, fmt.Errorf("tls.%w", err)
 	}
-	return source.Config(), nil
+	return source, nil
 }
 
 // Secrets returns the passwords in p. They must not be logged.
 func (p EventProvider) Secrets() []string {
-	return append(p.Redis.Secrets(), p.NATS.Password, p.NATS.Token, p.Kafka.SASL.Password)
+	list := append(p.Redis.Secrets(), p.NATS.Password, p.NATS.Token, p.Kafka.SASL.Password)
+	for _, text := range p.NATS.URLs {
+		if u, err := url.Parse(text); err == nil && u.User != nil {
+			password, has := u.User.Password()
+			if !has {
+				password = u.User.Username() // a token
+			}
+			list = append(list, password, url.QueryEscape(password))
+		}
+	}
+	return list
 }
 
 // EventRedis returns the connection of a provider of the kind redis.
@@ -93,7 +105,27 @@ func (e EventSources) check(shared Redis, add addFunc) {
 		add(p.Kind == "", at, at+" has no kind, such as redis")
 		add(p.Kind == "nats" && len(p.NATS.URLs) == 0, at, at+" needs nats.urls, such as [nats://localhost:4222]", at+".nats.urls")
 		add(p.Kind == "kafka" && len(p.Kafka.Brokers) == 0, at, at+" needs kafka.brokers, such as [localhost:9092]", at+".kafka.brokers")
+		sasl := p.Kafka.SASL
+		add(sasl.Mechanism == "" && (sasl.Username != "" || sasl.Password != ""), at+".kafka.sasl",
+			at+".kafka.sasl has a user without a mechanism, so that the router would not authenticate itself; set mechanism, such as SCRAM-SHA-512")
+		add(sasl.Mechanism != "" && sasl.Username == "", at+".kafka.sasl", at+".kafka.sasl has a mechanism without a username")
 		add(p.Kind == "redis" && reflect.ValueOf(p.Redis).IsZero() && !shared.Configured(), at, at+" needs redis.url, or the connection in the block redis", "redis", at+".redis")
 	}
 	add(e.MaxInterval < e.Interval, "event_sources.max_interval", fmt.Sprintf("event_sources.max_interval is %v, less than event_sources.interval", e.MaxInterval), "event_sources.interval")
+}
+
+// checkFiles reads the files of a provider at a key.
+func (p EventProvider) checkFiles(at string, k *checker) {
+	for key, t := range map[string]BrokerTLS{"nats": p.NATS.TLS, "kafka": p.Kafka.TLS} {
+		_, err := t.Source(tlsfile.Options{})
+		k.file(at+"."+key, err)
+	}
+	if name := p.NATS.CredentialsFile; name != "" {
+		file, err := os.Open(name)
+		if err != nil {
+			k.fail(at+".nats.credentials_file", "%s.nats.credentials_file: %v", at, err)
+			return
+		}
+		_ = file.Close()
+	}
 }

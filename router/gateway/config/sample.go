@@ -68,6 +68,13 @@ var together = map[string]string{
 	"persisted_documents.remote.region":            bucketExample("persisted_documents", "documents.json"),
 	"persisted_documents.remote.tls.cert_file":     remoteExample("persisted_documents", certificate),
 	"persisted_documents.remote.tls.key_file":      remoteExample("persisted_documents", certificate),
+	"canary.remote.cache_file":                     remoteExample("canary", "cache_file: /var/lib/souk/canary.graphql"),
+	"canary.remote.endpoint":                       bucketExample("canary", "next.graphql"),
+	"canary.remote.headers":                        remoteExample("canary", "headers: {X-API-Key: \"${env.SECRET}\"}"),
+	"canary.remote.plain_http":                     registryExample("canary"),
+	"canary.remote.region":                         bucketExample("canary", "next.graphql"),
+	"canary.remote.tls.cert_file":                  remoteExample("canary", certificate),
+	"canary.remote.tls.key_file":                   remoteExample("canary", certificate),
 	"persisted_documents.redis":                    redisExample("persisted_documents", "url: redis://localhost:6379"),
 	"persisted_documents.redis.tls.cert_file":      redisExample("persisted_documents", certificate),
 	"persisted_documents.redis.tls.key_file":       redisExample("persisted_documents", certificate),
@@ -174,6 +181,15 @@ func providerExample(path, text string) string {
 	}
 	if strings.HasSuffix(key, "tls.key_file") {
 		text += "          cert_file: client.crt\n"
+	}
+	const sasl = "        sasl:\n"
+	switch key {
+	case "sasl.username", "sasl.password":
+		text = strings.Replace(text, sasl, sasl+"          mechanism: SCRAM-SHA-512\n", 1)
+	}
+	switch key {
+	case "sasl.mechanism", "sasl.password":
+		text += "          username: souk\n"
 	}
 	if rest == "kind" {
 		return text

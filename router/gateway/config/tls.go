@@ -73,6 +73,9 @@ func (c *Config) CheckFiles(source *Source) error {
 		_, err := t.Source(tlsfile.Options{})
 		k.file(key, err)
 	}
+	for name, p := range c.EventSources.Providers {
+		p.checkFiles("event_sources.providers."+name, k)
+	}
 	if len(k.problems) > 0 {
 		return k.problems.Sorted()
 	}
@@ -81,7 +84,7 @@ func (c *Config) CheckFiles(source *Source) error {
 
 // clientTLS returns the TLS blocks of connections to subgraphs, issuers and sources by their keys.
 func (c *Config) clientTLS() map[string]ClientTLS {
-	blocks := map[string]ClientTLS{"traffic_shaping.all.tls": c.TrafficShaping.All.TLS, "supergraph.remote.tls": c.Supergraph.Remote.TLS, "persisted_documents.remote.tls": c.PersistedDocuments.Remote.TLS}
+	blocks := map[string]ClientTLS{"traffic_shaping.all.tls": c.TrafficShaping.All.TLS, "supergraph.remote.tls": c.Supergraph.Remote.TLS, "persisted_documents.remote.tls": c.PersistedDocuments.Remote.TLS, "canary.remote.tls": c.Canary.Remote.TLS}
 	for name, s := range c.TrafficShaping.Subgraphs {
 		blocks["traffic_shaping.subgraphs."+name+".tls"] = s.TLS
 	}

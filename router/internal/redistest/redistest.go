@@ -34,6 +34,7 @@ type Server struct {
 	Client *redis.Client
 
 	t       testing.TB
+	options Options
 	args    []string
 	process *exec.Cmd
 	exited  chan struct{}
@@ -73,7 +74,7 @@ func Prepare(t testing.TB, o Options) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, Addr: address}
+	s := &Server{t: t, Addr: address, options: o}
 	dir := t.TempDir()
 	client := &redis.Options{Addr: address, Password: o.Password, MaxRetries: -1}
 	if o.Sentinel != "" {
@@ -86,7 +87,11 @@ func Prepare(t testing.TB, o Options) *Server {
 	listen := []string{"--port", port}
 	if o.TLS != nil {
 		listen = []string{"--port", "0", "--tls-port", port, "--tls-cert-file", o.TLS.Cert, "--tls-key-file", o.TLS.Key, "--tls-ca-cert-file", o.TLS.CA, "--tls-auth-clients", "no"}
-		client.TLSConfig = &tls.Config{RootCAs: o.TLS.pool}
+		own, err := tls.LoadX509KeyPair(o.TLS.Cert, o.TLS.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.TLSConfig = &tls.Config{RootCAs: o.TLS.pool, Certificates: []tls.Certificate{own}}
 	}
 	s.args = append(append(s.args, listen...), "--bind", "127.0.0.1", "--dir", dir)
 	if o.Sentinel == "" {
@@ -207,12 +212,19 @@ func indexOf(list []string, what string) int {
 }
 
 // StartSentinel starts a Sentinel with a quorum of one and waits until it knows the
-// given number of replicas.
+// given number of replicas. It has the certificates of the primary, and knows its password.
 func StartSentinel(t testing.TB, name string, primary *Server, replicas int) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(primary.Addr)
-	s := Start(t, Options{Sentinel: fmt.Sprintf(
-		"sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n", name, host, port)})
+	o := Options{TLS: primary.options.TLS, Sentinel: fmt.Sprintf(
+		"sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n", name, host, port)}
+	if o.TLS != nil {
+		o.Sentinel += "tls-replication yes\n"
+	}
+	if password := primary.options.Password; password != "" {
+		o.Sentinel += fmt.Sprintf("sentinel auth-pass %s %s\n", name, password)
+	}
+	s := Start(t, o)
 	s.await("the Sentinel knows the replicas", func(ctx context.Context) bool {
 		list, err := s.Client.Do(ctx, "SENTINEL", "REPLICAS", name).Slice()
 		return err == nil && len(list) == replicas
