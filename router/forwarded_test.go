@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,5 +196,24 @@ func TestHeadersComeFromTheCoprocessor(t *testing.T) {
 	}}}})
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"from acme"}}` || seen != `"acme"` {
 		t.Errorf("got %s, the hook saw %s", body, seen)
+	}
+}
+
+// The router sets the name and the kind of the operation for header rules. An anonymous operation
+// has no header.
+func TestHeadersDescribeTheOperation(t *testing.T) {
+	var got atomic.Pointer[string]
+	at := serveRouter(t, composed(t, `type Query { a: String } type Mutation { b: String }`, `type Query { c: String }`), nil, func(w http.ResponseWriter, r *http.Request) {
+		seen := r.Header.Get("X-Op") + "/" + r.Header.Get("X-Kind")
+		got.Store(&seen)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":{"a":"1","b":"1"}}`)
+	}, func(c *config.Config) {
+		c.Headers.All.SetFromContext = map[string]string{"X-Op": "apollo::supergraph::operation_name", "X-Kind": "apollo::supergraph::operation_kind"}
+	})
+	for query, want := range map[string]string{"query Named { a }": "Named/query", "mutation Change { b }": "Change/mutation", "{ a }": "/query"} {
+		if ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, posts, "X-Op: forged"); *got.Load() != want {
+			t.Errorf("%s: the headers are %s, want %s", query, *got.Load(), want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -42,8 +43,24 @@ func (r *Router) addHooks() error {
 			r.policies = made
 		}
 	}
+	if h := r.config.Headers; slices.ContainsFunc(h.ContextOf(slices.Collect(maps.Keys(h.Subgraphs))...), ofOperation) {
+		hooks = append(hooks, hook.Hooks{Name: "set_from_context", Operation: describeOperation})
+	}
 	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks
 	return nil
+}
+
+// ofOperation reports whether a value of the request context says something of the operation.
+func ofOperation(value string) bool {
+	return value == hook.OperationName || value == hook.OperationKind
+}
+
+// describeOperation sets the values that header rules have of the operation.
+func describeOperation(_ context.Context, e *hook.Exchange) error {
+	if err := e.SetContext(hook.OperationName, e.Operation.Name); err != nil {
+		return err
+	}
+	return e.SetContext(hook.OperationKind, e.Operation.Kind.String())
 }
 
 // subgraphHooks runs the subgraph hooks around subgraph requests.

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -141,18 +142,19 @@ func apollo() *source {
 	t["limits.subgraph"] = none("traffic_shaping.all.max_response_bytes bounds responses of subgraphs")
 	t["limits.connector"] = minor(none(noConnectors))
 	t.with("authentication", apolloAuthentication()).with("traffic_shaping", apolloTraffic()).with("telemetry", apolloTelemetry())
+	t.with("server", apolloServer(t))
 	return &source{
 		name: "apollo", title: "Apollo Router", rules: t,
 		expand: func(text string) string { return text }, // ${env.NAME:-default} is the same
 		known: []string{
 			"supergraph.listen", "supergraph.query_planning", "homepage", "sandbox", "include_subgraph_errors", "rhai", "apq", "persisted_queries", "subscription",
-			"authentication.router", "override_subgraph_url", "telemetry.exporters", "telemetry.instrumentation", "telemetry.apollo", "health_check.listen", "coprocessor.router",
+			"authentication.router", "override_subgraph_url", "telemetry.exporters", "telemetry.tracing.trace_config", "server.landing_page", "telemetry.instrumentation", "telemetry.apollo", "health_check.listen", "coprocessor.router",
 			"preview_entity_cache", "limits.parser_max_tokens", "limits.router", "supergraph.introspection", "csrf.unsafe_disabled", "cors.origins", "authorization.require_authentication", "plugins", "batching.mode",
 		},
 		protects: []string{
 			"authentication", "authorization", "cors", "csrf", "limits", "demand_control", "persisted_queries", "include_subgraph_errors", "tls", "forbid_mutations", "coprocessor", "rhai", "plugins", "wasm",
 			"supergraph.introspection", "supergraph.redact_query_validation_errors", "supergraph.strict_variable_validation", "traffic_shaping.router", "traffic_shaping.all.global_rate_limit", "traffic_shaping.subgraphs.*.global_rate_limit",
-			"server.http", "subscription.max_opened_subscriptions", "subscription.queue_capacity", "batching.maximum_size",
+			"server.http", "server.cors", "server.introspection", "subscription.max_opened_subscriptions", "subscription.queue_capacity", "batching.maximum_size",
 		},
 		switches: map[string]toggle{
 			"persisted_queries":      {key: "enabled", off: "false"},
@@ -243,7 +245,7 @@ func apolloTraffic() table {
 }
 
 func apolloTelemetry() table {
-	return table{
+	t := table{
 		"apollo":                                           none(noCloud),
 		"instrumentation":                                  none(fixedMetrics),
 		"exporters.logging.common":                         none("logs go to standard error; log.level and log.format configure them"),
@@ -275,7 +277,34 @@ func apolloTelemetry() table {
 		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
 		"exporters.tracing.jaeger":                         none("traces go by OTLP, which Jaeger accepts"),
 		"exporters.tracing.experimental_response_trace_id": none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"exporters.logging.experimental_when_header":       none("bodies and headers are not logged; a hook may (docs/extending.md)"),
 	}
+	// In earlier versions, the exporters of metrics and traces are not below exporters.
+	for pattern, r := range maps.Clone(t) {
+		former, signal := strings.CutPrefix(pattern, "exporters.")
+		if !signal || strings.HasPrefix(former, "logging.") {
+			continue
+		}
+		t[former] = r
+		if rest, common := strings.CutPrefix(former, "tracing.common."); common {
+			t["tracing.trace_config."+rest] = r
+		}
+	}
+	return t
+}
+
+// apolloServer is the block server of the versions before 1.0.
+func apolloServer(t table) table {
+	former := table{
+		"listen": t["supergraph.listen"], "endpoint": t["supergraph.path"], "introspection": t["supergraph.introspection"],
+		"landing_page": unless("false", "there is no home page; playground.enabled serves a playground"),
+	}
+	for pattern, r := range t {
+		if strings.HasPrefix(pattern, "cors.") {
+			former[pattern] = r
+		}
+	}
+	return former
 }
 
 // apolloDocuments is about trusted documents: without a local manifest they are those of

@@ -265,6 +265,12 @@ func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
 		"Apollo context": {"apollo", "headers: {all: {request: [{insert: {name: x-tenant, from_context: tenant}}]}, subgraphs: {a: {request: [{insert: {name: x-b, from_context: b}}]}}}", []string{
 			"set_from_context:\n      X-Tenant: \"tenant\"", `X-B: "b"`,
 		}},
+		"Apollo context of the router": {"apollo", "headers: {all: {request: [{insert: {name: x-op, from_context: 'apollo::supergraph::operation_name'}}, {insert: {name: x-kind, from_context: 'apollo::supergraph::operation_kind'}}, {insert: {name: x-client, from_context: 'apollo::telemetry::client_name'}}, {insert: {name: x-client-version, from_context: 'apollo::telemetry::client_version'}}]}}", []string{
+			`X-Op: "apollo::supergraph::operation_name"`, `X-Kind: "apollo::supergraph::operation_kind"`, "rename:\n      apollographql-client-name: \"x-client\"\n      apollographql-client-version: \"x-client-version\"",
+		}},
+		"former blocks of Apollo": {"apollo", "server: {listen: '127.0.0.1:4000', endpoint: /g, introspection: true, landing_page: false, cors: {origins: ['https://a.example'], methods: [GET]}}\ntelemetry: {metrics: {common: {service_name: a}, prometheus: {enabled: true, path: /stats}}, tracing: {trace_config: {service_name: a, parent_based_sampler: true}}}", []string{
+			`listen: "127.0.0.1:4000"`, `path: "/g"`, "introspection: true", `allow_origins: ["https://a.example"]`, `service_name: "a"`, "metrics: true", `metrics_path: "/stats"`,
+		}},
 		"Cosmo claims": {"cosmo", "version: '1'\nheaders: {all: {request: [{op: set, name: X-User, expression: request.auth.claims.sub}, {op: set, name: X-Role, expression: 'request.auth.claims.realm.roles'}, {op: set, name: X-Org, expression: 'request.auth.claims[\"org-id\"]'}]}}", []string{
 			"set_from_claims:", `X-User: "sub"`, `X-Role: "realm.roles"`, `X-Org: "org-id"`,
 		}},
@@ -314,19 +320,20 @@ func TestMergeKeys(t *testing.T) {
 func TestHeaderRulesThatDifferAreReported(t *testing.T) {
 	rules := func(list string) string { return "headers: {all: {request: [" + list + "]}}" }
 	for name, c := range map[string]struct{ from, input, lost, not string }{
-		"inverted":          {"cosmo", "version: '1'\n" + rules("{op: propagate, matching: '^sec', negate_match: true}"), "name those in headers.*.propagate", "sec"},
-		"removed first":     {"apollo", rules("{remove: {named: x-a}}, {propagate: {named: X-A}}"), "it follows a rule for the same header", ""},
-		"patterns":          {"apollo", rules("{remove: {matching: x-old}}, {propagate: {matching: 'x-.*'}}"), "it follows a rule for the same header", ""},
-		"inserted first":    {"apollo", rules("{insert: {name: x-ins, value: a}}, {remove: {named: X-Ins}}"), "it follows a rule for the same header", ""},
-		"cosmo, set first":  {"cosmo", "version: '1'\n" + rules("{op: set, name: a, value: b}, {op: propagate, named: A}"), "it follows a rule for the same header", ""},
-		"two spellings":     {"apollo", rules("{insert: {name: x-ins, value: a}}, {insert: {name: X-Ins, value: b}}"), "headers.all.set.X-Ins is already set", `"b"`},
-		"renamed list":      {"hive", rules("{propagate: {named: [aa, bb], rename: cc}}"), "headers.*.rename renames single headers", "aa"},
-		"excluded by look":  {"hive", rules("{propagate: {matching: '^x-', exclude: ['(?=a)']}}"), "is no regular expression of RE2", "(?="},
-		"nothing different": {"apollo", rules("{propagate: {named: a}}, {remove: {named: b}}, {propagate: {named: c}}, {insert: {name: d, value: e}}, {remove: {named: f}}"), "", ""},
-		"other expression":  {"cosmo", "version: '1'\n" + rules("{op: set, name: a, expression: 'request.auth.claims.sub + \"x\"'}"), "headers.*.set has fixed values", "claims.sub"},
-		"claims of Apollo":  {"apollo", rules("{insert: {name: a, from_context: 'apollo::authentication::jwt_claims'}}"), "headers.*.set has fixed values", "jwt_claims"},
-		"default":           {"apollo", rules("{insert: {name: a, from_context: b, default: c}}"), useHeaderHook, "c\""},
-		"excluded":          {"hive", rules("{propagate: {matching: '^x-.*', exclude: ['^x-secret']}}"), "the headers are removed also if another rule forwards them", ""},
+		"inverted":            {"cosmo", "version: '1'\n" + rules("{op: propagate, matching: '^sec', negate_match: true}"), "name those in headers.*.propagate", "sec"},
+		"removed first":       {"apollo", rules("{remove: {named: x-a}}, {propagate: {named: X-A}}"), "it follows a rule for the same header", ""},
+		"patterns":            {"apollo", rules("{remove: {matching: x-old}}, {propagate: {matching: 'x-.*'}}"), "it follows a rule for the same header", ""},
+		"inserted first":      {"apollo", rules("{insert: {name: x-ins, value: a}}, {remove: {named: X-Ins}}"), "it follows a rule for the same header", ""},
+		"cosmo, set first":    {"cosmo", "version: '1'\n" + rules("{op: set, name: a, value: b}, {op: propagate, named: A}"), "it follows a rule for the same header", ""},
+		"two spellings":       {"apollo", rules("{insert: {name: x-ins, value: a}}, {insert: {name: X-Ins, value: b}}"), "headers.all.set.X-Ins is already set", `"b"`},
+		"renamed list":        {"hive", rules("{propagate: {named: [aa, bb], rename: cc}}"), "headers.*.rename renames single headers", "aa"},
+		"excluded by look":    {"hive", rules("{propagate: {matching: '^x-', exclude: ['(?=a)']}}"), "is no regular expression of RE2", "(?="},
+		"nothing different":   {"apollo", rules("{propagate: {named: a}}, {remove: {named: b}}, {propagate: {named: c}}, {insert: {name: d, value: e}}, {remove: {named: f}}"), "", ""},
+		"other expression":    {"cosmo", "version: '1'\n" + rules("{op: set, name: a, expression: 'request.auth.claims.sub + \"x\"'}"), "headers.*.set has fixed values", "claims.sub"},
+		"claims of Apollo":    {"apollo", rules("{insert: {name: a, from_context: 'apollo::authentication::jwt_claims'}}"), "name a claim in headers.*.set_from_claims", "jwt_claims"},
+		"other key of Apollo": {"apollo", rules("{insert: {name: a, from_context: 'apollo::demand_control::estimated_cost'}}"), "headers.*.set has fixed values", "estimated_cost"},
+		"default":             {"apollo", rules("{insert: {name: a, from_context: b, default: c}}"), useHeaderHook, "c\""},
+		"excluded":            {"hive", rules("{propagate: {matching: '^x-.*', exclude: ['^x-secret']}}"), "the headers are removed also if another rule forwards them", ""},
 	} {
 		r, _ := convertedFrom(t, c.from, c.input)
 		var texts []string

@@ -75,6 +75,28 @@ func (c *conversion) headerRule(op *node, kind string, below []string) {
 // claimExpression matches an expression of Cosmo that is a claim.
 var claimExpression = regexp.MustCompile(`^request\.auth\.claims(?:\.([A-Za-z_][A-Za-z0-9_.]*)|\[["']([^"'.\]]+)["']\])$`)
 
+// apolloClaims is the key of the claims in the context of Apollo Router.
+const apolloClaims = "apollo::authentication::jwt_claims"
+
+// contextValues are the keys of the context of Apollo Router that this router sets, too.
+var contextValues = map[string]bool{"apollo::supergraph::operation_name": true, "apollo::supergraph::operation_kind": true}
+
+// contextHeaders are the keys of the context of Apollo Router with the value of a header of the
+// client, and that header, unless telemetry.apollo names another one.
+var contextHeaders = map[string]string{
+	"apollo::telemetry::client_name": "apollographql-client-name", "apollo::telemetry::client_version": "apollographql-client-version",
+	"apollo_telemetry::client_name": "apollographql-client-name", "apollo_telemetry::client_version": "apollographql-client-version", // of version 1
+}
+
+// clientHeader returns the header of the client that a key of the context has the value of.
+func (c *conversion) clientHeader(key string) string {
+	setting := key[strings.LastIndexByte(key, ':')+1:] + "_header"
+	if name := c.root.get("telemetry").get("apollo").value(setting); name != "" {
+		return name
+	}
+	return contextHeaders[key]
+}
+
 // computedHeader converts a rule that sets a header to a claim, or to a value of the request
 // context.
 func (c *conversion) computedHeader(op *node, at func(string) []string) {
@@ -84,7 +106,12 @@ func (c *conversion) computedHeader(op *node, at func(string) []string) {
 	case name != "" && from.isScalar() && claim != nil:
 		c.set(from, c.quote(claim[1]+claim[2]), append(at("set_from_claims"), http.CanonicalHeaderKey(name))...)
 		c.others(op, useHeaderHook, "op", "name", "expression")
-	case name != "" && context.isScalar() && !context.isNull && !strings.HasPrefix(context.text(), "apollo::"):
+	case name != "" && contextHeaders[context.text()] != "":
+		c.set(context, c.quote(name), append(at("rename"), c.clientHeader(context.text()))...)
+		c.others(op, useHeaderHook, "op", "name", "from_context")
+	case name != "" && context.text() == apolloClaims:
+		c.note(op, None, "", "Apollo Router does not insert this value, which is no string: name a claim in headers.*.set_from_claims")
+	case name != "" && context.isScalar() && !context.isNull && (!strings.HasPrefix(context.text(), "apollo::") || contextValues[context.text()]):
 		c.set(context, c.quote(context.text()), append(at("set_from_context"), http.CanonicalHeaderKey(name))...)
 		c.others(op, useHeaderHook, "op", "name", "from_context")
 	default:

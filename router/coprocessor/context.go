@@ -14,8 +14,6 @@ import (
 // The entries of the context that the router reads or writes. The names are those
 // of Apollo Router.
 const (
-	entryOperationName = "apollo::supergraph::operation_name"
-	entryOperationKind = "apollo::supergraph::operation_kind"
 	entryClaims        = "apollo::authentication::jwt_claims"
 	entryLabels        = "apollo::progressive_override::labels_to_override"
 	entryAuthenticated = "apollo::authorization::authentication_required"
@@ -55,8 +53,8 @@ func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 		_ = e.SetContext(name, value) // claims come from JSON
 	}
 	if e.Operation != nil {
-		set(entryOperationName, e.Operation.Name)
-		set(entryOperationKind, e.Operation.Kind.String())
+		set(hook.OperationName, e.Operation.Name)
+		set(hook.OperationKind, e.Operation.Kind.String())
 	}
 	if ask {
 		undecided := map[string]*bool{}

@@ -169,6 +169,13 @@ func (e *Exchange) DeleteContext(name string) {
 	delete(e.context, name)
 }
 
+// The values of the request context that the router sets for header rules and the coprocessor, by
+// the names that Apollo Router has for them: the name of the operation, and its kind, such as query.
+const (
+	OperationName = "apollo::supergraph::operation_name"
+	OperationKind = "apollo::supergraph::operation_kind"
+)
+
 // ContextText returns a value of the request context as a text: a string without quotes, a number
 // or a boolean as it is, a list of those separated by commas. It is empty for anything else.
 func (e *Exchange) ContextText(name string) string {
