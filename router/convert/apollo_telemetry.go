@@ -1,0 +1,71 @@
+package convert
+
+import (
+	"maps"
+	"strings"
+)
+
+func apolloTelemetry() table {
+	t := table{
+		"apollo":                                           none(noCloud),
+		"instrumentation.*":                                none(fixedMetrics),
+		"instrumentation.spans.*":                          none(fixedMetrics),
+		"instrumentation.spans.mode":                       unless("spec_compliant", "spans have the attributes of the specification (docs/metrics.md)"),
+		"exporters.logging.common":                         none("logs go to standard error; log.level and log.format configure them"),
+		"exporters.logging.stdout.enabled":                 unless("true", "logs are always written, to standard error"),
+		"exporters.logging.stdout.format":                  custom(logFormat, "json or text; the fields are fixed", "log.format"),
+		"exporters.logging.stdout.tty_format":              none("log.format applies to terminals, too"),
+		"exporters.logging.stdout.rate_limit":              none("logs are not limited; log.level is"),
+		"exporters.metrics.common.service_name":            to("telemetry.service_name"),
+		"exporters.metrics.common.buckets":                 custom(buckets, "durations, such as 100ms", "telemetry.duration_buckets"),
+		"exporters.metrics.common.resource":                none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"exporters.metrics.common.service_namespace":       none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"exporters.metrics.common.views":                   none(fixedMetrics),
+		"exporters.metrics.otlp":                           none("set OTEL_METRICS_EXPORTER=otlp, and OTEL_EXPORTER_OTLP_ENDPOINT"),
+		"exporters.metrics.prometheus.enabled":             to("telemetry.metrics"),
+		"exporters.metrics.prometheus.listen":              changed(to("admin.listen"), "the admin port serves metrics and health checks"),
+		"exporters.metrics.prometheus.path":                to("telemetry.metrics_path"),
+		"exporters.metrics.prometheus.resource_selector":   none(fixedMetrics),
+		"exporters.tracing.common.service_name":            to("telemetry.service_name"),
+		"exporters.tracing.common.sampler":                 none("set OTEL_TRACES_SAMPLER=parentbased_traceidratio and OTEL_TRACES_SAMPLER_ARG"),
+		"exporters.tracing.common.parent_based_sampler":    unless("true", "set OTEL_TRACES_SAMPLER"),
+		"exporters.tracing.common.*":                       none(useOTLP),
+		"exporters.tracing.otlp.enabled":                   to("telemetry.traces"),
+		"exporters.tracing.otlp.endpoint":                  none("set OTEL_EXPORTER_OTLP_ENDPOINT"),
+		"exporters.tracing.otlp.protocol":                  none("set OTEL_EXPORTER_OTLP_PROTOCOL to grpc or http/protobuf"),
+		"exporters.tracing.otlp.*":                         none(useOTLP),
+		"exporters.tracing.propagation":                    none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
+		"exporters.tracing.response_trace_id":              none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"exporters.tracing.datadog":                        none("traces go by OTLP, which the Datadog agent accepts"),
+		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
+		"exporters.tracing.jaeger":                         none("traces go by OTLP, which Jaeger accepts"),
+		"exporters.tracing.experimental_response_trace_id": none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"exporters.logging.experimental_when_header":       none("bodies and headers are not logged; a hook may (docs/extending.md)"),
+	}
+	// In earlier versions, the exporters of metrics and traces are not below exporters.
+	for pattern, r := range maps.Clone(t) {
+		former, signal := strings.CutPrefix(pattern, "exporters.")
+		if !signal || strings.HasPrefix(former, "logging.") {
+			continue
+		}
+		t[former] = r
+		if rest, common := strings.CutPrefix(former, "tracing.common."); common {
+			t["tracing.trace_config."+rest] = r
+		}
+	}
+	return t
+}
+
+// apolloServer is the block server of the versions before 1.0.
+func apolloServer(t table) table {
+	former := table{
+		"listen": t["supergraph.listen"], "endpoint": t["supergraph.path"], "introspection": t["supergraph.introspection"],
+		"landing_page": unless("false", "there is no home page; playground.enabled serves a playground"),
+	}
+	for pattern, r := range t {
+		if strings.HasPrefix(pattern, "cors.") {
+			former[pattern] = r
+		}
+	}
+	return former
+}
