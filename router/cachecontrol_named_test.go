@@ -63,7 +63,7 @@ func TestCacheControlIsFoundBySpecification(t *testing.T) {
 			}
 			// cached waits until a field without the directive comes from the cache. Values are
 			// stored in the order in which they were fetched.
-			cached := func(field string) { eventually(t, func() bool { return get(field) == get(field) }) }
+			cached := func(field string) { eventually(t, func() bool { first := get(field); return get(field) == first }) }
 			cached("name")
 			get("balance")
 			cached("title")

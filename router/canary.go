@@ -71,7 +71,8 @@ func (r *Router) addCanary(ctx context.Context, main http.Handler) (http.Handler
 // newCanary returns the router of the canary. It serves nothing itself: its requests pass the
 // ports, the telemetry and the access log of the main one.
 func (r *Router) newCanary(ctx context.Context) (*Router, error) {
-	c, o, s := r.config, r.options, r.shared
+	c, o := r.config, r.options
+	var s *shared
 	// r.options has the hooks of the coprocessor, too, which the canary adds itself.
 	o.Hooks = o.Hooks[:r.ownHooks]
 	o.origin = &origin{router: r, variant: variantCanary}
