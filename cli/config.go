@@ -69,7 +69,7 @@ func validateConfig(ctx context.Context, file, graph string) (problems, warnings
 	problems = router.UnknownNames(&c, model, source)
 	for _, u := range model.Unserved {
 		switch {
-		case u.Subgraph != "" && c.OverrideSubgraphURLs[u.Subgraph] != "":
+		case u.Subgraph != "" && len(c.OverrideSubgraphURLs[u.Subgraph]) > 0:
 		case u.Fatal:
 			problems = append(problems, &config.Error{Message: graph + ": " + u.Problem})
 		default:

@@ -91,10 +91,10 @@ func (s *System) routerConfig() config.Config {
 	c.Dev = true
 	c.Listen, c.Admin.Listen = s.addresses[routerName], s.addresses[adminName]
 	c.Admin.Bundle = true
-	c.OverrideSubgraphURLs = map[string]string{}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{}
 	c.Admin.Console.Events = config.ConsoleEvents{Services: map[string]string{}, Token: s.eventsToken}
 	for _, name := range subgraphs.Names() {
-		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
+		c.OverrideSubgraphURLs[name] = []string{s.URL(name) + "/graphql"}
 		c.Admin.Console.Events.Services[name] = s.URL(name)
 	}
 	c.ClientAddress.SubgraphHeader = "Souk-Client-Address"

@@ -94,10 +94,10 @@ func serves(t *testing.T, settings []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.OverrideSubgraphURLs["products"] == "" {
+	if len(c.OverrideSubgraphURLs["products"]) == 0 {
 		t.Error("the sample does not say where the subgraph is")
 	}
-	c.OverrideSubgraphURLs["products"] = subgraph.URL
+	c.OverrideSubgraphURLs["products"] = []string{subgraph.URL}
 	r, err := router.New(t.Context(), c, router.Options{Supergraph: composed.SDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func newHangingRouter(t *testing.T, change func(*config.Config), x router.Extens
 	}
 	c := config.Default()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", freeAddress(t)
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	if change != nil {
 		change(&c)
 	}

@@ -100,7 +100,7 @@ func serveSupergraph(t *testing.T, supergraph string, log io.Writer, change func
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": sub.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {sub.URL}}
 	change(&c)
 	r, err := router.New(t.Context(), c, router.Options{Supergraph: supergraph, Routes: helloRoutes, Telemetry: tel})
 	if err != nil {

@@ -83,7 +83,7 @@ func (r *Router) newCanary(ctx context.Context) (*Router, error) {
 	}
 	c.OverrideSubgraphURLs = maps.Clone(c.OverrideSubgraphURLs)
 	if c.OverrideSubgraphURLs == nil {
-		c.OverrideSubgraphURLs = map[string]string{}
+		c.OverrideSubgraphURLs = config.SubgraphURLs{}
 	}
 	maps.Copy(c.OverrideSubgraphURLs, c.Canary.OverrideSubgraphURLs)
 	c.Admin.Console.Enabled = false

@@ -74,8 +74,8 @@ func (v *variants) start(t *testing.T, log io.Writer, configure func(*config.Con
 		t.Fatal(err)
 	}
 	c = config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": v.url + "/a"}
-	c.Canary.OverrideSubgraphURLs = map[string]string{"a": v.url + "/canary"}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {v.url + "/a"}}
+	c.Canary.OverrideSubgraphURLs = config.SubgraphURLs{"a": {v.url + "/canary"}}
 	c.Supergraph.PollInterval = 10 * time.Millisecond
 	if configure != nil {
 		configure(&c)

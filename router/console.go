@@ -1,13 +1,11 @@
 package router
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"souk/router/console/record"
 	"souk/router/gateway/config"
 	"souk/router/operation"
+	"souk/router/subgraph"
 	routertelemetry "souk/router/telemetry"
 )
 
@@ -51,10 +50,12 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 		},
 		Dependencies: r.dependencies,
 		Path:         c.Path,
-		SubgraphURL:  func(name, url string) string { return shownURL(cmp.Or(c.OverrideSubgraphURLs[name], url)) },
-		Limits:       consoleLimits(c),
-		Version:      r.options.Version,
-		Started:      r.shared.started,
+		SubgraphURLs: func(name, url string) []console.SubgraphURL {
+			return shownURLs(name, c.OverrideSubgraphURLs.Of(name, url))
+		},
+		Limits:  consoleLimits(c),
+		Version: r.options.Version,
+		Started: r.shared.started,
 
 		MaxBodyBytes: int64(c.Limits.MaxBodyBytes),
 	}
@@ -191,14 +192,14 @@ func consoleLimits(c config.Config) console.Limits {
 	return out
 }
 
-// shownURL returns a URL without its credentials and query, which may hold secrets.
-func shownURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
+// shownURLs returns the URLs of a subgraph without what may hold secrets.
+func shownURLs(name string, urls []string) []console.SubgraphURL {
+	shown := make([]console.SubgraphURL, len(urls))
+	for i, url := range urls {
+		label := subgraph.URLLabel(url)
+		shown[i] = console.SubgraphURL{Label: label, Dependency: urlName(name, label)}
 	}
-	u.User, u.RawQuery = nil, ""
-	return u.String()
+	return shown
 }
 
 // publicPort returns the port that the public endpoint listens on.

@@ -109,7 +109,7 @@ func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 		{"version": 1.0, "control": "continue", "method": "POST", "path": "/graphql?x=1", "body": `{"query":"query Q { hello }","operationName":"Q"}`},
 		{"method": "POST", "body": map[string]any{"query": "query Q { hello }", "operationName": "Q", "variables": map[string]any{}}},
 		{"method": "POST"},
-		{"method": "POST", "serviceName": "a", "uri": h.config.OverrideSubgraphURLs["a"]},
+		{"method": "POST", "serviceName": "a", "uri": h.config.OverrideSubgraphURLs["a"][0]},
 		{"serviceName": "a", "statusCode": 200.0, "body": map[string]any{"data": map[string]any{"hello": "from "}}},
 		{"statusCode": 200.0, "hasNext": false, "body": map[string]any{"data": map[string]any{"hello": "from "}}},
 		{"statusCode": 200.0, "hasNext": false, "body": map[string]any{"data": map[string]any{"hello": "from "}}},

@@ -49,9 +49,9 @@ func newRouterWith(t *testing.T, o router.Options, subgraph http.Handler, config
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL + "/a"}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {upstream.URL + "/a"}}
 	if strings.Contains(o.Supergraph, `name: "b"`) {
-		c.OverrideSubgraphURLs["b"] = upstream.URL + "/b"
+		c.OverrideSubgraphURLs["b"] = []string{upstream.URL + "/b"}
 	}
 	if configure != nil {
 		configure(&c)

@@ -41,7 +41,7 @@ func startDemanding(t *testing.T, change func(*config.Config)) demanding {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL, "b": upstream.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {upstream.URL}, "b": {upstream.URL}}
 	c.DemandControl.Enabled, c.DemandControl.ListSize = true, 4
 	c.Telemetry.Operations.Names, c.Telemetry.Clients.Names = []string{"Balances"}, []string{"web"}
 	change(&c)

@@ -14,6 +14,7 @@ import (
 // The effects of a failing dependency on requests, for logs.
 const (
 	withoutSubgraph      = "fields of this subgraph have errors"
+	withoutURL           = "requests go to the other URLs of the subgraph"
 	withoutCache         = "requests go to the subgraphs, without the response cache"
 	withoutSharedLimit   = "each router counts requests on its own"
 	withoutRecords       = "REST requests with an Idempotency-Key get status 503, unless the operation takes the key itself"

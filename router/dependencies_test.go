@@ -47,7 +47,7 @@ func newStore(t *testing.T, change func(*config.Config)) *store {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	change(&c)
 	routes := fstest.MapFS{"product.graphql": {Data: []byte(`query product @rest(method: GET, path: "/api/product", result: "product") { product { id name } }`)}}
 	s.Router, err = router.New(t.Context(), c, router.Options{Supergraph: productSDL, Routes: routes, Telemetry: tel})
@@ -369,7 +369,7 @@ func TestFailingSubgraphIsReported(t *testing.T) {
 		"status 503":            {url: overloaded.URL, cause: "503"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStore(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = c.url })
+			s := newStore(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = []string{c.url} })
 			if got := s.state(t, "subgraph/a"); got != "UNKNOWN" {
 				t.Errorf("before its first use: got %s", got)
 			}
@@ -387,7 +387,7 @@ func TestSubgraphThatRejectsACallerIsUp(t *testing.T) {
 	t.Parallel()
 	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer refuses.Close()
-	s := newStore(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = refuses.URL })
+	s := newStore(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = []string{refuses.URL} })
 	s.ask()
 	if got := s.state(t, "subgraph/a"); got != "UP" {
 		t.Errorf("state = %s, want UP: a rejected token is the caller's failure", got)

@@ -80,7 +80,7 @@ func TestStopFinishesRequestsInProgress(t *testing.T) {
 	admin := freeAddress(t)
 	c := config.Default()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", admin
-	c.OverrideSubgraphURLs = map[string]string{"a": sub.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {sub.URL}}
 	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)

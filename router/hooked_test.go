@@ -91,7 +91,7 @@ func newHookedWith(t *testing.T, supergraph string, change func(*config.Config),
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.config.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL + "/graphql"}
+	h.config.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL + "/graphql"}}
 	h.config.Subscriptions.All.Protocol = "sse"
 	h.config.HTTP.Batching.Enabled = true
 	h.config.IncludeErrors.All = true

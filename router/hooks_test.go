@@ -260,7 +260,7 @@ func TestHooksRespondInPlaceOfASubgraph(t *testing.T) {
 		t.Errorf("got %s, %d subgraph requests", body, h.asked())
 	}
 	c := h.config
-	c.OverrideSubgraphURLs = map[string]string{"a": "http://127.0.0.1:1"}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {"http://127.0.0.1:1"}}
 	if err := h.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func listenAndServe(t *testing.T, subgraphURL string, configure func(*config.Con
 	}
 	c := config.Default()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", ""
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraphURL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraphURL}}
 	configure(&c)
 	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {

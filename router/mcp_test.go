@@ -91,7 +91,7 @@ func startAgents(t *testing.T, change func(*config.Config)) *agents {
 	a := &agents{t: t, documents: filepath.Join(t.TempDir(), "documents.json"), log: new(lockedBuffer)}
 	replace(t, a.documents, agentDocuments)
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": sub.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {sub.URL}}
 	c.PersistedDocuments.Path, c.PersistedDocuments.PollInterval = a.documents, 10*time.Millisecond
 	c.MCP.Enabled, c.MCP.ClientName = true, "agents"
 	change(&c)

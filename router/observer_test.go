@@ -96,7 +96,7 @@ func TestStagesHaveSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func TestOversizedResponsesAreNotReportedAsOverload(t *testing.T) {
 				}))
 				defer subgraph.Close()
 				s := newStore(t, func(c *config.Config) {
-					c.OverrideSubgraphURLs["a"] = subgraph.URL
+					c.OverrideSubgraphURLs["a"] = []string{subgraph.URL}
 					c.Limits.MaxInFlightBytes = limit
 					c.TrafficShaping.All.MaxResponseBytes = limit
 				})

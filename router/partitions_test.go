@@ -95,7 +95,7 @@ func TestPartitionsShareNoSubscription(t *testing.T) {
 						<-r.Context().Done()
 					}))
 					t.Cleanup(subgraph.Close)
-					h := newHooked(t, func(to *config.Config) { to.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL} }, router.Extensions{Hooks: []hook.Hooks{hooks}})
+					h := newHooked(t, func(to *config.Config) { to.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}} }, router.Extensions{Hooks: []hook.Hooks{hooks}})
 					for i, tenant := range c.tenants {
 						// A caller who joins gets the latest event, so each has one at once.
 						if got, want := subscribe(t, h, tenant), fmt.Sprintf(`"ticks":%d`, c.upstreams[i]); !strings.Contains(got, want+"}") {
@@ -127,7 +127,7 @@ func TestPartitionsShareNoSubgraphQuery(t *testing.T) {
 	defer subgraph.Close()
 	h := newHooked(t, func(to *config.Config) {
 		deduplicate := true
-		to.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+		to.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 		to.TrafficShaping.All.DeduplicateQuery = &deduplicate
 		to.TrafficShaping.All.Timeout = 30 * time.Second
 	}, router.Extensions{Hooks: []hook.Hooks{byTenant["request hook"]}})

@@ -230,7 +230,7 @@ func TestUndecidedPoliciesAreNotCached(t *testing.T) {
 func toCanary(c *config.Config) {
 	caching(c)
 	c.Canary.Percent = 100
-	c.Canary.OverrideSubgraphURLs = map[string]string{"a": strings.Replace(c.OverrideSubgraphURLs["a"], "/graphql", "/canary", 1)}
+	c.Canary.OverrideSubgraphURLs = config.SubgraphURLs{"a": {strings.Replace(c.OverrideSubgraphURLs["a"][0], "/graphql", "/canary", 1)}}
 }
 
 // A canary keeps decisions itself: they do not pass the cache of the main router, too.

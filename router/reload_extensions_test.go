@@ -162,7 +162,7 @@ func TestExtensionsOutliveReloads(t *testing.T) {
 	c.use(t, h, "after a change of the configuration")
 
 	wrong := h.config
-	wrong.OverrideSubgraphURLs = map[string]string{"none": "http://127.0.0.1:1"}
+	wrong.OverrideSubgraphURLs = config.SubgraphURLs{"none": {"http://127.0.0.1:1"}}
 	if err := h.Reconfigure(t.Context(), wrong, nil); err == nil {
 		t.Error("a configuration for another supergraph is accepted")
 	}
@@ -245,7 +245,7 @@ func TestHooksOfOpenSubscriptionsOutliveReload(t *testing.T) {
 	defer subgraph.Close()
 	h := newHookedWith(t, "", func(to *config.Config) {
 		to.Supergraph.File, to.Supergraph.HotReload, to.Supergraph.PollInterval = path, true, 10*time.Millisecond
-		to.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+		to.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 		to.Subscriptions.DrainPeriod = 10 * time.Millisecond
 	}, router.Extensions{Hooks: []hook.Hooks{{
 		SubgraphResponse: func(_ context.Context, r *hook.SubgraphResponse) error { return r.SetExtension("event", r.Supergraph) },

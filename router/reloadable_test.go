@@ -36,7 +36,7 @@ func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": slow.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {slow.URL}}
 	live, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 	go func() { underWay <- ask() }()
 	<-asked
 
-	c.OverrideSubgraphURLs = map[string]string{"a": other.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {other.URL}}
 	if err := live.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 	}
 
 	wrong := c
-	wrong.OverrideSubgraphURLs = map[string]string{"b": other.URL}
+	wrong.OverrideSubgraphURLs = config.SubgraphURLs{"b": {other.URL}}
 	if err := live.Reconfigure(t.Context(), wrong, nil); err == nil || !strings.Contains(err.Error(), `names "b"`) {
 		t.Errorf("configuration for another supergraph: got error %v", err)
 	}
@@ -95,7 +95,7 @@ func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	live, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)

@@ -205,7 +205,7 @@ func TestSupergraphThatCannotBeServed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": "http://localhost:1/graphql"}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {"http://localhost:1/graphql"}}
 	a, err := start(c)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -46,7 +45,10 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Breaker: func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
 		},
 	}
-	dependencies, closeDependencies := r.openSubgraphs(m)
+	dependencies, closeSubgraphs := r.openSubgraphs(m)
+	urls := r.openURLs(m)
+	closeDependencies := func() { closeSubgraphs(); urls.close() }
+	options.Hooks.URLBreaker, options.Hooks.Attempted = urls.breaker, urls.attempted
 	if r.hooks.HasSubgraph() {
 		options.Interceptor = &subgraphHooks{chain: r.hooks, log: r.logFault}
 	}
@@ -56,14 +58,13 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		}
 		t := r.config.TrafficShaping.Of(g.Name)
 		exportSubgraph(r.metrics.Subgraph(g.Name))
-		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
 		secure, err := r.subgraphTLS(dependencies[g.Name], g.Name, t.TLS)
 		if err != nil {
 			closeDependencies()
 			return nil, nil, err
 		}
 		options.Subgraphs[g.Name] = subgraph.Subgraph{
-			URL:                url,
+			URLs:               r.config.OverrideSubgraphURLs.Of(g.Name, g.URL),
 			Timeout:            t.Timeout,
 			TimeoutHeader:      t.TimeoutHeader,
 			MaxConnections:     t.MaxConnections,

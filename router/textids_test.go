@@ -27,7 +27,7 @@ func TestTextIDsOfRoutes(t *testing.T) {
 	}))
 	defer subgraph.Close()
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	sdl := strings.Replace(smallSDL, "hello: String", "item(id: ID!): ID", 1)
 	routes := fstest.MapFS{"item.graphql": {Data: []byte(`query item($id: ID!) @rest(method: GET, path: "/api/items/{id}", result: "item") { item(id: $id) }`)}}
 	for text, want := range map[bool]map[string]string{

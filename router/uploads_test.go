@@ -477,7 +477,7 @@ func TestSubgraphNeedNotReadFiles(t *testing.T) {
 		t.Errorf("status %d, got %s", status, got)
 	}
 	gone := serveRouter(t, composed(t, filesA, filesB), nil, gqlgenServer(t), withUploads(func(c *config.Config) {
-		c.OverrideSubgraphURLs["a"] = "http://127.0.0.1:1"
+		c.OverrideSubgraphURLs["a"] = []string{"http://127.0.0.1:1"}
 	}))
 	if status, got := upload(t, gone, operations, files, large); status != 200 || !strings.Contains(got, "SUBREQUEST_HTTP_ERROR") {
 		t.Errorf("status %d, got %s", status, got)

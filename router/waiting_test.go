@@ -242,9 +242,9 @@ func TestSupergraphWaitsForEveryReplica(t *testing.T) {
 		}
 	}))
 	t.Cleanup(mixed.Close)
-	config := r.config
-	config.OverrideSubgraphURLs = map[string]string{"items": mixed.URL}
-	if err := r.router.Reconfigure(t.Context(), config, nil); err != nil {
+	c := r.config
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"items": {mixed.URL}}
+	if err := r.router.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.write(t, "items", itemsV2)
@@ -310,10 +310,10 @@ func TestNewerSupergraphReplacesOneThatWaitsForAHangingSubgraph(t *testing.T) {
 		<-req.Context().Done() // until the router gives up
 	}))
 	t.Cleanup(hanging.Close)
-	config := r.config
-	config.OverrideSubgraphURLs = map[string]string{"items": hanging.URL}
-	config.TrafficShaping.Router.Timeout, config.TrafficShaping.All.Timeout = time.Hour, time.Hour
-	if err := r.router.Reconfigure(t.Context(), config, nil); err != nil {
+	c := r.config
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"items": {hanging.URL}}
+	c.TrafficShaping.Router.Timeout, c.TrafficShaping.All.Timeout = time.Hour, time.Hour
+	if err := r.router.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.write(t, "items", itemsV2)

@@ -68,7 +68,7 @@ func startRouter(t *testing.T, change func(*config.Config)) (public, admin strin
 	t.Helper()
 	c := config.Default()
 	url := subgraph(t)
-	c.OverrideSubgraphURLs = map[string]string{"catalog": url, "reviews": url}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"catalog": {url}, "reviews": {url}}
 	c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, "console-t0ken", 1
 	if change != nil {
 		change(&c)

@@ -66,7 +66,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 		t.Error("everybody gets the schema or the playground")
 	}
 	variables["ORDER_SERVICE_URL"] = "http://orders.example:8080"
-	if got := load().OverrideSubgraphURLs["order"]; got != "http://orders.example:8080/graphql" {
+	if got := load().OverrideSubgraphURLs["order"][0]; got != "http://orders.example:8080/graphql" {
 		t.Errorf("got URL %q of the order service, want that of ORDER_SERVICE_URL", got)
 	}
 	variables["TRUSTED_PROXY"] = "10.0.0.0/8" // as in components/ambient

@@ -38,7 +38,7 @@ func start(t *testing.T, archive *txtar.Archive) *testCase {
 		t.Fatal(err)
 	}
 	configuration.IncludeErrors.All = true
-	configuration.OverrideSubgraphURLs = map[string]string{}
+	configuration.OverrideSubgraphURLs = config.SubgraphURLs{}
 	configuration.Subscriptions.Subgraphs = map[string]config.SubgraphStream{}
 	separately := false
 	configuration.TrafficShaping.All.DeduplicateQuery = &separately
@@ -64,7 +64,7 @@ func start(t *testing.T, archive *txtar.Archive) *testCase {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		list = append(list, compose.Subgraph{Name: name, URL: server.URL, SDL: sdl})
-		configuration.OverrideSubgraphURLs[name] = server.URL
+		configuration.OverrideSubgraphURLs[name] = []string{server.URL}
 		configuration.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
 	sdl := string(c.files["supergraph.graphql"])

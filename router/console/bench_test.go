@@ -215,8 +215,13 @@ func TestMain(m *testing.M) {
 // serveRouter prints the address of a router and runs it until the standard input ends.
 func serveRouter(subgraphs string) error {
 	c := config.Default()
-	if err := json.Unmarshal([]byte(subgraphs), &c.OverrideSubgraphURLs); err != nil {
+	urls := map[string]string{}
+	if err := json.Unmarshal([]byte(subgraphs), &urls); err != nil {
 		return err
+	}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{}
+	for name, url := range urls {
+		c.OverrideSubgraphURLs[name] = []string{url}
 	}
 	c.Admin.Console.Enabled, c.Admin.Console.Token = true, token
 	tel, err := telemetry.Setup(context.Background(), telemetry.Options{ServiceName: "router", Writer: io.Discard})

@@ -55,8 +55,8 @@ type Options struct {
 	Dependencies *dependency.Set
 	// Breaker reports whether requests to a subgraph have a circuit breaker.
 	Breaker func(subgraph string) bool
-	// SubgraphURL returns the URL that requests to a subgraph go to.
-	SubgraphURL func(name, url string) string
+	// SubgraphURLs returns the URLs that requests to a subgraph go to, at least one.
+	SubgraphURLs func(name, url string) []SubgraphURL
 	// Limits are the configured limits of operations. Zero means no limit.
 	Limits Limits
 	// CacheBytes are the bounds of the in-process caches.

@@ -53,7 +53,7 @@ func TestSharedFetchesAreNoRequests(t *testing.T) {
 func TestRefusedFetchesAreNoRequests(t *testing.T) {
 	s := newShop(t, func(c *config.Config) {
 		alone(c)
-		c.OverrideSubgraphURLs["reviews"] = "http://127.0.0.1:1/graphql" // nothing listens there
+		c.OverrideSubgraphURLs["reviews"] = []string{"http://127.0.0.1:1/graphql"} // nothing listens there
 		c.TrafficShaping.All.Retry.MaxAttempts = 1
 		on := true
 		c.TrafficShaping.All.CircuitBreaker = config.CircuitBreaker{Enabled: &on, ErrorThreshold: .5, MinRequests: 2, Window: time.Minute, Rest: time.Minute}
@@ -86,7 +86,7 @@ func TestRefusedFetchesAreNoRequests(t *testing.T) {
 // Its error is the cause. Only fetches that sent nothing say that the circuit is open.
 func TestRefusedRetriesAreNoRequests(t *testing.T) {
 	s := newShop(t, func(c *config.Config) {
-		c.OverrideSubgraphURLs["reviews"] = "http://127.0.0.1:1/graphql"
+		c.OverrideSubgraphURLs["reviews"] = []string{"http://127.0.0.1:1/graphql"}
 		c.TrafficShaping.All.Retry = config.Retry{MaxAttempts: 3, Interval: time.Millisecond, MaxRetryAfter: time.Second, Budget: 1}
 		on := true
 		c.TrafficShaping.All.CircuitBreaker = config.CircuitBreaker{Enabled: &on, ErrorThreshold: .5, MinRequests: 1, Window: time.Minute, Rest: time.Minute}
@@ -109,7 +109,7 @@ func TestRefusedRetriesAreNoRequests(t *testing.T) {
 func TestRetriesAreCountedInTheWindow(t *testing.T) {
 	s := newShop(t, func(c *config.Config) {
 		alone(c)
-		c.OverrideSubgraphURLs["reviews"] = "http://127.0.0.1:1/graphql"
+		c.OverrideSubgraphURLs["reviews"] = []string{"http://127.0.0.1:1/graphql"}
 		c.TrafficShaping.All.Retry = config.Retry{MaxAttempts: 3, Interval: time.Millisecond, MaxRetryAfter: time.Second, Budget: 1}
 	})
 	s.send(t, `{"query":"query Q { broken }"}`)

@@ -121,10 +121,7 @@ func (h *handler) describe(s gateway.Supergraph) graphResponse {
 
 // subgraphOf describes a subgraph. It counts what the response lists.
 func (h *handler) subgraphOf(types []graphType, g *supergraph.Subgraph) graphSubgraph {
-	out := graphSubgraph{Name: g.Name, URL: g.URL}
-	if h.SubgraphURL != nil {
-		out.URL = h.SubgraphURL(g.Name, g.URL)
-	}
+	out := graphSubgraph{Name: g.Name, URL: h.urls(g)[0].Label}
 	for _, t := range types {
 		if slices.Contains(t.Subgraphs, g.Name) {
 			out.Types++

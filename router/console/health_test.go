@@ -36,7 +36,7 @@ func TestSubgraphsThatRespondWithErrorsAreFailing(t *testing.T) {
 			}))
 			defer server.Close()
 			s := newShop(t, func(conf *config.Config) {
-				conf.OverrideSubgraphURLs["reviews"] = server.URL
+				conf.OverrideSubgraphURLs["reviews"] = []string{server.URL}
 				conf.IncludeErrors.All = true
 			})
 			reviews := func() subgraphHealth {

@@ -87,7 +87,7 @@ func newShop(t testing.TB, change func(*config.Config)) *shop {
 func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *shop {
 	t.Helper()
 	s := &shop{config: config.Default(), token: token}
-	s.config.OverrideSubgraphURLs = map[string]string{}
+	s.config.OverrideSubgraphURLs = config.SubgraphURLs{}
 	for name, answer := range map[string]func(string, []map[string]any) string{"catalog": catalog, "reviews": reviews} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var in struct {
@@ -130,7 +130,7 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 			fmt.Fprint(w, out)
 		}))
 		t.Cleanup(server.Close)
-		s.config.OverrideSubgraphURLs[name] = server.URL + "/graphql"
+		s.config.OverrideSubgraphURLs[name] = []string{server.URL + "/graphql"}
 	}
 	s.config.Admin.Console.Enabled, s.config.Admin.Console.Token = true, token
 	s.config.Subscriptions.All.Protocol = "sse"

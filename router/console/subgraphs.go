@@ -14,7 +14,9 @@ type subgraphsResponse struct {
 
 type subgraphStats struct {
 	Name string `json:"name"`
-	URL  string `json:"url"`
+	// URL is the only URL, or the first; URLs has all if there are several.
+	URL  string     `json:"url"`
+	URLs []urlState `json:"urls,omitempty"`
 	// Health is ok, failing or unknown (not used yet). A subgraph is failing if its last request
 	// failed, or if most requests of the last minute had errors and no data.
 	Health string `json:"health"`
@@ -45,6 +47,23 @@ var (
 	breakerNames = [...]string{"closed", "half-open", "open"}
 )
 
+func (h *handler) hasBreaker(subgraph string) bool { return h.Breaker == nil || h.Breaker(subgraph) }
+
+func breakerName(state float64) string {
+	return breakerNames[min(max(int(state), 0), len(breakerNames)-1)]
+}
+
+// states returns the states of the dependencies of a kind by name.
+func (h *handler) states(kind dependency.Kind) map[string]dependency.Status {
+	states := map[string]dependency.Status{}
+	for _, d := range h.Dependencies.Status() {
+		if d.Kind == kind {
+			states[d.Name] = d
+		}
+	}
+	return states
+}
+
 func (h *handler) subgraphs(r *http.Request) (any, error) {
 	length, err := window(r, 60)
 	if err != nil {
@@ -54,28 +73,19 @@ func (h *handler) subgraphs(r *http.Request) (any, error) {
 	if !ok {
 		return nil, errClosed
 	}
-	states := map[string]dependency.Status{}
-	for _, d := range h.Dependencies.Status() {
-		if d.Kind == dependency.Subgraph {
-			states[d.Name] = d
-		}
-	}
+	states := h.states(dependency.Subgraph)
 	stats, now := h.Recorder.Subgraphs(seconds(length)), h.figures()
 	out := subgraphsResponse{Subgraphs: []subgraphStats{}}
 	for _, g := range s.Model.Subgraphs {
 		t, d := stats[g.Name], states[g.Name]
 		one := subgraphStats{
-			Name: g.Name, URL: g.URL, Health: healthNames[d.State], Breaker: "none",
+			Name: g.Name, URL: h.urls(g)[0].Label, URLs: h.urlStates(g, now), Health: healthNames[d.State], Breaker: "none",
 			Requests: t.Requests, RequestsPerSecond: t.PerSecond(), Errors: t.Errors, ErrorRate: t.ErrorRate(), WithoutData: t.NoData, latencies: latenciesOf(t.Stats),
 			InFlight: now.sum("souk_router_subgraph_requests_in_flight", "subgraph", g.Name),
 			Shared:   t.Shared, Refused: t.Refused, Retries: t.Retries,
 		}
-		if h.SubgraphURL != nil {
-			one.URL = h.SubgraphURL(g.Name, g.URL)
-		}
-		if h.Breaker == nil || h.Breaker(g.Name) {
-			state := int(now.sum("souk_router_subgraph_breaker_state", "subgraph", g.Name))
-			one.Breaker = breakerNames[min(max(state, 0), len(breakerNames)-1)]
+		if h.hasBreaker(g.Name) {
+			one.Breaker = breakerName(now.sum("souk_router_subgraph_breaker_state", "subgraph", g.Name))
 		}
 		if problem := cmp.Or(d.Problem, t.Problem); problem != "" {
 			one.Error = &problem

@@ -16,6 +16,7 @@ type Kind string
 // The kinds of dependencies.
 const (
 	Subgraph      Kind = "subgraph"
+	SubgraphURL   Kind = "subgraph_url"
 	Redis         Kind = "redis"
 	JWKS          Kind = "jwks"
 	Supergraph    Kind = "supergraph"

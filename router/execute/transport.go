@@ -52,6 +52,9 @@ type SubgraphRequest struct {
 	// IdempotencyKey, unless empty, is sent as a header, so that the subgraph executes a mutation
 	// once although it gets it more than once.
 	IdempotencyKey string
+	// URL is the number of the subgraph's URL that the request goes to, from 1. With 0, the transport
+	// chooses one.
+	URL int
 	// Retries, Shared and Unsent are set by the transport: see FetchStatistics.
 	Retries int
 	Shared  bool

@@ -208,7 +208,7 @@ func (c *candidate) ask(ctx context.Context) error {
 	failures := map[string]error{}
 	for name, needs := range c.needs {
 		all.Go(func() {
-			if err := c.next.serves(ctx, name, needs); err != nil {
+			if err := c.next.servedByAll(ctx, name, c.gateway.urls(name), needs); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failures[name] = fmt.Errorf("subgraph %s: %w", name, err)
@@ -223,9 +223,49 @@ func (c *candidate) ask(ctx context.Context) error {
 	return err
 }
 
-// serves reports what a subgraph lacks.
-func (s *snapshot) serves(ctx context.Context, subgraph string, needs supergraph.Needs) error {
-	sdl, err := s.served(ctx, subgraph)
+// urls returns the number of URLs of a subgraph.
+func (gw *Gateway) urls(subgraph string) int {
+	return max(len(gw.config.OverrideSubgraphURLs[subgraph]), 1)
+}
+
+// An unreadError means that a subgraph did not respond to the request for its SDL.
+type unreadError struct{ error }
+
+func (e unreadError) Unwrap() error { return e.error }
+
+// servedByAll reports what a subgraph lacks at one of its URLs. A URL that does not respond is not
+// waited for if another one does.
+func (s *snapshot) servedByAll(ctx context.Context, subgraph string, urls int, needs supergraph.Needs) error {
+	if urls == 1 {
+		return s.serves(ctx, subgraph, 0, needs)
+	}
+	errs := make([]error, urls)
+	var all sync.WaitGroup
+	for i := range urls {
+		all.Go(func() { errs[i] = s.serves(ctx, subgraph, i+1, needs) })
+	}
+	all.Wait()
+	var lacks, last error
+	read := false
+	for i, err := range errs {
+		if unread := (unreadError{}); errors.As(err, &unread) {
+			last = err
+			continue
+		}
+		read = true
+		if err != nil && lacks == nil {
+			lacks = fmt.Errorf("URL %d of %d: %w", i+1, urls, err)
+		}
+	}
+	if !read {
+		return last
+	}
+	return lacks
+}
+
+// serves reports what a subgraph lacks, at one of its URLs or, if that is 0, any.
+func (s *snapshot) serves(ctx context.Context, subgraph string, url int, needs supergraph.Needs) error {
+	sdl, err := s.served(ctx, subgraph, url)
 	if err != nil {
 		return err
 	}
@@ -241,13 +281,13 @@ func (s *snapshot) serves(ctx context.Context, subgraph string, needs supergraph
 }
 
 // served reads the SDL that a subgraph serves.
-func (s *snapshot) served(ctx context.Context, subgraph string) (string, error) {
+func (s *snapshot) served(ctx context.Context, subgraph string, url int) (string, error) {
 	request := execute.NewBuffer(0)
 	defer request.Release()
 	request.B = append(request.B, `{"query":"{ _service { sdl } }"}`...)
-	response, err := s.transport.Send(ctx, &execute.SubgraphRequest{Subgraph: subgraph, Kind: operation.Query, Body: request, Header: http.Header{}})
+	response, err := s.transport.Send(ctx, &execute.SubgraphRequest{Subgraph: subgraph, URL: url, Kind: operation.Query, Body: request, Header: http.Header{}})
 	if err != nil {
-		return "", err
+		return "", unreadError{err}
 	}
 	defer response.Body.Release()
 	var result struct {

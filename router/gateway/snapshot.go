@@ -234,7 +234,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 func (gw *Gateway) servable(m *supergraph.Model) (err error) {
 	for _, u := range m.Unserved {
 		switch {
-		case u.Subgraph != "" && gw.config.OverrideSubgraphURLs[u.Subgraph] != "":
+		case u.Subgraph != "" && len(gw.config.OverrideSubgraphURLs[u.Subgraph]) > 0:
 		case u.Fatal:
 			err = errors.Join(err, errors.New(u.Problem))
 		default:

@@ -3,55 +3,107 @@ package subgraph
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-func (t *Transport) newBreaker(name string, b Breaker) circuitbreaker.CircuitBreaker[any] {
+// The states of a circuit breaker.
+const (
+	breakerClosed int32 = iota
+	breakerHalfOpen
+	breakerOpen
+)
+
+func (t *Transport) newBreaker(s *subgraph, e *endpoint) circuitbreaker.CircuitBreaker[any] {
+	b := s.Breaker
+	logger := t.options.Logger.With("subgraph", s.name)
+	if s.several() {
+		logger = logger.With("url", e.label)
+	}
 	return circuitbreaker.NewBuilder[any]().
 		WithFailureRateThreshold(b.ErrorThreshold, uint(b.MinRequests), b.Window).
 		WithDelay(b.Rest).
 		WithSuccessThreshold(1).
-		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			t.options.Logger.Warn("circuit breaker changed state", "subgraph", name, "from", e.OldState.String(), "to", e.NewState.String())
-			if t.options.Hooks.Breaker == nil {
-				return
-			}
-			state := 0
-			switch e.NewState {
+		OnStateChanged(func(c circuitbreaker.StateChangedEvent) {
+			logger.Warn("circuit breaker changed state", "from", c.OldState.String(), "to", c.NewState.String())
+			state := breakerClosed
+			switch c.NewState {
 			case circuitbreaker.HalfOpenState:
-				state = 1
+				state = breakerHalfOpen
 			case circuitbreaker.OpenState:
-				state = 2
+				state = breakerOpen
+				e.opened.Store(time.Now().UnixNano())
 			}
-			t.options.Hooks.Breaker(name, state)
+			t.breakerChanged(s, e, state)
 		}).
 		Build()
 }
 
-// record reports the result of a request to the breaker. A canceled request is not
+// breakerChanged notes the state of an endpoint's circuit breaker. That of the subgraph is the best
+// of its endpoints: as long as one is closed, requests are served.
+func (t *Transport) breakerChanged(s *subgraph, e *endpoint, state int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.state.Store(state)
+	if s.several() && t.options.Hooks.URLBreaker != nil {
+		t.options.Hooks.URLBreaker(s.name, e.label, int(state))
+	}
+	best := state
+	for _, other := range s.endpoints {
+		best = min(best, other.state.Load())
+	}
+	if best != s.best {
+		s.best = best
+		if t.options.Hooks.Breaker != nil {
+			t.options.Hooks.Breaker(s.name, int(best))
+		}
+	}
+}
+
+// record reports the result of a request to the breaker of its endpoint. A canceled request is not
 // counted, except by a half-open breaker: there, recording a result is the only way to
 // return the permit.
-func (s *subgraph) record(ctx context.Context, v verdict) {
+func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 	switch {
-	case s.breaker == nil:
-	case ctx.Err() != nil && !s.breaker.IsHalfOpen():
+	case e.breaker == nil:
+	case ctx.Err() != nil && !e.breaker.IsHalfOpen():
 	case v.failed:
-		s.breaker.RecordFailure()
-		s.countTimeout(v.timedOut)
+		e.breaker.RecordFailure()
+		s.countTimeout(e, v.timedOut)
 	default:
-		s.breaker.RecordSuccess()
-		s.timeouts.Store(0)
+		e.breaker.RecordSuccess()
+		e.timeouts.Store(0)
+	}
+}
+
+// settle reports the result of a doubtful response, which the server or the request may be to blame
+// for. It is a failure if the same request succeeded at another URL.
+func (s *subgraph) settle(ctx context.Context, doubted *endpoint, next verdict) {
+	switch {
+	case doubted == nil:
+	case next.failed || next.doubtful:
+		s.record(ctx, doubted, verdict{})
+	default:
+		s.record(ctx, doubted, verdict{failed: true})
+	}
+}
+
+// leave is like settle if the request was not sent to another URL. It counts only for a half-open
+// breaker, which needs a result.
+func (s *subgraph) leave(ctx context.Context, doubted *endpoint) {
+	if doubted != nil && doubted.breaker != nil && doubted.breaker.IsHalfOpen() {
+		s.record(ctx, doubted, verdict{failed: true})
 	}
 }
 
 // countTimeout opens the circuit after a number of timeouts in a row.
-func (s *subgraph) countTimeout(timedOut bool) {
+func (s *subgraph) countTimeout(e *endpoint, timedOut bool) {
 	switch {
 	case !timedOut:
-		s.timeouts.Store(0)
-	case int(s.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts && s.breaker.IsClosed():
-		s.breaker.Open()
+		e.timeouts.Store(0)
+	case int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts && e.breaker.IsClosed():
+		e.breaker.Open()
 	}
 }
 

@@ -3,11 +3,15 @@ package subgraph
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"go.opentelemetry.io/otel/propagation"
 
+	"souk/router/adaptive"
 	"souk/router/execute"
 )
 
@@ -35,15 +39,21 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 	if t.options.Propagator != nil {
 		t.options.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
 	}
-	if s.breaker != nil && !s.breaker.TryAcquirePermit() {
+	permit, e, err := s.admit(choice{only: r.URL})
+	if err != nil {
 		r.Unsent = true
-		return nil, circuitOpen()
+		return nil, err
+	}
+	if s.several() {
+		e.requests.Add(1)
+		defer e.requests.Add(-1)
 	}
 	deadline := r.Files.Deadline().Add(s.Timeout)
 	sending, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	header = s.withTimeout(ctx, deadline, header)
-	response, err := s.files.exchange(sending, func(ctx context.Context) *http.Request { return s.files.fileRequest(ctx, r, header) }, r.Reservation)
+	upload := &fileUpload{permit: permit}
+	response, err := e.files.exchange(sending, func(ctx context.Context) *http.Request { return e.files.fileRequest(ctx, r, header, upload) }, r.Reservation)
 	v := judge(err)
 	if failed := r.Files.Failed(); failed != nil {
 		// The client is to blame, and gets another response.
@@ -52,19 +62,61 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 			response.Body.Release()
 			response = nil
 		}
+	} else if s.several() {
+		v = v.orDoubt(response, err)
 	}
-	s.record(ctx, v)
+	upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
+	if v.doubtful {
+		s.leave(ctx, e)
+	} else {
+		s.record(ctx, e, v)
+	}
+	t.observed(ctx, s, e, v, response, err)
 	if err == nil && s.Received != nil {
 		s.Received(ctx, response.Header)
 	}
 	return response, s.explain(ctx, err)
 }
 
+// A fileUpload is the body of a request with files. It holds the permit of the adaptive limit. The
+// client determines how long the files take to arrive, so the latency of the subgraph counts from
+// the end of the body.
+type fileUpload struct {
+	io.ReadCloser
+	mu     sync.Mutex // net/http may still read the body when it has a response
+	permit adaptive.Permit
+	sent   bool
+}
+
+// Read implements [io.Reader].
+func (u *fileUpload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.permit.Restart()
+		u.sent = true
+	}
+	return n, err //nolint:wrapcheck // io.EOF must stay as it is
+}
+
+// end releases the permit. The latency counts if the whole body was sent, unless drop is set.
+func (u *fileUpload) end(drop bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if drop || !u.sent {
+		u.permit.Drop()
+	} else {
+		u.permit.Done()
+	}
+}
+
 // fileRequest returns a request with files. Its length is not known.
-func (c *standard) fileRequest(ctx context.Context, r *execute.SubgraphRequest, header http.Header) *http.Request {
+func (c *standard) fileRequest(ctx context.Context, r *execute.SubgraphRequest, header http.Header, upload *fileUpload) *http.Request {
 	request := c.request(ctx, r.Kind, r.Body, header)
 	_ = request.Body.Close() // of the request without files
-	request.Body, request.GetBody, request.ContentLength = r.Files.Open(ctx, r.Body.B), nil, -1
+	upload.ReadCloser = r.Files.Open(ctx, r.Body.B)
+	request.Body, request.GetBody, request.ContentLength = upload, nil, -1
 	delete(request.Header, "X-Idempotency-Key")
 	return request
 }

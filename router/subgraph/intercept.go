@@ -29,7 +29,7 @@ type Outgoing struct {
 	// Request is a copy of the executor's request. An interceptor may replace its body;
 	// it must then release the new body when the request has ended.
 	Request execute.SubgraphRequest
-	// URL is the URL of the subgraph, without credentials.
+	// URL is the URL of the subgraph, without credentials. Of several, it is the first.
 	URL string
 	// Header is the header to be sent.
 	Header http.Header

@@ -43,9 +43,14 @@ type Hooks struct {
 	Retried func(subgraph string)
 	// Shared is called when a query has shared the response of an identical one.
 	Shared func(subgraph string)
-	// Breaker is called when a circuit breaker becomes closed (0), half-open (1) or
-	// open (2).
+	// Breaker is called when the circuit breaker of a subgraph becomes closed (0), half-open (1) or
+	// open (2). Of several URLs, it is the best one: open means that no URL gets requests.
 	Breaker func(subgraph string, state int)
+	// URLBreaker and Attempted are called for subgraphs with several URLs, with the URL without
+	// what may be secret: when its circuit breaker changes its state, and with the result of each
+	// request to it. err is nil unless the URL seems to fail.
+	URLBreaker func(subgraph, url string, state int)
+	Attempted  func(ctx context.Context, subgraph, url string, err error)
 	// Reconnected is called when a lost subscription is reopened.
 	Reconnected func(subgraph string)
 	// HeartbeatLost is called when a subgraph has stopped sending heartbeats for a subscription
@@ -62,14 +67,17 @@ type Subgraph struct {
 	// Authorization header; a header rule that sets Authorization replaces them. They
 	// never appear in errors or logs.
 	URL string
+	// URLs are several URLs of the same service, in the place of URL. Requests are spread over them,
+	// and each has its own connections and circuit breaker. They have the same credentials.
+	URLs []string
 	// Timeout bounds one request including its retries. Default: 30 s.
 	Timeout time.Duration
 	// TimeoutHeader is the name of a header with the milliseconds that are left for a query or
 	// mutation, of Timeout and of the client's request. Default: no header.
 	TimeoutHeader string
-	// MaxConnections bounds the number of connections. Default: no bound.
+	// MaxConnections bounds the number of connections to one URL. Default: no bound.
 	MaxConnections int
-	// MaxIdleConnections bounds the number of idle connections. Default: 256.
+	// MaxIdleConnections bounds the number of idle connections to one URL. Default: 256.
 	MaxIdleConnections int
 	// IdleTimeout is how long an idle connection is kept. Default: 90 s.
 	IdleTimeout time.Duration
@@ -115,7 +123,9 @@ type Subgraph struct {
 // Retry configures retries of queries. A query is retried after a connection failure,
 // and after a response that is not GraphQL and has status 502, 503 or 504 (from a proxy
 // or an overloaded server), 408, or 429 with Retry-After. Mutations are only
-// retried with an idempotency key.
+// retried with an idempotency key. If the subgraph has several URLs, a retry goes to another one, at
+// once; a request for which no connection could be opened is retried even if it is a mutation, and
+// without a charge to Budget, and a query also after any response with status 500 or more.
 type Retry struct {
 	// MaxAttempts includes the first attempt. 0 and 1 mean no retry.
 	MaxAttempts int
@@ -131,7 +141,7 @@ type Retry struct {
 	Budget float64
 }
 
-// Breaker configures the circuit breaker of a subgraph.
+// Breaker configures the circuit breaker of each URL of a subgraph.
 type Breaker struct {
 	Enabled bool
 	// ErrorThreshold is the ratio of failed requests that opens the circuit. Default:
@@ -198,7 +208,7 @@ type Subscriptions struct {
 	// Callback is needed for the protocol "callback".
 	Callback Callback
 	// URL is the URL of the stream. ws and http are equivalent, as are wss and https.
-	// Default: the URL of the Subgraph.
+	// Default: the URLs of the Subgraph.
 	URL string
 	// ConnectTimeout is how long the subgraph may take to accept a stream. Default: 5 s.
 	ConnectTimeout time.Duration

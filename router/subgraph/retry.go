@@ -9,13 +9,14 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
+	"souk/router/adaptive"
 	"souk/router/execute"
 	"souk/router/operation"
 )
 
-// try sends a request and retries it as configured. All attempts together must end
-// before s.Timeout, and each retry is charged to the retry budget. If the circuit breaker does
-// not allow a retry, the result is that of the attempt before.
+// try sends a request and retries it as configured, at another URL if there is one. All attempts
+// together must end before s.Timeout, and a retry is charged to the retry budget. If the circuit
+// breakers or the limit do not allow a retry, the result is that of the attempt before.
 func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if t.options.Propagator != nil {
 		header = header.Clone()
@@ -24,53 +25,134 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	deadline := time.Now().Add(s.Timeout)
 	wait := s.Retry.Interval
 	s.budget.earn()
-	var failed error // of the attempt before
+	var (
+		last     outcome   // of the attempt before
+		doubted  *endpoint // that sent a doubtful response to the attempt before
+		suitable = choice{only: r.URL}
+	)
 	for attempt := 1; ; attempt++ {
-		permit, ok := s.Limiter.Acquire()
-		switch {
-		case !ok && attempt > 1:
-			return nil, failed
-		case !ok:
+		suitable.repeatable = repeatable(r) && attempt < s.Retry.MaxAttempts
+		permit, e, err := s.admit(suitable)
+		if err != nil {
+			s.leave(ctx, doubted)
+			if attempt > 1 {
+				return last.response, last.err
+			}
 			r.Unsent = true
-			return nil, &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
-		case s.breaker == nil || s.breaker.TryAcquirePermit():
-		case attempt == 1:
-			permit.Drop()
-			r.Unsent = true
-			return nil, circuitOpen()
-		default: // the attempt before has opened the circuit
-			permit.Drop()
-			return nil, failed
+			return nil, err
 		}
 		if attempt > 1 {
 			r.Retries++
 			if t.options.Hooks.Retried != nil {
 				t.options.Hooks.Retried(s.name)
 			}
+			last.release()
 		}
-		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, s.withTimeout(ctx, deadline, header), r.Reservation)
-		v := judge(err)
-		if ctx.Err() != nil || v.failed && !v.timedOut { // a fast failure says nothing about the load
-			permit.Drop()
-		} else {
-			permit.Done()
+		until := s.trialDeadline(ctx, e, suitable, deadline)
+		response, v, err := t.attempt(ctx, s, e, until, r, header, &permit)
+		s.settle(ctx, doubted, v)
+		suitable.tried |= e.bit()
+		doubted = nil
+		if v.doubtful {
+			doubted = e
 		}
-		s.record(ctx, v)
-		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
-		if !v.again || r.Kind != operation.Query && r.IdempotencyKey == "" || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
-			v.after > s.Retry.MaxRetryAfter || time.Until(deadline) < pause || !s.budget.spend() {
-			return resp, s.explain(ctx, err)
+		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline}
+		if s.several() {
+			s.elsewhere(&next, suitable, err)
 		}
-		if !sleep(ctx, pause) {
-			return nil, s.explain(ctx, err)
+		if !v.again || !next.safe && !repeatable(r) || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
+			next.after > s.Retry.MaxRetryAfter || time.Until(deadline) < next.pause || !next.free && !s.budget.spend() {
+			s.leave(ctx, doubted)
+			return response, s.explain(ctx, err)
+		}
+		last = outcome{response, s.explain(ctx, err)}
+		if next.pause > 0 && !sleep(ctx, next.pause) {
+			s.leave(ctx, doubted)
+			last.release()
+			return nil, ctx.Err()
 		}
 		wait *= 2
-		failed = s.explain(ctx, err)
 	}
 }
 
-func circuitOpen() error {
-	return &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
+// An outcome is the result of an attempt.
+type outcome struct {
+	response *execute.SubgraphResponse
+	err      error
+}
+
+func (o *outcome) release() {
+	if o.response != nil {
+		o.response.Body.Release()
+	}
+	*o = outcome{}
+}
+
+// A retry describes the next attempt of a request that has failed.
+type retry struct {
+	pause, after time.Duration
+	// free is set if it is not charged to the budget, safe if the subgraph has not got the request.
+	free, safe bool
+}
+
+// elsewhere changes a retry if another URL can serve it. That need not wait for the one that failed.
+func (s *subgraph) elsewhere(next *retry, suitable choice, err error) {
+	if suitable.only == 0 && s.closed()&^suitable.tried != 0 {
+		next.pause, next.after = 0, 0
+		next.safe = unopened(err)
+		next.free = next.free || next.safe
+	}
+}
+
+// repeatable reports whether a request may be executed twice.
+func repeatable(r *execute.SubgraphRequest) bool {
+	return r.Kind == operation.Query || r.IdempotencyKey != ""
+}
+
+// admit returns an endpoint for an attempt, with permits of the limit and of the circuit breaker.
+func (s *subgraph) admit(suitable choice) (adaptive.Permit, *endpoint, error) {
+	permit, ok := s.Limiter.Acquire()
+	if !ok {
+		return permit, nil, &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
+	}
+	e := s.choose(suitable)
+	if e == nil {
+		permit.Drop()
+		return permit, nil, s.circuitOpen()
+	}
+	return permit, e, nil
+}
+
+func (s *subgraph) circuitOpen() error {
+	message := "is unavailable: its circuit breaker is open after repeated failures"
+	if s.several() {
+		message = "is unavailable: the circuit breakers of all its URLs are open after repeated failures"
+	}
+	return &execute.TransportError{Code: execute.CodeCircuitOpen, Message: message}
+}
+
+// attempt sends a request to an endpoint once. It releases the permit and reports the result, except
+// a doubtful one, to the circuit breaker.
+func (t *Transport) attempt(ctx context.Context, s *subgraph, e *endpoint, deadline time.Time, r *execute.SubgraphRequest, header http.Header, permit *adaptive.Permit) (*execute.SubgraphResponse, verdict, error) {
+	if s.several() {
+		e.requests.Add(1)
+		defer e.requests.Add(-1)
+	}
+	response, err := e.client.roundTrip(ctx, deadline, r.Kind, r.Body, s.withTimeout(ctx, deadline, header), r.Reservation)
+	v := judge(err)
+	if ctx.Err() != nil || v.failed && !v.timedOut { // a fast failure says nothing about the load
+		permit.Drop()
+	} else {
+		permit.Done()
+	}
+	if s.several() {
+		v = v.orDoubt(response, err)
+	}
+	if !v.doubtful {
+		s.record(ctx, e, v)
+	}
+	t.observed(ctx, s, e, v, response, err)
+	return response, v, err
 }
 
 // withTimeout returns a header with the time that is left for an attempt. It is a copy, because
@@ -94,6 +176,9 @@ type verdict struct {
 	failed bool
 	// timedOut is set if there was no response in time.
 	timedOut bool
+	// doubtful is set if the subgraph has several URLs, and the response has a status that its server
+	// or the request may be to blame for.
+	doubtful bool
 	// again is set if a retry may succeed. after is the minimum delay that the subgraph
 	// asks for, or 0.
 	again bool
@@ -127,6 +212,23 @@ func judge(err error) verdict {
 	default:
 		return verdict{}
 	}
+}
+
+// orDoubt returns v, or a doubtful verdict on a response with status 500 or more that is no failure
+// by itself.
+func (v verdict) orDoubt(response *execute.SubgraphResponse, err error) verdict {
+	status := 0
+	var failed *execute.TransportError
+	switch {
+	case response != nil:
+		status = response.Status
+	case errors.As(err, &failed):
+		status = failed.Status
+	}
+	if !v.failed && status >= http.StatusInternalServerError {
+		v.doubtful, v.again = true, true
+	}
+	return v
 }
 
 // sleep waits for d. It reports false if ctx is done first.

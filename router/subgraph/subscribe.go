@@ -28,7 +28,13 @@ func (e endedByReceiver) Unwrap() error { return e.error }
 // A stream is one subscription. It has one connection at a time.
 type stream struct {
 	*Transport
-	s      *subgraph
+	s *subgraph
+	// endpoint is that of the current connection. judged is set if its circuit breaker has the
+	// result of the connection, or does not count it. tried are the endpoints that failed.
+	endpoint *endpoint
+	judged   bool
+	tried    endpointSet
+
 	body   []byte
 	header http.Header
 	event  func(*execute.SubgraphResponse) error
@@ -64,7 +70,7 @@ func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, e
 	if t.options.Interceptor == nil {
 		return t.subscribe(ctx, s, r, header, event)
 	}
-	out := &Outgoing{Request: *r, URL: withoutUser(s.Subscriptions.URL), Header: header}
+	out := &Outgoing{Request: *r, URL: withoutUser(s.endpoints[0].stream), Header: header}
 	return t.options.Interceptor.Subscribe(ctx, out, event, func(event func(*execute.SubgraphResponse) error) error {
 		if err := out.check(); err != nil {
 			return err
@@ -90,7 +96,9 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 	failures, wait := 0, config.Interval
 	for {
 		st.connected, st.accepted = false, time.Time{}
+		st.enter(failures)
 		err := open(ctx)
+		st.leave(ctx, err)
 		up := st.up()
 		st.established = st.established || up >= config.ConnectTimeout
 		switch {
@@ -99,7 +107,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 		case err == nil || !errors.Is(err, errLost):
 			return st.final(err)
 		case up >= config.MaxInterval:
-			failures, wait = 0, config.Interval // the stream had recovered
+			failures, wait, st.tried = 0, config.Interval, 0 // the stream had recovered
 		}
 		if failures++; !st.mayReopen(failures) {
 			return st.final(err)
@@ -114,6 +122,59 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 			st.options.Hooks.Reconnected(st.s.name)
 		}
 	}
+}
+
+// enter chooses the endpoint of the next connection, if the subgraph has several. Open circuit
+// breakers do not stop subscriptions: if all are, any endpoint is tried.
+func (st *stream) enter(failures int) {
+	s := st.s
+	st.endpoint, st.judged = s.endpoints[0], true
+	if !s.several() || s.Subscriptions.URL != "" {
+		return
+	}
+	if e := s.choose(choice{tried: st.tried, repeatable: st.mayReopen(failures + 1), subscription: true}); e != nil {
+		st.endpoint, st.judged = e, false
+	} else {
+		st.endpoint = s.endpoints[s.random(len(s.endpoints))]
+	}
+	st.endpoint.subscriptions.Add(1)
+}
+
+// accept notes that the subgraph has accepted the stream on the current connection.
+func (st *stream) accept(ctx context.Context) {
+	st.accepted = time.Now()
+	st.judge(ctx, verdict{}, nil)
+}
+
+// leave notes the end of a connection.
+func (st *stream) leave(ctx context.Context, err error) {
+	if e := st.endpoint; st.s.several() && st.s.Subscriptions.URL == "" {
+		e.subscriptions.Add(-1)
+		if errors.Is(err, errLost) {
+			if st.tried |= e.bit(); st.s.closed()&^st.tried == 0 {
+				st.tried = e.bit()
+			}
+		}
+	}
+	st.judge(ctx, verdict{failed: ctx.Err() != nil || unheard(err)}, err)
+}
+
+// unheard reports whether a connection failed before the subgraph itself responded. It may blame
+// the subscription for a status 500.
+func unheard(err error) bool {
+	var refused *execute.RequestError
+	var failed *execute.TransportError
+	return errors.Is(err, errLost) && !errors.As(err, &refused) && (!errors.As(err, &failed) || failed.Status != http.StatusInternalServerError)
+}
+
+// judge reports whether the current connection could be opened, once.
+func (st *stream) judge(ctx context.Context, v verdict, err error) {
+	if st.judged {
+		return
+	}
+	st.judged = true
+	st.s.record(ctx, st.endpoint, v)
+	st.observed(ctx, st.s, st.endpoint, v, nil, err)
 }
 
 // up returns how long the last connection carried the stream.
@@ -247,6 +308,9 @@ func (st *stream) refusedStream(r *http.Response) error {
 	switch r.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return lost(err)
+	}
+	if st.s.several() && r.StatusCode >= http.StatusInternalServerError {
+		return lost(err) // another URL may accept it
 	}
 	return err
 }

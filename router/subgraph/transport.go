@@ -11,10 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"souk/router/execute"
 	"souk/router/operation"
@@ -39,18 +37,19 @@ type client interface {
 // A subgraph is a configured Subgraph with its clients and state.
 type subgraph struct {
 	Subgraph
-	name    string
-	address string // the URL without credentials
-	client  client
-	streams http.RoundTripper // for subscriptions
-	files   *standard         // for requests with files
-	header  http.Header       // the headers of every request
-	rules   []headerRule
-	breaker circuitbreaker.CircuitBreaker[any]
-	budget  budget
-	// timeouts counts the requests that timed out since the last one that did not.
-	timeouts atomic.Int32
-	flights  flights
+	name      string
+	address   string // the first URL, without credentials
+	urls      []string
+	endpoints []*endpoint // one for each URL
+	header    http.Header // the headers of every request
+	rules     []headerRule
+	budget    budget
+	flights   flights
+	jitter    func() float64
+
+	mu sync.Mutex
+	// best is the best state of the circuit breakers.
+	best int32
 }
 
 // New returns a Transport. It fails if the configuration of a subgraph is invalid. It
@@ -75,35 +74,22 @@ func New(o Options) (*Transport, error) {
 
 func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 	s = s.withDefaults()
-	over := s.URL
-	if err := s.reachOverUnix(); err != nil {
+	urls := s.URLs
+	if len(urls) == 0 {
+		urls = []string{s.URL}
+	}
+	if err := CheckURLs(urls); err != nil {
 		return nil, err
 	}
-	setDefault(&s.Subscriptions.URL, s.URL)
-	u, err := parseURL(s.URL)
-	if err != nil {
+	if err := s.checkNames(); err != nil {
 		return nil, err
-	}
-	switch p := s.Subscriptions.Protocol; {
-	case p == "callback" && (s.Subscriptions.Callback.Receiver == nil || s.Subscriptions.Callback.URL == ""):
-		return nil, errors.New("the subscription protocol callback needs a receiver and its URL")
-	case p != "ws" && p != "sse" && p != "callback":
-		return nil, fmt.Errorf("subscription protocol %q is not supported; use ws, sse or callback", p)
-	}
-	if s.Client != "direct" && s.Client != "standard" {
-		return nil, fmt.Errorf("HTTP client %q is not supported; use direct or standard", s.Client)
 	}
 	rules, err := compileHeaders(s.Headers)
 	if err != nil {
 		return nil, err
 	}
-	if s.TimeoutHeader = http.CanonicalHeaderKey(s.TimeoutHeader); s.TimeoutHeader != "" {
-		if err := CheckPropagated(s.TimeoutHeader); err != nil {
-			return nil, fmt.Errorf("header %q cannot have the timeout: %w", s.TimeoutHeader, err)
-		}
-	}
 	made := &subgraph{
-		Subgraph: s, name: name, rules: rules,
+		Subgraph: s, name: name, urls: urls, rules: rules, jitter: t.options.Jitter,
 		header: http.Header{
 			"Content-Type":    {"application/json"},
 			"Accept":          {"application/graphql-response+json, application/json;q=0.9"},
@@ -111,20 +97,46 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 			"User-Agent":      {"souk"},
 		},
 	}
-	if u.User != nil {
-		made.authenticate(u.User)
-		u.User = nil
+	if made.address = urls[0]; !strings.HasPrefix(urls[0], "unix:") {
+		u, err := parseURL(urls[0])
+		if err != nil {
+			return nil, err
+		}
+		if u.User != nil { // all URLs have the same
+			made.authenticate(u.User)
+			u.User = nil
+		}
+		made.address = u.String()
 	}
-	if made.address = u.String(); u.Host == unixHost {
-		made.address = over
-	}
-	made.client = t.newClient(u, made)
-	made.streams, made.files = newStreamTransport(&s), newFileClient(u, &s, t.options.Jitter)
 	made.budget.init(s.Retry.Budget)
-	if s.Breaker.Enabled {
-		made.breaker = t.newBreaker(name, s.Breaker)
+	for i, url := range urls {
+		s.URL = url
+		e, err := t.newEndpoint(made, s, i)
+		if err != nil {
+			return nil, err
+		}
+		made.endpoints = append(made.endpoints, e)
 	}
 	return made, nil
+}
+
+// checkNames checks the names of protocols, clients and headers.
+func (s *Subgraph) checkNames() error {
+	switch p := s.Subscriptions.Protocol; {
+	case p == "callback" && (s.Subscriptions.Callback.Receiver == nil || s.Subscriptions.Callback.URL == ""):
+		return errors.New("the subscription protocol callback needs a receiver and its URL")
+	case p != "ws" && p != "sse" && p != "callback":
+		return fmt.Errorf("subscription protocol %q is not supported; use ws, sse or callback", p)
+	}
+	if s.Client != "direct" && s.Client != "standard" {
+		return fmt.Errorf("HTTP client %q is not supported; use direct or standard", s.Client)
+	}
+	if s.TimeoutHeader = http.CanonicalHeaderKey(s.TimeoutHeader); s.TimeoutHeader != "" {
+		if err := CheckPropagated(s.TimeoutHeader); err != nil {
+			return fmt.Errorf("header %q cannot have the timeout: %w", s.TimeoutHeader, err)
+		}
+	}
+	return nil
 }
 
 // parseURL parses the URL of a subgraph. Its errors must not reveal a password, so they
@@ -157,17 +169,19 @@ func (s *subgraph) authenticate(user *url.Userinfo) {
 	}
 }
 
-func (t *Transport) newClient(u *url.URL, s *subgraph) client {
+// newClient returns the client for one URL of a subgraph. s is a copy of its configuration for that
+// URL.
+func (t *Transport) newClient(u *url.URL, s *Subgraph, made *subgraph) client {
 	proxy, err := s.Proxy(&http.Request{URL: u})
 	if err != nil || proxy != nil || u.Scheme != "http" || s.HTTP2 || s.Client == "standard" {
-		return newStandard(u, &s.Subgraph, t.options.Jitter)
+		return newStandard(u, s, t.options.Jitter)
 	}
-	fixed := fixHeaders(s.header, s.rules)
+	fixed := fixHeaders(made.header, made.rules)
 	delete(fixed, s.TimeoutHeader)
 	if t.options.Interceptor != nil { // it may change any header
 		fixed = nil
 	}
-	d := newDirect(u, &s.Subgraph, fixed, t.options.Jitter)
+	d := newDirect(u, s, fixed, t.options.Jitter)
 	d.wholeHeader = t.options.Interceptor != nil || s.Received != nil
 	return d
 }
@@ -175,8 +189,10 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 // Close closes idle connections. Connections in use close when their requests end.
 func (t *Transport) Close() {
 	for _, s := range t.subgraphs {
-		s.client.close()
-		s.files.close()
+		for _, e := range s.endpoints {
+			e.client.close()
+			e.files.close()
+		}
 	}
 }
 
@@ -207,7 +223,7 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		}
 		return response, err
 	}
-	if s.Deduplicate && r.Kind == operation.Query {
+	if s.Deduplicate && r.Kind == operation.Query && r.URL == 0 {
 		return s.flights.do(ctx, r, header, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
 		}, func() {

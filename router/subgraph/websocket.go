@@ -63,7 +63,7 @@ func (st *stream) overWebSocket(ctx context.Context) error {
 	if err := c.write(detached, message{ID: operationID, Type: "subscribe", Payload: st.body}); err != nil {
 		return lost(err)
 	}
-	st.accepted = time.Now()
+	st.accept(ctx)
 	c.heard.Store(st.accepted.UnixNano())
 	guard.Go(func() { c.guard(ctx, detached, st.s.Subscriptions.PingInterval) })
 	err = c.receive(detached, st.receive)
@@ -79,8 +79,8 @@ func (st *stream) dial(ctx context.Context) (*websocket.Conn, error) {
 	header := st.header.Clone()
 	header.Del("Content-Type")
 	header.Del("Accept")
-	conn, response, err := websocket.Dial(ctx, st.s.Subscriptions.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
-		HTTPClient: &http.Client{Transport: st.s.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
+	conn, response, err := websocket.Dial(ctx, st.endpoint.stream, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
+		HTTPClient: &http.Client{Transport: st.endpoint.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})
 	switch {
 	case err == nil && conn.Subprotocol() != subprotocol:

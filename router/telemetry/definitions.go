@@ -174,8 +174,18 @@ var (
 	}
 	subgraphBreaker = base.Metric{
 		Name: "souk_router_subgraph_breaker_state", Kind: base.Gauge,
-		Help:   "State of a subgraph's circuit breaker: 0 closed, 1 half-open, 2 open.",
+		Help:   "State of a subgraph's circuit breaker: 0 closed, 1 half-open, 2 open. Of several URLs, it is the lowest state: 2 means that all are open.",
 		Labels: []string{"subgraph"},
+	}
+	urlRequests = base.Metric{
+		Name: "souk_router_subgraph_url_requests_total", Kind: base.Counter,
+		Help:   "Requests to a URL of a subgraph with several (override_subgraph_urls), including retries, by result: ok or failed.",
+		Labels: []string{"subgraph", "url", "result"},
+	}
+	urlBreaker = base.Metric{
+		Name: "souk_router_subgraph_url_breaker_state", Kind: base.Gauge,
+		Help:   "State of the circuit breaker of a URL of a subgraph with several: 0 closed, 1 half-open, 2 open.",
+		Labels: []string{"subgraph", "url"},
 	}
 
 	entityLookups = base.Metric{
@@ -264,7 +274,7 @@ var (
 
 	dependencyUp = base.Metric{
 		Name: "souk_router_dependency_up", Kind: base.Gauge,
-		Help:   "1 if the last use of a dependency succeeded, 0 if it failed; absent before the first use. The kind is subgraph, redis, jwks, supergraph, configuration or coprocessor.",
+		Help:   "1 if the last use of a dependency succeeded, 0 if it failed; absent before the first use. The kind is subgraph, subgraph_url (a URL of a subgraph with several), redis, jwks, supergraph, configuration or coprocessor.",
 		Labels: []string{"kind", "name"},
 	}
 	dependencyFailures = base.Metric{
@@ -321,7 +331,7 @@ func Definitions() []base.Metric {
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
-		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, subgraphLimit, subgraphShed, operationsLimit,
+		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, urlRequests, urlBreaker, subgraphLimit, subgraphShed, operationsLimit,
 		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		variantDuration, shadowResults,
 		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures, certificateExpiry,

@@ -54,6 +54,7 @@ type Metrics struct {
 	subgraphCosts  *base.Bound[string, Costs]
 	redis          *base.Bound[string, *Redis]
 	dependencies   func(kind, name string) *Dependency
+	urls           func(subgraph, url string) *SubgraphURL
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
 	uploads        *base.Bound[string, prometheus.Counter]
@@ -152,6 +153,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		}),
 		redis:          base.Bind(newRedis(r)),
 		dependencies:   newDependencies(r, certificates),
+		urls:           newSubgraphURLs(r),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
 		certificates:   certificates,
 		topics:         base.Bind(newTopics(r)),

@@ -106,6 +106,7 @@ func touch(m *telemetry.Metrics) {
 	m.Variant("main", "ok").Observe(1)
 	m.Shadow("equal").Inc()
 	m.SubgraphLimit("s")(1)
+	m.SubgraphURL("s", "http://a").OK.Inc()
 	m.Dependency("redis", "response_cache").SetUp(true)
 	m.Dependency("redis", "response_cache").Expires("server", 1)
 	m.EntityCache.Type("s", "T").Local.Inc()

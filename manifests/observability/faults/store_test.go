@@ -97,8 +97,8 @@ func startStore(t *testing.T, timeout time.Duration) *store {
 // configure puts a proxy in front of each service, as in the mesh.
 func (s *store) configure(c *config.Config, timeout time.Duration) {
 	for _, name := range subgraphs.Names() {
-		s.proxies[name] = startProxy(s.t, strings.TrimSuffix(c.OverrideSubgraphURLs[name], "/graphql"))
-		c.OverrideSubgraphURLs[name] = s.proxies[name].url + "/graphql"
+		s.proxies[name] = startProxy(s.t, strings.TrimSuffix(c.OverrideSubgraphURLs[name][0], "/graphql"))
+		c.OverrideSubgraphURLs[name] = []string{s.proxies[name].url + "/graphql"}
 	}
 	c.TrafficShaping.All.Timeout = timeout
 	c.TrafficShaping.All.CircuitBreaker.Rest = rest

@@ -2,14 +2,14 @@ package config
 
 // Canary configures a second variant of the router.
 type Canary struct {
-	Supergraph           string            `yaml:"supergraph" desc:"File with the SDL of the second supergraph. If empty, the canary has the supergraph of the router." example:"next.graphql"`
-	Remote               Remote            `yaml:"remote" desc:"A second supergraph that is kept elsewhere: at a URL, in an OCI registry or in a bucket of S3. It is in place of the file in canary.supergraph."`
-	OverrideSubgraphURLs map[string]string `yaml:"override_subgraph_urls" desc:"Subgraph URLs in the canary, by subgraph name. They replace those in override_subgraph_urls and in its supergraph." format:"subgraph" empty:"no"`
-	Mode                 string            `yaml:"mode" desc:"serve: the canary responds to its share of the requests. shadow: the router responds to all, and the canary gets a copy of its share of the queries; differences between the responses are logged and counted." enum:"serve,shadow"`
-	Percent              float64           `yaml:"percent" desc:"Share of the requests, in percent." max:"100"`
-	By                   string            `yaml:"by" desc:"What requests to the same variant have in common: the client's address (ip), the subject of the token, the name of the client, or the value of a header. random decides for each request." enum:"random,ip,subject,client,header"`
-	Header               string            `yaml:"header" desc:"Header to distinguish requests by. Required if by is header." format:"header" example:"X-Tenant"`
-	Shadow               CanaryShadow      `yaml:"shadow" desc:"Bounds of copies."`
+	Supergraph           string       `yaml:"supergraph" desc:"File with the SDL of the second supergraph. If empty, the canary has the supergraph of the router." example:"next.graphql"`
+	Remote               Remote       `yaml:"remote" desc:"A second supergraph that is kept elsewhere: at a URL, in an OCI registry or in a bucket of S3. It is in place of the file in canary.supergraph."`
+	OverrideSubgraphURLs SubgraphURLs `yaml:"override_subgraph_urls" desc:"Subgraph URLs in the canary, by subgraph name: one, or a list. They replace those in override_subgraph_urls and in its supergraph." format:"subgraph" empty:"no"`
+	Mode                 string       `yaml:"mode" desc:"serve: the canary responds to its share of the requests. shadow: the router responds to all, and the canary gets a copy of its share of the queries; differences between the responses are logged and counted." enum:"serve,shadow"`
+	Percent              float64      `yaml:"percent" desc:"Share of the requests, in percent." max:"100"`
+	By                   string       `yaml:"by" desc:"What requests to the same variant have in common: the client's address (ip), the subject of the token, the name of the client, or the value of a header. random decides for each request." enum:"random,ip,subject,client,header"`
+	Header               string       `yaml:"header" desc:"Header to distinguish requests by. Required if by is header." format:"header" example:"X-Tenant"`
+	Shadow               CanaryShadow `yaml:"shadow" desc:"Bounds of copies."`
 }
 
 // CanaryShadow bounds the copies of queries.

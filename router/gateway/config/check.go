@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"souk/router/internal/clientaddr"
+	"souk/router/internal/yamlfile"
 	"souk/router/subgraph"
 )
 
@@ -136,6 +137,8 @@ func (c *Config) contradictions(add addFunc) {
 	c.Subscriptions.check(add)
 	c.Limits.check(add)
 	c.Canary.check(c.Supergraph, add)
+	c.OverrideSubgraphURLs.check("override_subgraph_urls", add)
+	c.Canary.OverrideSubgraphURLs.check("canary.override_subgraph_urls", add)
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more", "http.batching.enabled")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
 		"authentication.jwt.required needs a key set in authentication.jwt.jwks", "authentication.jwt.jwks")
@@ -189,6 +192,9 @@ func sameAddress(a, b string) bool {
 // allInterfaces are hosts that stand for all addresses of the machine.
 var allInterfaces = []string{"", "0.0.0.0", "::"}
 
+// oneOrMore is the type of lists that may be written as one string.
+var oneOrMore = reflect.TypeFor[yamlfile.OneOrMore]()
+
 // A checker walks a configuration by reflection and checks each value against its
 // struct tags.
 type checker struct {
@@ -239,6 +245,10 @@ func (k *checker) value(v reflect.Value, tag reflect.StructTag, path string, sin
 		}
 		return
 	case reflect.Slice:
+		if first := path + "[0]"; v.Type() == oneOrMore && v.Len() == 1 && !k.source.Given(first) {
+			k.value(v.Index(0), tag, path, single)
+			return
+		}
 		for i := range v.Len() {
 			k.value(v.Index(i), tag, fmt.Sprintf("%s[%d]", path, i), true)
 		}

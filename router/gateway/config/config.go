@@ -38,7 +38,7 @@ type Config struct {
 	RequestExtensions    RequestExtensions  `yaml:"request_extensions" desc:"Members of extensions in requests of clients that subgraphs get, in the extensions of their requests."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Labels of progressive @override that are active. Labels of the form percent(n) are always active for that percentage of requests."`
 	Canary               Canary             `yaml:"canary" desc:"A second supergraph, or other URLs of subgraphs, for a share of the requests or for copies of queries."`
-	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket." format:"subgraph" empty:"no"`
+	OverrideSubgraphURLs SubgraphURLs       `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket. A list, such as [http://a:4001/graphql, http://b:4001/graphql], has several URLs of the same service: requests are spread over them, and each has its own connections and circuit breaker." format:"subgraph" empty:"no"`
 
 	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, rate_limit, and providers of event_sources."`
 	ClientAddress   ClientAddress   `yaml:"client_address" desc:"How the router determines the network address of a client."`

@@ -51,7 +51,7 @@ override_subgraph_urls:
 		c.TrafficShaping.Router.ShutdownTimeout != 20*time.Second ||
 		all.CircuitBreaker.MinRequests != 5000 || all.CircuitBreaker.ErrorThreshold != 0.25 || all.CircuitBreaker.Enabled != nil ||
 		all.Timeout != 10*time.Second || c.CORS.AllowHeaders[0] != "x: y" || c.CORS.AllowOrigins[0] != "https://b" || c.CORS.MaxAge == 0 ||
-		*c.TrafficShaping.Subgraphs["product"].DeduplicateQuery || c.OverrideSubgraphURLs["product"] != "http://localhost:5000/graphql" {
+		*c.TrafficShaping.Subgraphs["product"].DeduplicateQuery || c.OverrideSubgraphURLs["product"][0] != "http://localhost:5000/graphql" {
 		t.Errorf("got %+v", c)
 	}
 }

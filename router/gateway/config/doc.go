@@ -24,6 +24,7 @@
 //	events.go       message brokers that feed subscriptions
 //	mcp.go          the endpoint for agents
 //	remote.go       supergraphs and documents that are kept elsewhere
+//	urls.go         URLs of subgraphs
 //	tls.go          TLS of ports and of connections to subgraphs
 //	defaults.go     defaults and environment variables
 //	load.go         reads a file, with package yamlfile; Error, Errors and Source

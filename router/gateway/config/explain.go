@@ -164,6 +164,8 @@ func typeName(t reflect.Type) string {
 		return "block"
 	case t.Kind() == reflect.Map:
 		return "map of " + typeName(t.Elem())
+	case t == oneOrMore:
+		return "string or list of string"
 	case t.Kind() == reflect.Slice:
 		return "list of " + typeName(t.Elem())
 	case t.Kind() == reflect.Bool:

@@ -50,6 +50,9 @@ func redact(v reflect.Value) any {
 		}
 		return out
 	case reflect.Slice:
+		if v.Type() == oneOrMore && v.Len() == 1 {
+			return redact(v.Index(0))
+		}
 		out := make([]any, v.Len())
 		for i := range out {
 			out[i] = redact(v.Index(i))

@@ -204,7 +204,7 @@ func example(path string) string {
 	var out strings.Builder
 	indent := ""
 	for _, name := range strings.Split(path, ".") {
-		if f.typ.Kind() == reflect.Slice {
+		if f.typ.Kind() == reflect.Slice && f.typ != oneOrMore {
 			break
 		}
 		shown := name
@@ -252,6 +252,9 @@ func sample(t reflect.Type, tag reflect.StructTag, value reflect.Value, indent s
 	case reflect.Map:
 		return "\n" + indent + entries[tag.Get("yaml")] + ":" + sample(t.Elem(), tag, reflect.Value{}, indent+"  ")
 	case reflect.Slice:
+		if t == oneOrMore {
+			return sample(t.Elem(), tag, reflect.Value{}, indent)
+		}
 		if t.Elem().Kind() == reflect.Struct {
 			first, rest, _ := strings.Cut(strings.TrimPrefix(sampleBlock(t.Elem(), reflect.Value{}, indent+"  "), "\n"), "\n")
 			text := "\n" + indent + "- " + strings.TrimSpace(first)

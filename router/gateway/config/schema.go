@@ -28,6 +28,9 @@ func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
 	if t.String() == "time.Duration" {
 		return map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|` + referenceText}
 	}
+	if t == oneOrMore {
+		return map[string]any{"anyOf": []any{map[string]any{"type": "string"}, map[string]any{"type": "array", "minItems": 1, "items": map[string]any{"type": "string"}}}}
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return blockSchema(t, value)
@@ -93,6 +96,16 @@ func restrict(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 			}
 			return
 		}
+	}
+	if t == oneOrMore {
+		for _, form := range s["anyOf"].([]any) {
+			form, _ := form.(map[string]any)
+			if items, list := form["items"].(map[string]any); list {
+				form = items
+			}
+			restrict(form, t.Elem(), tag)
+		}
+		return
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

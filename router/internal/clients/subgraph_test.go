@@ -35,12 +35,12 @@ func startRouter(t *testing.T) string {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs, c.Subscriptions.Subgraphs = map[string]string{}, map[string]config.SubgraphStream{}
+	c.OverrideSubgraphURLs, c.Subscriptions.Subgraphs = config.SubgraphURLs{}, map[string]config.SubgraphStream{}
 	keys := &keys{released: map[string]chan struct{}{}}
 	for name, resolvers := range map[string]resolvers{"users": usersSubgraph(keys), "moods": moodsSubgraph(keys)} {
 		server := httptest.NewServer(resolvers)
 		t.Cleanup(server.Close)
-		c.OverrideSubgraphURLs[name] = server.URL
+		c.OverrideSubgraphURLs[name] = []string{server.URL}
 		c.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
 	c.HTTP.Batching.Enabled, c.IncludeErrors.All = true, true

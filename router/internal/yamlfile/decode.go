@@ -136,6 +136,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 		d.block(n, v, path, pattern)
 	case v.Kind() == reflect.Map:
 		d.names(n, v, path, pattern)
+	case v.Type() == reflect.TypeFor[OneOrMore]() && !isList(n):
+		var one string
+		d.scalar(n, reflect.ValueOf(&one).Elem(), path)
+		v.Set(reflect.ValueOf(OneOrMore{one}))
 	case v.Kind() == reflect.Slice:
 		d.list(n, v, path, pattern)
 	default:
@@ -284,6 +288,15 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path, pattern string) {
 		made = reflect.Append(made, value)
 	}
 	v.Set(made)
+}
+
+// OneOrMore is a list of strings that may also be written as a single string. The path of that one
+// is the path of the list.
+type OneOrMore []string
+
+func isList(n ast.Node) bool {
+	_, ok := n.(*ast.SequenceNode)
+	return ok
 }
 
 func join(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }

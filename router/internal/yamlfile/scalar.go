@@ -169,6 +169,8 @@ func wanted(t reflect.Type) string {
 		return "a string"
 	case t.Kind() == reflect.Int:
 		return "a whole number, such as 100"
+	case t == reflect.TypeFor[OneOrMore]():
+		return "a string or a list of strings"
 	case t.Kind() == reflect.Slice:
 		return "a list, such as [a, b]"
 	case t.Kind() == reflect.Map:

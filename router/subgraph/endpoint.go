@@ -1,0 +1,262 @@
+package subgraph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"souk/router/execute"
+)
+
+// MaxURLs bounds the URLs of a subgraph.
+const MaxURLs = 32
+
+// An endpoint is one URL of a subgraph, with its own connections and circuit breaker.
+type endpoint struct {
+	number int
+	// label is the URL in metrics and logs. It is empty if the subgraph has only one.
+	label   string
+	stream  string // the URL of subscriptions
+	client  client
+	streams http.RoundTripper // for subscriptions
+	files   *standard         // for requests with files
+	breaker circuitbreaker.CircuitBreaker[any]
+	// state is that of the breaker. It is half-open only once a request tries the URL again.
+	state atomic.Int32
+	// opened is when the breaker opened last, in Unix nanoseconds.
+	opened atomic.Int64
+	// timeouts counts the requests that timed out since the last one that did not.
+	timeouts atomic.Int32
+	// requests and subscriptions are those in flight, if the subgraph has several URLs.
+	requests, subscriptions atomic.Int32
+}
+
+// URLLabel returns a URL without what may hold secrets: credentials and a query, except the path of
+// requests over a Unix socket. It is empty if the URL is invalid.
+func URLLabel(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	if u.User = nil; u.Scheme != "unix" {
+		u.RawQuery = ""
+	}
+	return u.String()
+}
+
+// CheckURLs returns an error if a subgraph cannot have these URLs together.
+func CheckURLs(urls []string) error {
+	if len(urls) > MaxURLs {
+		return fmt.Errorf("it has %d URLs, and may have %d", len(urls), MaxURLs)
+	}
+	known := map[string]bool{}
+	var user string
+	for i, text := range urls {
+		label := URLLabel(text)
+		if label != "" && known[label] {
+			return fmt.Errorf("the URL %q is there twice", label)
+		}
+		known[label] = true
+		u, err := url.Parse(text)
+		if err != nil {
+			continue // reported as a URL
+		}
+		if i > 0 && u.User.String() != user {
+			return errors.New("its URLs have different user names or passwords; give all of them the same")
+		}
+		user = u.User.String()
+	}
+	return nil
+}
+
+// newEndpoint returns the endpoint of a URL. s is a copy of the Subgraph with that URL.
+func (t *Transport) newEndpoint(made *subgraph, s Subgraph, number int) (*endpoint, error) {
+	label := URLLabel(s.URL)
+	if err := s.reachOverUnix(); err != nil {
+		return nil, err
+	}
+	setDefault(&s.Subscriptions.URL, s.URL)
+	u, err := parseURL(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	u.User = nil // the credentials are in the header
+	e := &endpoint{
+		number: number, stream: s.Subscriptions.URL,
+		client: t.newClient(u, &s, made), streams: newStreamTransport(&s), files: newFileClient(u, &s, t.options.Jitter),
+	}
+	if made.several() {
+		e.label = label
+	}
+	if s.Breaker.Enabled {
+		e.breaker = t.newBreaker(made, e)
+	}
+	return e, nil
+}
+
+// several reports whether the subgraph has more than one URL.
+func (s *subgraph) several() bool { return len(s.urls) > 1 }
+
+// An endpointSet has a bit for each endpoint of a subgraph.
+type endpointSet uint32
+
+func (e *endpoint) bit() endpointSet { return 1 << e.number }
+
+func (e *endpoint) closed() bool { return e.state.Load() == breakerClosed }
+
+// permits reports whether the circuit breaker lets a request through. Its result must be recorded.
+func (e *endpoint) permits() bool { return e.breaker == nil || e.breaker.TryAcquirePermit() }
+
+// A choice says which endpoint suits an attempt.
+type choice struct {
+	// only is the number of the one endpoint that suits, from 1, or 0.
+	only int
+	// tried are the endpoints of earlier attempts.
+	tried endpointSet
+	// repeatable is set if the request can be sent to another endpoint when it fails.
+	repeatable bool
+	// subscription balances the open subscriptions, not the requests in flight.
+	subscription bool
+}
+
+// choose returns the endpoint for an attempt, with a permit of its circuit breaker, or nil if no
+// breaker has one. In turn, that is one whose breaker is due for a trial, a closed one that was not
+// tried before, a closed one, and any other.
+func (s *subgraph) choose(c choice) *endpoint {
+	if !s.several() {
+		return permitted(s.endpoints[0])
+	}
+	if c.only > 0 {
+		return permitted(s.endpoints[(c.only-1)%len(s.endpoints)])
+	}
+	closed := s.closed()
+	if closed != 0 {
+		if e := s.due(c, closed); e != nil {
+			return e
+		}
+	}
+	for _, from := range [...]endpointSet{closed &^ c.tried, closed} {
+		if e := s.lighter(from, c.subscription); e != nil && e.permits() {
+			return e
+		}
+	}
+	first := s.random(len(s.endpoints))
+	for i := range s.endpoints {
+		if e := s.endpoints[(first+i)%len(s.endpoints)]; e.permits() {
+			return e
+		}
+	}
+	return nil
+}
+
+func permitted(e *endpoint) *endpoint {
+	if e.permits() {
+		return e
+	}
+	return nil
+}
+
+// closed returns the endpoints with a closed circuit breaker.
+func (s *subgraph) closed() (set endpointSet) {
+	for _, e := range s.endpoints {
+		if e.closed() {
+			set |= e.bit()
+		}
+	}
+	return set
+}
+
+// due returns an endpoint whose circuit breaker lets one request through to try it again, or nil. A
+// request that cannot be repeated does so only if no other has for another Rest.
+func (s *subgraph) due(c choice, closed endpointSet) *endpoint {
+	for _, e := range s.endpoints {
+		if (closed|c.tried)&e.bit() != 0 || !c.repeatable && time.Since(time.Unix(0, e.opened.Load())) < 2*s.Breaker.Rest {
+			continue
+		}
+		if e.permits() {
+			return e
+		}
+	}
+	return nil
+}
+
+// lighter returns one of a set of endpoints: of two that are chosen at random, the one with less in
+// flight, or the first if they have the same. It returns nil if the set is empty.
+func (s *subgraph) lighter(from endpointSet, subscription bool) *endpoint {
+	n := bits.OnesCount32(uint32(from))
+	if n == 0 {
+		return nil
+	}
+	i := s.random(n)
+	a := s.nth(from, i)
+	if n == 1 {
+		return a
+	}
+	b := s.nth(from&^a.bit(), s.random(n-1))
+	if b.load(subscription) < a.load(subscription) {
+		return b
+	}
+	return a
+}
+
+// nth returns an endpoint of a set, counted from 0.
+func (s *subgraph) nth(set endpointSet, n int) *endpoint {
+	for ; n > 0; n-- {
+		set &= set - 1
+	}
+	return s.endpoints[bits.TrailingZeros32(uint32(set))]
+}
+
+// random returns a number from 0 to n-1.
+func (s *subgraph) random(n int) int { return min(int(s.jitter()*float64(n)), n-1) }
+
+func (e *endpoint) load(subscription bool) int32 {
+	if subscription {
+		return e.subscriptions.Load()
+	}
+	return e.requests.Load()
+}
+
+// trialDeadline returns when an attempt ends. One that tries an endpoint again gets half of the
+// time, if another endpoint can serve the request in the other half.
+func (s *subgraph) trialDeadline(ctx context.Context, e *endpoint, c choice, deadline time.Time) time.Time {
+	if !s.several() || !c.repeatable || c.only > 0 || e.closed() || s.closed()&^c.tried&^e.bit() == 0 {
+		return deadline
+	}
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
+		deadline = earlier
+	}
+	return deadline.Add(-time.Until(deadline) / 2)
+}
+
+// unopened reports whether a request failed because no connection could be opened, so that the
+// subgraph has not got it.
+func unopened(err error) bool {
+	var handshake handshakeError
+	var op *net.OpError
+	return errors.As(err, &handshake) || errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
+}
+
+// observed reports the result of an attempt, if the subgraph has several URLs.
+func (t *Transport) observed(ctx context.Context, s *subgraph, e *endpoint, v verdict, response *execute.SubgraphResponse, err error) {
+	if !s.several() || t.options.Hooks.Attempted == nil || ctx.Err() != nil {
+		return
+	}
+	switch {
+	case !v.failed && !v.doubtful:
+		err = nil
+	case err == nil:
+		err = fmt.Errorf("response with status %d", response.Status)
+	default:
+		err = s.explain(ctx, err)
+	}
+	t.options.Hooks.Attempted(ctx, s.name, e.label, err)
+}
