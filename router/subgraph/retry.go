@@ -58,7 +58,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		}
 		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline}
 		if s.several() {
-			s.elsewhere(&next, suitable, err)
+			s.elsewhere(&next, suitable, time.Until(deadline), err)
 		}
 		if !v.again || !next.safe && !repeatable(r) || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
 			next.after > s.Retry.MaxRetryAfter || time.Until(deadline) < next.pause || !next.free && !s.budget.spend() {
@@ -96,8 +96,9 @@ type retry struct {
 }
 
 // elsewhere changes a retry if another URL can serve it. That need not wait for the one that failed.
-func (s *subgraph) elsewhere(next *retry, suitable choice, err error) {
-	if suitable.only == 0 && s.closed()&^suitable.tried != 0 {
+// With less than a quarter of the time left, another URL would be blamed for a timeout.
+func (s *subgraph) elsewhere(next *retry, suitable choice, left time.Duration, err error) {
+	if suitable.only == 0 && left > s.Timeout/4 && s.closed()&^suitable.tried != 0 {
 		next.pause, next.after = 0, 0
 		next.safe = unopened(err)
 		next.free = next.free || next.safe

@@ -232,7 +232,9 @@ func overPipes(t *testing.T, s subgraph.Subgraph, handler http.HandlerFunc) *sub
 	listener := newPipeListener()
 	server := &http.Server{Handler: handler}
 	go func() { _ = server.Serve(listener) }()
-	s.URL, s.Dial = "http://a/", listener.dial
+	if s.Dial = listener.dial; len(s.URLs) == 0 {
+		s.URL = "http://a/"
+	}
 	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Jitter: func() float64 { return 0 }})
 	if err != nil {
 		t.Fatal(err)
