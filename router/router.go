@@ -73,6 +73,8 @@ type Options struct {
 	formerCanary string
 	// origin is set if the router is the canary of another one.
 	origin *origin
+	// now is the clock of the adaptive limits: time.Now if nil.
+	now func() time.Time
 }
 
 // Extensions are what a program adds to its router. They must be safe for concurrent use, and
@@ -277,7 +279,7 @@ func (r *Router) build(ctx context.Context) error {
 		Observer:     r.observer(),
 	}
 	if c := r.config.TrafficShaping.Router.AdaptiveLimit; c.Enabled != nil && *c.Enabled {
-		o := adaptiveOptions(c)
+		o := r.adaptiveOptions(c)
 		o.Limit = func(limit int) { r.metrics.ConcurrencyLimit.Set(float64(limit)) }
 		if o.Measure {
 			o.Shed = r.metrics.LimitExceeded(execute.CodeOverloaded).Inc

@@ -124,7 +124,7 @@ func (r *Router) subgraphLimiter(name string, c config.AdaptiveLimit) *adaptive.
 	if c.Enabled == nil || !*c.Enabled {
 		return nil
 	}
-	o, m := adaptiveOptions(c), r.metrics.Subgraph(name)
+	o, m := r.adaptiveOptions(c), r.metrics.Subgraph(name)
 	o.Limit = r.metrics.SubgraphLimit(name)
 	o.Shed = m.Shed.Inc
 	if o.Measure {
@@ -133,10 +133,10 @@ func (r *Router) subgraphLimiter(name string, c config.AdaptiveLimit) *adaptive.
 	return adaptive.New(o)
 }
 
-func adaptiveOptions(c config.AdaptiveLimit) adaptive.Options {
+func (r *Router) adaptiveOptions(c config.AdaptiveLimit) adaptive.Options {
 	return adaptive.Options{
 		Min: c.Min, Max: max(c.Max, c.Min), Initial: min(max(c.Initial, c.Min), max(c.Max, c.Min)), Tolerance: c.Tolerance,
-		Measure: c.Measure != nil && *c.Measure,
+		Measure: c.Measure != nil && *c.Measure, Now: r.options.now,
 	}
 }
 
