@@ -26,17 +26,34 @@ type smallService struct {
 	finish  chan struct{}
 	results chan *httptest.ResponseRecorder // of clients
 	waiting int                             // requests that have arrived and not ended
+	ended   chan struct{}                   // closed at the end of the test
 }
 
 const tick = 20 * time.Millisecond
 
 func (s *smallService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
-	s.arrived <- struct{}{}
-	s.workers <- struct{}{}
-	<-s.finish
-	<-s.workers
-	hello(w, r)
+	if s.put(s.arrived) && s.put(s.workers) && s.take(s.finish) && s.take(s.workers) {
+		hello(w, r)
+	}
+}
+
+func (s *smallService) put(to chan struct{}) bool {
+	select {
+	case to <- struct{}{}:
+		return true
+	case <-s.ended:
+		return false
+	}
+}
+
+func (s *smallService) take(from chan struct{}) bool {
+	select {
+	case <-from:
+		return true
+	case <-s.ended:
+		return false
+	}
 }
 
 // send sends requests, one after the other, until each has arrived or was refused. It returns how
@@ -88,7 +105,7 @@ func TestAdaptiveLimitFollowsTheSubgraph(t *testing.T) {
 	const capacity, overload, most = 10, 60, 500
 	s := &smallService{
 		capacity: capacity, arrived: make(chan struct{}), workers: make(chan struct{}, capacity), finish: make(chan struct{}),
-		results: make(chan *httptest.ResponseRecorder, 2*overload),
+		results: make(chan *httptest.ResponseRecorder, 2*overload), ended: make(chan struct{}),
 	}
 	yes, no := true, false
 	o := router.Options{Supergraph: smallSDL}
@@ -98,6 +115,7 @@ func TestAdaptiveLimitFollowsTheSubgraph(t *testing.T) {
 		c.TrafficShaping.All.DeduplicateQuery = &no
 		c.TrafficShaping.All.AdaptiveLimit = config.AdaptiveLimit{Enabled: &yes, Min: 2, Max: 200, Initial: overload, Tolerance: 2}
 	})
+	t.Cleanup(func() { close(s.ended) }) // before the servers are closed
 	s.router = r.Handler()
 	admin := httptest.NewServer(r.Admin())
 	defer admin.Close()
