@@ -31,6 +31,7 @@
 //	coprocessor.go   the coprocessor
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies
+//	urls.go          health and metrics of the URLs of subgraphs that have several
 //	limits.go        rate limits and the cost limit
 //	eventsources.go  message brokers that feed subscriptions
 //	redis.go         Redis for rate limits and idempotency records

@@ -14,6 +14,7 @@
 //	operations.go  operations, clients, errors and use of fields
 //	traces.go   single operations with their fetches
 //	subgraphs.go  health and latency of subgraphs
+//	urls.go       health of the URLs of subgraphs that have several
 //	state.go    limits, caches, subscriptions and reloads
 //	replicas.go figures of all replicas, by Prometheus
 //	canary.go   the state of the canary

@@ -2,7 +2,8 @@
 // of the router, between package execute and the network.
 //
 // [New] returns a [Transport] for the subgraphs of one supergraph. Each subgraph has
-// its own connections, limits, retries, circuit breaker and header rules. Identical
+// its own connections, limits, retries, circuit breaker and header rules. If it has several URLs,
+// so has each of them its connections and circuit breaker, and requests are spread over them. Identical
 // queries in flight can share one request. Subscriptions use graphql-transport-ws or
 // server-sent events.
 //
@@ -13,7 +14,8 @@
 //	intercept.go    hooks around subgraph requests
 //	flight.go       identical queries share one request
 //	retry.go        retries, and the time that is left for each attempt
-//	breaker.go      circuit breaker and retry budget
+//	endpoint.go     the URLs of a subgraph, and the choice of one
+//	breaker.go      circuit breakers and retry budget
 //	body.go         the request body for net/http
 //	files.go        requests with files of clients
 //	direct.go       HTTP/1.1 client for http URLs, with conn.go (a connection),

@@ -329,14 +329,14 @@ func TestQueryThatTriesAURLAgainSucceedsElsewhere(t *testing.T) {
 	for _, client := range []string{"direct", "standard"} {
 		t.Run(client, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var hanging int
+				var hanging atomic.Int32
 				tr := overPipes(t, subgraph.Subgraph{
 					URLs: []string{"http://a/", "http://b/"}, Client: client, Timeout: 10 * time.Second,
 					Retry: subgraph.Retry{MaxAttempts: 2}, Breaker: subgraph.Breaker{Enabled: true, ConsecutiveTimeouts: 3, Rest: time.Minute},
 				}, func(w http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body)
 					if r.Host == "a" {
-						hanging++
+						hanging.Add(1)
 						<-r.Context().Done()
 						return
 					}
@@ -363,12 +363,12 @@ func TestQueryThatTriesAURLAgainSucceedsElsewhere(t *testing.T) {
 					if code := send(t, tr); code != "" || time.Since(began) != 5*time.Second {
 						t.Errorf("the query that tries the URL ends after %v with code %q, want 5 s", time.Since(began), code)
 					}
-					if hanging != 4+round {
-						t.Errorf("the URL was tried %d times, want %d", hanging, 4+round)
+					if n := hanging.Load(); n != int32(4+round) {
+						t.Errorf("the URL was tried %d times, want %d", n, 4+round)
 					}
 				}
 				time.Sleep(3 * time.Minute) // no query comes, so a mutation tries it
-				if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || hanging != 7 {
+				if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || hanging.Load() != 7 {
 					t.Errorf("after a long time, a mutation does not try the URL: error %v", err)
 				}
 			})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,5 +236,27 @@ func TestOldNamesOfKeys(t *testing.T) {
 	write("supergraph:\n  file: b.graphql\n")
 	if _, source, err = config.Read(file, environment); err != nil || len(source.Warnings()) > 0 {
 		t.Errorf("got %v and %v", err, source.Warnings())
+	}
+}
+
+// A subgraph has one URL, or a list. Both are shown without secrets.
+func TestSubgraphHasOneURLOrSeveral(t *testing.T) {
+	c, err := config.Parse([]byte("override_subgraph_urls:\n  a: http://u:pa55@a\n  b: ['http://b?t=pa55', 'unix:///run/b.sock']\n  c: ~\n"), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"a": {"http://u:pa55@a"}, "b": {"http://b?t=pa55", "unix:///run/b.sock"}, "c": {"http://x"}, "d": {"http://x"}} {
+		if got := c.OverrideSubgraphURLs.Of(name, "http://x"); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+	text, err := c.Redacted()
+	if want := "  a: http://(hidden)@a\n  b:\n  - http://b?(hidden)\n  - unix:///run/b.sock\n"; err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("shown as\n%s(error %v), want\n%s", text, err, want)
+	}
+	next := c
+	next.OverrideSubgraphURLs = config.SubgraphURLs{"a": {"http://a", "http://b"}}
+	if changes := config.Diff(&c, &next); len(changes) == 0 || changes[0].Key != "override_subgraph_urls.a" || changes[0].Old != "http://(hidden)@a" || changes[0].New != "[http://a http://b]" {
+		t.Errorf("the change is %+v", changes)
 	}
 }

@@ -137,9 +137,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
 	case v.Kind() == reflect.Map:
 		d.names(n, v, path, pattern)
 	case v.Type() == reflect.TypeFor[OneOrMore]() && !isList(n):
-		var one string
-		d.scalar(n, reflect.ValueOf(&one).Elem(), path)
-		v.Set(reflect.ValueOf(OneOrMore{one}))
+		d.one(n, v, path)
 	case v.Kind() == reflect.Slice:
 		d.list(n, v, path, pattern)
 	default:
@@ -293,6 +291,17 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path, pattern string) {
 // OneOrMore is a list of strings that may also be written as a single string. The path of that one
 // is the path of the list.
 type OneOrMore []string
+
+// one decodes a single string into a list.
+func (d *decoder) one(n ast.Node, v reflect.Value, path string) {
+	if _, _, ok := scalarText(n); !ok {
+		d.fail(n.GetToken(), path, "%s is %s; it must be %s", path, shown(n), wanted(v.Type()))
+		return
+	}
+	var text string
+	d.scalar(n, reflect.ValueOf(&text).Elem(), path)
+	v.Set(reflect.ValueOf(OneOrMore{text}))
+}
 
 func isList(n ast.Node) bool {
 	_, ok := n.(*ast.SequenceNode)

@@ -71,6 +71,8 @@ export interface Usage {
 export interface SubgraphState {
   name: string;
   url: string;
+  /** All URLs, if there are several. */
+  urls?: { url: string; health: SubgraphState['health']; breaker: SubgraphState['breaker']; error: string | null }[];
   health: 'ok' | 'failing' | 'unknown';
   breaker: 'closed' | 'open' | 'half-open' | 'none';
   error: string | null;

@@ -271,9 +271,13 @@ function SubgraphDetails({ model, name, state }: { model: Model; name: string; s
         {state?.error && <p class="notice bad">{state.error}</p>}
       </header>
       <dl class="pairs">
-        <dt>URL</dt>
+        <dt>{state?.urls ? 'URLs' : 'URL'}</dt>
         <dd>
-          <code>{facts.url}</code>
+          {state?.urls?.map((each) => (
+            <div key={each.url} class={each.health === 'failing' || each.breaker === 'open' ? 'bad-text' : ''} title={each.error ?? undefined}>
+              <code>{each.url}</code> {each.breaker === 'open' ? 'circuit open' : each.health}
+            </div>
+          )) ?? <code>{facts.url}</code>}
         </dd>
         {state && (
           <>
