@@ -41,7 +41,7 @@ type routerConfig struct {
 		HotReload bool   `json:"hot_reload"`
 		Wait      string `json:"wait_for_subgraphs"`
 	}
-	Overrides     map[string]string  `json:"override_subgraph_urls"`
+	Overrides     map[string]urlList `json:"override_subgraph_urls"`
 	Errors        struct{ All bool } `json:"include_subgraph_errors"`
 	Shaping       trafficShaping     `json:"traffic_shaping"` // CheckTimeouts
 	Subscriptions struct {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,25 +85,47 @@ func (c routerConfig) checkOrigins() error {
 // checkOverrides wants the URL of a subgraph to be that of its service, or of any service if it
 // is a subgraph of the operator.
 func (c routerConfig) checkOverrides(d Documents) error {
-	for name, text := range c.Overrides {
-		to, err := url.Parse(text)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(subgraphs(), name) {
-			graph, err := d.supergraph(routerTimeouts{})
-			if err != nil {
+	for name, urls := range c.Overrides {
+		for _, text := range urls {
+			if err := checkOverride(d, name, text); err != nil {
 				return err
 			}
-			if slices.Contains(slices.Collect(maps.Values(graph.names)), name) && to.Hostname() != "" {
-				continue
-			}
-		}
-		if !slices.Contains(subgraphs(), name) || to.Hostname() != name+"-service" || to.Path != "/graphql" {
-			return fmt.Errorf("it calls %s at %q, which is not that service", name, text)
 		}
 	}
 	return nil
+}
+
+func checkOverride(d Documents, name, text string) error {
+	to, err := url.Parse(text)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(subgraphs(), name) {
+		graph, err := d.supergraph(routerTimeouts{})
+		if err != nil {
+			return err
+		}
+		if slices.Contains(slices.Collect(maps.Values(graph.names)), name) && to.Hostname() != "" {
+			return nil
+		}
+	}
+	if !slices.Contains(subgraphs(), name) || to.Hostname() != name+"-service" || to.Path != "/graphql" {
+		return fmt.Errorf("it calls %s at %q, which is not that service", name, text)
+	}
+	return nil
+}
+
+// A urlList is one URL, or a list.
+type urlList []string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *urlList) UnmarshalJSON(text []byte) error {
+	var one string
+	if err := json.Unmarshal(text, &one); err == nil {
+		*l = urlList{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(l))
 }
 
 // headerRules are rules of the headers that subgraphs receive. Those that remove headers or set
