@@ -13,6 +13,7 @@ import (
 	"souk/router/canary"
 	"souk/router/console/record"
 	"souk/router/execute"
+	"souk/router/gateway/config"
 	"souk/router/hook"
 	"souk/router/limit"
 	"souk/router/operation"

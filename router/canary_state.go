@@ -7,6 +7,7 @@ import (
 	"souk/router/console"
 	"souk/router/gateway/config"
 	"souk/router/internal/remote"
+	"souk/router/subgraph"
 )
 
 // canaryState returns the state of the canary, for the console.
@@ -15,10 +16,12 @@ func (r *Router) canaryState() console.Canary {
 	out := console.Canary{
 		Mode: c.Mode, Percent: c.Percent, By: c.By, Header: c.Header,
 		Router: r.variantState(variantMain, r.config.Supergraph), Canary: r.canary.variantState(variantCanary, r.canary.config.Supergraph),
-		SubgraphURLs: map[string]string{},
+		SubgraphURLs: map[string][]string{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.OverrideSubgraphURLs)) {
-		out.SubgraphURLs[name] = shownURL(c.OverrideSubgraphURLs[name])
+		for _, url := range c.OverrideSubgraphURLs[name] {
+			out.SubgraphURLs[name] = append(out.SubgraphURLs[name], subgraph.URLLabel(url))
+		}
 	}
 	if r.shadow != nil {
 		out.Canary.Name = variantShadow

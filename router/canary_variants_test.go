@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestMetricsTellVariantsApart(t *testing.T) {
 	v := newVariants(t)
 	at, admin, r, c := v.start(t, io.Discard, func(c *config.Config) {
 		c.Canary.Percent, c.Canary.By, c.Canary.Header = 50, "header", "X-Tenant"
-		c.Canary.OverrideSubgraphURLs = map[string]string{"a": "http://127.0.0.1:1/closed"}
+		c.Canary.OverrideSubgraphURLs = config.SubgraphURLs{"a": {"http://127.0.0.1:1/closed"}}
 	})
 	const tenants = 40
 	failed := 0
@@ -101,7 +102,7 @@ func TestConsoleShowsTheCanary(t *testing.T) {
 						Operations         map[string]float64
 						Failing            []string
 					}
-					SubgraphURLs map[string]string `json:"subgraph_urls"`
+					SubgraphURLs map[string][]string `json:"subgraph_urls"`
 					Shadow       map[string]float64
 					Differences  []struct{ Paths []string }
 				}
@@ -121,7 +122,7 @@ func TestConsoleShowsTheCanary(t *testing.T) {
 			}
 			eventually(t, func() bool { return state().Canary.Canary.Operations["ok"] == 1 })
 			s := state().Canary
-			if s.Mode != mode || s.Percent != 100 || s.Canary.Source != next || s.SubgraphURLs["a"] != v.url+"/canary" {
+			if s.Mode != mode || s.Percent != 100 || s.Canary.Source != next || !slices.Equal(s.SubgraphURLs["a"], []string{v.url + "/canary"}) {
 				t.Errorf("got %+v", s)
 			}
 			if s.Router.Supergraph == "" || s.Canary.Supergraph == "" || s.Router.Supergraph == s.Canary.Supergraph {

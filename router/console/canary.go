@@ -14,7 +14,7 @@ type Canary struct {
 	Router  Variant `json:"router"`
 	Canary  Variant `json:"canary"`
 	// SubgraphURLs are those that only the canary has.
-	SubgraphURLs map[string]string `json:"subgraph_urls"`
+	SubgraphURLs map[string][]string `json:"subgraph_urls"`
 	// Shadow counts the copies of queries since the start, by result. It is nil without copies.
 	Shadow map[string]float64 `json:"shadow"`
 	// Differences are the latest ones between responses, the newest first.

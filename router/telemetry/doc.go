@@ -8,6 +8,6 @@
 // is generated from it. outcome.go tells the errors of clients from failures, and names.go
 // has the metrics by the names of operations and clients, whose number it bounds; trusted.go
 // bounds those of clients with trusted documents. cost.go has the costs of operations,
-// events.go the events of message brokers, and tools.go the calls of agents.
-// events.go the events of message brokers, and urls.go the URLs of subgraphs that have several.
+// events.go the events of message brokers, tools.go the calls of agents, and urls.go the URLs
+// of subgraphs that have several.
 package telemetry
