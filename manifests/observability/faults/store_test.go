@@ -175,12 +175,24 @@ func (s *store) well() bool {
 	return s.visit()
 }
 
+// order reports whether an order was placed and confirmed. One that is refused because a service is
+// away is no error of GraphQL.
 func (s *store) order(product string) bool {
-	return s.ask(place, map[string]any{"input": map[string]any{"userId": "1", "lines": []any{map[string]any{"productId": product, "quantity": 1}}}})
+	data := s.answer(place, map[string]any{"input": map[string]any{"userId": "1", "lines": []any{map[string]any{"productId": product, "quantity": 1}}}})
+	var placed struct {
+		PlaceOrder struct{ Order struct{ Status string } }
+	}
+	return json.Unmarshal(data, &placed) == nil && placed.PlaceOrder.Order.Status == "CONFIRMED"
 }
 
 // ask reports whether an operation was responded to without errors.
 func (s *store) ask(query string, variables map[string]any) bool {
+	s.t.Helper()
+	return s.answer(query, variables) != nil
+}
+
+// answer returns the data of a response without errors, or nil.
+func (s *store) answer(query string, variables map[string]any) json.RawMessage {
 	s.t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
@@ -188,11 +200,14 @@ func (s *store) ask(query string, variables map[string]any) bool {
 	}
 	response, err := s.client.Post(s.gateway.url+"/graphql", "application/json", bytes.NewReader(body)) //nolint:noctx // bounded by the client
 	if err != nil {
-		return false
+		return nil
 	}
 	defer response.Body.Close()
 	var answer struct{ Data, Errors json.RawMessage }
-	return json.NewDecoder(response.Body).Decode(&answer) == nil && answer.Errors == nil && answer.Data != nil
+	if json.NewDecoder(response.Body).Decode(&answer) != nil || answer.Errors != nil {
+		return nil
+	}
+	return answer.Data
 }
 
 // visitUntil visits until each of some counts has grown. Once a fault has its effect, that is
