@@ -80,7 +80,7 @@ func (r *Router) addCache(to *gateway.Options) error {
 		options.Dependency = r.dependencies.Open(dependency.Redis, "response_cache", dependency.Use{Effect: withoutCache, Settle: cache.Settle})
 		r.closers = append(r.closers, func() error { options.Dependency.Close(); return nil })
 	}
-	if options.Redis, err = connection.Options(options.Dependency.WatchCertificates); err != nil {
+	if options.Redis, err = config.RedisOptions(connection, options.Dependency.WatchCertificates); err != nil {
 		return redisError("response_cache.redis", err)
 	}
 	if r.cache, err = cache.New(options); err != nil {

@@ -92,7 +92,7 @@ func (r *Router) openEventSource(name string, p config.EventProvider, d *depende
 		return eventsource.NewKafka(eventsource.KafkaOptions{Brokers: p.Kafka.Brokers, Mechanism: sasl.Mechanism, Username: sasl.Username, Password: sasl.Password, TLS: secure})
 	}
 	c := r.config.EventRedis(p)
-	options, err := c.Options(d.WatchCertificates)
+	options, err := config.RedisOptions(c, d.WatchCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}

@@ -24,7 +24,7 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 		return nil, nil
 	}
 	d := r.dependencies.Open(dependency.Redis, name, dependency.Use{Effect: effect})
-	options, err := c.Options(d.WatchCertificates)
+	options, err := config.RedisOptions(c, d.WatchCertificates)
 	if err != nil {
 		d.Close()
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	prometheusbridge "go.opentelemetry.io/contrib/bridges/prometheus"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/log"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -22,12 +23,23 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// signals are the providers that the environment turns on. Those that are off are nil.
+// signals are the providers that the environment turns on. Those that are off are nil. They are
+// interfaces, because packages that use Telemetry would compile a part of the SDK each: it takes a
+// second of CPU for each of them.
 type signals struct {
-	traces  *sdktrace.TracerProvider
-	metrics *metric.MeterProvider
-	logs    *sdklog.LoggerProvider
+	traces interface {
+		trace.TracerProvider
+		ender
+	}
+	metrics ender
+	logs    interface {
+		log.LoggerProvider
+		ender
+	}
 }
+
+// An ender sends what remains of a signal.
+type ender interface{ Shutdown(context.Context) error }
 
 // A signal is one of traces, metrics and logs, with the variables that turn it on.
 type signal struct {
@@ -72,7 +84,7 @@ func (s signal) failed(err error, getenv func(string) string) error {
 }
 
 // setUp creates the providers of the signals that are on.
-func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, t *Telemetry, getenv func(string) string) error {
+func (s *signals) setUp(ctx context.Context, o Options, logger *slog.Logger, t *Telemetry, getenv func(string) string) error {
 	if getenv("OTEL_SDK_DISABLED") == "true" {
 		return nil
 	}
@@ -90,7 +102,7 @@ func (s *signals) setUp(ctx context.Context, o Options, log *slog.Logger, t *Tel
 	limit := &rate{every: failureInterval, now: time.Now}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		if ok, skipped := limit.allow(); ok {
-			log.Warn("sending telemetry failed", "error", err, "skipped", skipped)
+			logger.Warn("sending telemetry failed", "error", err, "skipped", skipped)
 		}
 	}))
 	lost := newLosses(t.Registry)
@@ -170,13 +182,13 @@ func (s *signals) tracer(off trace.TracerProvider) trace.TracerProvider {
 	return s.traces
 }
 
-// logger returns a logger that writes to log, and exports what it writes if logs are on.
-func (s *signals) logger(log *slog.Logger, level slog.Leveler) *slog.Logger {
+// logger returns a logger that writes to another one, and exports what it writes if logs are on.
+func (s *signals) logger(to *slog.Logger, level slog.Leveler) *slog.Logger {
 	if s.logs == nil {
-		return log
+		return to
 	}
 	exported := otelslog.NewHandler(scopeName, otelslog.WithLoggerProvider(s.logs))
-	return slog.New(slog.NewMultiHandler(log.Handler(), &leveledHandler{exported, level}))
+	return slog.New(slog.NewMultiHandler(to.Handler(), &leveledHandler{exported, level}))
 }
 
 // shutdown sends what remains of all signals, at the same time, until ctx is done.

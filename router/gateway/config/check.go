@@ -71,7 +71,7 @@ func (c *Config) check(source *Source) Errors {
 		connections["event_sources.providers."+name+".redis"] = p.Redis
 	}
 	for key, r := range connections {
-		if _, err := r.Options(nil); err != nil {
+		if _, err := RedisOptions(r, nil); err != nil {
 			if source.Overridden(key + ".url") {
 				key += ".url"
 			}
@@ -127,7 +127,7 @@ func (c *Config) contradictions(add addFunc) {
 	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s", "rate_limit.enabled")
 	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set", "rate_limit.redis")
 	if r.RedisURL != "" {
-		if _, err := (Redis{URL: r.RedisURL}).Options(nil); err != nil {
+		if _, err := RedisOptions(Redis{URL: r.RedisURL}, nil); err != nil {
 			add(true, "rate_limit.redis_url", fmt.Sprintf("rate_limit.redis_url: %v", err))
 		}
 	}

@@ -87,11 +87,12 @@ func (r Redis) Secrets() []string {
 	return list
 }
 
-// Options returns the options for [redis.NewUniversalClient], or nil if no Redis
+// RedisOptions returns the options for [redis.NewUniversalClient], or nil if no Redis
 // is configured. watch, unless nil, returns the TLS configuration to use in place of one; it is
 // called with nil if there is no TLS. The error contains no part of the URL, which may hold a
-// password.
-func (r Redis) Options(watch func(*tls.Config) *tls.Config) (*redis.UniversalOptions, error) {
+// password. This is no method, because packages that use Redis would compile a part of the client
+// each.
+func RedisOptions(r Redis, watch func(*tls.Config) *tls.Config) (*redis.UniversalOptions, error) {
 	if !r.Configured() {
 		return nil, nil
 	}
@@ -131,15 +132,15 @@ func (r Redis) Options(watch func(*tls.Config) *tls.Config) (*redis.UniversalOpt
 	if watch == nil {
 		watch = func(c *tls.Config) *tls.Config { return c }
 	}
-	if err := r.TLS.apply(o, watch); err != nil {
+	if err := applyTLS(o, r.TLS, watch); err != nil {
 		return nil, err
 	}
 	return o, nil
 }
 
-// apply adds the configured settings to o, whose TLS settings come from a rediss URL.
+// applyTLS adds the configured settings to o, whose TLS settings come from a rediss URL.
 // Connections use the files as they are when they are opened.
-func (t RedisTLS) apply(o *redis.UniversalOptions, watch func(*tls.Config) *tls.Config) error {
+func applyTLS(o *redis.UniversalOptions, t RedisTLS, watch func(*tls.Config) *tls.Config) error {
 	if t == (RedisTLS{}) {
 		o.TLSConfig = watch(o.TLSConfig)
 		return nil
