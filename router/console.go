@@ -179,7 +179,7 @@ func metricValue(m prometheus.Metric) float64 {
 func consoleLimits(c config.Config) console.Limits {
 	l := c.Limits
 	out := console.Limits{Limits: operation.Limits{
-		Tokens: l.MaxTokens, Depth: l.MaxDepth, Height: l.MaxHeight, Aliases: l.MaxAliases, RootFields: l.MaxRootFields, Directives: l.MaxDirectives,
+		Tokens: l.MaxTokens, Recursion: l.MaxRecursion, Depth: l.MaxDepth, Height: l.MaxHeight, Aliases: l.MaxAliases, RootFields: l.MaxRootFields, Directives: l.MaxDirectives,
 		Fields: l.MaxFields, ListItems: l.MaxListItems,
 	}}
 	out.InFlight, out.Streams, out.BodyBytes = c.TrafficShaping.Router.MaxInFlight, c.Subscriptions.MaxConnections, l.MaxBodyBytes

@@ -26,7 +26,7 @@ func exportCounters(m *routertelemetry.Metrics) {
 	}
 	for _, code := range []string{
 		operation.CodeMaxDepth, operation.CodeMaxAliases, operation.CodeMaxRootFields, operation.CodeMaxDirectives, operation.CodeMaxFields, operation.CodeMaxHeight,
-		operation.CodeMaxTokens, operation.CodeMaxListItems, limit.CodeRateLimited,
+		operation.CodeMaxTokens, operation.CodeMaxRecursion, operation.CodeMaxListItems, limit.CodeRateLimited,
 		execute.CodeMaxRepresentations, execute.CodeMaxResponseBytes, limit.CodeTooCostly, limit.CodeTooCostlyForSubgraph,
 		execute.CodeOverloaded, execute.CodeSubgraphOverloaded,
 	} {

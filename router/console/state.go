@@ -64,6 +64,7 @@ func (h *handler) limits(*http.Request) (any, error) {
 	count("max_directives", operation.CodeMaxDirectives, l.Directives, high.Directives)
 	count("max_list_items", operation.CodeMaxListItems, l.ListItems, high.ListItems)
 	count("max_tokens", operation.CodeMaxTokens, l.Tokens, -1)
+	count("max_recursion", operation.CodeMaxRecursion, l.Recursion, -1)
 	add("demand_control", limit.CodeTooCostly, l.Cost, max(high.Cost, 0))
 	add("rate_limit", limit.CodeRateLimited, l.Rate, -1)
 	add("max_in_flight", execute.CodeOverloaded, float64(l.InFlight), high.InFlight)

@@ -196,7 +196,7 @@ func apolloLimits() table {
 		"max_root_fields":              to("limits.max_root_fields"),
 		"max_recursive_selections":     same("limits.max_fields bounds the fields after fragments are expanded"),
 		"parser_max_tokens":            to("limits.parser_max_tokens"),
-		"parser_max_recursion":         minor(none("limits.max_depth bounds the nesting, also while parsing")),
+		"parser_max_recursion":         custom(recursion("limits.parser_max_recursion"), "at most 1000", "limits.parser_max_recursion"),
 		"introspection_max_depth":      same("the depth of introspection is always limited"),
 		"warn_only":                    via("limits.mode", words(map[string]string{"false": "enforce", "true": "log"})),
 	}

@@ -150,7 +150,7 @@ func cosmoSecurity() table {
 		"cost_control.max_estimated_limit":       to("demand_control.max"),
 		"cost_control.estimated_list_size":       to("demand_control.list_size"),
 		"cost_control.expose_headers":            exposeCosts(),
-		"parser_limits.approximate_depth_limit":  none("limits.max_depth bounds the nesting, also while parsing"),
+		"parser_limits.approximate_depth_limit":  custom(recursion("limits.parser_max_recursion"), "it also counts lists and objects; at most 1000", "limits.parser_max_recursion"),
 		"parser_limits.total_fields_limit":       none("limits.parser_max_tokens bounds the document, and limits.max_fields its fields"),
 		"operation_name_length_limit":            minor(none("limits.http_max_request_bytes bounds the request")),
 	}

@@ -190,3 +190,17 @@ func words(list map[string]string) transform {
 		return "", fmt.Errorf("%q has no equivalent", text)
 	}
 }
+
+// recursion copies a depth, which is at most what the parser can nest.
+func recursion(key string) conversionFunc {
+	return func(c *conversion, n *node, names []string) {
+		if depth, err := strconv.Atoi(n.text()); err == nil && depth > maxRecursion {
+			c.set(n, strconv.Itoa(maxRecursion), fill(key, names)...)
+			return
+		}
+		to(key).convert(c, n, names)
+	}
+}
+
+// maxRecursion is the highest value of limits.parser_max_recursion.
+const maxRecursion = 1000

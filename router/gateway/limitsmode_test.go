@@ -76,8 +76,8 @@ func TestProtectiveLimitsAreLoggedIfNamed(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	var log bytes.Buffer
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
-		c.Limits.MaxTokens, c.Limits.MaxListItems = 20, 2
-		c.Limits.Modes = map[string]string{"parser_max_tokens": config.LogLimits, "max_list_items": config.LogLimits}
+		c.Limits.MaxTokens, c.Limits.MaxRecursion, c.Limits.MaxListItems = 20, 2, 2
+		c.Limits.Modes = map[string]string{"parser_max_tokens": config.LogLimits, "parser_max_recursion": config.LogLimits, "max_list_items": config.LogLimits}
 		o.Metrics, o.Logger = telemetry.New(registry), slog.New(slog.NewTextHandler(&log, nil))
 		o.Supergraph = strings.Replace(sdl, "long: String", "long(of: [Int]): String", 1)
 	})
@@ -85,6 +85,7 @@ func TestProtectiveLimitsAreLoggedIfNamed(t *testing.T) {
 	for range 2 {
 		for _, body := range []string{
 			fields(21),
+			`{"query":"query Deep { ... on Query { ... on Query { hello } } }"}`,
 			`{"query":"query Literal { long(of: [1, 2, 3]) }"}`,
 			`{"query":"query Variable($of: [Int]) { long(of: $of) }","variables":{"of":[1,2,3]}}`,
 		} {
@@ -102,6 +103,7 @@ func TestProtectiveLimitsAreLoggedIfNamed(t *testing.T) {
 	}
 	for _, line := range []string{
 		`operation=Many code=MAX_TOKENS_LIMIT limit="The document has more than 20 tokens."`,
+		"operation=Deep code=MAX_RECURSION_LIMIT",
 		"operation=Literal code=MAX_LIST_ITEMS_LIMIT", "operation=Variable code=MAX_LIST_ITEMS_LIMIT",
 	} {
 		if n := strings.Count(log.String(), line); n != 1 {

@@ -250,14 +250,14 @@ func (gw *Gateway) servable(m *supergraph.Model) (err error) {
 // Limits returns the limits of documents in a configuration.
 func Limits(c config.Limits) operation.Limits {
 	l := operation.Limits{
-		Tokens: c.MaxTokens, Depth: c.MaxDepth, Height: c.MaxHeight, Aliases: c.MaxAliases,
+		Tokens: c.MaxTokens, Recursion: c.MaxRecursion, Depth: c.MaxDepth, Height: c.MaxHeight, Aliases: c.MaxAliases,
 		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,
 		ListItems: c.MaxListItems,
 	}
 	for name, code := range map[string]string{
 		"max_depth": operation.CodeMaxDepth, "max_height": operation.CodeMaxHeight, "max_aliases": operation.CodeMaxAliases,
 		"max_root_fields": operation.CodeMaxRootFields, "max_directives": operation.CodeMaxDirectives, "max_fields": operation.CodeMaxFields,
-		"parser_max_tokens": operation.CodeMaxTokens, "max_list_items": operation.CodeMaxListItems,
+		"parser_max_tokens": operation.CodeMaxTokens, "parser_max_recursion": operation.CodeMaxRecursion, "max_list_items": operation.CodeMaxListItems,
 	} {
 		if c.Logs(name) {
 			l.Logged = append(l.Logged, code)

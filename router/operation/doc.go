@@ -19,7 +19,7 @@
 //
 //   - rules.go, merging.go, surrogate.go: validation rules that replace or
 //     complete those of the parser library
-//   - limits.go, listitems.go: limits on the size of a request
+//   - limits.go, listitems.go, nesting.go: limits on the size of a request
 //   - document.go, specialise.go, detach.go: from a Document to an Operation
 //   - operation.go, print.go: the Operation tree and its text
 //   - argument.go: scalars in arguments

@@ -23,6 +23,7 @@ const (
 	CodeBadVariables = "BAD_USER_INPUT"
 
 	CodeMaxTokens     = "MAX_TOKENS_LIMIT"
+	CodeMaxRecursion  = "MAX_RECURSION_LIMIT"
 	CodeMaxDepth      = "MAX_DEPTH_LIMIT"
 	CodeMaxHeight     = "MAX_HEIGHT_LIMIT"
 	CodeMaxAliases    = "MAX_ALIASES_LIMIT"

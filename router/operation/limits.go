@@ -8,13 +8,16 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Limits bound the size of a request. Tokens applies to the whole document; the
+// Limits bound the size of a request. Tokens and Recursion apply to the whole document; the
 // other limits apply to the selected operation and the fragments it uses. Zero
 // means no limit.
 type Limits struct {
 	// Tokens is the number of lexical tokens in the document (GraphQL,
 	// section 2.1.6).
 	Tokens int
+	// Recursion is how deep selection sets, lists, objects and list types nest, as they are
+	// written: a fragment is not expanded. Without a limit it is MaxRecursion.
+	Recursion int
 	// Depth is the number of levels of nested fields. Fragments add no level.
 	Depth int
 	// Height is the number of fields, where those of a selection set with the same response
@@ -55,7 +58,7 @@ func (l Limits) logs(code string) bool { return slices.Contains(l.Logged, code) 
 // DefaultLimits returns limits that are generous for hand-written queries and
 // small enough that every document is validated within milliseconds.
 func DefaultLimits() Limits {
-	return Limits{Tokens: 15000, Depth: 100, Aliases: 1000, RootFields: 200, Directives: 500, Fields: 10000, ListItems: 10000}
+	return Limits{Tokens: 15000, Recursion: 500, Depth: 100, Aliases: 1000, RootFields: 200, Directives: 500, Fields: 10000, ListItems: 10000}
 }
 
 // A size is the size of an operation or a fragment with all its fragment

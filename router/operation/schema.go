@@ -140,9 +140,15 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	return d, nil
 }
 
-// tokens parses a document. logged is the limit on tokens, if the document exceeds it and it is
-// only logged.
+// tokens parses a document. logged has the limits on its recursion and its tokens that the document
+// exceeds and that are only logged.
 func (s *Schema) tokens(text string) (doc *ast.QueryDocument, logged Errors, err error) {
+	if deep := checkRecursion(text, s.Limits.Recursion); deep != nil {
+		if !s.Limits.logs(CodeMaxRecursion) {
+			return nil, nil, Errors{deep}
+		}
+		logged = Errors{deep}
+	}
 	source := &ast.Source{Input: text}
 	doc, err = parser.ParseQueryWithTokenLimit(source, s.Limits.Tokens)
 	if err != nil && exceedsTokens(err) {
@@ -154,9 +160,12 @@ func (s *Schema) tokens(text string) (doc *ast.QueryDocument, logged Errors, err
 			over[0].Message = fmt.Sprintf("The document has more than %d tokens, %d times the limit that is only logged.", s.Limits.MostTokens(), loggedTokens)
 			return nil, nil, over
 		}
-		logged = over
+		logged = append(logged, over...)
 	}
 	if err != nil {
+		if deep := checkRecursion(text, MaxRecursion); deep != nil {
+			return nil, nil, Errors{deep}
+		}
 		return nil, nil, syntaxError(text, err)
 	}
 	return doc, logged, nil

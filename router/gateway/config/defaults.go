@@ -36,7 +36,7 @@ func Default() Config {
 			"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"}},
 		Limits: Limits{
 			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second, BodyTimeout: 10 * time.Second,
-			WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxConnections: 4096, ConnectionRate: 500, MaxInFlightBytes: 64 << 20, Mode: "enforce", MaxTokens: 15000, MaxDepth: 100,
+			WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxConnections: 4096, ConnectionRate: 500, MaxInFlightBytes: 64 << 20, Mode: "enforce", MaxTokens: 15000, MaxRecursion: 500, MaxDepth: 100,
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000, MaxListItems: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, HTTP2: true, HTTP2Streams: 250, Compression: true, CompressionMinBytes: 1024},
 		RequestExtensions:  RequestExtensions{MaxBytes: 16 << 10},

@@ -24,8 +24,9 @@ type Limits struct {
 	ConnectionRate     int               `yaml:"http_connection_rate" desc:"Maximum number of connections that one client address may open per second, averaged over four seconds. The router closes further ones at once. It does not apply to client_address.trusted_proxies."`
 	MaxInFlightBytes   int               `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, subgraph responses and client responses in progress. When it is exhausted, the router disconnects the slowest client and rejects further operations with the code OVERLOADED."`
 	Mode               string            `yaml:"mode" desc:"What happens to operations beyond max_depth, max_height, max_aliases, max_root_fields, max_directives, max_fields, max_representations and max_response_bytes: enforce rejects them; log executes them, logs each document once while it is cached, and counts them in souk_router_limits_exceeded_total. The limits on HTTP requests, connections, times and memory are always enforced, because without them one client could stop the router." enum:"enforce,log"`
-	Modes              map[string]string `yaml:"modes" desc:"Modes of single limits, by their names, in place of mode. parser_max_tokens and max_list_items, which also protect the router, are only logged if they are named here." enum:"enforce,log"`
+	Modes              map[string]string `yaml:"modes" desc:"Modes of single limits, by their names, in place of mode. parser_max_tokens, parser_max_recursion and max_list_items, which also protect the router, are only logged if they are named here." enum:"enforce,log"`
 	MaxTokens          int               `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document. In the mode log, a document with more than four times as many is still rejected."`
+	MaxRecursion       int               `yaml:"parser_max_recursion" desc:"Maximum number of levels to which a document may nest selection sets, lists, objects and list types, as they are written. Deeper documents are rejected before they are parsed. 0 means 1000, which the parser never exceeds, not even in the mode log." max:"1000"`
 	MaxDepth           int               `yaml:"max_depth" desc:"Maximum nesting depth of fields."`
 	MaxHeight          int               `yaml:"max_height" desc:"Maximum number of fields, counted after fragments are expanded. Unlike in max_fields, fields of one selection set with the same name or alias count once. 0 means no limit."`
 	MaxAliases         int               `yaml:"max_aliases" desc:"Maximum number of aliases."`
@@ -43,6 +44,7 @@ type Limits struct {
 // one does not differ.
 type ClientLimits struct {
 	MaxTokens     *int `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document. 0 means no limit."`
+	MaxRecursion  *int `yaml:"parser_max_recursion" desc:"Maximum number of levels to which a document may nest selection sets, lists, objects and list types. 0 means 1000." max:"1000"`
 	MaxDepth      *int `yaml:"max_depth" desc:"Maximum nesting depth of fields. 0 means no limit."`
 	MaxHeight     *int `yaml:"max_height" desc:"Maximum number of fields, where those of one selection set with the same name or alias count once. 0 means no limit."`
 	MaxAliases    *int `yaml:"max_aliases" desc:"Maximum number of aliases. 0 means no limit."`
@@ -59,7 +61,7 @@ const maxLimitedClients = 1000
 func (l Limits) Of(client string) Limits {
 	own := l.Clients[client]
 	for _, f := range []struct{ to, from *int }{
-		{&l.MaxTokens, own.MaxTokens}, {&l.MaxDepth, own.MaxDepth}, {&l.MaxHeight, own.MaxHeight}, {&l.MaxAliases, own.MaxAliases},
+		{&l.MaxTokens, own.MaxTokens}, {&l.MaxRecursion, own.MaxRecursion}, {&l.MaxDepth, own.MaxDepth}, {&l.MaxHeight, own.MaxHeight}, {&l.MaxAliases, own.MaxAliases},
 		{&l.MaxRootFields, own.MaxRootFields}, {&l.MaxDirectives, own.MaxDirectives}, {&l.MaxFields, own.MaxFields}, {&l.MaxListItems, own.MaxListItems},
 	} {
 		if f.from != nil {
@@ -72,12 +74,12 @@ func (l Limits) Of(client string) Limits {
 // limitNames are the limits that have a mode.
 var limitNames = []string{
 	"max_depth", "max_height", "max_aliases", "max_root_fields", "max_directives", "max_fields", "max_representations", "max_response_bytes",
-	"parser_max_tokens", "max_list_items",
+	"parser_max_tokens", "parser_max_recursion", "max_list_items",
 }
 
 // protective are the limits that limits.mode does not change: they also bound what the router
 // spends on a request before it is known to be valid.
-var protective = []string{"parser_max_tokens", "max_list_items"}
+var protective = []string{"parser_max_tokens", "parser_max_recursion", "max_list_items"}
 
 // Logs reports whether operations beyond the named limit are executed.
 func (l Limits) Logs(name string) bool {
