@@ -1,23 +1,13 @@
 package router_test
 
 import (
-	"compress/gzip"
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
-
-	"go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/hook"
-	"souk/telemetry"
 )
 
 // BeginStage records the stages in the order in which they end.
@@ -55,61 +45,12 @@ func TestObserverSeesEveryStage(t *testing.T) {
 
 // With traces enabled, each stage has a span with its name.
 func TestStagesHaveSpans(t *testing.T) {
-	var (
-		mu    sync.Mutex
-		names []string
-	)
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body := io.Reader(r.Body)
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			var err error
-			if body, err = gzip.NewReader(body); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-		text, err := io.ReadAll(body)
-		var request v1.ExportTraceServiceRequest
-		if err != nil || proto.Unmarshal(text, &request) != nil {
-			t.Error("no export request", err)
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, resource := range request.ResourceSpans {
-			for _, scope := range resource.ScopeSpans {
-				for _, span := range scope.Spans {
-					names = append(names, span.Name)
-				}
-			}
-		}
-	}))
-	defer collector.Close()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
-	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"data":{"hello":"x"}}`)
-	}))
-	defer subgraph.Close()
-	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
-	if err != nil {
-		t.Fatal(err)
+	at := newTracing(t, hello, router.Options{}, func(*config.Config) {})
+	ask(t, "POST", at.url+"/graphql", `{"query":"{ hello }"}`, posts)
+	var names []string
+	for _, span := range at.spans() {
+		names = append(names, span.Name)
 	}
-	c := config.Default()
-	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
-	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	request := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ hello }"}`))
-	request.Header.Set("Content-Type", "application/json")
-	r.Handler().ServeHTTP(httptest.NewRecorder(), request)
-	if err := tel.Shutdown(context.WithoutCancel(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	mu.Lock()
-	defer mu.Unlock()
 	slices.Sort(names)
 	want := []string{"POST /graphql", "graphql.execute", "graphql.normalize", "graphql.parse", "graphql.plan", "graphql.project", "graphql.subgraph.operation", "graphql.validate"}
 	if !slices.Equal(names, want) {

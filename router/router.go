@@ -325,7 +325,7 @@ func (r *Router) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.withAccessLog(handler)))
+	r.public = r.options.Telemetry.Middleware(nil)(r.withTraceID(r.withClientAddress(r.withAccessLog(handler))))
 	r.checks = r.healthHandler()
 	if r.admin, err = r.adminHandler(); err != nil {
 		return err

@@ -35,11 +35,11 @@ func apolloTelemetry() table {
 		"exporters.tracing.otlp.protocol":                  none("set OTEL_EXPORTER_OTLP_PROTOCOL to grpc or http/protobuf"),
 		"exporters.tracing.otlp.*":                         none(useOTLP),
 		"exporters.tracing.propagation":                    none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
-		"exporters.tracing.response_trace_id":              none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"exporters.tracing.response_trace_id":              custom(traceIDHeader("apollo-trace-id"), "a request without a trace has no such header", "telemetry.trace_id_header"),
 		"exporters.tracing.datadog":                        none("traces go by OTLP, which the Datadog agent accepts"),
 		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
 		"exporters.tracing.jaeger":                         none("traces go by OTLP, which Jaeger accepts"),
-		"exporters.tracing.experimental_response_trace_id": none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"exporters.tracing.experimental_response_trace_id": custom(traceIDHeader("apollo-trace-id"), "a request without a trace has no such header", "telemetry.trace_id_header"),
 		"exporters.logging.experimental_when_header":       none("bodies and headers are not logged; a hook may (docs/extending.md)"),
 	}
 	// In earlier versions, the exporters of metrics and traces are not below exporters.

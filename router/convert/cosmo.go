@@ -187,7 +187,7 @@ func cosmoTelemetry() table {
 		"tracing.propagation":                  none("set OTEL_PROPAGATORS, such as tracecontext,baggage,b3"),
 		"tracing.operation_content_attributes": to("telemetry.document"),
 		"tracing.export_graphql_variables":     unless("false", "variables are never in traces"),
-		"tracing.response_trace_id":            none("the console (admin.console.enabled) adds the header Souk-Trace-Id to responses"),
+		"tracing.response_trace_id":            custom(traceIDHeader("x-wg-trace-id"), "a request without a trace has no such header", "telemetry.trace_id_header"),
 		"tracing.*":                            none(fixedMetrics),
 		"metrics.otlp":                         none("set OTEL_METRICS_EXPORTER=otlp, and OTEL_EXPORTER_OTLP_ENDPOINT"),
 		"metrics.prometheus.enabled":           to("telemetry.metrics"),

@@ -13,6 +13,6 @@
 // Each rule names the keys that it sets and what differs; the guides docs/migrate-from-*.md have a
 // row for each. What the routers share is in keys.go (key sets), tokens.go (places of tokens),
 // headers.go (header rules), cors.go (origins, and paths of health checks),
-// plans.go (who may see query plans), uploads.go, callback.go, costs.go and
+// plans.go (who may see query plans), uploads.go, callback.go, traceid.go, costs.go and
 // tls.go. peers.go says what keys of the routers are called here, for other error messages.
 package convert

@@ -72,7 +72,7 @@ func TestDefaultsForBrowsersAreKept(t *testing.T) {
 func TestLostProtectionComesFirst(t *testing.T) {
 	for name, c := range map[string]struct{ from, input, key string }{
 		"a shape that is not known":       {"apollo", "authorization: {require_authentication: {a: 1}}", "authorization.require_authentication"},
-		"a limit":                         {"apollo", "limits: {parser_max_recursion: {a: 1}, subgraph: {all: {a: 1}}}", "limits.subgraph"},
+		"a limit":                         {"apollo", "limits: {http1_max_request_headers: {a: 1}, subgraph: {all: {a: 1}}}", "limits.subgraph"},
 		"a value that is not valid":       {"apollo", "limits: {max_depth: -5}", "limits.max_depth"},
 		"a section that is no map":        {"hive", "limits: 5", "limits"},
 		"an unknown key":                  {"hive", "jwt: {jwks_providers: [{source: remote, url: 'https://a.example', pinned: true}]}", "jwt.jwks_providers[0].pinned"},
@@ -106,7 +106,7 @@ func TestLimitsThatWarnAreLogged(t *testing.T) {
 // What is not converted but is stricter here, or has another limit, is no lost protection.
 func TestStricterIsNoLostProtection(t *testing.T) {
 	for input, from := range map[string]string{
-		"limits: {parser_max_recursion: 100, warn_only: true}":            "apollo",
+		"limits: {http1_max_request_headers: 100, warn_only: true}":            "apollo",
 		"cors: {match_origins: ['https://.*']}":                           "apollo",
 		"authentication: {router: {jwt: {sources: [{type: cookie}]}}}":    "apollo",
 		"authentication: {jwt: {header_sources: [{type: header}]}}":       "cosmo",

@@ -26,9 +26,12 @@ type originRule struct {
 
 // newCORS returns the handler of an endpoint with these methods, or nil if no origin is
 // configured.
-func newCORS(c config.CORS, methods ...string) *crossOrigin {
+func newCORS(c config.Config, methods ...string) *crossOrigin {
 	var h crossOrigin
-	for _, rule := range c.Rules() {
+	for _, rule := range c.CORS.Rules() {
+		if name := c.Telemetry.TraceIDHeader.Name; name != "" {
+			rule.ExposeHeaders = append(slices.Clone(rule.ExposeHeaders), name)
+		}
 		h.rules = append(h.rules, newOriginRule(rule, methods))
 	}
 	if len(h.rules) == 0 {

@@ -199,7 +199,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.limiter = o.Limiter
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
-	gw.pages = newCORS(c.CORS, gw.graphQLMethods()...)
+	gw.pages = newCORS(c, gw.graphQLMethods()...)
 	gw.mcp = gw.newMCP()
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))

@@ -17,10 +17,10 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
 	if gw.options.REST != nil {
-		mux.Handle(restPrefix, newCORS(gw.config.CORS, restMethods...).wrap(gw.wrap(gw.serveREST)))
+		mux.Handle(restPrefix, newCORS(gw.config, restMethods...).wrap(gw.wrap(gw.serveREST)))
 	}
 	if gw.mcp != nil {
-		mux.Handle(gw.config.MCP.Path, newCORS(gw.config.CORS, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
+		mux.Handle(gw.config.MCP.Path, newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
 	}
 	mux.Handle(gw.config.Path, gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {

@@ -31,7 +31,7 @@ func Default() Config {
 		Headers: Headers{All: HeaderRules{Propagate: []string{"Authorization"}}},
 		CORS: CORS{MaxAge: 10 * time.Minute, ExposeHeaders: []string{
 			"Age", "Deprecation", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Souk-Cost", "Souk-Partial",
-			"Sunset", "Traceresponse", "WWW-Authenticate", "X-Total-Count"}},
+			"Sunset", "WWW-Authenticate", "X-Total-Count"}},
 		CSRF: CSRF{Enabled: true, RequiredHeaders: []string{
 			"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"}},
 		Limits: Limits{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Telemetry struct {
 	Clients                MetricNames     `yaml:"client_metrics" desc:"Metrics by the name and version of the client, from the headers GraphQL-Client-Name and GraphQL-Client-Version or those with Apollographql-."`
 	SubgraphOperationNames bool            `yaml:"subgraph_operation_names" desc:"Name the operations that subgraphs get after the client's: NAME__SUBGRAPH__N, where N is the number of the fetch in the query plan. Subgraphs can tell in traces and metrics which operation they work for. Queries that differ in their names only are not shared by deduplication. An operation without a name has none there, either."`
 
+	TraceIDHeader TraceIDHeader `yaml:"trace_id_header" desc:"Response header with the ID of the trace, so that a client can report which request failed. The trace is that of the client's trace context or, if traces are on, a new one. A request without a trace has no such header. Pages of other origins may read it."`
+
 	Deprecated bool `yaml:"deprecated_use" desc:"Count operations that use deprecated fields, arguments, input fields and enum values, by client."`
 
 	SubgraphErrors SubgraphErrors `yaml:"subgraph_errors" desc:"Log of errors in responses of subgraphs."`
@@ -39,6 +42,12 @@ func (t *Telemetry) BucketSeconds() []float64 {
 		seconds = append(seconds, d.Seconds())
 	}
 	return seconds
+}
+
+// TraceIDHeader configures the response header with the ID of the trace.
+type TraceIDHeader struct {
+	Name   string `yaml:"name" desc:"Name of the header. If empty, there is none." format:"header" example:"X-Trace-Id"`
+	Format string `yaml:"format" desc:"How the ID is written: hexadecimal, 32 digits; uuid, the same with hyphens; decimal; datadog, the lower 64 bits as a decimal number; traceresponse, the version, trace ID, span ID and flags of the W3C header Traceresponse." enum:"hexadecimal,uuid,decimal,datadog,traceresponse"`
 }
 
 // MetricNames bounds the values of a label that clients choose.
@@ -90,6 +99,7 @@ type ExposeQueryPlan struct {
 func telemetry() Telemetry {
 	return Telemetry{
 		ServiceName: "souk-router", Traces: true, Metrics: true, MetricsPath: "/metrics", Deprecated: true,
+		TraceIDHeader:  TraceIDHeader{Format: "hexadecimal"},
 		SubgraphErrors: SubgraphErrors{Log: true, PerSecond: 5},
 		AccessLog: AccessLog{Sample: 1, Fields: []string{
 			"method", "route", "status", "duration_ms", "request_bytes", "response_bytes", "operation_name", "operation_type", "operation_hash", "carrier",
@@ -108,6 +118,10 @@ func (t *Telemetry) check(add addFunc) {
 		return 1 // equal bounds are not ascending either
 	}) || len(t.Buckets) > maxBuckets || len(t.Buckets) > 0 && t.Buckets[0] <= 0, "telemetry.duration_buckets",
 		fmt.Sprintf("telemetry.duration_buckets must be at most %d durations, each longer than the one before", maxBuckets))
+	if name := t.TraceIDHeader.Name; name != "" && http.CanonicalHeaderKey(name) != "Traceresponse" {
+		err := checkReturned(name)
+		add(err != nil, "telemetry.trace_id_header.name", fmt.Sprintf("telemetry.trace_id_header.name is %s, which has another meaning; name another header, such as X-Trace-Id", name))
+	}
 	add(t.AccessLog.Enabled && len(t.AccessLog.Fields) == 0, "telemetry.access_log.fields",
 		"telemetry.access_log.fields is empty; name a field, such as status, or set telemetry.access_log.enabled to false", "telemetry.access_log.enabled")
 	for i, d := range t.Deprecations {
