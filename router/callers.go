@@ -29,11 +29,15 @@ import (
 // gateway's options.
 func (r *Router) addCallers(to *gateway.Options) error {
 	byClaims := r.config.ResponseCache.Enabled && r.config.ResponseCache.Subgraph.ByClaims()
+	byContext := r.config.ResponseCache.Enabled && r.config.ResponseCache.Subgraph.ByContext()
 	to.Caller = func(req *http.Request) execute.Caller {
 		caller := auth.From(req.Context())
 		out := execute.Caller{Scope: caller.Scope(), Header: req.Header}
 		if byClaims {
 			out.ScopeBy = caller.ScopeBy
+		}
+		if byContext {
+			out.Context = func(name string) string { return contextText(req.Context(), name) }
 		}
 		return out
 	}

@@ -27,15 +27,16 @@ func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]
 }
 
 // readsContext reports whether anything besides the decisions on policies may read what the
-// coprocessor sets in the context at SupergraphRequest: headers for subgraphs, a later stage, or
-// the hooks of the program.
+// coprocessor sets in the context at SupergraphRequest: headers for subgraphs, the cache, a later
+// stage, or the hooks of the program.
 func (r *Router) readsContext(stages map[coprocessor.Stage]coprocessor.Include) bool {
 	for stage, sent := range stages {
 		if sent.Context && stage != coprocessor.RouterRequest && stage != coprocessor.SupergraphRequest {
 			return true
 		}
 	}
-	return r.ownHooks > 0 || len(r.config.Headers.ContextOf(slices.Collect(maps.Keys(r.config.Headers.Subgraphs))...)) > 0
+	return r.ownHooks > 0 || len(r.config.Headers.ContextOf(slices.Collect(maps.Keys(r.config.Headers.Subgraphs))...)) > 0 ||
+		r.config.ResponseCache.Enabled && r.config.ResponseCache.Subgraph.ByContext()
 }
 
 // coprocessorStages returns the enabled stages: those for which the configuration sends

@@ -108,7 +108,9 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		StaleWhileRevalidate: durationOf(s.StaleWhileRevalidate, all.StaleWhileRevalidate),
 		NegativeTTL:          durationOf(s.NegativeTTL, all.NegativeTTL),
 	}
-	if by := cmp.Or(s.PrivateBy, all.PrivateBy); by != "" {
+	by, byContext := c.ResponseCache.Subgraph.PrivateTo(name)
+	rule.PrivateByContext = byContext
+	if by != "" {
 		// Responses depend on the claims in headers, and not on the rest of the token.
 		slices.Sort(claims)
 		rule.PrivateBy = append([]string{by}, slices.Compact(claims)...)

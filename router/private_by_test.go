@@ -1,12 +1,15 @@
 package router_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
 
+	"souk/router"
 	"souk/router/gateway/config"
+	"souk/router/hook"
 )
 
 // Private entries that belong to a claim are shared by callers whose token has it, and by no others.
@@ -70,4 +73,45 @@ func TestPrivateEntriesDependOnClaimsInHeaders(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Private entries that belong to a value of the request context are shared by requests that have
+// it, and by no others. Without it, nothing is cached.
+func TestPrivateEntriesBelongToAValueOfTheContext(t *testing.T) {
+	e := &echoing{}
+	at := serveExtended(t, composed(t, accountsA, accountsB), e, func(c *config.Config) {
+		c.ResponseCache.Enabled = true
+		c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
+		c.ResponseCache.Subgraph.All.PrivateByContext = "user_id"
+		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, Private: true}}
+	}, router.Extensions{Hooks: []hook.Hooks{{Name: "user", Operation: func(_ context.Context, x *hook.Exchange) error {
+		if user := x.HTTP.Header.Get("X-Who"); user != "" {
+			return x.SetContext("user_id", user)
+		}
+		return nil
+	}}}})
+	balance := func(headers ...string) {
+		t.Helper()
+		response, body := ask(t, "POST", at+"/graphql", `{"query":"{ account { balance } }"}`, append(headers, posts)...)
+		if !strings.Contains(body, `"balance":"`) {
+			t.Errorf("got %s", body)
+		}
+		if got := response.Header.Get("Cache-Control"); len(headers) > 0 && !strings.HasPrefix(got, "private") {
+			t.Errorf("Cache-Control %q", got)
+		}
+	}
+	untilCached(t, e, func() { balance("X-Who: ada") })
+	balance("X-Who: ada", "User-Agent: another")
+	if n := len(e.take("/b")); n != 0 {
+		t.Errorf("%d requests for the same value", n)
+	}
+	balance("X-Who: bob")
+	if n := len(e.take("/b")); n != 1 {
+		t.Errorf("%d requests for another value, want 1", n)
+	}
+	balance()
+	balance()
+	if n := len(e.take("/b")); n != 2 {
+		t.Errorf("%d requests without a value, want 2", n)
+	}
 }

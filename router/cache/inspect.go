@@ -54,6 +54,9 @@ func (p *policy) explain(l *execute.CacheLookup) {
 		if len(p.privateBy) > 0 {
 			reason = "it is private, and the caller has no claim " + p.privateBy[0]
 		}
+		if p.privateByContext != "" {
+			reason = "it is private, and the request context has no " + p.privateByContext
+		}
 	}
 	for _, e := range l.Inspect {
 		e.Reason = reason

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -361,6 +362,15 @@ type owner struct {
 // scope returns what private values belong to, or "".
 func (p *policy) scope(caller *execute.Caller) string {
 	switch {
+	case p.private && p.privateByContext != "":
+		if caller.Context == nil {
+			return ""
+		}
+		value := caller.Context(p.privateByContext)
+		if value == "" {
+			return ""
+		}
+		return "context " + strconv.Quote(p.privateByContext) + "=" + value
 	case !p.private || len(p.privateBy) == 0:
 		return caller.Scope
 	case caller.ScopeBy == nil:

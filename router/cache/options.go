@@ -105,6 +105,9 @@ type Rule struct {
 	// caller. Without any, they depend on the caller's scope. Callers without the first claim
 	// are not cached.
 	PrivateBy []string
+	// PrivateByContext is the value of the request context to which private responses belong in
+	// place of the caller. Requests without it are not cached.
+	PrivateByContext string
 	// Shared declares that responses are the same for all callers, although the
 	// subgraph receives client headers. Otherwise a response is used only for
 	// requests with equal headers, unless the subgraph declares it public.

@@ -27,7 +27,9 @@ type policy struct {
 	// privateBy are the claims that private values belong to; without any, they belong to the
 	// caller's scope.
 	privateBy []string
-	vary      []string
+	// privateByContext is the value of the request context that they belong to instead.
+	privateByContext string
+	vary             []string
 	// callers are the headers besides vary that distinguish callers. propagated
 	// are all headers besides vary that the subgraph receives.
 	callers, propagated []string
@@ -118,6 +120,7 @@ func (p *policy) apply(s Subgraph, r Rule) {
 	p.staleWhileRevalidate = min(p.staleWhileRevalidate, r.StaleWhileRevalidate)
 	p.negative = min(p.negative, r.NegativeTTL)
 	p.private, p.privateBy = p.private || r.Private, r.PrivateBy // that of all rules of a subgraph
+	p.privateByContext = r.PrivateByContext
 	for _, name := range r.Vary {
 		p.vary = append(p.vary, http.CanonicalHeaderKey(name))
 	}

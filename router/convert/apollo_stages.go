@@ -44,7 +44,11 @@ func (c *conversion) cacheScope(n *node, scope ...string) {
 		case "private_id":
 			if _, ok := child.scalar(); ok {
 				c.set(child, "true", append(slices.Clone(path), "private")...)
-				c.note(child, Changed, "response_cache.subgraph.*.private", "%s", privateTo(child.text()))
+				if child.text() == apolloClaims {
+					c.note(child, Changed, "response_cache.subgraph.*.private", "private entries belong to the subject of the token, which has them after the token was renewed, too; Apollo Router keeps them apart by all claims")
+					continue
+				}
+				c.set(child, c.quote(child.text()), append(slices.Clone(path), "private_by_context")...)
 			}
 		case "redis":
 			c.redis(child, "response_cache", "redis")
@@ -55,15 +59,6 @@ func (c *conversion) cacheScope(n *node, scope ...string) {
 			c.note(child, None, "", "see response_cache.subgraph in docs/router.yaml")
 		}
 	}
-}
-
-// privateTo says whom private entries belong to, in place of a key of the context of Apollo Router.
-// What a script or a coprocessor puts into a key is not in the configuration.
-func privateTo(key string) string {
-	if key == apolloClaims {
-		return "private entries belong to the subject of the token, which has them after the token was renewed, too; Apollo Router keeps them apart by all claims"
-	}
-	return "private entries belong to the subject of the token, not to a key of the context: if that key has the value of a claim, name the claim in private_by"
 }
 
 // redis converts the connection to Redis.

@@ -106,7 +106,7 @@ func TestLimitsThatWarnAreLogged(t *testing.T) {
 // What is not converted but is stricter here, or has another limit, is no lost protection.
 func TestStricterIsNoLostProtection(t *testing.T) {
 	for input, from := range map[string]string{
-		"limits: {http1_max_request_headers: 100, warn_only: true}":            "apollo",
+		"limits: {http1_max_request_headers: 100, warn_only: true}":       "apollo",
 		"cors: {match_origins: ['https://.*']}":                           "apollo",
 		"authentication: {router: {jwt: {sources: [{type: cookie}]}}}":    "apollo",
 		"authentication: {jwt: {header_sources: [{type: header}]}}":       "cosmo",

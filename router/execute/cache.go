@@ -146,6 +146,9 @@ type Caller struct {
 	// entries that depend on nothing else of the caller. It is empty for a caller without the
 	// first claim. It may be nil if no entries need it.
 	ScopeBy func(claims []string) string
+	// Context returns the text of a value of the request context, or "". Private entries may
+	// belong to it. It may be nil if no entries do.
+	Context func(name string) string
 	// Header is the client's header, for keys that depend on header fields.
 	Header http.Header
 	// Partition separates entries from those of other partitions.

@@ -17,7 +17,7 @@ import (
 // variables and headers: extensions of the client, and values of the request context as headers.
 type forwarded struct {
 	// extensions has the names of extensions that any subgraph gets, by configuration, and
-	// values those of the request context.
+	// values those of the request context, with those to which private entries of the cache belong.
 	extensions, values []string
 	// bySubgraph has the names for single subgraphs.
 	extensionsOf, valuesOf map[string][]string
@@ -25,7 +25,7 @@ type forwarded struct {
 
 func (gw *Gateway) newForwarded(subgraphs []string) forwarded {
 	c := gw.config
-	f := forwarded{extensions: c.RequestExtensions.Any(), values: c.Headers.ContextOf(subgraphs...), extensionsOf: map[string][]string{}, valuesOf: map[string][]string{}}
+	f := forwarded{extensions: c.RequestExtensions.Any(), values: c.ContextOf(subgraphs...), extensionsOf: map[string][]string{}, valuesOf: map[string][]string{}}
 	for _, name := range subgraphs {
 		f.extensionsOf[name], f.valuesOf[name] = c.RequestExtensions.Of(name), c.Headers.ContextOf(name)
 	}

@@ -214,14 +214,52 @@ type SubgraphCaches struct {
 	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"Settings for single subgraphs, by subgraph name."`
 }
 
+// PrivateTo returns the claim or the value of the request context to which private entries of a
+// subgraph belong. Both are empty if it is the subject of the token.
+func (c SubgraphCaches) PrivateTo(subgraph string) (claim, context string) {
+	s := c.Subgraphs[subgraph]
+	if s.PrivateBy == "" && s.PrivateByContext == "" {
+		s = c.All
+	}
+	if s.PrivateByContext != "" {
+		return "", s.PrivateByContext
+	}
+	return s.PrivateBy, ""
+}
+
 // ByClaims reports whether private entries of any subgraph belong to a claim.
 func (c SubgraphCaches) ByClaims() bool {
+	return c.any(func(s SubgraphCache) bool { return s.PrivateBy != "" })
+}
+
+// ByContext reports whether private entries of any subgraph belong to a value of the request context.
+func (c SubgraphCaches) ByContext() bool {
+	return c.any(func(s SubgraphCache) bool { return s.PrivateByContext != "" })
+}
+
+func (c SubgraphCaches) any(fits func(SubgraphCache) bool) bool {
 	for _, s := range c.Subgraphs {
-		if s.PrivateBy != "" {
+		if fits(s) {
 			return true
 		}
 	}
-	return c.All.PrivateBy != ""
+	return fits(c.All)
+}
+
+// ContextOf returns the names of the values in the request context on which the responses of some
+// subgraphs depend, sorted: those in headers, and those to which private entries of the cache belong.
+func (c *Config) ContextOf(subgraphs ...string) []string {
+	values := c.Headers.ContextOf(subgraphs...)
+	if !c.ResponseCache.Enabled {
+		return values
+	}
+	for _, name := range subgraphs {
+		if _, value := c.ResponseCache.Subgraph.PrivateTo(name); value != "" {
+			values = append(values, value)
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
 }
 
 // SubgraphCache configures what the router caches from a subgraph.
@@ -237,9 +275,10 @@ type SubgraphCache struct {
 	Root         []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
 	ResponseTags *bool    `yaml:"response_tags" default:"false" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
 
-	Private   bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
-	PrivateBy string   `yaml:"private_by" desc:"Claim of the token whose value private entries belong to, or its path, such as realm.tenant; if empty, they belong to the subject. Callers with equal claims and the same issuer share them. Responses for callers without the claim are not cached. Claims in headers for the subgraph (set_from_claims) and propagated client headers still keep entries apart. Use no claim that callers can set themselves." example:"tenant_id"`
-	Vary      []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
+	Private          bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
+	PrivateBy        string   `yaml:"private_by" desc:"Claim of the token whose value private entries belong to, or its path, such as realm.tenant; if empty, they belong to the subject. Callers with equal claims and the same issuer share them. Responses for callers without the claim are not cached. Claims in headers for the subgraph (set_from_claims) and propagated client headers still keep entries apart. Use no claim that callers can set themselves." example:"tenant_id"`
+	PrivateByContext string   `yaml:"private_by_context" desc:"Value of the request context, which hooks and the coprocessor set, that private entries belong to. It takes the place of private_by. Responses for requests without it are not cached. Propagated client headers still keep entries apart." example:"user_id"`
+	Vary             []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
 	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
