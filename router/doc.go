@@ -25,7 +25,7 @@
 //	invalidation.go  the invalidation API of the entity cache
 //	canary.go       a second variant for a share of the requests, or for copies;
 //	                canary_metrics.go has its metrics, canary_state.go its state
-//	observability.go the access log, the log of subgraph errors, the usage export
+//	observability.go the access log, the log of subgraph errors, instruments, the usage export
 //	traceid.go       the response header with the ID of the trace
 //	stages.go        observers and spans of the stages of an operation
 //	hooks.go         the list of hooks, and those around subgraph requests

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -12,12 +13,14 @@ import (
 	"unicode/utf8"
 
 	"souk/router/accesslog"
+	"souk/router/attributes"
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	routertelemetry "souk/router/telemetry"
 	"souk/router/usage"
+	base "souk/telemetry"
 )
 
 // addReports makes the gateway report operations for the access log and the usage export.
@@ -34,9 +37,19 @@ func (r *Router) addReports(o *gateway.Options) {
 		}
 	} else if c.AccessLog.Enabled {
 		r.accessLog = accesslog.New(accesslog.Options{
-			Config: c.AccessLog, Output: r.shared.output(r.options), Address: r.addresses.Of, Skip: r.isHealthPath,
+			Config: c.AccessLog, Output: r.shared.output(r.options), Address: r.addresses.Of, Skip: r.isHealthPath, Attributes: c.Attributes,
 		})
 		reports = append(reports, r.accessLog.Report)
+	}
+	if from := r.options.origin; from != nil { // likewise
+		if from.variant == variantCanary && from.router.attributed != nil {
+			reports = append(reports, from.router.attributed.Report)
+		}
+	} else {
+		r.attributed = attributes.NewObserver(c, r.shared.instruments.Replace(instruments(c)))
+		if r.attributed != nil {
+			reports = append(reports, r.attributed.Report)
+		}
 	}
 	if c.UsageExport.Enabled() && (r.options.origin == nil || r.options.origin.variant == variantCanary) {
 		o.Uses = true
@@ -91,6 +104,38 @@ func reportUsage(e *usage.Exporter) func(context.Context, *record.Operation) {
 			e.Count(o.Uses, o.Given, usage.Client{Name: name, Version: version})
 		}
 	}
+}
+
+// defaultSeries is how many combinations of attributes of an instrument have time series.
+const defaultSeries = 100
+
+// instruments returns the metrics of the instruments in the configuration.
+func instruments(c *config.Telemetry) map[string]routertelemetry.InstrumentOptions {
+	all := map[string]routertelemetry.InstrumentOptions{}
+	for name, i := range c.Instruments {
+		m := base.Metric{Name: i.MetricName(name), Help: cmp.Or(i.Description, name), Kind: base.MetricKind(i.Type)}
+		for _, attribute := range i.Attributes {
+			m.Labels = append(m.Labels, config.LabelName(attribute))
+		}
+		if m.Kind == base.Histogram {
+			m.Buckets = []float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}
+			if i.Measure == "duration" {
+				m.Buckets = base.DurationBuckets()
+				m = m.WithBuckets(c.BucketSeconds())
+			}
+		}
+		all[name] = routertelemetry.InstrumentOptions{Metric: m, Max: cmp.Or(i.Max, defaultSeries)}
+	}
+	return all
+}
+
+// withAttributes keeps the headers of requests for attributes, if anything has some.
+func (r *Router) withAttributes(next http.Handler) http.Handler {
+	c := &r.config.Telemetry
+	if r.attributed == nil && len(c.AccessLog.Attributes)+len(c.AccessLog.Conditions) == 0 {
+		return next
+	}
+	return attributes.Middleware(next)
 }
 
 func boundedNames(m config.MetricNames) routertelemetry.Names {

@@ -16,6 +16,7 @@ import (
 	"souk/internal/memory"
 	"souk/router/accesslog"
 	"souk/router/adaptive"
+	"souk/router/attributes"
 	"souk/router/auth"
 	"souk/router/cache"
 	"souk/router/callback"
@@ -156,18 +157,19 @@ type Router struct {
 	// ownHooks is the number of hooks of the program, which come first.
 	ownHooks int
 	// addresses determines client addresses.
-	addresses *clientaddr.Resolver
-	hooks     *hookchain.Chain      // nil without hooks
-	policies  auth.PolicyEvaluator  // nil if nothing decides on policies
-	eventHub  *eventsource.Hub      // nil without message brokers
-	records   redis.UniversalClient // for idempotency records; nil without Redis
-	costRates []rate                // limits on costs
-	public    http.Handler
-	admin     http.Handler
-	checks    http.Handler // of the port in health_check.listen
-	callbacks http.Handler // of the port in subscriptions.callback.listen
-	closers   []func() error
-	accessLog *accesslog.Log // nil if it is off
+	addresses  *clientaddr.Resolver
+	hooks      *hookchain.Chain      // nil without hooks
+	policies   auth.PolicyEvaluator  // nil if nothing decides on policies
+	eventHub   *eventsource.Hub      // nil without message brokers
+	records    redis.UniversalClient // for idempotency records; nil without Redis
+	costRates  []rate                // limits on costs
+	public     http.Handler
+	admin      http.Handler
+	checks     http.Handler // of the port in health_check.listen
+	callbacks  http.Handler // of the port in subscriptions.callback.listen
+	closers    []func() error
+	accessLog  *accesslog.Log       // nil if it is off
+	attributed *attributes.Observer // nil if there is nothing to observe
 	// loaded is set when the first supergraph is in use.
 	loaded atomic.Bool
 	// address is the address of the public port once it is known.
@@ -223,6 +225,8 @@ type shared struct {
 	started  time.Time
 	// callbacks receives events of subscriptions by HTTP callback.
 	callbacks *callback.Receiver
+	// instruments are the metrics that the configuration defines.
+	instruments *routertelemetry.Instruments
 	// lines is the output of the access log, nil until it is enabled.
 	lines *accesslog.Writer
 	// usage exports the usage of the schema, nil until that is enabled.
@@ -234,7 +238,7 @@ type shared struct {
 func newShared(c config.Config, o Options) *shared {
 	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
-	return &shared{metrics: m, callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+	return &shared{metrics: m, instruments: routertelemetry.NewInstruments(o.Telemetry.Registry), callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 
 func (s *shared) close() error {
@@ -325,7 +329,7 @@ func (r *Router) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.public = r.options.Telemetry.Middleware(nil)(r.withTraceID(r.withClientAddress(r.withAccessLog(handler))))
+	r.public = r.options.Telemetry.Middleware(nil)(r.withTraceID(r.withAttributes(r.withClientAddress(r.withAccessLog(handler)))))
 	r.checks = r.healthHandler()
 	if r.admin, err = r.adminHandler(); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/router/attributes"
 	"souk/router/console/record"
 )
 
@@ -24,6 +25,10 @@ type entry struct {
 	failed bool
 	// own is the status of an operation with a line of its own.
 	own int
+	// values are those of the attributes, once attributed is set. unwanted is set if a condition
+	// does not hold.
+	values               []string
+	attributed, unwanted bool
 
 	// An operation of a single connection may end while its request does. seen is not written
 	// once ended is set.
@@ -55,21 +60,38 @@ func (l *Log) Report(ctx context.Context, o *record.Operation) {
 	if !ok {
 		return // a path that is not logged
 	}
-	if (o.Carrier == "http" || o.Carrier == "rest" || o.Carrier == "mcp") && e.take(o) {
+	if (o.Carrier == "http" || o.Carrier == "rest" || o.Carrier == "mcp") && e.take(ctx, l, o) {
 		return
 	}
 	own := &entry{start: o.Start, request: e.request, route: e.request.Pattern, duration: o.Duration, own: cmp.Or(o.Status, http.StatusOK), seen: see(o)}
+	own.attribute(ctx, l, o)
 	l.write(ctx, own)
 }
 
+// attribute keeps the attributes of the line, and whether it is wanted. o is nil for a request that
+// is no operation. The headers of the response
+// may follow the operation, so that a line of a request has them only if they are known by then.
+func (e *entry) attribute(ctx context.Context, l *Log, o *record.Operation) {
+	c := &l.options.Config
+	if len(c.Attributes)+len(c.Conditions) == 0 {
+		return
+	}
+	from := attributes.From(ctx, o)
+	e.attributed, e.unwanted = true, !l.conditions.Hold(from)
+	for _, name := range c.Attributes {
+		e.values = append(e.values, l.options.Attributes.Value(name, from))
+	}
+}
+
 // take adds an operation to the line. It returns false if the line has one, or is written.
-func (e *entry) take(o *record.Operation) bool {
+func (e *entry) take(ctx context.Context, l *Log, o *record.Operation) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended || e.seen.present {
 		return false
 	}
 	e.seen = see(o)
+	e.attribute(ctx, l, o)
 	return true
 }
 

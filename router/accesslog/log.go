@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"souk/router/attributes"
 	"souk/router/gateway/config"
 )
 
@@ -19,22 +20,25 @@ type Options struct {
 	Output io.Writer
 	// Address returns the address of the client.
 	Address func(*http.Request) netip.Addr
+	// Attributes are those that Config names.
+	Attributes attributes.Set
 	// Skip reports which paths are not logged.
 	Skip func(path string) bool
 }
 
 // A Log writes the access log. It is safe for concurrent use.
 type Log struct {
-	options Options
-	fields  []field
-	handler slog.Handler
+	options    Options
+	fields     []field
+	conditions attributes.Conditions
+	handler    slog.Handler
 	// random returns numbers in [0, 1) for the sample.
 	random func() float64
 }
 
 // New returns a Log.
 func New(o Options) *Log {
-	l := &Log{options: o, handler: slog.NewJSONHandler(o.Output, nil), random: rand.Float64}
+	l := &Log{options: o, handler: slog.NewJSONHandler(o.Output, nil), random: rand.Float64, conditions: o.Attributes.Conditions(o.Config.Conditions)}
 	for _, name := range o.Config.Fields {
 		l.fields = append(l.fields, fields[name])
 	}
@@ -66,18 +70,29 @@ func (l *Log) Middleware(next http.Handler) http.Handler {
 
 // write writes the line of an entry, unless it is left out of the sample.
 func (l *Log) write(ctx context.Context, e *entry) {
+	if !e.attributed { // no operation
+		e.attribute(e.request.Context(), l, nil)
+	}
+	if e.unwanted {
+		return
+	}
 	failed := e.status() >= http.StatusBadRequest || e.seen.errors > 0
 	if !failed && l.options.Config.Sample < 1 && l.random() >= l.options.Config.Sample {
 		return
 	}
 	record := slog.NewRecord(e.start, slog.LevelInfo, "request", 0)
-	attributes := make([]slog.Attr, 0, len(l.fields))
+	list := make([]slog.Attr, 0, len(l.fields))
 	for _, f := range l.fields {
 		if a, ok := f(l, e); ok {
-			attributes = append(attributes, a)
+			list = append(list, a)
 		}
 	}
-	record.AddAttrs(attributes...)
+	record.AddAttrs(list...)
+	for i, value := range e.values {
+		if value != "" {
+			record.AddAttrs(slog.String(l.options.Config.Attributes[i], value))
+		}
+	}
 	_ = l.handler.Handle(ctx, record) // the output does not fail
 }
 

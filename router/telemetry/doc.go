@@ -10,4 +10,6 @@
 // bounds those of clients with trusted documents. cost.go has the costs of operations,
 // events.go the events of message brokers, tools.go the calls of agents, and urls.go the URLs
 // of subgraphs that have several.
+// instruments.go has the metrics that the configuration defines,
+// events.go the events of message brokers, and tools.go the calls of agents.
 package telemetry

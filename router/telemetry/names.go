@@ -29,12 +29,14 @@ type chosen struct{ name, version string }
 type nameSet struct {
 	removed func(chosen)
 
-	mu     sync.RWMutex
-	most   int
-	fixed  map[string]bool
-	known  map[chosen]*atomic.Uint64
-	others map[chosen]uint64 // how often values without time series occurred
-	seen   int               // since the last decay
+	mu   sync.RWMutex
+	most int
+	// longest is the length in bytes beyond which a value has no time series.
+	longest int
+	fixed   map[string]bool
+	known   map[chosen]*atomic.Uint64
+	others  map[chosen]uint64 // how often values without time series occurred
+	seen    int               // since the last decay
 }
 
 const (
@@ -44,7 +46,7 @@ const (
 )
 
 func newNameSet(removed func(chosen)) *nameSet {
-	return &nameSet{removed: removed, known: map[chosen]*atomic.Uint64{}, others: map[chosen]uint64{}}
+	return &nameSet{longest: maxNameBytes, removed: removed, known: map[chosen]*atomic.Uint64{}, others: map[chosen]uint64{}}
 }
 
 // set changes the bounds.
@@ -78,7 +80,7 @@ func (s *nameSet) label(c chosen) chosen {
 	case known:
 		n.Add(1)
 		return c
-	case !full && len(c.name)+len(c.version) <= maxNameBytes && s.admit(c):
+	case !full && len(c.name)+len(c.version) <= s.longest && s.admit(c):
 		return c
 	case fixed && c.version == "":
 		return c

@@ -15,6 +15,7 @@
 //	stages.go       authentication, rates and costs, response cache
 //	limits.go       limits of requests and responses
 //	telemetry.go    traces, metrics, logs, who may see query plans
+//	attributes.go   attributes, instruments and conditions
 //	coprocessor.go  coprocessor stages
 //	canary.go       a second variant of the router
 //	cors.go         CORS origins

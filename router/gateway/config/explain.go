@@ -66,7 +66,7 @@ func Explain(path string) (Key, error) {
 		}
 	}
 	key.Secret = f.tag.Get("secret") != ""
-	if key.Example = cmp.Or(together[path], together[path+".enabled"]); key.Example == "" {
+	if key.Example = cmp.Or(together[path], together[path+".enabled"], attributeExample(path)); key.Example == "" {
 		key.Example = providerExample(path, example(path))
 	}
 	key.Documented = fmt.Sprintf("docs/router.yaml:%d", documentedLine(path))

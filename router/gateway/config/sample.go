@@ -42,6 +42,8 @@ var entries = map[string]string{
 	"modes":                  "max_depth",
 	"clients":                "reports",
 	"providers":              "shop",
+	"attributes":             "tenant",
+	"instruments":            "tenant.orders",
 }
 
 // together are the examples of keys that need other keys.

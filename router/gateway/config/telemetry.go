@@ -28,8 +28,12 @@ type Telemetry struct {
 
 	Deprecated bool `yaml:"deprecated_use" desc:"Count operations that use deprecated fields, arguments, input fields and enum values, by client."`
 
+	Attributes     map[string]Attribute  `yaml:"attributes" desc:"Values of operations, by name, for spans, instruments and the access log. A value is cut to 256 bytes."`
+	SpanAttributes []string              `yaml:"span_attributes" desc:"Names of attributes in telemetry.attributes that the span of a request has." example:"tenant"`
+	Instruments    map[string]Instrument `yaml:"instruments" desc:"Metrics of your own, by name. Dots in names are underscores for Prometheus. They count operations: each of a batch and of a WebSocket, and none that is refused before it is read. A subscription counts when it ends."`
+
 	SubgraphErrors SubgraphErrors `yaml:"subgraph_errors" desc:"Log of errors in responses of subgraphs."`
-	AccessLog      AccessLog      `yaml:"access_log" desc:"A line on standard output for each request: JSON, without variables, headers or query strings."`
+	AccessLog      AccessLog      `yaml:"access_log" desc:"A line on standard output for each request: JSON, without variables or query strings, and without headers but those in attributes."`
 	UsageExport    UsageExport    `yaml:"usage_export" desc:"Files with the fields, arguments, input fields and enum values that clients use, for souk schema check --usage."`
 	ServerTiming   bool           `yaml:"server_timing" desc:"Add the header Server-Timing to every response: the durations of the stages and of requests to subgraphs. They tell everyone the names of the subgraphs."`
 	Deprecations   []Deprecation  `yaml:"deprecations" desc:"Dates of deprecated elements, for the headers Deprecation and Sunset of REST responses. They replace those in the reason of @deprecated, such as \"Use cost. Since 2026-01-15. Sunset 2027-01-15.\""`
@@ -64,9 +68,11 @@ type SubgraphErrors struct {
 
 // AccessLog configures the access log.
 type AccessLog struct {
-	Enabled bool     `yaml:"enabled" desc:"Write the access log."`
-	Sample  float64  `yaml:"sample" desc:"Ratio of requests that are logged. Requests with errors are always logged." max:"1"`
-	Fields  []string `yaml:"fields" desc:"Fields of a line. client_address, user_agent and path (without the query string) may be personal data, so they are not among the defaults." enum:"method,route,path,protocol,status,duration_ms,request_bytes,response_bytes,operation_name,operation_type,operation_hash,carrier,client_name,client_version,client_address,user_agent,cost_estimated,cost_actual,document_cache,entity_cache,fetches,fetch_ms,subgraphs,shared,errors,error_codes,trace_id"`
+	Enabled    bool        `yaml:"enabled" desc:"Write the access log."`
+	Sample     float64     `yaml:"sample" desc:"Ratio of requests that are logged. Requests with errors are always logged." max:"1"`
+	Fields     []string    `yaml:"fields" desc:"Fields of a line. client_address, user_agent and path (without the query string) may be personal data, so they are not among the defaults." enum:"method,route,path,protocol,status,duration_ms,request_bytes,response_bytes,operation_name,operation_type,operation_hash,carrier,client_name,client_version,client_address,user_agent,cost_estimated,cost_actual,document_cache,entity_cache,fetches,fetch_ms,subgraphs,shared,errors,error_codes,trace_id"`
+	Attributes []string    `yaml:"attributes" desc:"Names of attributes in telemetry.attributes that a line has, too." example:"tenant"`
+	Conditions []Condition `yaml:"conditions" desc:"Only requests for which all of these hold are logged, also of those with errors."`
 }
 
 // UsageExport configures the export of the usage of the schema.
@@ -122,6 +128,7 @@ func (t *Telemetry) check(add addFunc) {
 		err := checkReturned(name)
 		add(err != nil, "telemetry.trace_id_header.name", fmt.Sprintf("telemetry.trace_id_header.name is %s, which has another meaning; name another header, such as X-Trace-Id", name))
 	}
+	t.checkAttributes(add)
 	add(t.AccessLog.Enabled && len(t.AccessLog.Fields) == 0, "telemetry.access_log.fields",
 		"telemetry.access_log.fields is empty; name a field, such as status, or set telemetry.access_log.enabled to false", "telemetry.access_log.enabled")
 	for i, d := range t.Deprecations {
