@@ -173,7 +173,7 @@ func TestInstrumentsOutliveAReload(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(hello))
 	t.Cleanup(upstream.Close)
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {upstream.URL}}
 	tenants(&c)
 	c.Telemetry.Instruments = map[string]config.Instrument{
 		"kept": {Type: "counter", Measure: "operations"}, "changed": {Type: "counter", Measure: "operations"}, "removed": {Type: "counter", Measure: "operations"},

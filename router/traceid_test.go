@@ -64,7 +64,7 @@ func newTracing(t *testing.T, subgraph http.HandlerFunc, o router.Options, confi
 	upstream := httptest.NewServer(subgraph)
 	t.Cleanup(upstream.Close)
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL}
+	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {upstream.URL}}
 	configure(&c)
 	o.Supergraph, o.Telemetry = smallSDL, tel
 	r, err := router.New(t.Context(), c, o)

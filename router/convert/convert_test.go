@@ -280,8 +280,8 @@ func TestHeadersTokensAndTLSAreConverted(t *testing.T) {
 		"Apollo TLS": {"apollo", "tls: {supergraph: {certificate: '${file./tls/a.crt}', key: '${file./tls/a.key}'}, subgraph: {all: {certificate_authorities: '${file./tls/ca.crt}'}, subgraphs: {products: {client_authentication: {certificate_chain: '${file./tls/c.crt}', key: '${file./tls/c.key}'}}}}}", []string{
 			`cert_file: "/tls/a.crt"`, `key_file: "/tls/a.key"`, `ca_file: "/tls/ca.crt"`, `cert_file: "/tls/c.crt"`, `key_file: "/tls/c.key"`,
 		}},
-		"Apollo trace ID": {"apollo", "telemetry: {exporters: {tracing: {response_trace_id: {enabled: true, header_name: my-trace, format: uuid}}}}\nlimits: {parser_max_recursion: 4096}", []string{
-			`name: "my-trace"`, "format: uuid", "parser_max_recursion: 1000",
+		"Apollo trace ID": {"apollo", "telemetry: {exporters: {tracing: {response_trace_id: {enabled: true, header_name: my-trace, format: uuid}}}}\nlimits: {parser_max_recursion: 400}", []string{
+			`name: "my-trace"`, "format: uuid", "parser_max_recursion: 400",
 		}},
 		"Cosmo trace ID": {"cosmo", "version: '1'\ntelemetry: {tracing: {response_trace_id: {enabled: true}}}", []string{`name: "x-wg-trace-id"`}},
 		"Apollo tokens": {"apollo", "authentication: {router: {jwt: {jwks: [{url: 'https://a.example', issuers: [b, c], algorithms: [ES256], headers: [{name: X-Key, value: '${env.KEY:-k}'}]}], sources: [{type: header, name: X-T, value_prefix: JWT}, {type: cookie, name: session}]}}}", []string{

@@ -178,7 +178,8 @@ func cosmoTelemetry() table {
 	return table{
 		"service_name":                         to("telemetry.service_name"),
 		"redact_ips":                           same("addresses of clients are in no trace"),
-		"attributes":                           none("set OTEL_RESOURCE_ATTRIBUTES for fixed attributes"),
+		"attributes":                           custom(cosmoAttributes, "for spans; fixed ones are also in OTEL_RESOURCE_ATTRIBUTES", "telemetry.span_attributes", "telemetry.attributes"),
+		"tracing.attributes":                   custom(cosmoAttributes, "", "telemetry.span_attributes", "telemetry.attributes"),
 		"resource_attributes":                  none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"tracing.enabled":                      to("telemetry.traces"),
 		"tracing.sampling_rate":                none("set OTEL_TRACES_SAMPLER=parentbased_traceidratio and OTEL_TRACES_SAMPLER_ARG"),
@@ -194,7 +195,7 @@ func cosmoTelemetry() table {
 		"metrics.prometheus.listen_addr":       changed(to("admin.listen"), "the admin port serves metrics and health checks"),
 		"metrics.prometheus.path":              to("telemetry.metrics_path"),
 		"metrics.prometheus.*":                 none(fixedMetrics),
-		"metrics.attributes":                   none(fixedMetrics),
+		"metrics.attributes":                   custom(cosmoLabels, "the metric with them is router_request_duration_seconds", "telemetry.instruments", "telemetry.attributes"),
 		"metrics.cardinality_limit":            none("labels have a bounded number of values"),
 	}
 }

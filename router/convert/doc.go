@@ -9,7 +9,7 @@
 // the kinds of rules, value.go converts single values, and input.go reads the input. account.go
 // reports every value that no rule has read, and protect.go marks what protects the graph.
 // output.go writes the result, and check.go removes what would not be valid. Each router has its
-// rules in a file: apollo.go with apollo_stages.go, apollo_telemetry.go and instruments.go, cosmo.go with cosmo_stages.go, and hive.go.
+// rules in a file: apollo.go with apollo_stages.go, apollo_telemetry.go and instruments.go, cosmo.go with cosmo_stages.go and cosmo_attributes.go, and hive.go.
 // Each rule names the keys that it sets and what differs; the guides docs/migrate-from-*.md have a
 // row for each. What the routers share is in keys.go (key sets), tokens.go (places of tokens),
 // headers.go (header rules), cors.go (origins, and paths of health checks),

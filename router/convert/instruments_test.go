@@ -117,3 +117,50 @@ func TestLogsByHeaderAreConverted(t *testing.T) {
 		t.Errorf("got %+v", c.Telemetry)
 	}
 }
+
+func TestAttributesOfCosmoAreConverted(t *testing.T) {
+	result, c := convertedFrom(t, "cosmo", `
+version: "1"
+telemetry:
+  attributes:
+    - {key: env, default: prod}
+    - {key: tenant, default: none, value_from: {request_header: X-Tenant}}
+    - {key: hash, value_from: {context_field: graphql_error_codes}}
+  tracing:
+    attributes:
+      - {key: user, value_from: {expression: request.auth.claims.sub}}
+      - {key: tenant, value_from: {request_header: X-Other}}
+  metrics:
+    attributes:
+      - {key: operation, value_from: {context_field: operation_name}}
+`)
+	x := c.Telemetry
+	for name, want := range map[string]config.Attribute{
+		"env": {From: "static", Key: "prod"}, "tenant": {From: "request_header", Key: "X-Tenant", Default: "none"}, "user": {From: "claim", Key: "sub"}, "operation": {From: "operation", Key: "name"},
+	} {
+		if got := x.Attributes[name]; got != want {
+			t.Errorf("%s is %+v", name, got)
+		}
+	}
+	if !slices.Equal(x.SpanAttributes, []string{"env", "tenant", "user"}) || !slices.Equal(x.Instruments["router.request.duration"].Attributes, []string{"operation"}) {
+		t.Errorf("got %+v", x)
+	}
+	var lost []string
+	for _, n := range result.Lost() {
+		if n.Status == None {
+			lost = append(lost, n.Key)
+		}
+	}
+	if !slices.Equal(lost, []string{"telemetry.attributes[2]", "telemetry.tracing.attributes[1]"}) {
+		t.Errorf("lost %v", lost)
+	}
+}
+
+// The parser has a bound of its own, which the conversion says.
+func TestRecursionIsAtMostWhatTheParserNests(t *testing.T) {
+	result, c := convertedFrom(t, "apollo", "limits: {parser_max_recursion: 4096}")
+	lost := result.Lost()
+	if c.Limits.MaxRecursion != 1000 || len(lost) != 1 || !strings.Contains(lost[0].Note, "it is 4096, but") {
+		t.Errorf("got %d, %+v", c.Limits.MaxRecursion, lost)
+	}
+}

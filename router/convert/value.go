@@ -196,6 +196,7 @@ func recursion(key string) conversionFunc {
 	return func(c *conversion, n *node, names []string) {
 		if depth, err := strconv.Atoi(n.text()); err == nil && depth > maxRecursion {
 			c.set(n, strconv.Itoa(maxRecursion), fill(key, names)...)
+			c.note(n, Changed, key, "it is %s, but the parser nests at most %d levels", n.text(), maxRecursion)
 			return
 		}
 		to(key).convert(c, n, names)

@@ -35,6 +35,7 @@ func startRouter(t *testing.T) string {
 		t.Fatal(err)
 	}
 	c := config.Default()
+	c.HTTP.Batching.Enabled = true
 	c.OverrideSubgraphURLs, c.Subscriptions.Subgraphs = config.SubgraphURLs{}, map[string]config.SubgraphStream{}
 	keys := &keys{released: map[string]chan struct{}{}}
 	for name, resolvers := range map[string]resolvers{"users": usersSubgraph(keys), "moods": moodsSubgraph(keys)} {

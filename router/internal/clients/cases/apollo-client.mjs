@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import * as current from '@apollo/client/core'
+import { BatchHttpLink } from '@apollo/client/link/batch-http'
 import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/incremental'
 
 const version3 = createRequire(import.meta.url)('apollo-client-3/core')
@@ -16,6 +17,19 @@ async function query(version, router) {
     variables: { n: 'Ada' },
   })
   assert.equal(data.greeting, 'Hello, Ada!')
+  client.stop()
+}
+
+// Queries of one moment are one HTTP request, and each has its own response or error.
+async function batch(version, link, router) {
+  let requests = 0
+  const count = (...args) => (requests++, fetch(...args))
+  const client = new version.ApolloClient({ link: new link({ uri: router.url, fetch: count, batchInterval: 20 }), cache: new version.InMemoryCache() })
+  const ask = (name) => client.query({ query: version.gql`query($n: String) { greeting(name: $n) }`, variables: { n: name }, fetchPolicy: 'no-cache' })
+  const [ada, failed, bob] = await Promise.allSettled([ask('Ada'), client.query({ query: version.gql`{ none }` }), ask('Bob')])
+  assert.deepEqual([ada.value?.data, bob.value?.data], [{ greeting: 'Hello, Ada!' }, { greeting: 'Hello, Bob!' }])
+  assert.match(String(failed.reason?.message), /none/)
+  assert.equal(requests, 1)
   client.stop()
 }
 
@@ -62,6 +76,9 @@ async function defer(version, router, options) {
 
 export const query4 = (router) => query(current, router)
 export const query3 = (router) => query(version3, router)
+
+export const batch4 = (router) => batch(current, BatchHttpLink, router)
+export const batch3 = (router) => batch(version3, createRequire(import.meta.url)('apollo-client-3/link/batch-http').BatchHttpLink, router)
 
 export const defer3 = (router) => defer(version3, router)
 export const defer4By2022 = (router) => defer(current, router, { incrementalHandler: new Defer20220824Handler() })
