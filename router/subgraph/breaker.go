@@ -1,7 +1,6 @@
 package subgraph
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -58,52 +57,6 @@ func (t *Transport) breakerChanged(s *subgraph, e *endpoint, state int32) {
 		if t.options.Hooks.Breaker != nil {
 			t.options.Hooks.Breaker(s.name, int(best))
 		}
-	}
-}
-
-// record reports the result of a request to the breaker of its endpoint. A canceled request is not
-// counted, except by a half-open breaker: there, recording a result is the only way to
-// return the permit.
-func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
-	switch {
-	case e.breaker == nil:
-	case ctx.Err() != nil && !e.breaker.IsHalfOpen():
-	case v.failed:
-		e.breaker.RecordFailure()
-		s.countTimeout(e, v.timedOut)
-	default:
-		e.breaker.RecordSuccess()
-		e.timeouts.Store(0)
-	}
-}
-
-// settle reports the result of a doubtful response, which the server or the request may be to blame
-// for. It is a failure if the same request succeeded at another URL.
-func (s *subgraph) settle(ctx context.Context, doubted *endpoint, next verdict) {
-	switch {
-	case doubted == nil:
-	case next.failed || next.doubtful:
-		s.record(ctx, doubted, verdict{})
-	default:
-		s.record(ctx, doubted, verdict{failed: true})
-	}
-}
-
-// leave is like settle if the request was not sent to another URL. It counts only for a half-open
-// breaker, which needs a result.
-func (s *subgraph) leave(ctx context.Context, doubted *endpoint) {
-	if doubted != nil && doubted.breaker != nil && doubted.breaker.IsHalfOpen() {
-		s.record(ctx, doubted, verdict{failed: true})
-	}
-}
-
-// countTimeout opens the circuit after a number of timeouts in a row.
-func (s *subgraph) countTimeout(e *endpoint, timedOut bool) {
-	switch {
-	case !timedOut:
-		e.timeouts.Store(0)
-	case int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts && e.breaker.IsClosed():
-		e.breaker.Open()
 	}
 }
 

@@ -16,6 +16,7 @@
 //	retry.go        retries, and the time that is left for each attempt
 //	endpoint.go     the URLs of a subgraph, and the choice of one
 //	breaker.go      circuit breakers and retry budget
+//	blame.go        the results of each URL, which open its circuit breaker
 //	body.go         the request body for net/http
 //	files.go        requests with files of clients
 //	direct.go       HTTP/1.1 client for http URLs, with conn.go (a connection),

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,8 +34,7 @@ type endpoint struct {
 	state atomic.Int32
 	// opened is when the breaker opened last, in Unix nanoseconds.
 	opened atomic.Int64
-	// timeouts counts the requests that timed out since the last one that did not.
-	timeouts atomic.Int32
+	results
 	// requests and subscriptions are those in flight, if the subgraph has several URLs.
 	requests, subscriptions atomic.Int32
 }
@@ -57,24 +57,43 @@ func CheckURLs(urls []string) error {
 	if len(urls) > MaxURLs {
 		return fmt.Errorf("it has %d URLs, and may have %d", len(urls), MaxURLs)
 	}
-	known := map[string]bool{}
+	known := map[string]string{} // labels by their normal form
 	var user string
 	for i, text := range urls {
-		label := URLLabel(text)
-		if label != "" && known[label] {
-			return fmt.Errorf("the URL %q is there twice", label)
-		}
-		known[label] = true
 		u, err := url.Parse(text)
 		if err != nil {
 			continue // reported as a URL
 		}
+		label := URLLabel(text)
+		if same, ok := known[normalised(label)]; ok && same == label {
+			return fmt.Errorf("the URL %q is there twice", label)
+		} else if ok {
+			return fmt.Errorf("the URLs %q and %q are the same", same, label)
+		}
+		known[normalised(label)] = label
 		if i > 0 && u.User.String() != user {
 			return errors.New("its URLs have different user names or passwords; give all of them the same")
 		}
 		user = u.User.String()
 	}
 	return nil
+}
+
+// normalised returns a URL in the form that equivalent ones have in common (RFC 3986, section 6.2.3).
+func normalised(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "unix" {
+		return text
+	}
+	u.Host = strings.ToLower(u.Host)
+	if port := u.Port(); port == "" || u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	u.Fragment = ""
+	return u.String()
 }
 
 // newEndpoint returns the endpoint of a URL. s is a copy of the Subgraph with that URL.
@@ -96,6 +115,7 @@ func (t *Transport) newEndpoint(made *subgraph, s Subgraph, number int) (*endpoi
 	if made.several() {
 		e.label = label
 	}
+	e.credit.Store(maxCredit)
 	if s.Breaker.Enabled {
 		e.breaker = t.newBreaker(made, e)
 	}
@@ -119,7 +139,7 @@ func (e *endpoint) permits() bool { return e.breaker == nil || e.breaker.TryAcqu
 type choice struct {
 	// only is the number of the one endpoint that suits, from 1, or 0.
 	only int
-	// tried are the endpoints of earlier attempts.
+	// tried are the endpoints of earlier attempts, if any. Then endpoints that work are preferred.
 	tried endpointSet
 	// repeatable is set if the request can be sent to another endpoint when it fails.
 	repeatable bool
@@ -129,7 +149,7 @@ type choice struct {
 
 // choose returns the endpoint for an attempt, with a permit of its circuit breaker, or nil if no
 // breaker has one. In turn, that is one whose breaker is due for a trial, a closed one that was not
-// tried before, a closed one, and any other.
+// tried before, a closed one, and any other. If some were tried, one that works comes first.
 func (s *subgraph) choose(c choice) *endpoint {
 	if !s.several() {
 		return permitted(s.endpoints[0])
@@ -138,12 +158,16 @@ func (s *subgraph) choose(c choice) *endpoint {
 		return permitted(s.endpoints[(c.only-1)%len(s.endpoints)])
 	}
 	closed := s.closed()
-	if closed != 0 {
+	var working endpointSet
+	if c.tried != 0 {
+		working = s.working()
+	}
+	if closed != 0 && working&^c.tried == 0 {
 		if e := s.due(c, closed); e != nil {
 			return e
 		}
 	}
-	for _, from := range [...]endpointSet{closed &^ c.tried, closed} {
+	for _, from := range [...]endpointSet{working &^ c.tried, closed &^ c.tried, closed} {
 		if e := s.lighter(from, c.subscription); e != nil && e.permits() {
 			return e
 		}
@@ -253,10 +277,12 @@ func (t *Transport) observed(ctx context.Context, s *subgraph, e *endpoint, v ve
 	switch {
 	case !v.failed && !v.doubtful:
 		err = nil
-	case err == nil:
-		err = fmt.Errorf("response with status %d", response.Status)
-	default:
+	case err != nil:
 		err = s.explain(ctx, err)
+	case response != nil && response.Status < http.StatusInternalServerError:
+		err = fmt.Errorf("response with status %d that is no GraphQL response", response.Status)
+	default:
+		err = fmt.Errorf("response with status %d", response.Status)
 	}
 	t.options.Hooks.Attempted(ctx, s.name, e.label, err)
 }

@@ -191,10 +191,7 @@ func TestBusyURLGetsFewerRequests(t *testing.T) {
 func TestURLThatIsDownIsCutOff(t *testing.T) {
 	overEachConnection(t, func(t *testing.T, w transportKind) {
 		set := &replicaSet{replicas: []*replica{{address: w.listen(t, data)}, {address: closedAddress(t)}, {address: w.listen(t, data)}}}
-		// The budget allows no more than the ten retries at the start.
-		breaker := opening()
-		breaker.MinRequests = 20
-		set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Budget: 1e-6}, Breaker: breaker})
+		set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Budget: noRetries}, Breaker: rare()})
 		for i := range 300 {
 			set.ask(t, []operation.Kind{operation.Query, operation.Mutation}[i%2])
 		}
@@ -202,8 +199,8 @@ func TestURLThatIsDownIsCutOff(t *testing.T) {
 		if set.breaker(down) != 2 || len(set.whole) != 0 {
 			t.Errorf("the breaker of the URL has state %d, and the subgraph's %v", set.breaker(down), set.whole)
 		}
-		if n := set.failed[down.label]; n != 20 || set.retried != n {
-			t.Errorf("%d requests failed at the URL, and %d were retried; want 20", n, set.retried)
+		if n := set.failed[down.label]; n != 2 || set.retried != n {
+			t.Errorf("%d requests failed at the URL, and %d were retried; want 2", n, set.retried)
 		}
 	})
 }
@@ -458,6 +455,8 @@ func TestInvalidURLsAreRefused(t *testing.T) {
 	}
 	for want, urls := range map[string][]string{
 		`subgraph "a": the URL "http://a/x" is there twice`:                                                {"http://a/x", "http://u:p@a/x?token=1"},
+		`subgraph "a": the URLs "http://a" and "http://A:80/" are the same`:                                {"http://a", "http://b/", "http://A:80/"},
+		`subgraph "a": the URLs "https://a:443/x" and "https://A/x" are the same`:                          {"HTTPS://a:443/x", "https://A/x"},
 		`subgraph "a": its URLs have different user names or passwords; give all of them the same`:         {"http://u:p@a", "http://u:q@b"},
 		`subgraph "a": it has 33 URLs, and may have 32`:                                                    many,
 		`subgraph "a": URL "ftp://b" is not of the form http://host/path or https://host/path`:             {"http://a", "ftp://b"},

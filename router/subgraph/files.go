@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
@@ -28,8 +29,7 @@ func newFileClient(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 	return c
 }
 
-// sendFiles sends a request with files, once. The subgraph has Timeout to respond after all files
-// have arrived from the client.
+// sendFiles sends a request with files, once. If no connection could be opened, it tries another URL.
 func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	header = header.Clone()
 	header["Content-Type"] = []string{r.Files.ContentType()}
@@ -39,11 +39,37 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 	if t.options.Propagator != nil {
 		t.options.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
 	}
-	permit, e, err := s.admit(choice{only: r.URL})
-	if err != nil {
-		r.Unsent = true
-		return nil, err
+	var last error // of the attempt before
+	for suitable := (choice{only: r.URL}); ; {
+		permit, e, err := s.admit(suitable)
+		switch {
+		case err != nil && last != nil:
+			return nil, last
+		case err != nil:
+			r.Unsent = true
+			return nil, err
+		case last != nil:
+			r.Retries++
+			if t.options.Hooks.Retried != nil {
+				t.options.Hooks.Retried(s.name)
+			}
+		}
+		response, moves, err := t.attemptFiles(ctx, s, e, r, header, permit)
+		suitable.tried |= e.bit()
+		if !moves || !s.canMove(suitable, time.Until(r.Files.Deadline().Add(s.Timeout))) {
+			if err == nil && s.Received != nil {
+				s.Received(ctx, response.Header)
+			}
+			return response, s.explain(ctx, err)
+		}
+		last = s.explain(ctx, err)
 	}
+}
+
+// attemptFiles sends a request with files to an endpoint. The subgraph has Timeout to respond after
+// all files have arrived from the client. moves reports whether another endpoint may get the request,
+// because nothing was sent.
+func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e *endpoint, r *execute.SubgraphRequest, header http.Header, permit adaptive.Permit) (response *execute.SubgraphResponse, moves bool, err error) {
 	if s.several() {
 		e.requests.Add(1)
 		defer e.requests.Add(-1)
@@ -53,7 +79,7 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 	defer cancel()
 	header = s.withTimeout(ctx, deadline, header)
 	upload := &fileUpload{permit: permit}
-	response, err := e.files.exchange(sending, func(ctx context.Context) *http.Request { return e.files.fileRequest(ctx, r, header, upload) }, r.Reservation)
+	response, err = e.files.exchange(sending, func(ctx context.Context) *http.Request { return e.files.fileRequest(ctx, r, header, upload) }, r.Reservation)
 	v := judge(err)
 	if failed := r.Files.Failed(); failed != nil {
 		// The client is to blame, and gets another response.
@@ -63,34 +89,33 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 			response = nil
 		}
 	} else if s.several() {
-		v = v.orDoubt(response, err)
+		v = v.amongSeveral(response, err)
 	}
-	upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
+	begun := upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
 	if v.doubtful {
 		s.leave(ctx, e)
 	} else {
 		s.record(ctx, e, v)
 	}
 	t.observed(ctx, s, e, v, response, err)
-	if err == nil && s.Received != nil {
-		s.Received(ctx, response.Header)
-	}
-	return response, s.explain(ctx, err)
+	return response, v.unopened && !begun && ctx.Err() == nil, err
 }
 
-// A fileUpload is the body of a request with files. It holds the permit of the adaptive limit. The
-// client determines how long the files take to arrive, so the latency of the subgraph counts from
-// the end of the body.
+// A fileUpload is the body of a request with files, which is opened when it is read. It holds the
+// permit of the adaptive limit. The client determines how long the files take to arrive, so the
+// latency of the subgraph counts from the end of the body.
 type fileUpload struct {
-	io.ReadCloser
-	mu     sync.Mutex // net/http may still read the body when it has a response
-	permit adaptive.Permit
-	sent   bool
+	ctx     context.Context
+	request *execute.SubgraphRequest
+	mu      sync.Mutex    // net/http may still read the body when it has a response
+	body    io.ReadCloser // nil before it is opened
+	permit  adaptive.Permit
+	sent    bool
 }
 
 // Read implements [io.Reader].
 func (u *fileUpload) Read(p []byte) (int, error) {
-	n, err := u.ReadCloser.Read(p)
+	n, err := u.opened().Read(p)
 	if errors.Is(err, io.EOF) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
@@ -100,8 +125,28 @@ func (u *fileUpload) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // io.EOF must stay as it is
 }
 
-// end releases the permit. The latency counts if the whole body was sent, unless drop is set.
-func (u *fileUpload) end(drop bool) {
+func (u *fileUpload) opened() io.ReadCloser {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.body == nil {
+		u.body = u.request.Files.Open(u.ctx, u.request.Body.B)
+	}
+	return u.body
+}
+
+// Close implements [io.Closer].
+func (u *fileUpload) Close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.body == nil {
+		return nil
+	}
+	return u.body.Close() //nolint:wrapcheck // net/http ignores it
+}
+
+// end releases the permit. The latency counts if the whole body was sent, unless drop is set. It
+// reports whether anything was read.
+func (u *fileUpload) end(drop bool) (begun bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if drop || !u.sent {
@@ -109,13 +154,14 @@ func (u *fileUpload) end(drop bool) {
 	} else {
 		u.permit.Done()
 	}
+	return u.body != nil
 }
 
 // fileRequest returns a request with files. Its length is not known.
 func (c *standard) fileRequest(ctx context.Context, r *execute.SubgraphRequest, header http.Header, upload *fileUpload) *http.Request {
 	request := c.request(ctx, r.Kind, r.Body, header)
 	_ = request.Body.Close() // of the request without files
-	upload.ReadCloser = r.Files.Open(ctx, r.Body.B)
+	upload.ctx, upload.request = ctx, r
 	request.Body, request.GetBody, request.ContentLength = upload, nil, -1
 	delete(request.Header, "X-Idempotency-Key")
 	return request

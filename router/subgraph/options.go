@@ -124,8 +124,10 @@ type Subgraph struct {
 // and after a response that is not GraphQL and has status 502, 503 or 504 (from a proxy
 // or an overloaded server), 408, or 429 with Retry-After. Mutations are only
 // retried with an idempotency key. If the subgraph has several URLs, a retry goes to another one, at
-// once; a request for which no connection could be opened is retried even if it is a mutation, and
-// without a charge to Budget, and a query also after any response with status 500 or more.
+// once, and a query is also retried after any response with status 500 or more, and one that is no
+// GraphQL response. The first retry is not charged to Budget while another URL works. A request for
+// which no connection could be opened goes to each URL, even if it is a mutation, and that counts
+// neither for MaxAttempts nor for Budget.
 type Retry struct {
 	// MaxAttempts includes the first attempt. 0 and 1 mean no retry.
 	MaxAttempts int
@@ -141,7 +143,8 @@ type Retry struct {
 	Budget float64
 }
 
-// Breaker configures the circuit breaker of each URL of a subgraph.
+// Breaker configures the circuit breaker of each URL of a subgraph. If there are several, that of one
+// also opens after a few failures in a row while another URL works, and timeouts count only then.
 type Breaker struct {
 	Enabled bool
 	// ErrorThreshold is the ratio of failed requests that opens the circuit. Default:
@@ -213,7 +216,7 @@ type Subscriptions struct {
 	// ConnectTimeout is how long the subgraph may take to accept a stream. Default: 5 s.
 	ConnectTimeout time.Duration
 	// ConnectAttempts is the number of attempts to open a stream before Subscribe
-	// fails. Default: 2.
+	// fails. If another URL is left, one without a connection does not count. Default: 2.
 	ConnectAttempts int
 	// Resume reopens a stream when its connection breaks.
 	Resume bool

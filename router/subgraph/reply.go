@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"souk/router/execute"
+	"souk/router/internal/jsonscan"
 )
 
 // unacceptable returns an error if the head shows that the response cannot be a GraphQL
@@ -126,6 +127,25 @@ func isResponse(body []byte) bool {
 	data, found := members["data"]
 	return found && string(data) != "null"
 }
+
+// resembles reports whether a body looks like a GraphQL response: it begins like a JSON object, up to
+// the member data or errors, and ends like one. It reads only that much of a large response.
+func resembles(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 || body[len(body)-1] != '}' {
+		return false
+	}
+	r := jsonscan.NewReader(body, jsonscan.MaxDepth)
+	return errors.Is(r.Object(func(key []byte) error {
+		if string(key) == "data" || string(key) == "errors" {
+			return errFound
+		}
+		_, err := r.Value()
+		return err
+	}), errFound)
+}
+
+var errFound = errors.New("found")
 
 // askedInPlain reports whether a body is the response of Go's net/http to a request without
 // TLS on a TLS port.

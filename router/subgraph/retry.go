@@ -16,7 +16,8 @@ import (
 
 // try sends a request and retries it as configured, at another URL if there is one. All attempts
 // together must end before s.Timeout, and a retry is charged to the retry budget. If the circuit
-// breakers or the limit do not allow a retry, the result is that of the attempt before.
+// breakers or the limit do not allow a retry, the result is that of the attempt before. An attempt
+// that opened no connection does not count if another URL is left.
 func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if t.options.Propagator != nil {
 		header = header.Clone()
@@ -30,18 +31,18 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		doubted  *endpoint // that sent a doubtful response to the attempt before
 		suitable = choice{only: r.URL}
 	)
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; ; {
 		suitable.repeatable = repeatable(r) && attempt < s.Retry.MaxAttempts
 		permit, e, err := s.admit(suitable)
 		if err != nil {
 			s.leave(ctx, doubted)
-			if attempt > 1 {
+			if suitable.tried != 0 {
 				return last.response, last.err
 			}
 			r.Unsent = true
 			return nil, err
 		}
-		if attempt > 1 {
+		if suitable.tried != 0 {
 			r.Retries++
 			if t.options.Hooks.Retried != nil {
 				t.options.Hooks.Retried(s.name)
@@ -56,11 +57,11 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		if v.doubtful {
 			doubted = e
 		}
-		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline}
+		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline, first: attempt == 1}
 		if s.several() {
-			s.elsewhere(&next, suitable, time.Until(deadline), err)
+			s.elsewhere(&next, suitable, time.Until(deadline), v)
 		}
-		if !v.again || !next.safe && !repeatable(r) || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil ||
+		if !v.again || !next.unsent && (!repeatable(r) || attempt >= s.Retry.MaxAttempts) || ctx.Err() != nil ||
 			next.after > s.Retry.MaxRetryAfter || time.Until(deadline) < next.pause || !next.free && !s.budget.spend() {
 			s.leave(ctx, doubted)
 			return response, s.explain(ctx, err)
@@ -71,7 +72,10 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 			last.release()
 			return nil, ctx.Err()
 		}
-		wait *= 2
+		if !next.unsent {
+			attempt++
+			wait *= 2
+		}
 	}
 }
 
@@ -91,18 +95,28 @@ func (o *outcome) release() {
 // A retry describes the next attempt of a request that has failed.
 type retry struct {
 	pause, after time.Duration
-	// free is set if it is not charged to the budget, safe if the subgraph has not got the request.
-	free, safe bool
+	// free is set if it is not charged to the budget. unsent is set if the subgraph has not got the
+	// request, and it goes to a URL that was not tried before.
+	free, unsent bool
+	// first is set for the first retry, apart from those of requests that were not sent.
+	first bool
 }
 
 // elsewhere changes a retry if another URL can serve it. That need not wait for the one that failed.
-// With less than a quarter of the time left, another URL would be blamed for a timeout.
-func (s *subgraph) elsewhere(next *retry, suitable choice, left time.Duration, err error) {
-	if suitable.only == 0 && left > s.Timeout/4 && s.closed()&^suitable.tried != 0 {
-		next.pause, next.after = 0, 0
-		next.safe = unopened(err)
-		next.free = next.free || next.safe
+// With less than a quarter of the time left, another URL would be blamed for a timeout. The first
+// retry is free if another URL works. If all fail, the budget bounds the load.
+func (s *subgraph) elsewhere(next *retry, suitable choice, left time.Duration, v verdict) {
+	if !s.canMove(suitable, left) {
+		return
 	}
+	next.pause, next.after = 0, 0
+	next.unsent = v.unopened
+	next.free = next.free || next.unsent || next.first && (v.failed || v.doubtful) && s.working()&^suitable.tried != 0
+}
+
+// canMove reports whether an attempt can follow at a URL that was not tried before.
+func (s *subgraph) canMove(suitable choice, left time.Duration) bool {
+	return suitable.only == 0 && left > s.Timeout/4 && s.closed()&^suitable.tried != 0
 }
 
 // repeatable reports whether a request may be executed twice.
@@ -147,7 +161,7 @@ func (t *Transport) attempt(ctx context.Context, s *subgraph, e *endpoint, deadl
 		permit.Done()
 	}
 	if s.several() {
-		v = v.orDoubt(response, err)
+		v = v.amongSeveral(response, err)
 	}
 	if !v.doubtful {
 		s.record(ctx, e, v)
@@ -177,13 +191,17 @@ type verdict struct {
 	failed bool
 	// timedOut is set if there was no response in time.
 	timedOut bool
-	// doubtful is set if the subgraph has several URLs, and the response has a status that its server
-	// or the request may be to blame for.
-	doubtful bool
 	// again is set if a retry may succeed. after is the minimum delay that the subgraph
 	// asks for, or 0.
 	again bool
 	after time.Duration
+
+	// The rest is set only if the subgraph has several URLs. unopened is set if no connection could
+	// be opened, so that the subgraph has not got the request.
+	unopened bool
+	// doubtful is set if the server or the request may be to blame for the response. suspected is
+	// set if it stays in doubt.
+	doubtful, suspected bool
 }
 
 func judge(err error) verdict {
@@ -215,21 +233,29 @@ func judge(err error) verdict {
 	}
 }
 
-// orDoubt returns v, or a doubtful verdict on a response with status 500 or more that is no failure
-// by itself.
-func (v verdict) orDoubt(response *execute.SubgraphResponse, err error) verdict {
-	status := 0
-	var failed *execute.TransportError
-	switch {
-	case response != nil:
-		status = response.Status
-	case errors.As(err, &failed):
-		status = failed.Status
-	}
-	if !v.failed && status >= http.StatusInternalServerError {
+// amongSeveral completes a verdict if the subgraph has several URLs.
+func (v verdict) amongSeveral(response *execute.SubgraphResponse, err error) verdict {
+	v.unopened = v.failed && unopened(err)
+	if !v.failed && doubtful(response, err) {
 		v.doubtful, v.again = true, true
 	}
 	return v
+}
+
+// doubtful reports whether the server may be to blame for a response: it has status 500 or more, or
+// it is no GraphQL response but, for example, a page of another server. Except for 404, other statuses
+// from 400 blame the request.
+func doubtful(response *execute.SubgraphResponse, err error) bool {
+	if response != nil {
+		status := response.Status
+		return status >= http.StatusInternalServerError ||
+			(status < http.StatusBadRequest || status == http.StatusNotFound) && !resembles(response.Body.B)
+	}
+	var failed *execute.TransportError
+	if !errors.As(err, &failed) || failed.Code == execute.CodeOverloaded {
+		return false
+	}
+	return failed.Status >= http.StatusInternalServerError || failed.Status == http.StatusNotFound || failed.Status/100 == 3 || failed.Code == execute.CodeMalformed
 }
 
 // sleep waits for d. It reports false if ctx is done first.

@@ -155,13 +155,14 @@ func TestTimeoutsInARowOpenTheCircuit(t *testing.T) {
 	for _, client := range []string{"direct", "standard"} {
 		t.Run(client, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				hangs := true
+				var hangs atomic.Bool
+				hangs.Store(true)
 				tr := overPipes(t, subgraph.Subgraph{
 					Client: client, Timeout: 4500 * time.Millisecond, Retry: subgraph.Retry{MaxAttempts: 2},
 					Breaker: subgraph.Breaker{Enabled: true, ConsecutiveTimeouts: 3},
 				}, func(w http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body)
-					if hangs {
+					if hangs.Load() {
 						<-r.Context().Done()
 						return
 					}
@@ -178,13 +179,13 @@ func TestTimeoutsInARowOpenTheCircuit(t *testing.T) {
 				}
 				timeout := execute.CodeTimeout
 				expect(timeout, timeout)
-				hangs = false
+				hangs.Store(false)
 				expect("") // a response in between: the two before do not count
-				hangs = true
+				hangs.Store(true)
 				expect(timeout, timeout, timeout, execute.CodeCircuitOpen)
 				time.Sleep(6 * time.Second) // of the fake clock: longer than Rest
 				expect(timeout, execute.CodeCircuitOpen)
-				hangs = false
+				hangs.Store(false)
 				time.Sleep(6 * time.Second)
 				expect("", "")
 			})
@@ -229,13 +230,19 @@ func TestBreakerIgnoresStatusesOfTheCaller(t *testing.T) {
 // random numbers are 0.
 func overPipes(t *testing.T, s subgraph.Subgraph, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
+	return overPipesWith(t, s, func() float64 { return 0 }, handler)
+}
+
+// overPipesWith is like overPipes, with other random numbers.
+func overPipesWith(t *testing.T, s subgraph.Subgraph, jitter func() float64, handler http.HandlerFunc) *subgraph.Transport {
+	t.Helper()
 	listener := newPipeListener()
 	server := &http.Server{Handler: handler}
 	go func() { _ = server.Serve(listener) }()
 	if s.Dial = listener.dial; len(s.URLs) == 0 {
 		s.URL = "http://a/"
 	}
-	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Jitter: func() float64 { return 0 }})
+	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Jitter: jitter})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,10 +30,12 @@ type stream struct {
 	*Transport
 	s *subgraph
 	// endpoint is that of the current connection. judged is set if its circuit breaker has the
-	// result of the connection, or does not count it. tried are the endpoints that failed.
+	// result of the connection, or does not count it. tried are the endpoints that failed. moves
+	// counts the connections that could not be opened and were opened elsewhere at once.
 	endpoint *endpoint
 	judged   bool
 	tried    endpointSet
+	moves    int
 
 	body   []byte
 	header http.Header
@@ -56,7 +58,8 @@ type stream struct {
 
 // Subscribe implements execute.Transport. It runs a stream until it ends.
 //
-// Until the stream is established, Subscribe makes ConnectAttempts attempts. After that, if
+// Until the stream is established, Subscribe makes ConnectAttempts attempts, without those that
+// opened no connection while another URL was left. After that, if
 // the connection breaks and Resume is set, it reopens the stream up to MaxReconnects times in
 // a row. Events that the subgraph sends in the meantime are lost, unless its server-sent
 // events have IDs. A stream that the subgraph ends itself, normally or not, is never
@@ -98,7 +101,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 		st.connected, st.accepted = false, time.Time{}
 		st.enter(failures)
 		err := open(ctx)
-		st.leave(ctx, err)
+		moves := st.leave(ctx, err)
 		up := st.up()
 		st.established = st.established || up >= config.ConnectTimeout
 		switch {
@@ -108,6 +111,9 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 			return st.final(err)
 		case up >= config.MaxInterval:
 			failures, wait, st.tried = 0, config.Interval, 0 // the stream had recovered
+		case moves:
+			st.options.Logger.WarnContext(ctx, "opening a subscription at another URL", "subgraph", st.s.name, "error", err)
+			continue
 		}
 		if failures++; !st.mayReopen(failures) {
 			return st.final(err)
@@ -129,7 +135,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 func (st *stream) enter(failures int) {
 	s := st.s
 	st.endpoint, st.judged = s.endpoints[0], true
-	if !s.several() || s.Subscriptions.URL != "" {
+	if !st.shared() {
 		return
 	}
 	if e := s.choose(choice{tried: st.tried, repeatable: st.mayReopen(failures + 1), subscription: true}); e != nil {
@@ -142,29 +148,45 @@ func (st *stream) enter(failures int) {
 
 // accept notes that the subgraph has accepted the stream on the current connection.
 func (st *stream) accept(ctx context.Context) {
-	st.accepted = time.Now()
+	st.accepted, st.moves = time.Now(), 0
 	st.judge(ctx, verdict{}, nil)
 }
 
-// leave notes the end of a connection.
-func (st *stream) leave(ctx context.Context, err error) {
-	if e := st.endpoint; st.s.several() && st.s.Subscriptions.URL == "" {
+// leave notes the end of a connection. It reports whether another endpoint is tried at once, because
+// no connection could be opened.
+func (st *stream) leave(ctx context.Context, err error) (moves bool) {
+	if e := st.endpoint; st.shared() {
 		e.subscriptions.Add(-1)
 		if errors.Is(err, errLost) {
-			if st.tried |= e.bit(); st.s.closed()&^st.tried == 0 {
+			st.tried |= e.bit()
+			left := st.s.closed()&^st.tried != 0
+			if moves = left && unopened(err) && st.moves < len(st.s.endpoints); moves {
+				st.moves++
+			}
+			if !left {
 				st.tried = e.bit()
 			}
 		}
 	}
-	st.judge(ctx, verdict{failed: ctx.Err() != nil || unheard(err)}, err)
+	st.judge(ctx, st.verdict(ctx, err), err)
+	return moves
 }
 
-// unheard reports whether a connection failed before the subgraph itself responded. It may blame
-// the subscription for a status 500.
-func unheard(err error) bool {
+// shared reports whether the subscriptions of the subgraph are spread over several endpoints.
+func (st *stream) shared() bool { return st.s.several() && st.s.Subscriptions.URL == "" }
+
+// verdict returns that on a connection that the subgraph has not accepted. A response that the
+// subscription may be to blame for is only suspected.
+func (st *stream) verdict(ctx context.Context, err error) verdict {
+	v := verdict{failed: ctx.Err() != nil || errors.Is(err, errLost)}
+	if !v.failed || ctx.Err() != nil {
+		return v
+	}
+	v.unopened, v.timedOut = unopened(err), errors.Is(err, context.DeadlineExceeded)
 	var refused *execute.RequestError
 	var failed *execute.TransportError
-	return errors.Is(err, errLost) && !errors.As(err, &refused) && (!errors.As(err, &failed) || failed.Status != http.StatusInternalServerError)
+	v.suspected = errors.As(err, &refused) || errors.As(err, &failed) && !judge(failed).failed
+	return v
 }
 
 // judge reports whether the current connection could be opened, once.
@@ -309,7 +331,8 @@ func (st *stream) refusedStream(r *http.Response) error {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return lost(err)
 	}
-	if st.s.several() && r.StatusCode >= http.StatusInternalServerError {
+	var failed *execute.TransportError
+	if st.shared() && (r.StatusCode >= http.StatusInternalServerError || errors.As(err, &failed) && doubtful(nil, err)) {
 		return lost(err) // another URL may accept it
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"souk/router/execute"
@@ -46,6 +47,8 @@ type subgraph struct {
 	budget    budget
 	flights   flights
 	jitter    func() float64
+	// successes counts those of all endpoints, if there are several.
+	successes atomic.Int64
 
 	mu sync.Mutex
 	// best is the best state of the circuit breakers.

@@ -1,0 +1,176 @@
+package subgraph
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// If a subgraph has several URLs, one that fails again and again while another works is cut off long
+// before the failure rate of its circuit breaker says so.
+const (
+	// maxUnopened is the number of connections in a row that could not be opened.
+	maxUnopened = 2
+	// maxFailures is the number of other failures in a row, without timeouts. Meanwhile there must
+	// be as many successes at other URLs, one of which has succeeded proven times in a row.
+	maxFailures = 5
+	proven      = 10
+)
+
+// The credit of a URL grows by one with each success and shrinks by costOfFailure with each failure.
+// One that can afford another failure works, as long as less than about a tenth of its requests fail.
+const (
+	costOfFailure = 10
+	maxCredit     = 100 // also at the beginning
+	minCredit     = -30 // 40 successes from working again
+)
+
+// results are those of the requests to an endpoint.
+type results struct {
+	// failures, unopened and timeouts count those in a row: all failures, and those without a
+	// connection or a response in time. successes counts those in a row.
+	failures, unopened, timeouts atomic.Int32
+	successes                    atomic.Int64
+	// since is the number of successes at all URLs when the first of the failures occurred.
+	since  atomic.Int64
+	credit atomic.Int32
+}
+
+func (r *results) addCredit(n int32) {
+	for {
+		was := r.credit.Load()
+		if r.credit.CompareAndSwap(was, min(max(was+n, minCredit), maxCredit)) {
+			return
+		}
+	}
+}
+
+// works reports whether the last request to an endpoint succeeded, and most of those before.
+func (e *endpoint) works() bool {
+	return e.closed() && e.failures.Load() == 0 && e.credit.Load() >= costOfFailure
+}
+
+// working returns the endpoints that work.
+func (s *subgraph) working() (set endpointSet) {
+	for _, e := range s.endpoints {
+		if e.works() {
+			set |= e.bit()
+		}
+	}
+	return set
+}
+
+// proven reports whether the failures in a row at an endpoint are not the fault of the requests: other
+// endpoints got requests meanwhile, and one of them has no failures.
+func (s *subgraph) proven(e *endpoint) bool {
+	if s.successes.Load()-e.since.Load() < maxFailures {
+		return false
+	}
+	for _, other := range s.endpoints {
+		if other != e && other.works() && other.successes.Load() >= proven {
+			return true
+		}
+	}
+	return false
+}
+
+// record reports the result of a request to the breaker of its endpoint. A canceled request is not
+// counted, except by a half-open breaker: there, recording a result is the only way to
+// return the permit.
+func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
+	switch {
+	case ctx.Err() != nil && (e.breaker == nil || !e.breaker.IsHalfOpen()):
+	case v.failed && s.several():
+		s.failedAt(e, v)
+	case v.failed && e.breaker != nil:
+		e.breaker.RecordFailure()
+		if !v.timedOut {
+			e.timeouts.Store(0)
+		} else if s.manyTimeouts(e) {
+			e.open()
+		}
+	case !v.failed:
+		s.succeededAt(e)
+	}
+}
+
+func (s *subgraph) succeededAt(e *endpoint) {
+	if e.breaker != nil {
+		e.breaker.RecordSuccess()
+		e.timeouts.Store(0)
+	}
+	if s.several() {
+		s.successes.Add(1)
+		e.failures.Store(0)
+		e.unopened.Store(0)
+		e.successes.Add(1)
+		e.addCredit(1)
+	}
+}
+
+// failedAt records a failure at one of several endpoints. Timeouts that occur at all of them alike
+// are the fault of the requests, or of what is behind all: they count only while another works.
+func (s *subgraph) failedAt(e *endpoint, v verdict) {
+	if e.failures.Add(1) == 1 {
+		e.since.Store(s.successes.Load())
+	}
+	e.successes.Store(0)
+	e.addCredit(-costOfFailure)
+	another := s.working()&^e.bit() != 0
+	many := false // failures in a row
+	switch {
+	case v.unopened:
+		many = e.unopened.Add(1) >= maxUnopened
+	case v.timedOut:
+		e.unopened.Store(0)
+		many = s.manyTimeouts(e)
+	default:
+		e.unopened.Store(0)
+		e.timeouts.Store(0)
+		many = e.failures.Load() >= maxFailures && s.proven(e)
+	}
+	if e.breaker == nil {
+		return
+	}
+	if !v.suspected && (!v.timedOut || another) || !e.breaker.IsClosed() {
+		e.breaker.RecordFailure()
+	}
+	if many && another {
+		e.open()
+	}
+}
+
+// manyTimeouts counts a timeout. It reports whether there were too many in a row.
+func (s *subgraph) manyTimeouts(e *endpoint) bool {
+	return int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts
+}
+
+// open opens the circuit breaker if it is closed.
+func (e *endpoint) open() {
+	if e.breaker.IsClosed() {
+		e.breaker.Open()
+	}
+}
+
+// settle reports the result of a doubtful response, which the server or the request may be to blame
+// for. It is a failure if the same request succeeded at another URL.
+func (s *subgraph) settle(ctx context.Context, doubted *endpoint, next verdict) {
+	switch {
+	case doubted == nil:
+	case !next.failed && !next.doubtful:
+		s.record(ctx, doubted, verdict{failed: true})
+	case ctx.Err() == nil || doubted.breaker != nil && doubted.breaker.IsHalfOpen():
+		doubted.successes.Store(0)
+		doubted.addCredit(-costOfFailure) // it may work, but that is not known
+		if doubted.breaker != nil {
+			doubted.breaker.RecordSuccess()
+		}
+	}
+}
+
+// leave is like settle if the request was not sent to another URL. Alone it says nothing about the
+// URL, but many in a row do. A half-open breaker needs a result.
+func (s *subgraph) leave(ctx context.Context, doubted *endpoint) {
+	if doubted != nil {
+		s.record(ctx, doubted, verdict{failed: true, suspected: true})
+	}
+}
