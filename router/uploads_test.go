@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
 	"path/filepath"
 	"slices"
@@ -201,6 +202,29 @@ func TestFilesReachTheSubgraph(t *testing.T) {
 				t.Errorf("status %d, got  %s\nwant %s", status, got, c.want)
 			}
 		})
+	}
+}
+
+// A request with files is sent once, but connections that cannot be opened do not count. No request
+// fails, although circuit breakers do not help.
+func TestFilesReachTheURLThatIsUp(t *testing.T) {
+	at := serveRouter(t, composed(t, filesA, filesB), nil, gqlgenServer(t), withUploads(func(c *config.Config) {
+		up := c.OverrideSubgraphURLs["a"][0]
+		urls := []string{up}
+		for range 7 {
+			down := httptest.NewServer(http.NotFoundHandler())
+			down.Close()
+			urls = append(urls, down.URL+"/a")
+		}
+		c.OverrideSubgraphURLs["a"] = urls
+		off := false
+		c.TrafficShaping.All.CircuitBreaker.Enabled = &off
+	}))
+	for range 10 {
+		status, got := upload(t, at, `{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}`, `{"0":["variables.f"]}`, sentPart{"0", "x.png", "X"})
+		if want := `{"data":{"upload":"file: x.png image/png X"}}`; status != 200 || got != want {
+			t.Errorf("status %d, got %s", status, got)
+		}
 	}
 }
 
