@@ -29,7 +29,13 @@ for revision in "$TO" HEAD; do
 	fail "$revision is a $kind, and no commit or tag of one: name the commit that was deployed before, such as: make rollback TO=v1.0.0"
 done
 dir=$(cd "$(mktemp -d)" && pwd -P)
-trap 'rm -rf "$dir"' EXIT
+applying=
+# ends says what to do if the cluster may have a part of each version.
+ends() {
+	rm -rf "$dir"
+	[ -z "$applying" ] || echo "The rollback to $TO failed halfway. Run it again: what it has done does no harm twice." >&2
+}
+trap ends EXIT
 
 # build REVISION NAME writes the objects of a revision to NAME.yaml, a line for each to
 # NAME.objects (its namespace, - without one, type and name), and its components to
@@ -68,7 +74,7 @@ within() {
 }
 
 # components DIRECTORY prints the components that a kustomization and those that it names have. An
-# entry may stand in the line below its "-", ">" or "|".
+# entry may stand in the line below its "-", ">" or "|", and have an anchor or be an alias.
 components() (
 	for file in kustomization.yaml kustomization.yml Kustomization; do
 		[ ! -f "$1/$file" ] || awk '
@@ -77,7 +83,14 @@ components() (
 			list ~ /^(components|resources|bases)$/ {
 				sub(/^[ \t]*-[ \t]+/, "")
 				gsub(/[][,]/, " ")
-				for (i = 1; i <= NF; i++) if ($i !~ /^(-|[>|][-+0-9]*)$/) print list, $i
+				for (i = 1; i <= NF; i++) {
+					if ($i ~ /^&/) { anchor = substr($i, 2); continue }
+					if ($i ~ /^(-|!.*|[>|][-+0-9]*)$/) continue
+					if ($i ~ /^\*/ && substr($i, 2) in named) $i = named[substr($i, 2)]
+					if (anchor) named[anchor] = $i
+					anchor = ""
+					print list, $i
+				}
 			}
 		' "$1/$file"
 	done | while read -r list entry; do
@@ -128,6 +141,7 @@ if [ -s "$dir/added.components" ] || [ -s "$dir/removed.components" ]; then
 	fi
 fi
 # A pod that starts has the ConfigMaps that were applied before.
+applying=1
 kubectl apply -k "$dir/old/$OVERLAY" -l app=api-gateway
 kubectl -n ecommerce rollout restart deployment/api-gateway
 kubectl -n ecommerce rollout status --timeout=10m deployment/api-gateway
@@ -136,6 +150,7 @@ restart statefulset prometheus
 restart statefulset alertmanager
 restart deployment grafana
 restart deployment otel-collector
+applying=
 echo "The cluster has the manifests of $TO. The files here are as before: revert them before they are applied again."
 if [ -n "$(git status --porcelain -- manifests "$OVERLAY")" ]; then
 	echo 'The working tree has changes that are not committed. What only they have is not named here.'
@@ -151,7 +166,12 @@ replaceable=" (ConfigMap|Service|ServiceAccount|ResourceQuota|LimitRange\
 |(Role|RoleBinding|ClusterRole|ClusterRoleBinding)\.[a-z0-9]+\.rbac\.authorization\.k8s\.io\
 |[A-Za-z]+\.[a-z0-9]+\.$istio|[A-Za-z]+\.[a-z0-9]+\.gateway\.networking\.k8s\.io) "
 delete() { sed -E -e "s|^- (.*)|kubectl delete \\1$2|" -e t -e "s|^([^ ]+) (.*)|kubectl -n \\1 delete \\2$2|" "$1"; }
-comm -13 "$dir/old.objects" "$dir/new.objects" > "$dir/added"
+# An object is the same one in each version of its API, which may differ here.
+awk '
+	{ split($2, type, "."); group = $2; sub(/^[^.]*(\.[^.]*)?/, "", group); object = $1 " " type[1] group " " $3 }
+	FILENAME == ARGV[1] { old[object] }
+	FILENAME != ARGV[1] && !(object in old)
+' "$dir/old.objects" "$dir/new.objects" > "$dir/added"
 if grep -E "$replaceable" "$dir/added" > "$dir/deletable"; then
 	echo 'Only the version of HEAD has these objects. They still exist; these commands delete them:'
 	delete "$dir/deletable" ''

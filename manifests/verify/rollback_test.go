@@ -132,6 +132,9 @@ func TestRollbackBeginsWithTheRouters(t *testing.T) {
 
 			t.Setenv("FAIL", cmp.Or(c.kubectl, "nothing"))
 			out := r.run(t, "make --no-print-directory rollback TO=v1.0.0 OVERLAY="+c.overlay, c.fails)
+			if halfway := c.kubectl == "apply"; strings.Contains(out, "Run it again") != halfway {
+				t.Errorf("that it failed halfway is %v:\n%s", halfway, out)
+			}
 			if !strings.Contains(out, c.said) || c.objects == 0 && strings.Contains(out, " delete ") {
 				t.Errorf("want it to say %q:\n%s", c.said, out)
 			}
@@ -191,6 +194,29 @@ func TestRollbackKeepsData(t *testing.T) {
 	}
 }
 
+// An object that has another version of its API is the same one, and is not deleted.
+func TestRollbackKnowsObjectsOfOtherVersions(t *testing.T) {
+	r := newRepository(t)
+	r.write(t, "manifests/old.yaml", object("networking.istio.io/v1beta1", "VirtualService", "api")+object("external-secrets.io/v1beta1", "ExternalSecret", "order-database")+
+		object("external-secrets.io/v1beta1", "ClusterSecretStore", "souk@")+object("v1", "Service", "same")+object("gateway.networking.k8s.io/v1", "Gateway", "entry"))
+	r.write(t, "manifests/Kustomization", "resources:\n")
+	r.commit(t, "v1.0.0")
+	r.write(t, "manifests/old.yaml", object("networking.istio.io/v1", "VirtualService", "api")+object("external-secrets.io/v1", "ExternalSecret", "order-database")+
+		object("external-secrets.io/v1", "ClusterSecretStore", "souk@")+object("serving.knative.dev/v1", "Service", "same")+object("v1", "Service", "added")+object("networking.istio.io/v1", "Gateway", "entry"))
+	r.commit(t, "v1.1.0")
+	_, said, _ := strings.Cut(r.run(t, "make --no-print-directory rollback TO=v1.0.0", ""), "Only the version of HEAD")
+	for _, want := range []string{"kubectl -n ecommerce delete Service added\n", "kubectl -n ecommerce delete Gateway.v1.networking.istio.io entry\n", "\necommerce Service.v1.serving.knative.dev same\n"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
+		}
+	}
+	for _, name := range []string{"VirtualService", "ExternalSecret", "ClusterSecretStore", "Service same"} {
+		if strings.Contains(said, name) {
+			t.Errorf("it names %s, which both versions have:\n%s", name, said)
+		}
+	}
+}
+
 // Between versions with other components, the databases are others. It does nothing unless the
 // operator says that the data has been moved.
 func TestRollbackMovesNoData(t *testing.T) {
@@ -208,6 +234,9 @@ func TestRollbackMovesNoData(t *testing.T) {
 			fails: "\n  added since v1.0.0: manifests/components/cloudnative-pg\n"},
 		"not in the working tree": {before: "components:\n  - components/ambient\n", after: "components:\n  - components/ambient\n", uncommitted: "resources:\n",
 			fails: "\n  removed since v1.0.0: manifests/components/ambient\n"},
+		"an anchor": {before: "components:\n  - &mesh components/ambient\n", after: "components: [components/ambient, components/redis-sentinel]\n",
+			fails: "so nothing was changed:\n  added since v1.0.0: manifests/components/redis-sentinel\nThe manifests"},
+		"an alias":  {before: "resources:\n  - &mesh components/ambient\ncomponents:\n  - *mesh\n", after: "components: [components/ambient]\n"},
 		"a comment": {before: "resources:\n", after: "resources:\n# components:\n#  - components/redis-sentinel\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
