@@ -360,6 +360,19 @@ func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 	}
 }
 
+// An order with another total than the customer expects is not recorded, and is counted.
+func TestOrdersWithAnotherTotalAreCounted(t *testing.T) {
+	s := open(t)
+	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), ExpectedTotal: dollars(1)})
+	var changed *schema.TotalChanged
+	if !errors.As(err, &changed) || s.count("orders") != 0 {
+		t.Errorf("got error %T %v and %d orders", err, err, s.count("orders"))
+	}
+	if got := s.counts(); got["souk_orders_total total_changed"] != 1 || got["souk_orders_total other_away"] != 0 {
+		t.Errorf("it counts %v", got)
+	}
+}
+
 // The cases are the states after a crash at each step, as in the table of the
 // package documentation.
 func TestRecoveryAfterCrashAtEachStep(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"souk/subgraphs/internal/peer"
+	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/orderstore"
 	"souk/telemetry"
 )
@@ -15,7 +16,7 @@ import (
 var (
 	metricOrders = telemetry.Metric{
 		Name: "souk_orders_total", Kind: telemetry.Counter,
-		Help:   "Orders by the result of placing them: confirmed, the reason of the rejection, or, of those that were refused before they were recorded, the service that was unavailable: inventory_away, payment_away, product_away, user_away, or other_away.",
+		Help:   "Orders by the result of placing them: confirmed, the reason of the rejection, or, of those that were refused before they were recorded, total_changed (another total than the customer expects) or the service that was unavailable: inventory_away, payment_away, product_away, user_away, or other_away.",
 		Labels: []string{"result"},
 	}
 	metricPayments = telemetry.Metric{
@@ -26,8 +27,9 @@ var (
 )
 
 const (
-	confirmed = "confirmed"
-	other     = "other"
+	confirmed    = "confirmed"
+	totalChanged = "total_changed"
+	other        = "other"
 )
 
 // peers are the services that an order needs before it is recorded.
@@ -40,6 +42,7 @@ type Metrics struct{ orders, payments *prometheus.CounterVec }
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{orders: metricOrders.NewCounter(r), payments: metricPayments.NewCounter(r)}
 	m.orders.WithLabelValues(confirmed)
+	m.orders.WithLabelValues(totalChanged)
 	for _, reason := range []orderstore.Reason{orderstore.OutOfStock, orderstore.Declined, orderstore.Unavailable, orderstore.Abandoned} {
 		m.orders.WithLabelValues(label(reason))
 	}
@@ -70,6 +73,15 @@ func (m *Metrics) refused(err error) {
 		service = failed.Service
 	}
 	m.orders.WithLabelValues(away(service)).Inc()
+}
+
+// invalid counts an order that was refused before it was recorded because of what the customer
+// asked for, if that says something about the store: the total differs from what it showed.
+func (m *Metrics) invalid(err error) {
+	var changed *schema.TotalChanged
+	if errors.As(err, &changed) {
+		m.orders.WithLabelValues(totalChanged).Inc()
+	}
 }
 
 // paid counts a change of a payment.

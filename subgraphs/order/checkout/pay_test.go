@@ -388,7 +388,7 @@ func TestRefusedCaptureIsRecorded(t *testing.T) {
 	}
 	want := map[string]float64{
 		"souk_payments_total captured": 0, "souk_payments_total failed": 1, "souk_payments_total refunded": 0, "souk_payments_total voided": 1,
-		"souk_orders_total confirmed": 1, "souk_orders_total out_of_stock": 0, "souk_orders_total payment_declined": 0,
+		"souk_orders_total confirmed": 1, "souk_orders_total out_of_stock": 0, "souk_orders_total payment_declined": 0, "souk_orders_total total_changed": 0,
 		"souk_orders_total unavailable": 0, "souk_orders_total abandoned": 0, "souk_orders_total inventory_away": 0, "souk_orders_total payment_away": 0,
 		"souk_orders_total product_away": 0, "souk_orders_total user_away": 0, "souk_orders_total other_away": 0,
 	}

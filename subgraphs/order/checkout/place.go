@@ -122,5 +122,7 @@ func (s *Service) loadPrices(ctx context.Context, w validRequest) (orderstore.Pl
 	if !exists {
 		return orderstore.Placed{}, schema.NewNotFound("user", formatID(w.userID))
 	}
-	return w.placedEvent(products)
+	placed, err := w.placedEvent(products)
+	s.Metrics.invalid(err)
+	return placed, err
 }
