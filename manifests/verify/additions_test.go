@@ -68,6 +68,9 @@ func TestMissingObjectsAreNoticed(t *testing.T) {
 // A default that is the address of no Service is as bad as none.
 func TestDefaultsAreServices(t *testing.T) {
 	const own = `            - {name: REDIS_URL, value: "redis://redis-service:6379"}` + "\n"
+	if (fault{file: "06-o", old: own}).leftOut(t) {
+		t.Skip("the store has been changed here")
+	}
 	store := read(t, Change{File: "06-o", Old: own})
 	if err := store.checkEnvironment("../.."); err != nil {
 		t.Fatal(err)

@@ -32,10 +32,12 @@
 //	schedules.go           backups: when they are made, and how long they stay
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
 //	traffic.go, streams.go retries, TLS, pools and ejection in the mesh, and the pool of streams
-//	monitoring.go          how often the monitoring looks, and whom it tells
+//	monitoring.go          how often the monitoring looks
+//	alertmanager.go        whom it tells
 //	entries.go             entries of ambient mode, and the secret store
 //	roles.go, discovery.go rights at the API server: no more, and those that Prometheus needs
 //	quota.go, bounds.go    the room of the namespace, and other quotas and bounds in it
+//	schemes.go             the schemes of URLs, TLS of databases, and the origins of routes
 //	silent.go              what pods start without, or with the wrong one of, and say nothing
 //	operator.go            what only the operator knows (operator.yaml), and what may be elsewhere
 //	network.go             NetworkPolicies

@@ -75,63 +75,6 @@ func (d Documents) checkPrometheus() error {
 	return err
 }
 
-type alertRoute struct {
-	Receiver string
-	Wait     string `json:"group_wait"`
-	Interval string `json:"group_interval"`
-	Repeat   string `json:"repeat_interval"`
-	Matchers []string
-	Mute     []string `json:"mute_time_intervals"`
-	Active   []string `json:"active_time_intervals"`
-	Routes   []alertRoute
-}
-
-// checkAlertmanager wants pages to go out within minutes and to be repeated within a day, and
-// all receivers to read their address from the Secret. What is resolved is told, except to the
-// dead-man's switch. Inhibitions that reach Watchdog would silence it.
-func (d Documents) checkAlertmanager() error {
-	var c struct {
-		Route     alertRoute
-		Receivers []struct {
-			Name     string
-			Webhooks []struct {
-				File     string `json:"url_file"`
-				Resolved bool   `json:"send_resolved"`
-			} `json:"webhook_configs"`
-		}
-		Inhibit []struct {
-			Source []string `json:"source_matchers"`
-			Target []string `json:"target_matchers"`
-		} `json:"inhibit_rules"`
-	}
-	if err := d.monitored("alertmanager", "alertmanager.yml", &c); err != nil {
-		return err
-	}
-	err := errors.Join(within("group_wait", c.Route.Wait, 0, time.Minute), within("group_interval", c.Route.Interval, 0, 10*time.Minute), within("repeat_interval", c.Route.Repeat, time.Hour, 24*time.Hour))
-	for _, r := range c.Route.Routes {
-		if len(r.Mute)+len(r.Active) > 0 {
-			err = errors.Join(err, fmt.Errorf("%s is silent at times", r.Receiver))
-		}
-		switch {
-		case slices.Contains(r.Matchers, `alertname = "Watchdog"`):
-			err = errors.Join(err, within("repeat_interval of Watchdog", r.Repeat, 0, 5*time.Minute), within("group_interval of Watchdog", r.Interval, 0, 5*time.Minute))
-		case r.Receiver == "page":
-			err = errors.Join(err, within("repeat_interval of pages", r.Repeat, 30*time.Minute, 8*time.Hour))
-		}
-	}
-	for _, r := range c.Receivers {
-		if len(r.Webhooks) != 1 || r.Webhooks[0].File != "/etc/alertmanager-receivers/"+r.Name || r.Webhooks[0].Resolved != (r.Name != "dead-man") {
-			err = errors.Join(err, fmt.Errorf("the receiver %s does not have its own address of the Secret, or does not hear what is resolved", r.Name))
-		}
-	}
-	for _, rule := range c.Inhibit {
-		if len(rule.Source) == 0 || len(rule.Target) == 0 || strings.Contains(strings.Join(rule.Target, " "), "=~ \".*\"") {
-			err = errors.Join(err, fmt.Errorf("an inhibition of %q by %q is for all alerts", rule.Target, rule.Source))
-		}
-	}
-	return err
-}
-
 // checkCollector wants the collector to bound its memory first, to hand traces on in batches, and
 // to try again for a while, and all pods to reach it.
 func (d Documents) checkCollector() error {

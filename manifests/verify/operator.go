@@ -72,6 +72,9 @@ func (d Documents) programs() []string {
 // outside reports whether a host is none of the cluster. Inside, the mesh encrypts, and URLs say
 // http; to a host with a domain, a URL must ask for TLS itself.
 func (d Documents) outside(host string, tls bool) bool {
+	if at, err := netip.ParseAddr(host); err == nil && !at.IsGlobalUnicast() {
+		return false // such as 169.254.169.254, at which clouds give credentials away
+	}
 	_, rest, domain := strings.Cut(host, ".")
 	namespace, _, _ := strings.Cut(rest, ".")
 	return tls && domain && !strings.HasSuffix(host, ".svc") && !strings.HasSuffix(host, ".cluster.local") &&

@@ -17,6 +17,9 @@ func (d Documents) checkRedis() error {
 	if err := d.find("StatefulSet", "redis", &set); err != nil {
 		return err
 	}
+	if set.Spec.Replicas != nil && *set.Spec.Replicas != 1 {
+		return fmt.Errorf("redis: it has %d pods that know nothing of each other, behind one Service; components/redis-sentinel has replicas", *set.Spec.Replicas)
+	}
 	c := set.Spec.Template.Spec.Containers[0]
 	if want := []string{"redis-server", "/etc/redis/redis.conf"}; !slices.Equal(c.Args, want) || len(c.Command) > 0 {
 		return fmt.Errorf("redis: it runs %q %q and not %q: without its configuration it keeps nothing", c.Command, c.Args, want)

@@ -98,7 +98,13 @@ func checkProbe(set *appsv1.StatefulSet, kind string, probe *corev1.Probe, comma
 
 // maxmemory returns what a Redis may keep. Its units in lower case are powers of two.
 func maxmemory(conf string) (resource.Quantity, error) {
-	most, err := resource.ParseQuantity(strings.TrimSuffix(directive(conf, "maxmemory"), "mb") + "Mi")
+	text := strings.ToLower(directive(conf, "maxmemory"))
+	for unit, power := range map[string]string{"kb": "Ki", "mb": "Mi", "gb": "Gi"} {
+		if number, found := strings.CutSuffix(text, unit); found {
+			text = number + power
+		}
+	}
+	most, err := resource.ParseQuantity(text)
 	if err != nil {
 		return most, fmt.Errorf("maxmemory: %w", err)
 	}

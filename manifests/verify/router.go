@@ -72,6 +72,10 @@ type routerConfig struct {
 	CORS          struct {
 		Origins     []string `json:"allow_origins"`
 		Credentials bool     `json:"allow_credentials"`
+		// What a page of such an origin may send, and for how long a browser remembers that, is of no harm.
+		Methods []string `json:"allow_methods"`
+		Headers []string `json:"allow_headers"`
+		MaxAge  string   `json:"max_age"`
 	}
 	Cache     responseCache `json:"response_cache"`
 	Telemetry struct {
@@ -248,7 +252,7 @@ func (c routerConfig) checkBounds(d Documents, container corev1.Container, sourc
 	if l := c.RateLimit; !l.Enabled || l.By != "ip" || rate < 10 || rate > admitted/10 || l.Redis.URL != "${env.REDIS_URL}" {
 		return fmt.Errorf("a client has %.0f requests per second, counted by %q in %q; the gateway admits %.0f", rate, l.By, l.Redis.URL, admitted)
 	}
-	if own := c.Cache.Redis.URL; own != c.RateLimit.Redis.URL && !isRedis(own, container) {
+	if own := c.Cache.Redis.URL; own != c.RateLimit.Redis.URL && !d.isRedis(own, container) {
 		return fmt.Errorf("the response cache is at %q, which is no Redis", own)
 	}
 	if m := c.Demand; !m.Enabled || m.Measure || m.Max < storeCost || m.Max > highestCost {
@@ -285,14 +289,25 @@ func (c routerConfig) connections(sources string) (int64, error) {
 
 var wholeReference = regexp.MustCompile(`^\$\{env\.(\w+)\}$`)
 
-// isRedis reports whether a URL is that of a Redis, by itself or by a variable of the container.
-func isRedis(text string, container corev1.Container) bool {
+// isRedis reports whether a URL is that of a Redis, by itself or by a variable of the container. What
+// is in a Secret elsewhere, nobody knows here.
+func (d Documents) isRedis(text string, container corev1.Container) bool {
 	if found := wholeReference.FindStringSubmatch(text); found != nil {
 		v := variable(container, found[1])
-		if v == nil || v.ValueFrom != nil {
-			return v != nil && v.ValueFrom.SecretKeyRef != nil && strings.Contains(v.Name, "REDIS")
+		if v == nil {
+			return false
 		}
-		text = v.Value
+		if text = v.Value; v.ValueFrom != nil {
+			ref := v.ValueFrom.SecretKeyRef
+			if ref == nil {
+				return false
+			}
+			values := d.values("Secret", "ecommerce", ref.Name, ref.Key)
+			if len(values) != 1 { // CheckReferences wants the Secret to be there, or elsewhere
+				return true
+			}
+			text = values[0]
+		}
 	}
 	to, err := url.Parse(text)
 	return err == nil && (to.Scheme == "redis" || to.Scheme == "rediss") && to.Hostname() != ""

@@ -38,8 +38,14 @@ func (c routerConfig) checkTokens(d Documents, sources string) error {
 			return err
 		}
 	}
+	if keys.URL != "" && !wholeSecret.MatchString(c.Authentication.JWT.LastGoodKeys.Secret) {
+		return errors.New("a router that starts while the user service is away knows no keys: authentication.jwt.last_good_keys.secret is not ${env.LAST_GOOD_KEYS_SECRET:-}")
+	}
 	return nil
 }
+
+// wholeSecret is a reference to a variable, which may be absent.
+var wholeSecret = regexp.MustCompile(`^\$\{env\.\w+(:-)?\}$`)
 
 // checkGateway wants the gateway to accept the same tokens, and to pass them on.
 func (k keySet) checkGateway(document Document) error {
@@ -74,8 +80,7 @@ func (c routerConfig) checkOrigins() error {
 		return errors.New("pages of other sites may send requests (csrf.enabled)")
 	}
 	for _, origin := range c.CORS.Origins {
-		host, secure := strings.CutPrefix(origin, "https://")
-		if host = strings.TrimPrefix(host, "*."); !secure || !strings.Contains(host, ".") || strings.Contains(host, "*") {
+		if !closedOrigin(origin) {
 			return fmt.Errorf("pages of %q may read responses (cors.allow_origins)", origin)
 		}
 	}

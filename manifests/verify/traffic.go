@@ -29,7 +29,7 @@ func (d Documents) checkTraffic() (err error) {
 		routes, _, _ := unstructured.NestedSlice(document.Object, "spec", "http")
 		for _, entry := range routes {
 			route, _ := entry.(map[string]any)
-			err = errors.Join(err, inContext(fmt.Sprintf("VirtualService %s, route %v", document.GetName(), route["name"]), checkRetries(route), checkTargets(route)))
+			err = errors.Join(err, inContext(fmt.Sprintf("VirtualService %s, route %v", document.GetName(), route["name"]), checkRetries(route), checkTargets(route), checkCORS(route)))
 		}
 	}
 	for _, document := range d.OfKind("DestinationRule") {

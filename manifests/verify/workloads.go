@@ -226,7 +226,7 @@ func (d Documents) checkDatabases() error {
 // many replicas as there may be, and of one more during an update.
 func (d Documents) checkConnections(service string, address *url.URL) error {
 	pool, err := poolSize(address)
-	if err := errors.Join(err, checkParameters(address)); err != nil {
+	if err := errors.Join(err, checkParameters(address), d.checkDatabaseTLS(address)); err != nil {
 		return err
 	}
 	var scaler autoscalingv2.HorizontalPodAutoscaler
