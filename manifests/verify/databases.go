@@ -36,7 +36,7 @@ func (d Documents) checkServer(program *url.URL) error {
 		return fmt.Errorf("the data of %s are not in its volume", set.Name)
 	}
 	for _, c := range set.Spec.Template.Spec.Containers[1:] {
-		if uri := variable(c, "DATA_SOURCE_URI"); uri != nil && !strings.HasPrefix(uri.Value, "localhost:5432"+program.Path+"?") {
+		if uri := variable(c, "DATA_SOURCE_URI"); uri != nil && uri.Value != "localhost:5432"+program.Path+"?sslmode=disable" {
 			return fmt.Errorf("the exporter of %s reads %s", set.Name, uri.Value)
 		}
 	}

@@ -53,6 +53,7 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		"password there":      {file: "01-s", old: "POSTGRES_PASSWORD: change-me-payment", new: "POSTGRES_PASSWORD: other", said: "POSTGRES_PASSWORD of the Secret payment-database is not what its DATABASE_URL has"},
 		"volume":              {file: "03", old: "mountPath: /var/lib/postgresql/data}", new: "mountPath: /var/lib/postgres}", said: "the data of user-postgres are not in its volume"},
 		"exporter":            {file: "06-p", old: "localhost:5432/payment", new: "localhost:5432/order", said: "the exporter of payment-postgres reads localhost:5432/order"},
+		"exporter's TLS":      {file: "06-p", old: "localhost:5432/payment?sslmode=disable", new: "localhost:5432/payment?sslmode=require", said: "the exporter of payment-postgres reads localhost:5432/payment?sslmode=require"},
 		"provider's replicas": {file: "06-p", old: "minReplicas: 2", new: "minReplicas: 1", said: "payment-provider: its autoscaler does not scale it up from two"},
 		"provider's database": {file: "01-s", old: "@payment-postgres:5432/payment", new: "@order-postgres:5432/payment", said: "order-service and payment-provider share the host order-postgres"},
 		"memory":              {file: "04", old: `{name: PORT, value: "8080"}`, new: "{name: PORT, value: \"8080\"}\n            - {name: GOMEMLIMIT, value: 256MiB}", said: "product-service: GOMEMLIMIT overrides the limit that the program sets itself"},
