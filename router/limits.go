@@ -21,6 +21,7 @@ type rate struct {
 
 // addRateLimit adds the rate limits.
 func (r *Router) addRateLimit(to *gateway.Options) error {
+	to.Agent = limit.BySubject(r.addresses.Of)
 	c := r.config.RateLimit
 	if !c.Enabled {
 		return nil

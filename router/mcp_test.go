@@ -362,8 +362,8 @@ func TestToolCallsAreLimited(t *testing.T) {
 		tool   string
 		want   string
 	}{
-		"rate": {func(c *config.Config) {
-			c.RateLimit = config.RateLimit{Enabled: true, Requests: 1, Interval: time.Hour, By: "ip"}
+		"rate": {func(c *config.Config) { // beginning a session needs two requests: it, and a stream
+			c.RateLimit = config.RateLimit{Enabled: true, Requests: 3, Interval: time.Hour, By: "ip"}
 		}, "Me", `"code":"RATE_LIMIT_EXCEEDED"`},
 		"cost":   {func(c *config.Config) { c.DemandControl.Enabled, c.DemandControl.Max = true, 1 }, "Search", `"code":"COST_ESTIMATED_TOO_EXPENSIVE"`},
 		"result": {func(c *config.Config) { c.MCP.MaxResultBytes = 100 }, "Long", "more than the limit of 100 (mcp.max_result_bytes)"},
@@ -383,26 +383,139 @@ func TestToolCallsAreLimited(t *testing.T) {
 
 const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"agent","version":"1"}}}`
 
+// A session ends when a bound is reached, and it is the oldest idle one of the client that has the most.
 func TestSessionsOfAgentsAreLimited(t *testing.T) {
-	a := startAgents(t, func(c *config.Config) { c.MCP.MaxSessions = 1 })
-	var statuses []int
-	var session string
-	for range 2 {
+	for name, c := range map[string]struct {
+		change func(*config.Config)
+		from   []string // the client of each session
+		ended  []int
+	}{
+		"in all":                               {func(c *config.Config) { c.MCP.MaxSessions = 2 }, []string{"10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.1"}, []int{0, 1}},
+		"of a client":                          {func(c *config.Config) { c.MCP.MaxPerClient = 2 }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.1", "10.0.0.2"}, []int{0}},
+		"a client with many, and a new one":    {func(c *config.Config) { c.MCP.MaxSessions = 3 }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.3"}, []int{1}},
+		"a client with one, and one with many": {func(c *config.Config) { c.MCP.MaxSessions = 3 }, []string{"10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2", "10.0.0.2"}, []int{1, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := startAgents(t, func(to *config.Config) {
+				to.ClientAddress.TrustedProxies = []string{"127.0.0.1"}
+				c.change(to)
+			})
+			var sessions []string
+			for _, from := range c.from {
+				got := a.post(initialize, withHeader{"X-Forwarded-For", from})
+				if got.StatusCode != http.StatusOK || got.Header.Get("Mcp-Session-Id") == "" {
+					t.Fatalf("a session gets %d", got.StatusCode)
+				}
+				sessions = append(sessions, got.Header.Get("Mcp-Session-Id"))
+			}
+			for i, id := range sessions {
+				want := http.StatusOK
+				if slices.Contains(c.ended, i) {
+					want = http.StatusNotFound
+				}
+				for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) { // a session ends after the response
+					got := a.post(`{"jsonrpc":"2.0","id":2,"method":"ping"}`, withHeader{"Mcp-Session-Id", id}).StatusCode
+					if got == want {
+						break
+					}
+					if time.Now().After(end) || want == http.StatusOK {
+						t.Fatalf("session %d gets %d, want %d", i, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A session that is used later than others is not the oldest. One with a call in progress is not idle.
+func TestSessionsInUseAreKept(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		_, _ = io.WriteString(w, `{"data":{"me":"you"}}`)
+	}))
+	t.Cleanup(slow.Close)
+	a := startAgents(t, func(c *config.Config) {
+		c.MCP.MaxSessions = 2
+		c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {slow.URL}}
+	})
+	begin := func() withHeader {
 		got := a.post(initialize)
-		statuses = append(statuses, got.StatusCode)
-		if session == "" {
-			session = got.Header.Get("Mcp-Session-Id")
+		if got.StatusCode != http.StatusOK {
+			t.Fatalf("a session gets %d", got.StatusCode)
+		}
+		return withHeader{"Mcp-Session-Id", got.Header.Get("Mcp-Session-Id")}
+	}
+	ping := func(session withHeader) int {
+		return a.post(`{"jsonrpc":"2.0","id":2,"method":"ping"}`, session).StatusCode
+	}
+	first := begin()
+	second := begin()
+	if got := ping(first); got != http.StatusOK {
+		t.Fatalf("got %d", got)
+	}
+	third := begin()
+	for end := time.Now().Add(30 * time.Second); ping(second) != http.StatusNotFound; time.Sleep(5 * time.Millisecond) { // a session ends after the response
+		if time.Now().After(end) {
+			t.Fatal("the session that was not used last has not ended")
 		}
 	}
-	if !slices.Equal(statuses, []int{200, 503}) || session == "" {
-		t.Errorf("got %v and the session %q", statuses, session)
+	if got := ping(first); got != http.StatusOK {
+		t.Errorf("the session that was used last gets %d", got)
 	}
-	end := a.send(http.MethodDelete, "", withHeader{"Mcp-Session-Id", session})
-	if end.StatusCode != http.StatusNoContent || end.Body.Close() != nil {
-		t.Fatalf("ending the session gives %d", end.StatusCode)
+	statuses := make(chan int, 2)
+	for tool, session := range map[string]withHeader{"Me": first, "Fail": third} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url, strings.NewReader(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}, "Mcp-Session-Id": {session.value}}
+		go func() {
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				statuses <- 0
+				return
+			}
+			_ = response.Body.Close()
+			statuses <- response.StatusCode
+		}()
+		<-arrived
 	}
-	if got := a.post(initialize); got.StatusCode != http.StatusOK {
-		t.Errorf("after a session has ended, another one gets %d", got.StatusCode)
+	got := a.post(initialize)
+	if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("with no idle session, another one gets %d", got.StatusCode)
+	}
+	close(release)
+	for range 2 {
+		if got := <-statuses; got != http.StatusOK {
+			t.Errorf("a call in progress gets %d", got)
+		}
+	}
+}
+
+// Requests of agents that are no calls count, too.
+func TestRequestsOfAgentsAreLimited(t *testing.T) {
+	a := startAgents(t, func(c *config.Config) {
+		c.RateLimit = config.RateLimit{Enabled: true, Requests: 5, Interval: time.Hour, By: "ip"}
+	})
+	var statuses []int
+	session := withHeader{"Mcp-Session-Id", a.post(initialize).Header.Get("Mcp-Session-Id")}
+	for range 3 {
+		statuses = append(statuses, a.post(`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`, session).StatusCode)
+		statuses = append(statuses, a.post(`{"jsonrpc":"2.0","method":"notifications/initialized"}`, session).StatusCode)
+	}
+	call := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"Me","arguments":{}}}`
+	statuses = append(statuses, a.post(call, session).StatusCode, a.post(initialize).StatusCode, a.post(`{"jsonrpc":"2.0","method":"notifications/initialized"}`).StatusCode)
+	refused := a.post(`[{"jsonrpc":"2.0","id":2,"method":"tools/list"}]`, session)
+	if statuses = append(statuses, refused.StatusCode); !slices.Equal(statuses, []int{200, 202, 200, 202, 200, 202, 200, 429, 429, 429}) {
+		t.Errorf("got %v", statuses)
+	}
+	if refused.Header.Get("Retry-After") == "" || refused.Header.Get("Ratelimit") == "" {
+		t.Errorf("got the header %v", refused.Header)
+	}
+	if stream := a.send(http.MethodGet, "", session); stream.StatusCode != http.StatusTooManyRequests || stream.Body.Close() != nil {
+		t.Errorf("a stream gets %d", stream.StatusCode)
 	}
 }
 

@@ -46,14 +46,22 @@ func (s *slot) answered() { s.permit.Stop() }
 // routes read the request and write the response.
 type slotKey struct{}
 
-// takeSlot admits one operation: it runs the configured checks, such as the rate limit,
+// admit runs the configured checks, such as the rate limit.
+func (gw *Gateway) admit(r *http.Request, header http.Header) *Refusal {
+	for _, check := range gw.options.Admission {
+		if refused := check(r, header); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+// takeSlot admits one operation: it runs the configured checks,
 // and then enforces max_in_flight. The caller must release the slot when the operation
 // has ended.
 func (gw *Gateway) takeSlot(r *http.Request, header http.Header) (slot, *Refusal) {
-	for _, check := range gw.options.Admission {
-		if refused := check(r, header); refused != nil {
-			return slot{}, refused
-		}
+	if refused := gw.admit(r, header); refused != nil {
+		return slot{}, refused
 	}
 	permit, ok := gw.limiter.Acquire()
 	if !ok {

@@ -65,6 +65,8 @@ type Options struct {
 	// Admission checks run in order for each operation, before its document is
 	// read.
 	Admission []AdmissionCheck
+	// Agent identifies the caller of a request, to bound the sessions of each agent.
+	Agent func(*http.Request) string
 	// Protects reports whether an operation selects protected fields. Its
 	// responses are then private. Nil means that no operation does.
 	Protects func(m *supergraph.Model, op *operation.Operation) bool

@@ -22,7 +22,7 @@ func (gw *Gateway) newMCP() *mcp.Server {
 	}
 	return mcp.New(mcp.Options{
 		Execute: gw.call, Mutations: c.Mutations, Client: c.ClientName, Hosts: c.AllowedHosts,
-		MaxTools: c.MaxTools, MaxSessions: c.MaxSessions, MaxResultBytes: c.MaxResultBytes, SessionTimeout: c.SessionTimeout,
+		MaxTools: c.MaxTools, MaxSessions: c.MaxSessions, MaxPerCaller: c.MaxPerClient, Caller: gw.options.Agent, MaxResultBytes: c.MaxResultBytes, SessionTimeout: c.SessionTimeout,
 		Version: gw.options.Version, Metrics: gw.metrics.Metrics, Logger: gw.logger,
 	})
 }
@@ -66,6 +66,16 @@ func (gw *Gateway) serveMCP(w http.ResponseWriter, r *http.Request) {
 		inner.Header.Del("Content-Encoding")
 		inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(body.Bytes())), int64(body.Len())
 		r = &inner
+		if refused := gw.admitMessages(r, w.Header(), body.Bytes()); refused != nil {
+			Reject(w, r, refused)
+			return
+		}
+	}
+	if r.Method == http.MethodGet {
+		if refused := gw.admit(r, w.Header()); refused != nil {
+			Reject(w, r, refused)
+			return
+		}
 	}
 	if mcp.Streams(r) {
 		if gw.draining.Load() {
@@ -83,6 +93,20 @@ func (gw *Gateway) serveMCP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(ctx)
 	}
 	gw.mcp.ServeHTTP(w, r)
+}
+
+// admitMessages admits the messages of an agent, each as an operation. Calls of tools are admitted
+// when their operations are. Notifications and responses in a session cost less than a refusal.
+func (gw *Gateway) admitMessages(r *http.Request, header http.Header, body []byte) *Refusal {
+	if len(gw.options.Admission) == 0 {
+		return nil
+	}
+	for range mcp.Counted(body, r.Header.Get("Mcp-Session-Id") != "") {
+		if refused := gw.admit(r, header); refused != nil {
+			return refused
+		}
+	}
+	return nil
 }
 
 // call executes the operation of a tool. It passes all stages, as a request of its own.

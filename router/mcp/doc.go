@@ -2,7 +2,7 @@
 // operations of trusted documents as tools.
 //
 // The hub is server.go: a [Server] speaks the protocol over streamable HTTP and bounds its
-// sessions, and passes calls to the gateway, with the HTTP request that carried them. tools.go
+// sessions (sessions.go), and passes calls to the gateway, with the HTTP request that carried them. tools.go
 // makes tools of documents, for the schema in use: describe.go writes their descriptions,
 // input.go the JSON Schemas of their arguments, and output.go those of their results. result.go
 // turns GraphQL responses into results, and calls.go counts them.

@@ -30,8 +30,10 @@ type Options struct {
 	// Hosts are the values of Host that are served. If there are none, requests over a loopback
 	// address must have a loopback host.
 	Hosts []string
-	// MaxTools, MaxSessions and MaxResultBytes are bounds. 0 means none.
-	MaxTools, MaxSessions, MaxResultBytes int
+	// MaxTools, MaxSessions, MaxPerCaller (sessions) and MaxResultBytes are bounds. 0 means none.
+	MaxTools, MaxSessions, MaxPerCaller, MaxResultBytes int
+	// Caller identifies the caller of a request. Nil means that all are one.
+	Caller func(*http.Request) string
 	// SessionTimeout ends a session without requests.
 	SessionTimeout time.Duration
 	// Version is that of the router.
@@ -47,9 +49,7 @@ type Server struct {
 	// stateful serves versions of the protocol with sessions, and stateless those without.
 	stateful, stateless http.Handler
 
-	starting sync.Mutex
-	// began counts the requests in progress that may begin sessions.
-	began int
+	sessions sessions
 	// requests has the HTTP requests in progress, by a random key.
 	requests sync.Map
 
@@ -67,6 +67,7 @@ func New(o Options) *Server {
 		Instructions: "Each tool runs one GraphQL operation. A result with isError may have data, too.",
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{ListChanged: true}},
 	})
+	s.sessions = newSessions(o.MaxSessions, o.MaxPerCaller, s.server)
 	s.server.AddReceivingMiddleware(s.count)
 	get := func(*http.Request) *sdk.Server { return s.server }
 	settings := sdk.StreamableHTTPOptions{
@@ -92,13 +93,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This host is not served. Add it to mcp.allowed_hosts in the router configuration.", http.StatusForbidden)
 		return
 	}
-	if r.Method == http.MethodPost && r.Header.Get("Mcp-Session-Id") == "" {
-		if !s.begin() {
+	switch id := r.Header.Get("Mcp-Session-Id"); {
+	case id != "" && r.Method == http.MethodPost:
+		defer s.sessions.use(id)()
+	case id == "" && r.Method == http.MethodPost:
+		caller := ""
+		if s.options.Caller != nil {
+			caller = s.options.Caller(r)
+		}
+		if !s.sessions.begin(caller) {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "The router has reached its limit of MCP sessions. Try again later.", http.StatusServiceUnavailable)
 			return
 		}
-		defer s.end()
+		defer func() { s.sessions.began(caller, w.Header().Get("Mcp-Session-Id")) }()
 	}
 	key := rand.Text()
 	s.requests.Store(key, r)
@@ -143,30 +151,6 @@ func hostname(host string) string {
 func loopback(host string) bool {
 	address := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || address != nil && address.IsLoopback()
-}
-
-// begin counts a request that may begin a session. It reports false if there are most already.
-func (s *Server) begin() bool {
-	s.starting.Lock()
-	defer s.starting.Unlock()
-	if most := s.options.MaxSessions; most > 0 && s.began+s.sessions() >= most {
-		return false
-	}
-	s.began++
-	return true
-}
-
-func (s *Server) end() {
-	s.starting.Lock()
-	defer s.starting.Unlock()
-	s.began--
-}
-
-func (s *Server) sessions() (n int) {
-	for range s.server.Sessions() {
-		n++
-	}
-	return n
 }
 
 // Close ends all sessions, with their calls in progress.

@@ -42,7 +42,7 @@ func Default() Config {
 		RequestExtensions:  RequestExtensions{MaxBytes: 16 << 10},
 		FileUploads:        FileUploads{Scalars: []string{"Upload"}, MaxFiles: 10, MaxFileBytes: 10 << 20, MaxTotalBytes: 20 << 20, Timeout: time.Minute},
 		PersistedDocuments: PersistedDocuments{Automatic: true, Redis: Redis{Timeout: 150 * time.Millisecond}, TTL: 24 * time.Hour, MaxDocumentBytes: 64 << 10, HotReload: true, PollInterval: time.Second, Remote: remoteSource("application/json", 32<<20)},
-		MCP:                MCP{Path: "/mcp", MaxTools: 500, MaxSessions: 1000, SessionTimeout: 30 * time.Minute, MaxResultBytes: 1 << 20},
+		MCP:                MCP{Path: "/mcp", MaxTools: 500, MaxSessions: 1000, MaxPerClient: 100, SessionTimeout: 30 * time.Minute, MaxResultBytes: 1 << 20},
 		Subscriptions:      subscriptions(),
 		EventSources: EventSources{
 			MaxTopics: 1000, MaxEventBytes: 1 << 20, ConnectTimeout: 5 * time.Second,
