@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/execute"
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/supergraph"
@@ -113,7 +113,7 @@ func argumentSource(t tagTemplate, f *plan.SelectedField) (tagSource, bool) {
 
 // parseValue parses a value in GraphQL syntax.
 func parseValue(text string) (*ast.Value, bool) {
-	doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + text + ")}"})
+	doc, err := syntax.Query(&ast.Source{Input: "{f(a:" + text + ")}"}, 0)
 	if err != nil {
 		return nil, false
 	}

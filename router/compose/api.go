@@ -8,14 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/internal/blocking"
 	"souk/internal/filekind"
 	"souk/router/compose/internal/fetch"
 	"souk/router/internal/boundedfile"
+	"souk/router/internal/syntax"
 	"souk/router/supergraph"
 )
 
@@ -63,7 +62,7 @@ func (s APISource) Read(ctx context.Context) (*ast.Schema, error) {
 // parse returns the API schema of an SDL: of a supergraph, of a subgraph, or the schema
 // itself.
 func (s APISource) parse(ctx context.Context, sdl string) (*ast.Schema, error) {
-	document, err := parser.ParseSchema(&ast.Source{Name: s.Path, Input: sdl})
+	document, err := syntax.Schema(&ast.Source{Name: s.Path, Input: sdl}, 0)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("reading the schema: %w%s", err, filekind.Hint(sdl, filekind.Supergraph, filekind.Subgraph, filekind.Schema))
@@ -73,7 +72,7 @@ func (s APISource) parse(ctx context.Context, sdl string) (*ast.Schema, error) {
 		name := strings.TrimSuffix(filepath.Base(s.Path), filepath.Ext(s.Path))
 		return s.compose(ctx, []Subgraph{{Name: name, URL: "http://localhost", SDL: sdl, Files: []File{{s.Path, strings.Count(sdl, "\n") + 1}}}})
 	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: s.Path, Input: sdl})
+	schema, err := syntax.LoadSchema(&ast.Source{Name: s.Path, Input: sdl})
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("reading the schema: %w", err)
@@ -98,7 +97,7 @@ func APISchema(path, sdl string) (*ast.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading the supergraph: %w", path, err)
 	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: path, Input: model.APISchema})
+	schema, err := syntax.LoadSchema(&ast.Source{Name: path, Input: model.APISchema})
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading the API schema: %w", path, err)
 	}

@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // eventsSpec is the beginning of the URLs of the specification of event streams.
@@ -15,7 +16,7 @@ const eventsSpec = "https://souk.dev/events/"
 // streams (@eventStream), and no type has a key by which entities are resolved. An SDL that cannot
 // be parsed counts, too: its syntax error is the problem to report.
 func eventsOnly(sdl string) bool {
-	doc, err := parser.ParseSchema(&ast.Source{Input: sdl})
+	doc, err := syntax.Schema(&ast.Source{Input: sdl}, 0)
 	if err != nil {
 		return true
 	}

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/console/record"
 	"souk/router/gateway"
+	"souk/router/internal/syntax"
 	"souk/router/plan"
 )
 
@@ -270,7 +270,7 @@ func (h *handler) variables(t *record.Trace) json.RawMessage {
 		return withoutSecrets(t.Variables)
 	}
 	names := map[string]string{}
-	if doc, err := parser.ParseQuery(&ast.Source{Input: t.Document.Text}); err == nil {
+	if doc, err := syntax.Query(&ast.Source{Input: t.Document.Text}, 0); err == nil {
 		if op := doc.Operations.ForName(t.Document.Name); op != nil {
 			for _, v := range op.VariableDefinitions {
 				names[v.Variable] = hidden

@@ -8,7 +8,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // A Digest is the SHA-256 of a text.
@@ -20,7 +21,7 @@ func digest(text string) Digest { return sha256.Sum256([]byte(text)) }
 // with the operations before the fragments, each sorted by name. tokens bounds the document; 0
 // means no bound.
 func Normal(text string, tokens int) (string, error) {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, tokens)
+	doc, err := syntax.Query(&ast.Source{Input: text}, tokens)
 	if err != nil {
 		return "", err
 	}
@@ -33,7 +34,7 @@ func Normal(text string, tokens int) (string, error) {
 
 // Operations returns the names of the operations of a document, or nil if it cannot be parsed.
 func Operations(text string) (names []string) {
-	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	doc, err := syntax.Query(&ast.Source{Input: text}, 0)
 	if err != nil {
 		return nil
 	}

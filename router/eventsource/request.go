@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/execute"
+	"souk/router/internal/syntax"
 	"souk/router/supergraph"
 )
 
@@ -35,7 +35,7 @@ func (s *streams) read(r *execute.SubgraphRequest) (*request, error) {
 	if err := json.Unmarshal(r.Body.B, &body); err != nil {
 		return nil, fmt.Errorf("reading the subscription: %w", err)
 	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: body.Query})
+	doc, err := syntax.Query(&ast.Source{Input: body.Query}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading the subscription: %w", err)
 	}

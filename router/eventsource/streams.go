@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/router/internal/syntax"
 	"souk/router/supergraph"
 )
 
@@ -82,7 +82,7 @@ func compileStream(f *supergraph.Field, sources map[string]Source) (*stream, err
 		if a.Default == "" {
 			continue
 		}
-		doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + a.Default + ")}"})
+		doc, err := syntax.Query(&ast.Source{Input: "{f(a:" + a.Default + ")}"}, 0)
 		if err != nil {
 			return nil, fmt.Errorf("the default value of the argument %s: %w", a.Name, err)
 		}

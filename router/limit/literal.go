@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -95,7 +95,7 @@ func parseLiteral(text string) *ast.Value {
 	if text == "" {
 		return nil
 	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + text + ")}"})
+	doc, err := syntax.Query(&ast.Source{Input: "{f(a:" + text + ")}"}, 0)
 	if err != nil {
 		return nil
 	}

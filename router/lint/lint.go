@@ -9,10 +9,10 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/internal/filekind"
 	"souk/router/compose"
+	"souk/router/internal/syntax"
 )
 
 // A Rule finds one kind of finding.
@@ -83,7 +83,7 @@ type linter struct {
 }
 
 func (l *linter) read(s compose.Subgraph) error {
-	document, err := parser.ParseSchema(&ast.Source{Name: s.Name, Input: s.SDL})
+	document, err := syntax.Schema(&ast.Source{Name: s.Name, Input: s.SDL}, 0)
 	if failed := (*gqlerror.Error)(nil); errors.As(err, &failed) && len(failed.Locations) > 0 {
 		return fmt.Errorf("%s: %s%s", s.At(failed.Locations[0].Line, failed.Locations[0].Column), failed.Message, filekind.Hint(s.SDL, filekind.Subgraph, filekind.Schema))
 	}

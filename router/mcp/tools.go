@@ -10,9 +10,9 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/documents"
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 )
 
@@ -68,7 +68,7 @@ func (s *Server) toolsOf(schema *operation.Schema, list []documents.Document) ma
 		if d.Client != "" && d.Client != s.options.Client {
 			continue
 		}
-		parsed, err := parser.ParseQuery(&ast.Source{Name: d.File, Input: d.Body})
+		parsed, err := syntax.Query(&ast.Source{Name: d.File, Input: d.Body}, 0)
 		if err != nil {
 			without(d, d.Name, err.Error())
 			continue

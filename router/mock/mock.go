@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 const (
@@ -55,7 +55,7 @@ func New(o Options) (*Subgraph, error) {
 		return nil, err
 	}
 	if o.API != "" {
-		if s.api, err = gqlparser.LoadSchema(&ast.Source{Name: "API schema", Input: o.API}); err != nil {
+		if s.api, err = syntax.LoadSchema(&ast.Source{Name: "API schema", Input: o.API}); err != nil {
 			return nil, fmt.Errorf("loading the API schema: %w", err)
 		}
 	}
@@ -118,7 +118,7 @@ func (s *Subgraph) parse(body []byte) (*operation, error) {
 	if err := decoder.Decode(&request); err != nil {
 		return nil, fmt.Errorf("the request has no operation in JSON: %w", err)
 	}
-	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: request.Query}, maxTokens)
+	document, err := syntax.Query(&ast.Source{Input: request.Query}, maxTokens)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,8 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // A schema is what an SDL defines. Extensions are merged into their types. Directives are
@@ -28,7 +29,7 @@ type definition struct {
 const maxSDLTokens = 20_000_000
 
 func read(sdl string) (*schema, error) {
-	document, err := parser.ParseSchemaWithLimit(&ast.Source{Input: sdl}, maxSDLTokens)
+	document, err := syntax.Schema(&ast.Source{Input: sdl}, maxSDLTokens)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,9 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/syntax"
 )
 
 // A ScalarSource says where a scalar comes from that is an argument, or inside of one: it is a
@@ -26,7 +26,7 @@ func SourceOf(arguments []Argument, path []string) (ScalarSource, bool) {
 	if at < 0 {
 		return ScalarSource{}, false
 	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + arguments[at].Value + ")}"})
+	doc, err := syntax.Query(&ast.Source{Input: "{f(a:" + arguments[at].Value + ")}"}, 0)
 	if err != nil {
 		return ScalarSource{}, false
 	}

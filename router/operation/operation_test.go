@@ -371,3 +371,34 @@ func TestWarmDocumentAllocatesLittle(t *testing.T) {
 		t.Errorf("got %v allocations, want at most 4", allocations)
 	}
 }
+
+// Values of block strings are those of the specification when they are sent on.
+func TestBlockStringsAreSentWithTheirValues(t *testing.T) {
+	schema, err := operation.NewSchema("type Query { echo(s: String = \"\"\"default\n   value\"\"\"): String }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := schema.Definitions().Query.Fields.ForName("echo").Arguments[0].DefaultValue.Raw; got != "default\nvalue" {
+		t.Errorf("the default is %q", got)
+	}
+	for text, want := range map[string]string{
+		"{ echo(s: \"\"\"block\n lines\"\"\") }":                         `{echo(s: "block\nlines")}`,
+		"{ echo(s: \"\"\"block\n   a\n  b\"\"\") }":                      `{echo(s: "block\n a\nb")}`,
+		"query ($s: String = \"\"\"block\n lines\"\"\") { echo(s: $s) }": `($s: String = "block\nlines"){echo(s: $s)}`,
+	} {
+		doc, err := schema.Parse(text, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		vars, err := doc.Variables(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := doc.Operation(vars).Key(); got != "query"+want {
+			t.Errorf("%s: got %s", text, got)
+		}
+		if got := string(vars.Get("s")); got != "" && got != `"block\nlines"` {
+			t.Errorf("the variable is %s", got)
+		}
+	}
+}

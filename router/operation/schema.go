@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"souk/router/internal/syntax"
 )
 
 // A Schema is an API schema, the schema that clients see. It is safe for
@@ -30,7 +31,7 @@ type Schema struct {
 
 // NewSchema parses the SDL of an API schema. Its limits are DefaultLimits.
 func NewSchema(apiSDL string) (*Schema, error) {
-	s, err := validator.LoadSchema(validator.Prelude, &ast.Source{Name: "schema", Input: apiSDL})
+	s, err := syntax.LoadSchema(&ast.Source{Name: "schema", Input: apiSDL})
 	if err != nil {
 		return nil, fmt.Errorf("parsing the API schema: %w", err)
 	}
@@ -150,13 +151,13 @@ func (s *Schema) tokens(text string) (doc *ast.QueryDocument, logged Errors, err
 		logged = Errors{deep}
 	}
 	source := &ast.Source{Input: text}
-	doc, err = parser.ParseQueryWithTokenLimit(source, s.Limits.Tokens)
+	doc, err = syntax.Query(source, s.Limits.Tokens)
 	if err != nil && exceedsTokens(err) {
 		over := Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
 		if !s.Limits.logs(CodeMaxTokens) {
 			return nil, nil, over
 		}
-		if doc, err = parser.ParseQueryWithTokenLimit(source, s.Limits.MostTokens()); err != nil && exceedsTokens(err) {
+		if doc, err = syntax.Query(source, s.Limits.MostTokens()); err != nil && exceedsTokens(err) {
 			over[0].Message = fmt.Sprintf("The document has more than %d tokens, %d times the limit that is only logged.", s.Limits.MostTokens(), loggedTokens)
 			return nil, nil, over
 		}
@@ -177,7 +178,7 @@ func exceedsTokens(err error) bool { return strings.Contains(err.Error(), "excee
 // is not valid. For a document that cannot be parsed or has no such operation, it returns
 // operationName and Query.
 func (s *Schema) Identify(text, operationName string) (string, Kind) {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.MostTokens())
+	doc, err := syntax.Query(&ast.Source{Input: text}, s.Limits.MostTokens())
 	if err != nil {
 		return operationName, Query
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/compose"
+	"souk/router/internal/syntax"
 )
 
 // maxTokens bounds an SDL, in tokens.
@@ -92,7 +92,7 @@ func (p *prober) validSDL(ctx context.Context) {
 }
 
 func readSchema(sdl string) (*schema, error) {
-	document, err := parser.ParseSchemaWithLimit(&ast.Source{Name: "sdl", Input: sdl}, maxTokens)
+	document, err := syntax.Schema(&ast.Source{Name: "sdl", Input: sdl}, maxTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func fieldSet(d *ast.Directive) (string, ast.SelectionSet) {
 		text = strings.Join(parts, " ")
 	}
 	text = strings.Join(strings.Fields(text), " ")
-	document, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
+	document, err := syntax.Query(&ast.Source{Input: "{" + text + "}"}, 0)
 	if err != nil {
 		return text, nil
 	}

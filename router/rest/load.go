@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 
 	"souk/internal/constraint"
+	"souk/router/internal/syntax"
 )
 
 //go:embed directives.graphql
@@ -48,7 +47,7 @@ func errorfAt(at *ast.Position, format string, arguments ...any) error {
 
 // loadSchema parses the API schema together with the REST directives.
 func loadSchema(sdl string) (*ast.Schema, error) {
-	schema, err := gqlparser.LoadSchema(
+	schema, err := syntax.LoadSchema(
 		&ast.Source{Name: "directives.graphql", Input: directives, BuiltIn: true},
 		&ast.Source{Name: "schema", Input: sdl},
 	)
@@ -119,7 +118,7 @@ func readDocuments(documents fs.FS) (*ast.QueryDocument, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rest: reading the operations: %w", err)
 		}
-		document, err := parser.ParseQuery(&ast.Source{Name: file, Input: string(content)})
+		document, err := syntax.Query(&ast.Source{Name: file, Input: string(content)}, 0)
 		if err != nil {
 			return nil, joinErrors(gqlerror.List{gqlerror.WrapIfUnwrapped(err)})
 		}

@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // A ContextArgument is an argument that a subgraph receives from an enclosing
@@ -63,7 +64,7 @@ func (r *reader) readContextValues(c *ContextArgument) error {
 	if !strings.HasPrefix(text, "{") {
 		text = "{" + text + "}"
 	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	doc, err := syntax.Query(&ast.Source{Input: text}, 0)
 	if err != nil || len(doc.Operations) != 1 {
 		return fmt.Errorf("%q is not a selection", c.Selection)
 	}

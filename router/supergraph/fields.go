@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 )
 
@@ -176,7 +176,7 @@ func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
 // namedIn returns the named type in the text of a type, such as Product in
 // "[Product!]!".
 func (r *reader) namedIn(text string) (*Type, error) {
-	doc, err := parser.ParseSchema(&ast.Source{Input: "type T{f:" + text + "}"})
+	doc, err := syntax.Schema(&ast.Source{Input: "type T{f:" + text + "}"}, 0)
 	if err != nil || len(doc.Definitions) != 1 || len(doc.Definitions[0].Fields) != 1 {
 		return nil, place(nil, "%q is not a type", text)
 	}

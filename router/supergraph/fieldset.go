@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 )
 
@@ -33,7 +33,7 @@ func (r *reader) parseFieldSet(text string) (ast.SelectionSet, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") { // the braces are optional
 		source = "{" + text + "}"
 	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: source})
+	doc, err := syntax.Query(&ast.Source{Input: source}, 0)
 	if err != nil || len(doc.Operations) != 1 {
 		return nil, fmt.Errorf("%q is not a field set", text)
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/lexer"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // Needs are what a supergraph needs of a subgraph: types, their fields with types and
@@ -103,7 +104,7 @@ const maxTokens = 20_000_000
 
 // Missing returns the needs that the SDL of a subgraph does not meet, sorted.
 func (n Needs) Missing(sdl string) ([]string, error) {
-	document, err := parser.ParseSchemaWithLimit(&ast.Source{Name: "sdl", Input: sdl}, maxTokens)
+	document, err := syntax.Schema(&ast.Source{Name: "sdl", Input: sdl}, maxTokens)
 	if err != nil {
 		return nil, fmt.Errorf("reading the SDL: %w", err)
 	}

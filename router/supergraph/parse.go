@@ -10,7 +10,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // Parse parses a supergraph's SDL. Errors have the position in the text. For a
@@ -49,7 +50,7 @@ func (r *reader) result() *Model {
 
 // read makes all of a model but its API schema.
 func read(sdl string) (*reader, error) {
-	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
+	doc, err := syntax.Schema(&ast.Source{Name: "supergraph", Input: sdl}, 0)
 	if err != nil {
 		return nil, located(err)
 	}

@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 )
 
@@ -199,7 +199,7 @@ func (w *walker) argument(t *ast.Definition, f *ast.FieldDefinition, a operation
 		return
 	}
 	// The operation is valid, so that this value is, too.
-	parsed, err := parser.ParseQuery(&ast.Source{Input: "{a(a:" + a.Value + ")}"})
+	parsed, err := syntax.Query(&ast.Source{Input: "{a(a:" + a.Value + ")}"}, 0)
 	if err != nil {
 		return
 	}

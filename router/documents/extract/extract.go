@@ -9,9 +9,9 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/documents"
+	"souk/router/internal/syntax"
 )
 
 // Extensions are those of the files that may have documents.
@@ -83,9 +83,9 @@ func (c *collection) addFile(f documents.File) {
 // add adds the definitions of a text that begins at a line of a file. Schemas are left out.
 func (c *collection) add(file, text string, line int) {
 	source := &ast.Source{Name: file, Input: strings.Repeat("\n", line-1) + text}
-	doc, err := parser.ParseQuery(source)
+	doc, err := syntax.Query(source, 0)
 	if err != nil {
-		if _, schema := parser.ParseSchema(source); schema == nil {
+		if _, schema := syntax.Schema(source, 0); schema == nil {
 			return
 		}
 		at, message := line, err.Error()

@@ -1,8 +1,10 @@
 package extract
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -26,35 +28,55 @@ func printDocument(op *ast.OperationDefinition, fragments []*ast.FragmentDefinit
 
 func printFragment(f *ast.FragmentDefinition, typename bool) string {
 	p := printer{typename}
-	return "fragment " + f.Name + p.variables(f.VariableDefinition) + " on " + f.TypeCondition + " " + wrap("", p.directives(f.Directives), " ") + p.selections(f.SelectionSet, true)
+	return description(f.Description, f.Position) + "fragment " + f.Name + wrap("(", strings.Join(p.variables(f.VariableDefinition), ", "), ")") + " on " + f.TypeCondition + " " + wrap("", p.directives(f.Directives), " ") + p.selections(f.SelectionSet, true)
 }
 
 func (p printer) operation(op *ast.OperationDefinition) string {
-	head := op.Name + p.variables(op.VariableDefinitions)
+	variables := p.variables(op.VariableDefinitions)
+	between := [3]string{"(", ", ", ")"}
+	if slices.ContainsFunc(variables, func(v string) bool { return strings.Contains(v, "\n") }) {
+		between = [3]string{"(\n", "\n", "\n)"}
+	}
+	head := op.Name + wrap(between[0], strings.Join(variables, between[1]), between[2])
 	var parts []string
 	for _, part := range []string{string(op.Operation), head, p.directives(op.Directives)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
-	prefix := strings.Join(parts, " ")
+	prefix := description(op.Description, op.Position) + strings.Join(parts, " ")
 	if prefix == "query" {
 		return p.selections(op.SelectionSet, false)
 	}
 	return prefix + " " + p.selections(op.SelectionSet, false)
 }
 
-func (p printer) variables(list ast.VariableDefinitionList) string {
-	var out []string
+func (p printer) variables(list ast.VariableDefinitionList) (out []string) {
 	for _, v := range list {
-		text := "$" + v.Variable + ": " + v.Type.String()
+		text := description(v.Description, v.Position) + "$" + v.Variable + ": " + v.Type.String()
 		if v.DefaultValue != nil {
 			text += " = " + value(v.DefaultValue)
 		}
 		out = append(out, text+wrap(" ", p.directives(v.Directives), ""))
 	}
-	return wrap("(", strings.Join(out, ", "), ")")
+	return out
 }
+
+// description prints a description and a line break. at is the position of what is described: the
+// parser does not tell whether the description is a block string.
+func description(text string, at *ast.Position) string {
+	if text == "" {
+		return ""
+	}
+	before := strings.TrimRight(string([]rune(at.Src.Input)[:at.Start]), " \t\r\n,")
+	if strings.HasSuffix(before, `"""`) {
+		return block(text) + "\n"
+	}
+	return quote(text) + "\n"
+}
+
+// length is the length of a text in JavaScript.
+func length(text string) int { return len(utf16.Encode([]rune(text))) }
 
 func (p printer) directives(list ast.DirectiveList) string {
 	var out []string
@@ -108,7 +130,7 @@ func (p printer) field(f *ast.Field) string {
 	}
 	given := arguments(f.Arguments)
 	line := prefix + wrap("(", strings.Join(given, ", "), ")")
-	if len([]rune(line)) > maxLine {
+	if length(line) > maxLine {
 		line = prefix + wrap("(\n", indent(strings.Join(given, "\n")), "\n)")
 	}
 	parts := []string{line}
@@ -185,7 +207,7 @@ func block(s string) string {
 	trailing := strings.HasSuffix(escaped, `\"""`)
 	quoted := strings.HasSuffix(s, `"`) && !trailing
 	ends := quoted || strings.HasSuffix(s, `\`)
-	several := !single || len([]rune(s)) > 70 || ends || indented || trailing
+	several := !single || length(s) > 70 || ends || indented || trailing
 	out := ""
 	first := single && s != "" && (s[0] == ' ' || s[0] == '\t')
 	if several && !first || indented {

@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // The methods below answer questions about the schemas that the data depends on. They look
@@ -189,7 +190,7 @@ func fieldSet(text string) ast.SelectionSet {
 	if !strings.HasPrefix(text, "{") {
 		text = "{" + text + "}"
 	}
-	document, err := parser.ParseQuery(&ast.Source{Input: text})
+	document, err := syntax.Query(&ast.Source{Input: text}, 0)
 	if err != nil {
 		panic(err) // composition accepted it
 	}

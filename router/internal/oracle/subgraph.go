@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // poison is the value of a field that the subgraph must not be asked for. It does not occur
@@ -51,7 +51,7 @@ directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: 
 `
 
 func newSubgraph(w *World, name, sdl string) (*subgraph, error) {
-	document, err := parser.ParseSchema(&ast.Source{Name: name, Input: sdl})
+	document, err := syntax.Schema(&ast.Source{Name: name, Input: sdl}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func newSubgraph(w *World, name, sdl string) (*subgraph, error) {
 	if len(s.entities) > 0 {
 		text += "union _Entity = " + strings.Join(s.entities, " | ") + "\nextend type Query { _entities(representations: [_Any!]!): [_Entity]! }\n"
 	}
-	s.schema, err = gqlparser.LoadSchema(&ast.Source{Name: name, Input: text})
+	s.schema, err = syntax.LoadSchema(&ast.Source{Name: name, Input: text})
 	return s, err
 }
 

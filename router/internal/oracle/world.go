@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+
+	"souk/router/internal/syntax"
 )
 
 // A World is a federated graph with data.
@@ -39,7 +39,7 @@ type Options struct {
 
 // New returns a world of subgraphs.
 func New(opts Options) (*World, error) {
-	api, err := gqlparser.LoadSchema(&ast.Source{Name: "api.graphql", Input: opts.API})
+	api, err := syntax.LoadSchema(&ast.Source{Name: "api.graphql", Input: opts.API})
 	if err != nil {
 		return nil, fmt.Errorf("loading the API schema: %w", err)
 	}
@@ -70,7 +70,7 @@ func (w *World) Monolith(query string, variables map[string]any) (Result, error)
 }
 
 func load(schema *ast.Schema, query string, variables map[string]any) (*ast.QueryDocument, map[string]any, error) {
-	document, err := parser.ParseQuery(&ast.Source{Input: query})
+	document, err := syntax.Query(&ast.Source{Input: query}, 0)
 	if err != nil {
 		return nil, nil, err
 	}

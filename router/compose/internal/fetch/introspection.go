@@ -6,7 +6,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
-	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // introspectionQuery asks for all inputs, also deprecated ones, and for what the
@@ -194,7 +195,7 @@ func arguments(inputs []input) ast.ArgumentDefinitionList {
 
 // value parses a default value. One that is not a value is left out.
 func value(text string) *ast.Value {
-	document, err := parser.ParseQuery(&ast.Source{Input: "{ a(b: " + text + ") }"})
+	document, err := syntax.Query(&ast.Source{Input: "{ a(b: " + text + ") }"}, 0)
 	if err != nil || len(document.Operations) != 1 {
 		return nil
 	}

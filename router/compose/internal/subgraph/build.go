@@ -19,7 +19,6 @@ type builder struct {
 	links    *Links // nil without @link
 	errors   []*report.Error
 	built    map[*schema.Type]bool // input types of connectors that are built early
-	runes    []rune                // of the document; set if they are needed
 	upgraded bool                  // from Federation 1
 }
 
@@ -155,7 +154,7 @@ func (b *builder) enumValues(d *ast.Definition, t *schema.Type, extension bool) 
 		}
 		value := t.AddValue(v.Name)
 		value.Extension, value.Position = of, position(v.Position)
-		b.describe(&value.Node, v.Description, v.Position)
+		describe(&value.Node, v.Description)
 	}
 }
 
@@ -181,7 +180,7 @@ func (b *builder) directiveDefinition(d *ast.DirectiveDefinition) {
 	own := b.schema.AddDirective(d.Name)
 	own.Position = position(d.Position)
 	own.Repeatable = d.IsRepeatable
-	b.describe(&own.Node, d.Description, d.Position)
+	describe(&own.Node, d.Description)
 	for _, l := range d.Locations {
 		own.Locations = append(own.Locations, string(l))
 	}
@@ -198,7 +197,7 @@ func (b *builder) directiveDefinition(d *ast.DirectiveDefinition) {
 func (b *builder) argument(argument *schema.Field, a *ast.ArgumentDefinition) {
 	argument.Position = position(a.Position)
 	argument.Type, argument.Default = reference(a.Type), value(a.DefaultValue)
-	b.describe(&argument.Node, a.Description, a.Position)
+	describe(&argument.Node, a.Description)
 }
 
 func (b *builder) schemaDefinition() {
@@ -210,7 +209,7 @@ func (b *builder) schemaDefinition() {
 		for _, d := range list {
 			if i == 0 {
 				b.schema.Defined = true
-				b.describe(&b.schema.Node, d.Description, d.Position)
+				describe(&b.schema.Node, d.Description)
 			} else {
 				b.schema.Extensions = append(b.schema.Extensions, position(d.Position))
 			}

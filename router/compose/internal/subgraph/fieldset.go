@@ -7,9 +7,9 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/compose/internal/schema"
+	"souk/router/internal/syntax"
 )
 
 // parsed is a selection set or the reason why it does not parse.
@@ -26,7 +26,7 @@ func ParseSelection(text string) (ast.SelectionSet, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		text = "{" + text + "}"
 	}
-	query, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxFieldSetTokens)
+	query, err := syntax.Query(&ast.Source{Input: text}, maxFieldSetTokens)
 	switch {
 	case err != nil:
 		// The position is one in the text, which is in no file like that.

@@ -45,7 +45,7 @@ func (b *builder) fill(d *ast.Definition, extends bool) {
 	}
 	t.Applied = append(t.Applied, b.applied(d.Directives, of)...)
 	if !extends {
-		b.describe(&t.Node, d.Description, d.Position)
+		describe(&t.Node, d.Description)
 	}
 }
 
@@ -100,7 +100,7 @@ func (b *builder) outputField(t *schema.Type, f *ast.FieldDefinition, of *schema
 	}
 	field := t.AddField(f.Name)
 	field.Position, field.Extension, field.Type = position(f.Position), of, reference(f.Type)
-	b.describe(&field.Node, f.Description, f.Position)
+	describe(&field.Node, f.Description)
 	b.checkReference(field, true)
 	for _, a := range f.Arguments {
 		if field.Argument(a.Name) != nil {
@@ -126,7 +126,7 @@ func (b *builder) inputFields(t *schema.Type, d *ast.Definition, of *schema.Exte
 		field := t.AddField(f.Name)
 		field.Position, field.Extension = position(f.Position), of
 		field.Type, field.Default = reference(f.Type), value(f.DefaultValue)
-		b.describe(&field.Node, f.Description, f.Position)
+		describe(&field.Node, f.Description)
 		b.checkReference(field, false)
 		field.Applied = b.applied(f.Directives, nil)
 	}

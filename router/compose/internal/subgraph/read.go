@@ -7,10 +7,10 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/compose/internal/report"
 	"souk/router/compose/internal/schema"
+	"souk/router/internal/syntax"
 )
 
 // A Subgraph is a subgraph that has been read.
@@ -40,7 +40,7 @@ const maxTokens = 20_000_000
 // Read reads a subgraph and validates it. A Federation 1 subgraph is validated when
 // it is upgraded.
 func Read(name, url, sdl string) (*Subgraph, []*report.Error) {
-	document, err := parser.ParseSchemaWithLimit(&ast.Source{Name: name, Input: sdl}, maxTokens)
+	document, err := syntax.Schema(&ast.Source{Name: name, Input: sdl}, maxTokens)
 	if err != nil {
 		return nil, []*report.Error{syntaxError(name, err)}
 	}

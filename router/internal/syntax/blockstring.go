@@ -1,0 +1,106 @@
+package syntax
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// A block is a block string whose value the parser library gets wrong.
+type block struct {
+	// start is the position of the opening quotes, and next that of the next string: both are
+	// counted in characters, as in [ast.Position].
+	start, next int
+	value       string
+}
+
+// wrongBlocks returns the block strings in a text whose values may be wrong, in order. The library
+// takes the first line for one that has the common indentation, which makes a difference if the
+// text of the string begins there, and has other lines. The text must be valid.
+func wrongBlocks(text string) (list []block) {
+	at, open := 0, false // open: the last block has no next yet
+	closeLast := func() {
+		if open {
+			list[len(list)-1].next, open = at, false
+		}
+	}
+	for i := 0; i < len(text); {
+		end := i
+		switch {
+		case text[i] == '#':
+			if end = strings.IndexAny(text[i:], "\r\n") + i; end < i {
+				end = len(text)
+			}
+		case strings.HasPrefix(text[i:], `"""`):
+			closeLast()
+			end = blockEnd(text, i+3)
+			if raw := text[i+3 : max(end-3, i+3)]; beginsOnFirstLine(raw) {
+				list, open = append(list, block{start: at, value: blockValue(raw)}), true
+			}
+		case text[i] == '"':
+			closeLast()
+			end = stringEnd(text, i+1)
+		default:
+			if end = strings.IndexAny(text[i:], `"#`) + i; end < i {
+				end = len(text)
+			}
+		}
+		at += utf8.RuneCountInString(text[i:end])
+		i = end
+	}
+	if open {
+		list[len(list)-1].next = at + 1
+	}
+	return list
+}
+
+// stringEnd returns the index after the string whose first character is at i.
+func stringEnd(text string, i int) int {
+	for i < len(text) && text[i] != '"' {
+		if text[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	return min(i+1, len(text))
+}
+
+// blockEnd returns the index after the block string whose first character is at i. The last three
+// of several quotes end it, as in the library.
+func blockEnd(text string, i int) int {
+	for i < len(text) {
+		switch {
+		case strings.HasPrefix(text[i:], `\"""`):
+			i += 4
+		case strings.HasPrefix(text[i:], `"""`):
+			return i + len(text[i:]) - len(strings.TrimLeft(text[i:], `"`))
+		default:
+			i++
+		}
+	}
+	return i
+}
+
+// beginsOnFirstLine reports whether a block string has several lines, and text on the first one.
+func beginsOnFirstLine(raw string) bool {
+	line := strings.IndexAny(raw, "\r\n")
+	return line > 0 && strings.Trim(raw[:line], " \t") != ""
+}
+
+// blockValue returns the value of a block string (GraphQL, section 2.9.4, BlockStringValue) whose
+// first line has text.
+func blockValue(raw string) string {
+	lines := strings.Split(strings.NewReplacer(`\"""`, `"""`, "\r\n", "\n", "\r", "\n").Replace(raw), "\n")
+	common := -1
+	for _, line := range lines[1:] {
+		if indent := len(line) - len(strings.TrimLeft(line, " \t")); indent < len(line) && (common < 0 || indent < common) {
+			common = indent
+		}
+	}
+	for i := 1; i < len(lines); i++ {
+		lines[i] = lines[i][min(max(common, 0), len(lines[i])):]
+	}
+	for len(lines) > 1 && strings.Trim(lines[len(lines)-1], " \t") == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return strings.Join(lines, "\n")
+}
