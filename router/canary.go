@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -54,7 +55,7 @@ func (r *Router) addCanary(ctx context.Context, main http.Handler) (http.Handler
 			Choice: choice, Path: r.config.Path, Handler: made.withClientAddress(made.gateway.Handler()),
 			Queue: c.Shadow.Queue, Concurrency: c.Shadow.Concurrency, MaxBytes: c.Shadow.MaxBytes, Timeout: r.config.TrafficShaping.Router.Timeout,
 			Counted: func(result string) { r.metrics.Shadow(result).Inc() },
-			Logger:  r.options.Telemetry.Logger,
+			Logger:  made.options.Telemetry.Logger,
 		})
 		r.closers = append(r.closers, func() error { r.shadow.Close(); return nil }) // before the canary
 		return r.shadow.Wrap(main), nil
@@ -90,12 +91,15 @@ func (r *Router) newCanary(ctx context.Context) (*Router, error) {
 	c.Admin.Console.Enabled = false
 	if c.Canary.Mode == "shadow" {
 		o.origin.variant = variantShadow
+	}
+	apart := *o.Telemetry
+	apart.Logger = apart.Logger.With(slog.String(variantLabel, o.origin.variant))
+	o.Telemetry = &apart
+	if o.origin.variant == variantShadow {
 		o.Hooks = append(o.Hooks[:len(o.Hooks):len(o.Hooks)], hook.Hooks{Name: "shadow", Operation: onlyQueries})
 		c.RateLimit.Enabled, c.MCP.Enabled = false, false
 		// Its operations are no traffic, so they must not appear in the metrics.
-		apart := *o.Telemetry
 		apart.Registry = prometheus.NewRegistry()
-		o.Telemetry = &apart
 		s = newShared(c, o)
 	} else {
 		s = r.shared.ofVariant(c, o)
@@ -167,12 +171,12 @@ func (r *Router) remoteKey() string {
 	return "supergraph.remote"
 }
 
-// reportVariant counts an operation of a variant, in the metrics of the main router.
+// reportVariant counts the operations of a variant, in the metrics of the main router.
 func reportVariant(m *routertelemetry.Metrics, variant string) func(context.Context, *record.Operation) {
 	ok, failed := m.Variant(variant, "ok"), m.Variant(variant, "errors")
 	return func(_ context.Context, o *record.Operation) {
 		switch {
-		case o.Stream:
+		case o.Stream, variant == variantShadow && o.Document != nil && o.Document.Kind != operation.Query: // or not executed
 		case o.Errors > 0:
 			failed.Observe(o.Duration.Seconds())
 		default:

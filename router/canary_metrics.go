@@ -1,7 +1,6 @@
 package router
 
 import (
-	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,14 +33,14 @@ type variantMetrics struct {
 	remove   func()
 }
 
-// ofVariant returns what a canary shares with s: all but the metrics and the dependencies.
+// ofVariant returns what a canary with options o shares with s: all but the metrics and the
+// dependencies.
 func (s *shared) ofVariant(c config.Config, o Options) *shared {
 	if s.variant == nil {
 		registry := prometheus.NewRegistry()
 		m := routertelemetry.NewWithBuckets(registry, c.Telemetry.BucketSeconds())
 		exportCounters(m)
-		logger := o.Telemetry.Logger.With(slog.String(variantLabel, variantCanary))
-		s.variant = &variantMetrics{registry: registry, metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: logger, Metrics: m})}
+		s.variant = &variantMetrics{registry: registry, metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m})}
 	}
 	of := *s
 	of.metrics, of.dependencies = s.variant.metrics, s.variant.dependencies

@@ -1,12 +1,14 @@
 package router_test
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,7 @@ type variants struct {
 	requests  map[string]int // by path
 	mutations map[string]int
 	hold      atomic.Pointer[chan struct{}] // of requests to /canary
+	fails     atomic.Pointer[string]        // the path that is unavailable
 	value     atomic.Pointer[string]        // what /canary responds, if not its path
 }
 
@@ -45,6 +48,10 @@ func (v *variants) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.mutations[r.URL.Path]++
 	}
 	v.mu.Unlock()
+	if fails := v.fails.Load(); fails != nil && *fails == r.URL.Path {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	value := r.URL.Path
 	if r.URL.Path == "/canary" {
 		if hold := v.hold.Load(); hold != nil {
@@ -257,11 +264,52 @@ func TestShadowComparesCopiesOfQueries(t *testing.T) {
 		}
 	}
 	eventually(t, func() bool { return result("skipped") == 2 })
+	for outcome, want := range map[string]float64{"ok": 3, "errors": 0} { // the query of the batch is executed
+		if got := metric(t, admin, fmt.Sprintf(`souk_router_canary_operation_duration_seconds_count{outcome=%q,variant="shadow"}`, outcome)); got != want {
+			t.Errorf("%g operations of the canary have the outcome %s, want %g", got, outcome, want)
+		}
+	}
 	if n := v.count(v.mutations, "/canary"); n != 0 {
 		t.Errorf("the canary got %d mutations", n)
 	}
 	if n := metric(t, admin, `souk_router_operations_total{outcome="data"}`) - operations; n != 3 {
 		t.Errorf("%g operations are counted for 3", n)
+	}
+}
+
+// What a canary logs tells its variant, and what the router logs has none.
+func TestLogsTellVariants(t *testing.T) {
+	for mode, variant := range map[string]string{"": "canary", "shadow": "shadow"} {
+		t.Run(variant, func(t *testing.T) {
+			v, log := newVariants(t), &lockedBuffer{}
+			down := "/down"
+			v.fails.Store(&down)
+			at, _, _, _ := v.start(t, log, func(c *config.Config) {
+				c.Canary.Mode, c.Canary.Percent = cmp.Or(mode, c.Canary.Mode), 100
+				c.Canary.OverrideSubgraphURLs = config.SubgraphURLs{"a": {v.url + down}}
+				c.Telemetry.SubgraphErrors.Log = true
+				c.TrafficShaping.All.CircuitBreaker.MinRequests = 2
+			})
+			messages := []string{"subgraph error", "dependency failed", "circuit breaker changed state"}
+			eventually(t, func() bool {
+				sayHello(t, at)
+				text := log.String()
+				return !slices.ContainsFunc(messages, func(m string) bool { return !strings.Contains(text, m) })
+			})
+			loaded := 0
+			for line := range strings.Lines(log.String()) {
+				of := strings.Contains(line, fmt.Sprintf(`"variant":%q`, variant))
+				if slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(line, m) }) && !of {
+					t.Errorf("the log has %s", line)
+				}
+				if strings.Contains(line, "supergraph loaded") && !strings.Contains(line, `"variant"`) {
+					loaded++
+				}
+			}
+			if loaded != 1 {
+				t.Errorf("%d messages about the router's supergraph have no variant", loaded)
+			}
+		})
 	}
 }
 
