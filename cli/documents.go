@@ -29,9 +29,10 @@ func newDocumentsExtract() *cobra.Command {
 		Use:   "extract PATH",
 		Short: "Write the list of the documents in the sources of a client",
 		Long: "Write the list of the documents in a file or a directory with the sources of a client: in\n" +
-			".graphql and .gql files, and in templates such as gql`…`, graphql`…` and\n" +
-			"/* GraphQL */ `…` of JavaScript and TypeScript. Each operation needs a name, and has the\n" +
-			"fragments that it uses, from all files. Its ID is the SHA-256 of its text as graphql-js\n" +
+			".graphql and .gql files, and in texts such as gql`…`, graphql(\"…\") and\n" +
+			"/* GraphQL */ `…` of JavaScript and TypeScript, also in components of Vue and Svelte. What\n" +
+			"looks like a document but cannot be read is a warning. Each operation needs a name, and has\n" +
+			"the fragments that it uses, from all files. Its ID is the SHA-256 of its text as graphql-js\n" +
 			"prints it. Apollo Client adds __typename: use --typename for it.\n\n" +
 			"The list is for persisted_documents in the configuration of the router. The formats are\n" +
 			"apollo, a persisted query manifest, and relay, an object of documents by their IDs.",
@@ -43,6 +44,10 @@ func newDocumentsExtract() *cobra.Command {
 			if err := oneOf("format", format, documents.Formats...); err != nil {
 				return err
 			}
+			if o.Client != "" && format != "apollo" {
+				return usageError(cmd, "--client needs --format apollo: a list in the format %s names no clients", format)
+			}
+			o.Warn = func(warning string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+warning) }
 			files, err := documents.ReadFiles(args[0], extract.Extensions...)
 			if err != nil {
 				return fmt.Errorf("reading the sources: %w", err)

@@ -136,3 +136,27 @@ func TestDirectoriesAreRead(t *testing.T) {
 		t.Errorf("documents are missing: %+v", list)
 	}
 }
+
+// Relay's format has IDs as names of members, of which JSON allows several.
+func TestRelayListsHaveEachIDOnce(t *testing.T) {
+	for _, text := range []string{`{"a": "query A { a }", "a": "query B { b }"}`, `{"a": "query A { a }", "sha256:a": "query B { b }"}`} {
+		if _, err := documents.ParseManifest("x.json", []byte(text)); err == nil || err.Error() != `x.json: the ID "a" has two documents; give each document an ID of its own` {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+// The normal form has the value of a block string.
+func TestNormalFormHasTheValueOfABlockString(t *testing.T) {
+	var forms []string
+	for _, text := range []string{"{ a(b: \"\"\"x\n  y\"\"\") }", "{ a(b: \"\"\"\n  x\n  y\n\"\"\") }", `{ a(b: "x\ny") }`} {
+		form, err := documents.Normal(text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forms = append(forms, form)
+	}
+	if forms[0] != forms[1] || forms[1] != forms[2] {
+		t.Errorf("got %q", forms)
+	}
+}

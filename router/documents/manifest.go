@@ -37,6 +37,9 @@ func ParseManifest(file string, text []byte) ([]Document, error) {
 	if err := json.Unmarshal(text, &apollo); err == nil && apollo.Operations != nil {
 		return apollo.documents(file)
 	}
+	if err := checkNames(file, text); err != nil {
+		return nil, err
+	}
 	plain := map[string]string{}
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return nil, fmt.Errorf("%s: %w; it must be a manifest with operations, as Apollo's, or a JSON object that maps IDs to documents, as Relay's", file, err)
@@ -60,6 +63,25 @@ func (m apolloManifest) documents(file string) ([]Document, error) {
 		list[i] = Document{ID: bareID(o.ID), Body: o.Body, Name: o.Name, Type: o.Type, Client: o.ClientName, File: file}
 	}
 	return list, checkEach(list)
+}
+
+// checkNames fails if two members of a JSON object have the same ID. It says nothing of other
+// problems.
+func checkNames(file string, text []byte) error {
+	r, seen, twice := jsonscan.NewReader(text, jsonscan.MaxDepth), map[string]bool{}, ""
+	err := r.Object(func(name []byte) error {
+		id := bareID(string(name))
+		if seen[id] {
+			twice = id
+		}
+		seen[id] = true
+		_, err := r.Value()
+		return err
+	})
+	if err == nil && twice != "" {
+		return fmt.Errorf("%s: the ID %q has two documents; give each document an ID of its own", file, twice)
+	}
+	return nil
 }
 
 // checkEach fails if a document has no ID or no text.

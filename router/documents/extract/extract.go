@@ -15,7 +15,7 @@ import (
 )
 
 // Extensions are those of the files that may have documents.
-var Extensions = []string{".graphql", ".gql", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"}
+var Extensions = []string{".graphql", ".gql", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte"}
 
 // Options describe the documents to make.
 type Options struct {
@@ -23,6 +23,9 @@ type Options struct {
 	Typename bool
 	// Client is the client that the documents are of.
 	Client string
+	// Warn is called with what may be a document, but is not read as one: a file, a line and the
+	// reason. It may be nil.
+	Warn func(warning string)
 }
 
 // Documents returns the operations in files, each with the fragments that it uses, sorted by
@@ -31,7 +34,7 @@ type Options struct {
 func Documents(files []documents.File, o Options) ([]documents.Document, error) {
 	c := &collection{fragments: map[string]*ast.FragmentDefinition{}}
 	for _, f := range files {
-		c.addFile(f)
+		c.addFile(f, o.Warn)
 	}
 	var list []documents.Document
 	named := map[string]*ast.OperationDefinition{}
@@ -66,17 +69,24 @@ func (c *collection) fail(at *ast.Position, format string, args ...any) {
 
 func place(p *ast.Position) string { return fmt.Sprintf("%s:%d", p.Src.Name, p.Line) }
 
-func (c *collection) addFile(f documents.File) {
+func (c *collection) addFile(f documents.File, warn func(string)) {
 	if strings.HasSuffix(f.Path, ".graphql") || strings.HasSuffix(f.Path, ".gql") {
 		c.add(f.Path, string(f.Text), 1)
 		return
 	}
-	found, err := templates(string(f.Text))
-	if err != nil {
-		c.problems = append(c.problems, fmt.Errorf("%s: %w", f.Path, err))
-	}
-	for _, t := range found {
-		c.add(f.Path, t.text, t.line)
+	for _, script := range scripts(f.Path, string(f.Text)) {
+		s, err := templates(script.text, script.jsx)
+		if err != nil {
+			c.problems = append(c.problems, fmt.Errorf("%s: %w", f.Path, err))
+		}
+		for _, t := range s.found {
+			c.add(f.Path, t.text, t.line)
+		}
+		for _, d := range s.doubts {
+			if warn != nil {
+				warn(fmt.Sprintf("%s:%d: %s", f.Path, d.line, d.reason))
+			}
+		}
 	}
 }
 

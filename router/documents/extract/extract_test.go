@@ -2,6 +2,7 @@ package extract_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,10 +91,64 @@ func TestProblemsHaveTheirPlaces(t *testing.T) {
 	}
 }
 
+// Documents are found wherever scripts may have them. Each case has operations of which the names
+// begin with Q; others must not be found.
+func TestDocumentsInScriptsAreFound(t *testing.T) {
+	for name, c := range map[string]struct{ path, text, want string }{
+		"component of Vue":        {"a.vue", "<template><p>it`s</p></template>\n<script setup lang=\"ts\" generic=\"T extends 'a>b'\">\nconst q = gql`query Q1 { a }`\n</script>\n<script>\nconst p = gql`query Q2 { a }`\n</script>", "Q1:3 Q2:6"},
+		"component of Svelte":     {"a.svelte", "<script>\n  const q = gql`query Q1 { a }`\n</script>\n<p>gql`query No { a }`</p>", "Q1:2"},
+		"string":                  {"a.ts", "const y = gql(\"query Q1 { a(b: \\\"x\\u0041\\\") }\"); const z = graphql('query Q2 { a }', {})", "Q1:1 Q2:1"},
+		"comment in parentheses":  {"a.ts", "graphql(/* c */ `query Q1 { a }`); gql( // d\n `query Q2 { a }`); useQuery(gql<A, B>(/* GraphQL */ `query Q3 { a }`))", "Q1:1 Q2:2 Q3:2"},
+		"required module":         {"a.js", "const q = require('graphql-tag')`query Q1 { a }`; const p = require(\"graphql-tag\").gql`query Q2 { a }`; require('graphql-tag').default`query Q3 { a }`", "Q1:1 Q2:1 Q3:1"},
+		"interpolations":          {"a.ts", "const x = `a ${f(`b ${gql`query Q1 { a }`} }`)}`;\nconst F = gql`query Q2 { ...Q } ${gql`fragment Q on T { a }`}`", "Q1:1 Q2:2"},
+		"texts of JSX":            {"a.tsx", "const u = <a href=\"x\">see https://example.com</a>; const A = gql`query Q1 { a }`;\nexport const R = () => <p>a /* b {c}</p>;\nconst B = gql`query Q2 { a }`;\nfunction S() { return <p>it`s a {x < 3 && <b>back's</b>} tick</p>; }\nconst C = gql`query Q3 { a }`", "Q1:1 Q2:3 Q3:5"},
+		"code in JSX":             {"a.jsx", "export const X = () => <><Query query={gql`query Q1 { a }`} x='`' {...p} />{`a ${gql`query Q2 { a }`}`}</>", "Q1:1 Q2:1"},
+		"generics and comparison": {"a.tsx", "const f = <T extends U>(x: T) => gql`query Q1 { a }`; if (a <b || c> d) { gql`query Q2 { a }` }", "Q1:1 Q2:1"},
+		"assertions of types":     {"a.ts", "const f = <Foo>gql`query Q1 { a }`; const g = <T>(x: T) => x; gql`query Q2 { a }`", "Q1:1 Q2:1"},
+		"regular expressions":     {"a.js", "const v = a++ / 2; const t = (b) / 3; if (x) /`/.test(y);\nconst w = /[\"'`/]/g; gql`query Q1 { a }`", "Q1:2"},
+		"nothing":                 {"a.ts", "// gql`query No { a }`\n/* gql(`query No { a }`) */ const s = 'gql`query No { a }`'; xgql`query No { a }`; css`a`", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list, err := extract.Documents([]documents.File{file(c.path, c.text)}, extract.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, d := range list {
+				got = append(got, d.Name+strings.TrimPrefix(d.File, c.path))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+// What may be a document is not left out in silence.
+func TestWhatMayBeADocumentIsReported(t *testing.T) {
+	var warnings []string
+	_, err := extract.Documents([]documents.File{
+		file("a.ts", "import { gql as q, graphql } from 'x'\nconst A = q`query A { a }`\nconst B = 'query B { b }'\n"+
+			"gql('query C' + ' { c }'); gql(\n  `query D { d }` + F)\ngql(text)\n/* GraphQL */ 'query E {' + '}'\n"),
+		file("b.ts", "export function graphql(source: string) { return documents[source] }\nfunction gql(text) {}\nconst s = 'query the database'; graphql(schema, s); graphql({ schema })\nclass X { gql(a?: string) {} }"),
+	}, extract.Options{Warn: func(w string) { warnings = append(warnings, w) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tag, several = "a text is a document, but has no tag; write gql or /* GraphQL */ before it", "a document is put together of several texts; write one template"
+	want := []string{"a.ts:2: " + tag, "a.ts:3: " + tag, "a.ts:4: " + several, "a.ts:5: " + several, "a.ts:6: the argument of gql(…) is no template and no string", "a.ts:7: " + several}
+	if !slices.Equal(warnings, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(warnings, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func FuzzScripts(f *testing.F) {
 	f.Add(script)
 	f.Add("gql`${")
+	f.Add("return <a b='`'>{gql(/* c */ \"query A { a }\")}</a>")
 	f.Fuzz(func(_ *testing.T, text string) {
-		_, _ = extract.Documents([]documents.File{file("a.ts", text)}, extract.Options{})
+		for _, path := range []string{"a.ts", "a.tsx", "a.vue"} {
+			_, _ = extract.Documents([]documents.File{file(path, text)}, extract.Options{})
+		}
 	})
 }
