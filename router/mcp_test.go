@@ -37,7 +37,9 @@ type Query @join__type(graph: A) {
   long: String
 }
 type Product @join__type(graph: A) { "The title, in English." title: String }
-type Mutation @join__type(graph: A) { buy(n: Int!): Int }
+scalar Upload @join__type(graph: A)
+input Parcel @join__type(graph: A) { note: String  files: [Upload!]  next: Parcel }
+type Mutation @join__type(graph: A) { buy(n: Int!): Int  send(file: Upload, parcel: Parcel): Int }
 "How results are sorted."
 enum Order @join__type(graph: A) { "Cheapest first." PRICE  TITLE }
 input Filter @join__type(graph: A) { "In cents." most: Int  not: Filter  tags: [String!] = ["new"] }
@@ -49,6 +51,8 @@ const agentDocuments = `{"operations": [
 	{"id": "fail", "body": "query Fail { me fail }"},
 	{"id": "long", "body": "query Long { long }"},
 	{"id": "buy", "body": "mutation Buy($n: Int!) { buy(n: $n) }"},
+	{"id": "file", "body": "mutation File($file: Upload!) { send(file: $file) }"},
+	{"id": "parcel", "body": "mutation Parcel($n: Int!, $parcel: Parcel) { buy(n: $n) send(parcel: $parcel) }"},
 	{"id": "own", "body": "query Own { me }", "clientName": "agents"},
 	{"id": "foreign", "body": "query Foreign { me }", "clientName": "web"},
 	{"id": "wrong", "body": "query Wrong { nothing }"},
@@ -226,6 +230,9 @@ func TestTrustedDocumentsAreTools(t *testing.T) {
 		{"Me", `{}`, `{"me":"you are Bearer one"}`, `{"me":"you are Bearer one"}`, false},
 		{"Search", `{"text":"lamp","filter":{"most":5}}`, `{"found":[{"title":"Lamp"}]}`, `{"found":[{"title":"Lamp"}]}`, false},
 		{"Search", `{}`, `"code":"BAD_USER_INPUT"`, "", true},
+		{"Search", `{"text":"lamp","ordr":"PRICE","zz":1}`, "This tool has no argument \"ordr\". Did you mean \"order\"?\nThis tool has no argument \"zz\". It has text, order, filter.", "", true},
+		{"Search", `{"text":"lamp","filter":{"mots":5}}`, `"code":"BAD_USER_INPUT"`, "", true},
+		{"Me", `{"a":1}`, `This tool has no argument "a".`, "", true},
 		{"Fail", `{}`, `{"errors":[{"message":`, `{"fail":null,"me":"you are Bearer one"}`, true},
 	} {
 		text, structured, failed := a.call(s, c.tool, json.RawMessage(c.arguments))
@@ -250,6 +257,12 @@ func TestMutationsAreToolsIfConfigured(t *testing.T) {
 	}
 	if text, _, failed := a.call(s, "Buy", map[string]any{"n": 1}); failed || text != `{"buy":1}` {
 		t.Errorf("got %s", text)
+	}
+	if tools["File"] != nil || tools["Parcel"] != nil {
+		t.Error("operations with files are offered")
+	}
+	if log := a.log.String(); !strings.Contains(log, "its variable $file is a file, which agents cannot send") || !strings.Contains(log, "its variable $parcel is a file") {
+		t.Errorf("logged\n%s", log)
 	}
 }
 
@@ -374,7 +387,11 @@ func TestToolCallsAreLimited(t *testing.T) {
 			if name == "rate" {
 				a.call(s, "Me", nil)
 			}
-			if text, structured, failed := a.call(s, c.tool, map[string]any{"text": "lamp"}); !failed || structured != "" || !strings.Contains(text, c.want) {
+			arguments := map[string]any{}
+			if c.tool == "Search" {
+				arguments["text"] = "lamp"
+			}
+			if text, structured, failed := a.call(s, c.tool, arguments); !failed || structured != "" || !strings.Contains(text, c.want) {
 				t.Errorf("got %s, %s, %t", text, structured, failed)
 			}
 		})

@@ -25,6 +25,8 @@ type Options struct {
 	Execute func(ctx context.Context, r *http.Request, c Call) []byte
 	// Mutations makes tools of mutations, too.
 	Mutations bool
+	// Files are the scalar types of files, which agents cannot send.
+	Files []string
 	// Client is the client whose documents become tools, besides those that all clients have.
 	Client string
 	// Hosts are the values of Host that are served. If there are none, requests over a loopback

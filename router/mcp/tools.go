@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -95,6 +96,10 @@ func (s *Server) toolsOf(schema *operation.Schema, list []documents.Document) ma
 				without(d, op.Name, err.Error())
 				continue
 			}
+			if name, has := upload(schema.Definitions(), op, s.options.Files); has {
+				without(d, op.Name, "its variable "+name+" is a file, which agents cannot send")
+				continue
+			}
 			tools[op.Name] = newTool(schema.Definitions(), parsed, op, d.Body)
 		}
 	}
@@ -121,6 +126,9 @@ func (s *Server) handler(t *tool) sdk.ToolHandler {
 	return func(ctx context.Context, call *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		if call.Extra == nil || len(call.Extra.Header[callKey]) == 0 {
 			return nil, fmt.Errorf("calling %s: the call has no HTTP request", t.Name)
+		}
+		if problem := unknownArguments(t.InputSchema.(*jsonschema.Schema), call.Params.Arguments); problem != "" {
+			return failed(problem), nil
 		}
 		r, ok := s.requests.Load(call.Extra.Header[callKey][0])
 		if !ok {
