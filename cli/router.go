@@ -74,7 +74,7 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 			return none, err
 		})
 		if err != nil {
-			return config.Config{}, nil, withPeers(f.config, err)
+			return config.Config{}, source, withPeers(f.config, err)
 		}
 	}
 	if err := c.ApplyEnvironment(os.LookupEnv, source); err != nil {

@@ -260,3 +260,25 @@ func TestSubgraphHasOneURLOrSeveral(t *testing.T) {
 		t.Errorf("the change is %+v", changes)
 	}
 }
+
+// All duplicate keys are reported, also in other blocks and lists.
+func TestAllDuplicateKeysAreReported(t *testing.T) {
+	_, err := config.Parse([]byte("listen: a\nlisten: b\nlimits:\n  max_depth: 3\n  max_aliases: 1\n  max_depth: 4\nrate_limit: {policies: [{name: a, name: b, name: c}]}\n"), func(string) (string, bool) { return "", false })
+	want := `2:1: the key "listen" is already at 1:1; put all that it has there
+6:3: the key "max_depth" is already at 4:3; put all that it has there
+7:35: the key "name" is already at 7:26; put all that it has there
+7:44: the key "name" is already at 7:26; put all that it has there`
+	if err == nil || strings.ReplaceAll("\n"+err.Error(), "\n ", "\n")[1:] != want {
+		t.Errorf("got\n%v", err)
+	}
+}
+
+// The reference has no keys that the router refuses.
+func TestKeysOfSingleSubgraphsAreNotListedForAll(t *testing.T) {
+	keys := config.Keys()
+	for _, key := range []string{"types", "root", "shared_types", "shared_root"} {
+		if slices.Contains(keys, "response_cache.subgraph.all."+key) || !slices.Contains(keys, "response_cache.subgraph.subgraphs.NAME."+key) {
+			t.Errorf("%s is listed for all subgraphs, or not for each", key)
+		}
+	}
+}

@@ -29,6 +29,9 @@ func document(out *strings.Builder, v reflect.Value, block string, at func(path 
 	indent := strings.Repeat("  ", depth)
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if onlyOfOne(block, f) {
+			continue
+		}
 		if depth == 0 {
 			out.WriteString("\n")
 		}

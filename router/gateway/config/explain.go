@@ -241,6 +241,9 @@ func Keys() []string {
 			return
 		}
 		for i := range t.NumField() {
+			if onlyOfOne(path, t.Field(i)) {
+				continue
+			}
 			below := strings.TrimPrefix(path+"."+t.Field(i).Tag.Get("yaml"), ".")
 			all[below] = true
 			walk(found{typ: t.Field(i).Type}, below)
@@ -248,6 +251,12 @@ func Keys() []string {
 	}
 	walk(found{typ: reflect.TypeFor[Config]()}, "")
 	return slices.Sorted(maps.Keys(all))
+}
+
+// onlyOfOne reports whether a key can be set for single subgraphs, but not in this block, which is
+// of all: its field has the tag only.
+func onlyOfOne(block string, f reflect.StructField) bool {
+	return f.Tag.Get("only") != "" && strings.HasSuffix(block, ".all")
 }
 
 // quote formats a string as YAML, with quotes only if it needs them.

@@ -271,8 +271,8 @@ type SubgraphCache struct {
 	StaleWhileRevalidate *time.Duration `yaml:"stale_while_revalidate" default:"0s" desc:"How long an expired entry may be used while the router fetches it again in the background. 0s disables it."`
 	NegativeTTL          *time.Duration `yaml:"negative_ttl" default:"0s" desc:"How long the router remembers that an entity does not exist, that is, that the subgraph responds with null and without an error. 0s disables it."`
 
-	Types        []string `yaml:"types" desc:"Entity types to cache." example:"Product"`
-	Root         []string `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
+	Types        []string `yaml:"types" only:"subgraph" desc:"Entity types to cache." example:"Product"`
+	Root         []string `yaml:"root" only:"subgraph" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
 	ResponseTags *bool    `yaml:"response_tags" default:"false" desc:"Use the cache tags that the subgraph states in the extensions of its responses: apolloCacheTags, a list, for root fields, and apolloEntityCacheTags, a list of lists, for entities. Cache tags of @cacheTag are used in any case."`
 
 	Private          bool     `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
@@ -281,8 +281,8 @@ type SubgraphCache struct {
 	Vary             []string `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
-	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
-	SharedRoot  []string `yaml:"shared_root" desc:"Fields in root whose responses are shared, if not all are." example:"products"`
+	SharedTypes []string `yaml:"shared_types" only:"subgraph" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
+	SharedRoot  []string `yaml:"shared_root" only:"subgraph" desc:"Fields in root whose responses are shared, if not all are." example:"products"`
 }
 
 // Idempotency configures how the router stores responses to REST requests with an

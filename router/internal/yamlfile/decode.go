@@ -47,7 +47,7 @@ func Decode(data []byte, v any, o Options) (*Source, Errors) {
 		e := located(o.File, err)
 		e.Message = explain(data, e.Line, e.Column, e.Message)
 		d.source.unread = []string{""}
-		return d.source, Errors{e}
+		return d.source, append(Errors{e}, furtherDuplicates(o.File, data, e)...)
 	}
 	if document != nil {
 		d.anchors = anchorsIn(document)

@@ -1,0 +1,20 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Warnings are shown with problems, too.
+func TestConfigValidateShowsWarningsWithProblems(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "router.yaml"), []byte("supergraph: {path: a.graphql}\nlimits: {max_depth: x}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got := soukIn(t, dir, nil, "config", "validate", "router.yaml")
+	if !strings.Contains(got.stdout, "warning: router.yaml:1:14: supergraph.path is the old name") || !strings.Contains(got.stdout, "router.yaml:2:21: limits.max_depth") {
+		t.Errorf("got %s", got.stdout)
+	}
+}
