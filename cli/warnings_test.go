@@ -14,7 +14,8 @@ func TestConfigValidateShowsWarningsWithProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := soukIn(t, dir, nil, "config", "validate", "router.yaml")
-	if !strings.Contains(got.stdout, "warning: router.yaml:1:14: supergraph.path is the old name") || !strings.Contains(got.stdout, "router.yaml:2:21: limits.max_depth") {
-		t.Errorf("got %s", got.stdout)
+	status, out := got.wait(t), got.stdout.String()
+	if status != 1 || !strings.Contains(out, "warning: router.yaml:1:14: supergraph.path is the old name") || !strings.Contains(out, "router.yaml:2:21: limits.max_depth") {
+		t.Errorf("got status %d and %s", status, out)
 	}
 }
