@@ -22,7 +22,8 @@ func newConfigConvert() *cobra.Command {
 		Use:   "convert FILE",
 		Short: "Convert the configuration of Apollo, Cosmo or Hive Router",
 		Long: "Convert a configuration of Apollo Router (router.yaml), Cosmo Router (config.yaml) or Hive\n" +
-			"Router (router.config.yaml) to a router.yaml of this router, which is valid. Each key that has\n" +
+			"Router (router.config.yaml) to a router.yaml of this router. It is valid once the variables are\n" +
+			"set that it refers to: standard error and comments of the result name them. Each key that has\n" +
 			"no equivalent, is not known or means something else is reported on standard error, with what\n" +
 			"to use instead, and in comments of the result. What may have protected the graph, such as\n" +
 			"authentication or a limit, comes first, and makes the exit status 1: the result is written, but\n" +
@@ -111,6 +112,9 @@ func writeConverted(cmd *cobra.Command, result *convert.Result, output string, f
 	}
 	for _, n := range result.Lost() {
 		fmt.Fprintln(cmd.ErrOrStderr(), n)
+	}
+	if len(result.Variables) > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "set these variables where the router runs, and for `souk config validate`: %s\n", strings.Join(result.Variables, ", "))
 	}
 	if output == "-" {
 		_, err := io.WriteString(cmd.OutOrStdout(), result.Config)

@@ -51,7 +51,7 @@ type toggle struct {
 
 // disabled reports whether a section is not enabled.
 func (c *conversion) disabled(n *node) bool {
-	t, ok := c.source.switches[c.paths[n]]
+	t, ok := c.source.switches[c.presents[n]]
 	if !ok || !n.isMap {
 		return false
 	}

@@ -27,7 +27,7 @@ func responseCache(c *conversion, n *node, _ []string) {
 			c.note(child, None, "", "see response_cache in docs/router.yaml")
 		}
 	}
-	c.note(n, Changed, "response_cache.subgraph.all.types", "only the entity types and root fields that response_cache.subgraph.*.types and root name are cached: list them")
+	c.note(n, Changed, "response_cache.subgraph.subgraphs.NAME.types", "only the entity types and root fields that response_cache.subgraph.subgraphs.NAME.types and response_cache.subgraph.subgraphs.NAME.root list are cached: list them for each subgraph")
 }
 
 func (c *conversion) cacheScope(n *node, scope ...string) {
@@ -59,43 +59,6 @@ func (c *conversion) cacheScope(n *node, scope ...string) {
 			c.note(child, None, "", "see response_cache.subgraph in docs/router.yaml")
 		}
 	}
-}
-
-// redis converts the connection to Redis.
-func (c *conversion) redis(n *node, path ...string) {
-	at := func(key string) []string { return append(slices.Clone(path), key) }
-	urls := n.get("urls")
-	if urls != nil && len(urls.texts()) > 0 {
-		list := urls.texts()
-		c.set(urls, c.quote(list[0]), at("url")...)
-		if len(list) > 1 {
-			c.note(urls, Changed, strings.Join(at("url"), "."), "the first of several URLs is kept: name nodes of a cluster in %s", strings.Join(at("addresses"), "."))
-		}
-	}
-	for _, key := range []string{"username", "password"} {
-		if child := n.get(key); child != nil && !child.isNull {
-			c.copy(child, asText, at(key)...)
-		}
-	}
-	if namespace := n.get("namespace"); namespace != nil && !namespace.isNull {
-		c.copy(namespace, func(c *conversion, n *node) (string, error) {
-			text, err := n.one()
-			return c.quote(text + ":"), err
-		}, at("key_prefix")...)
-	}
-	for _, key := range []string{"timeout", "fetch_timeout"} {
-		if child := n.get(key); child != nil && !child.isNull {
-			c.copy(child, duration, at("timeout")...)
-		}
-	}
-	if ttl := n.get("ttl"); ttl != nil && !ttl.isNull {
-		key := "response_cache.subgraph.all.ttl"
-		if path[0] == "persisted_documents" {
-			key = "persisted_documents.ttl"
-		}
-		via(key, duration).convert(c, ttl, nil)
-	}
-	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "namespace", "timeout", "fetch_timeout", "ttl")
 }
 
 // coprocessor converts the stages of a coprocessor, whose protocol is the same.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"souk/router/gateway/config"
@@ -14,6 +15,7 @@ import (
 func (c *conversion) validated() (string, error) {
 	for {
 		c.out.prune()
+		c.withoutServer()
 		out := &writer{line: 1}
 		c.out.write(out, "")
 		removed, err := c.mend(out.String())
@@ -41,10 +43,14 @@ func (c *conversion) mend(text string) (removed bool, err error) {
 		if !errors.As(err, &problems) {
 			return false, fmt.Errorf("checking the result: %w", err)
 		}
-		lines := strings.Split(text, "\n")
+		problems = slices.DeleteFunc(problems, aboutFile)
+		if len(problems) == 0 {
+			return false, nil
+		}
+		before, lines := strings.Split(text, "\n"), strings.Split(text, "\n")
 		again := false
 		for _, p := range problems {
-			if p.Line > 0 && p.Line <= len(lines) && (strings.Contains(lines[p.Line-1], "${env.") || strings.Contains(lines[p.Line-1], "${file.")) {
+			if p.Line > 0 && p.Line <= len(lines) && (strings.Contains(before[p.Line-1], "${env.") || strings.Contains(before[p.Line-1], "${file.")) {
 				lines[p.Line-1], unresolved, again = "#", true, true
 				continue
 			}
@@ -107,6 +113,10 @@ func (c *conversion) drop(b *branch, why string) {
 		c.drop(item, why)
 	}
 }
+
+// aboutFile reports whether a problem is that a file of TLS cannot be read. It needs to be where the
+// router runs.
+func aboutFile(p *config.Error) bool { return strings.Contains(p.Message, ".redis: tls.") }
 
 // withoutPlace removes the block of each problem that has no place in the result.
 func (c *conversion) withoutPlace(problems config.Errors) bool {

@@ -34,8 +34,9 @@ type Note struct {
 	Note   string `json:"note,omitempty"` // why, or what to use
 
 	// Protection is set if what is not converted may have protected the graph.
-	Protection bool `json:"protection,omitempty"`
-	minor      bool // nothing is less protected without it
+	Protection bool   `json:"protection,omitempty"`
+	present    string // the key with present names
+	minor      bool   // nothing is less protected without it
 }
 
 // A Result is a converted configuration.
@@ -43,6 +44,9 @@ type Result struct {
 	From   string `json:"from"`   // such as apollo
 	Config string `json:"config"` // YAML
 	Notes  []Note `json:"keys"`
+	// Variables are those that the configuration refers to without a default. Without them it is not
+	// valid.
+	Variables []string `json:"variables"`
 }
 
 // Lost returns the notes about keys that are not converted as they are, with those that may
@@ -97,9 +101,11 @@ func Convert(data []byte, from string) (*Result, error) {
 		}
 		return nil, err
 	}
-	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, noted: map[*node]bool{}}
+	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, presents: map[*node]string{}, noted: map[*node]bool{}}
 	c.out.at("version").text = `"1"`
-	c.walk(root, newTrie(s.rules), nil, nil)
+	rules := newTrie(s.rules)
+	root.rename(rules)
+	c.walk(root, rules, nil, nil)
 	c.sweep(root, true)
 	s.finish(c)
 	text, err := c.validated()
@@ -108,9 +114,21 @@ func Convert(data []byte, from string) (*Result, error) {
 	}
 	c.markProtection()
 	slices.SortStableFunc(c.notes, func(a, b Note) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key)) })
-	r := &Result{From: s.name, Notes: c.notes}
-	r.Config = header(s, r.Lost()) + text
+	r := &Result{From: s.name, Notes: c.notes, Variables: variables(text)}
+	r.Config = header(s, r) + text
 	return r, nil
+}
+
+var wanted = regexp.MustCompile(`\$\{env\.([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// variables returns the variables that a result refers to without a default.
+func variables(text string) []string {
+	names := []string{}
+	for _, match := range wanted.FindAllStringSubmatch(text, -1) {
+		names = append(names, match[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // choose returns the router that a configuration is of: the one with the most keys that no
@@ -125,7 +143,7 @@ func choose(root *node, from string) (*source, error) {
 		for _, key := range s.known {
 			here := root
 			for part := range strings.SplitSeq(key, ".") {
-				here = here.get(part)
+				here = here.getAny(part)
 			}
 			if here != nil {
 				count++
@@ -152,16 +170,18 @@ type conversion struct {
 	source *source
 	root   *node
 	out    *branch
-	paths  map[*node]string // of nodes that were visited
-	notes  []Note
-	noted  map[*node]bool // nodes that have notes
+	paths  map[*node]string // of nodes that were visited, as in the input
+	// presents are the paths with present names.
+	presents map[*node]string
+	notes    []Note
+	noted    map[*node]bool // nodes that have notes
 }
 
 // walk applies the rules to a map.
 func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 	for _, child := range n.children {
 		here := append(slices.Clone(path), child.key)
-		c.name(child, strings.Join(here, "."))
+		c.name(child, strings.Join(here, "."), c.input(n, child))
 		next, any := rules.child(child.key)
 		found := names
 		if any {
@@ -189,16 +209,21 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 	}
 }
 
-// name keeps the paths of a node and of those below it.
-func (c *conversion) name(n *node, path string) {
-	c.paths[n] = path
+// name keeps the paths of a node and of those below it: with present names, and as in the input.
+func (c *conversion) name(n *node, path, input string) {
+	c.presents[n], c.paths[n] = path, input
 	for _, child := range n.children {
 		if n.isList {
-			c.name(child, path+"["+child.key+"]")
+			c.name(child, path+"["+child.key+"]", input+"["+child.key+"]")
 		} else {
-			c.name(child, path+"."+child.key)
+			c.name(child, path+"."+child.key, input+"."+cmp.Or(child.former, child.key))
 		}
 	}
+}
+
+// input returns the path of a child as it is in the input.
+func (c *conversion) input(n, child *node) string {
+	return strings.TrimPrefix(c.paths[n]+"."+cmp.Or(child.former, child.key), ".")
 }
 
 func (c *conversion) unknown(key string, rules *trie) string {
@@ -218,7 +243,7 @@ func (c *conversion) note(n *node, status Status, key, format string, args ...an
 	}
 	c.noted[n] = true
 	n.settled = n.settled || status == None || status == Unknown || status == Converted && key == ""
-	c.notes = append(c.notes, Note{Key: c.paths[n], Line: n.line, Status: status, To: key, Note: fmt.Sprintf(format, args...), minor: n.off || status == Unknown && n.hollow()})
+	c.notes = append(c.notes, Note{Key: c.paths[n], Line: n.line, Status: status, To: key, Note: fmt.Sprintf(format, args...), present: c.presents[n], minor: n.off || status == Unknown && n.harmless()})
 }
 
 var anyReference = regexp.MustCompile(`\$\{([^}]*)\}`)
@@ -306,10 +331,14 @@ func (c *conversion) fallbackList(list []string, path ...string) {
 }
 
 // header returns the comments above a result.
-func header(s *source, lost []Note) string {
+func header(s *source, r *Result) string {
+	lost := r.Lost()
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Converted from the configuration of %s by `souk config convert`.\n", s.title)
 	fmt.Fprintf(&text, "# Defaults of %s that differ are written out.\n", s.title)
+	if len(r.Variables) > 0 {
+		fmt.Fprintf(&text, "#\n# Set these variables where the router runs, and for `souk config validate`: %s\n", strings.Join(r.Variables, ", "))
+	}
 	for i, n := range lost {
 		switch {
 		case i == 0 && n.Protection:

@@ -96,14 +96,25 @@ func cosmoRateLimit() table {
 		"simple_strategy.period":  via("rate_limit.interval", duration),
 		"simple_strategy.*":       minor(none("a caller over the limit gets status 429 and the headers RateLimit and Retry-After")),
 		"storage.url":             to("rate_limit.redis.url"),
-		"storage.urls":            changed(firstOf("rate_limit.redis.url", "name further nodes of a cluster in rate_limit.redis.addresses"), "it must be a redis:// URL"),
+		"storage.urls":            custom(cosmoRedis, "the nodes of a cluster; otherwise the first", "rate_limit.redis.url", "rate_limit.redis.addresses", "rate_limit.redis.cluster", "rate_limit.redis.username", "rate_limit.redis.password", "rate_limit.redis.tls"),
 		"storage.addr":            custom(redisAddress, "", "rate_limit.redis.url"),
 		"storage.password":        to("rate_limit.redis.password"),
 		"storage.cluster_enabled": to("rate_limit.redis.cluster"),
-		"storage.key_prefix":      via("rate_limit.redis.key_prefix", func(c *conversion, n *node) (string, error) { text, err := n.one(); return c.quote(text + ":"), err }),
+		"storage.key_prefix":      via("rate_limit.redis.key_prefix", keyPrefix),
 		"key_suffix_expression":   none("rate_limit.by is ip, subject or header; policies also count by claim, client or all together"),
 		"error_extension_code":    minor(none("the code is RATE_LIMIT_EXCEEDED")),
 		"debug":                   minor(none("the console and the metrics show limited operations")),
+	}
+}
+
+// cosmoRedis converts the URLs of a Redis. Cosmo Router uses all of them with cluster_enabled, and the
+// first without.
+func cosmoRedis(c *conversion, n *node, _ []string) {
+	storage := c.root.get("rate_limit").get("storage")
+	cluster := storage.get("cluster_enabled").is("true")
+	c.redisURLs(n, cluster, storage, "rate_limit", "redis")
+	if !cluster && len(n.texts()) > 1 {
+		c.note(n, Changed, "rate_limit.redis.url", "the first URL alone is used without cluster_enabled, as in Cosmo Router")
 	}
 }
 

@@ -26,6 +26,7 @@ type node struct {
 	read     bool    // a rule has read the scalar
 	settled  bool    // a note says what became of all that is in it
 	off      bool    // it is in a section that is not enabled
+	former   string  // the key in the input, if it is a former name
 }
 
 // maxNesting bounds the nesting of the input.

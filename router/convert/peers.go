@@ -49,6 +49,9 @@ func (t *trie) find(path string, inside bool) *trie {
 	here, named := t, false
 	for part := range strings.SplitSeq(position.ReplaceAllString(path, ""), ".") {
 		next, wild := here.child(part)
+		if next == nil {
+			next, wild = here.next[present(part)], false
+		}
 		if next == nil && inside && named && here.known() && len(here.rule.to) > 0 {
 			return here
 		}
@@ -71,14 +74,17 @@ func (t *trie) describe(title string) string {
 	var names []string
 	t.names(&names)
 	if len(names) == 0 {
-		if t.known() && t.rule.note != "" {
-			return fmt.Sprintf("it is a key of %s without an equivalent here: %s", title, t.rule.note)
+		if notes := t.notes(); len(notes) > 0 {
+			return fmt.Sprintf("it is a key of %s without an equivalent here: %s", title, strings.Join(notes, "; "))
 		}
 		return ""
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	more := ""
+	if above := common(names); len(names) > maxNames && above != "" {
+		return fmt.Sprintf("it is a key of %s; here it is called %s", title, strings.ReplaceAll(above, "*", "NAME"))
+	}
 	if len(names) > maxNames {
 		names, more = names[:maxNames], " and others"
 	}
@@ -93,4 +99,34 @@ func (t *trie) names(to *[]string) {
 	for _, name := range slices.Sorted(maps.Keys(t.next)) {
 		t.next[name].names(to)
 	}
+}
+
+// notes returns what to do instead of a key and those below it.
+func (t *trie) notes() (notes []string) {
+	if t.known() && t.rule.note != "" {
+		notes = append(notes, t.rule.note)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.next)) {
+		for _, note := range t.next[name].notes() {
+			if !slices.Contains(notes, note) && len(notes) < maxNames {
+				notes = append(notes, note)
+			}
+		}
+	}
+	return notes
+}
+
+// common returns the section that has all of some keys, or "".
+func common(keys []string) string {
+	shared := strings.Split(keys[0], ".")
+	for _, key := range keys {
+		parts := strings.Split(key, ".")
+		for i := range shared {
+			if i == len(parts) || parts[i] != shared[i] {
+				shared = shared[:i]
+				break
+			}
+		}
+	}
+	return strings.Join(shared, ".")
 }

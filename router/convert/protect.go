@@ -41,11 +41,17 @@ func (c *conversion) markProtection() {
 		if n.Status == Converted || n.Status == Changed || n.minor {
 			continue
 		}
+		// What a section that is not known is for is not known either.
+		n.Protection = n.Protection || n.Status == Unknown && !strings.Contains(n.present, ".")
 		for _, key := range c.source.protects {
-			n.Protection = n.Protection || contains(key, n.Key) || contains(n.Key, key)
+			n.Protection = n.Protection || contains(key, n.present) || contains(n.present, key)
 		}
 	}
 }
+
+// harmless reports whether nothing is less protected without a key that is not known: it is empty,
+// or has values for YAML aliases elsewhere, as its name says.
+func (n *node) harmless() bool { return n.hollow() || strings.HasPrefix(n.key, "x-") }
 
 var index = regexp.MustCompile(`\[\d+\]`)
 

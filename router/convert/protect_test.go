@@ -221,6 +221,24 @@ func TestQueryPlansAreShownToTokens(t *testing.T) {
 	}
 }
 
+// Variables that the result refers to are named: without them it is not valid.
+func TestVariablesOfTheResultAreNamed(t *testing.T) {
+	for input, want := range map[string][]string{
+		"plugins: {experimental.expose_query_plan: true}":                                  {planToken},
+		"supergraph: {listen: '127.0.0.1:${env.PORT:-4000}', path: '${env.B}/${env.A}'}\n": {"A", "B"},
+		"supergraph: {path: /g}": {},
+	} {
+		r, err := Convert([]byte(input), "apollo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := "# Set these variables where the router runs, and for `souk config validate`: " + strings.Join(want, ", ") + "\n"
+		if !slices.Equal(r.Variables, want) || strings.Contains(r.Config, line) != (len(want) > 0) {
+			t.Errorf("%s: got %v\n%s", input, r.Variables, r.Config)
+		}
+	}
+}
+
 // TLS of Hive Router, whose cert_file has certificate authorities for subgraphs.
 func TestTLSOfHiveIsConverted(t *testing.T) {
 	r, got := convertedFrom(t, "hive", `traffic_shaping:

@@ -36,17 +36,21 @@ func apolloServerTLS(c *conversion, n *node, _ []string) {
 // apolloClientTLS converts tls.subgraph.all or one of tls.subgraph.subgraphs.
 func apolloClientTLS(scope string) rule {
 	return custom(func(c *conversion, n *node, names []string) {
-		path := append(fill("traffic_shaping."+scope, names), "tls")
-		at := func(key string) []string { return append(slices.Clone(path), key) }
-		c.tlsFile(n.get("certificate_authorities"), at("ca_file")...)
-		own := n.get("client_authentication")
-		if own != nil {
-			c.tlsFile(own.get("certificate_chain"), at("cert_file")...)
-			c.tlsFile(own.get("key"), at("key_file")...)
-			c.others(own, "see traffic_shaping.*.tls in docs/router.yaml", "certificate_chain", "key")
-		}
-		c.others(n, "see traffic_shaping.*.tls in docs/router.yaml", "certificate_authorities", "client_authentication")
+		c.apolloClientFiles(n, "traffic_shaping.*.tls", append(fill("traffic_shaping."+scope, names), "tls")...)
 	}, "names of files, not their contents", "traffic_shaping."+scope+".tls")
+}
+
+// apolloClientFiles converts the certificates of a client. block is the name of the path for messages.
+func (c *conversion) apolloClientFiles(n *node, block string, path ...string) {
+	at := func(key string) []string { return append(slices.Clone(path), key) }
+	see := "see " + block + " in docs/router.yaml"
+	c.tlsFile(n.get("certificate_authorities"), at("ca_file")...)
+	if own := n.get("client_authentication"); own != nil {
+		c.tlsFile(own.get("certificate_chain"), at("cert_file")...)
+		c.tlsFile(own.get("key"), at("key_file")...)
+		c.others(own, see, "certificate_chain", "key")
+	}
+	c.others(n, see, "certificate_authorities", "client_authentication")
 }
 
 // cosmoServerTLS converts tls.server of Cosmo Router.
