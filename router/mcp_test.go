@@ -266,6 +266,15 @@ func TestMutationsAreToolsIfConfigured(t *testing.T) {
 	}
 }
 
+// Mutations are no tools where they are forbidden.
+func TestForbiddenMutationsAreNoTools(t *testing.T) {
+	a := startAgents(t, func(c *config.Config) { c.MCP.Mutations, c.Limits.ForbidMutations = true, true })
+	s := a.session()
+	if _, tools := a.tools(s); tools["Buy"] != nil || len(tools) == 0 {
+		t.Errorf("got %v", tools)
+	}
+}
+
 // Tools follow the documents, and sessions learn of it.
 func TestToolsFollowTheDocuments(t *testing.T) {
 	a := startAgents(t, func(*config.Config) {})

@@ -102,7 +102,7 @@ func apollo() *source {
 		"connectors":                             none(noConnectors),
 		"preview_connectors":                     none(noConnectors),
 		"preview_file_uploads.enabled":           to("file_uploads.enabled"),
-		"forbid_mutations":                       unless("false", "refuse mutations with a hook (docs/extending.md), or trust documents with persisted_documents.require"),
+		"forbid_mutations":                       to("limits.forbid_mutations"),
 		"progressive_override":                   same("override_labels activates labels; percent(n) needs none"),
 		"reload":                                 same("the supergraph and the configuration are read again when they change; what fails leaves the last ones in use"),
 		"fleet_detector":                         same("there is none"),

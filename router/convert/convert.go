@@ -274,6 +274,10 @@ func (c *conversion) set(n *node, text string, path ...string) {
 		return
 	}
 	at, key := c.out.at(path...), strings.Join(path, ".")
+	if at.fixed != "" {
+		c.note(n, Converted, key, "%s goes before it", at.fixed)
+		return
+	}
 	if !at.empty() && at.text != text {
 		c.note(n, None, "", "%s is already set from %s", key, strings.Join(at.from, " and "))
 		return

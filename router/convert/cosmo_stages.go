@@ -1,5 +1,7 @@
 package convert
 
+import "strings"
+
 // cosmoHeaders are the rules for the headers of subgraphs, lists of operations such as
 // {op: propagate, named: Authorization}.
 func cosmoHeaders() table {
@@ -143,12 +145,11 @@ func limit(key string) rule {
 }
 
 func cosmoSecurity() table {
-	const refuse = "refuse them with a hook (docs/extending.md), or trust documents with persisted_documents.require"
 	return table{
-		"block_mutations":                        blocked(refuse),
-		"block_subscriptions":                    blocked("set subscriptions.enabled: false"),
-		"block_non_persisted_operations":         blocked("set persisted_documents.require"),
-		"block_persisted_operations":             blocked("leave persisted_documents.path empty"),
+		"block_mutations":                        blocked("true", "limits.forbid_mutations"),
+		"block_subscriptions":                    blocked("false", "subscriptions.enabled"),
+		"block_non_persisted_operations":         blocked("true", "persisted_documents.require"),
+		"block_persisted_operations":             none("leave persisted_documents.path empty"),
 		"complexity_calculation_cache":           same("limits are checked once for each document"),
 		"complexity_limits.depth":                limit("limits.max_depth"),
 		"complexity_limits.total_fields":         limit("limits.max_fields"),
@@ -167,15 +168,38 @@ func cosmoSecurity() table {
 	}
 }
 
-// blocked is a kind of operations that may be refused.
-func blocked(instead string) rule {
+// blocked is a kind of operations that may be refused: a key with a value refuses them here.
+func blocked(value, key string) rule {
+	const conditional = "conditions are not evaluated: "
 	return custom(func(c *conversion, n *node, _ []string) {
-		if enabled := n.get("enabled"); n.isNull || n.is("false") || n.isMap && (enabled == nil || enabled.is("false")) {
-			c.note(n, Converted, "", "it is not enabled")
-			return
+		enabled := n
+		if n.isMap {
+			enabled = n.get("enabled")
 		}
-		c.note(n, None, "", "%s", instead)
-	}, instead)
+		switch {
+		case enabled == nil || enabled.isNull || enabled.is("false"):
+			c.note(n, Converted, "", "it is not enabled")
+		case n.get("condition").text() != "":
+			c.note(n, None, "", conditional+"%s: %s refuses them in each case, and a hook some (docs/extending.md)", key, value)
+		case enabled.is("true"):
+			c.override(enabled, value, key)
+			c.others(n, "see "+key+" in docs/router.yaml", "enabled", "condition")
+		default:
+			c.note(n, None, "", "set %s: %s", key, value)
+		}
+	}, "no conditions", key)
+}
+
+// override sets a key, also if another key of the input has set it.
+func (c *conversion) override(n *node, value, key string) {
+	for i := range c.notes {
+		if c.notes[i].To == key {
+			c.notes[i].Note = c.paths[n] + " goes before it"
+		}
+	}
+	at := c.out.at(strings.Split(key, ".")...)
+	at.text, at.from, at.fixed = value, append(at.from, c.paths[n]), c.paths[n]
+	c.note(n, Converted, key, "")
 }
 
 func changedLimit(key, difference string) rule { return changed(limit(key), difference) }

@@ -16,6 +16,7 @@ type branch struct {
 	text   string   // of a scalar, as YAML
 	list   []string // of a list of scalars, as YAML
 	from   []string // the keys of the input
+	fixed  string   // the key of the input that goes before others
 	line   int      // in the result; set when it is written
 }
 

@@ -79,7 +79,7 @@ func TestLostProtectionComesFirst(t *testing.T) {
 		"issuers of no key set":           {"hive", "jwt: {jwks_providers: [{source: file, path: a}], issuers: [a, b]}", "jwt.issuers"},
 		"audiences of no key set":         {"hive", "jwt: {jwks_providers: [{source: file, path: a}], audiences: [a]}", "jwt.audiences"},
 		"scripts":                         {"apollo", "rhai: {main: a.rhai}", "rhai"},
-		"mutations":                       {"cosmo", "security: {block_mutations: {enabled: true}}", "security.block_mutations"},
+		"mutations":                       {"cosmo", "security: {block_mutations: {enabled: true, condition: a}}", "security.block_mutations"},
 		"a limit of all callers together": {"cosmo", "rate_limit: {enabled: true, simple_strategy: {rate: 7}}", "rate_limit.simple_strategy.rate"},
 		"a switch from a variable":        {"cosmo", "cors: {enabled: '${CORS}'}", "cors.enabled"},
 		"headers by a pattern":            {"hive", "headers: {all: {request: [{remove: {matching: 'x-(?=a)'}}]}}", "headers.all.request[0].remove"},
@@ -235,6 +235,41 @@ func TestVariablesOfTheResultAreNamed(t *testing.T) {
 		line := "# Set these variables where the router runs, and for `souk config validate`: " + strings.Join(want, ", ") + "\n"
 		if !slices.Equal(r.Variables, want) || strings.Contains(r.Config, line) != (len(want) > 0) {
 			t.Errorf("%s: got %v\n%s", input, r.Variables, r.Config)
+		}
+	}
+}
+
+// Operations of a kind that the other router refuses are refused.
+func TestBlockedOperationsAreConverted(t *testing.T) {
+	for input, from := range map[string]string{
+		"forbid_mutations: true":                       "apollo",
+		"security: {block_mutations: {enabled: true}}": "cosmo",
+		"security: {block_mutations: true}":            "cosmo",
+	} {
+		if r, got := convertedFrom(t, from, input); !got.Limits.ForbidMutations || len(r.Lost()) > 0 {
+			t.Errorf("%s: got\n%s", input, r.Config)
+		}
+	}
+	for _, input := range []string{
+		"websocket: {enabled: true}\nsecurity: {block_subscriptions: {enabled: true}}", "security: {block_subscriptions: true}\nwebsocket: {enabled: true}",
+	} {
+		if r, got := convertedFrom(t, "cosmo", input); got.Subscriptions.Enabled || len(r.Lost()) > 0 {
+			t.Errorf("%s: got\n%s", input, r.Config)
+		}
+	}
+	for input, enabled := range map[string]bool{"": true, "security: {block_subscriptions: {enabled: false}}": true} {
+		if r, got := convertedFrom(t, "cosmo", "version: '1'\nwebsocket: {enabled: true}\n"+input); got.Subscriptions.Enabled != enabled {
+			t.Errorf("%s: got\n%s", input, r.Config)
+		}
+	}
+	for _, input := range []string{
+		"security: {block_non_persisted_operations: {enabled: true}}", // without documents
+		"security: {block_persisted_operations: {enabled: true}}",
+		"security: {block_subscriptions: {enabled: true, condition: a}}",
+	} {
+		r, _ := convertedFrom(t, "cosmo", input)
+		if lost := r.Lost(); len(lost) != 1 || !lost[0].Protection {
+			t.Errorf("%s: got %v", input, lost)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (t redisTarget) refused(single string) string {
 	if strings.Contains(r.URL+strings.Join(r.Addresses, ""), "${") {
 		return ""
 	}
-	if _, err := r.Options(nil); err != nil {
+	if _, err := config.RedisOptions(r, nil); err != nil {
 		return "this router does not accept the value: " + err.Error()
 	}
 	return ""

@@ -200,6 +200,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
 			Err: &operation.Error{Message: "Mutations cannot be sent with " + x.r.Method + ". Use POST.", Code: codeMethod}}
 	}
+	if x.config.Limits.ForbidMutations && d.Kind() == operation.Mutation {
+		return nil, errMutation
+	}
 	if x.files != nil {
 		if req.variables, err = x.mapFiles(req.variables); err != nil {
 			return nil, err
@@ -224,6 +227,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	}
 	return p, x.admit(ctx, p)
 }
+
+// errMutation is the error of mutations that limits.forbid_mutations forbids.
+var errMutation = &Refusal{Status: http.StatusForbidden, Err: &operation.Error{Message: "Mutations are forbidden.", Code: "MUTATION_FORBIDDEN"}}
 
 // admit runs the stages that may reject an operation, and plans it.
 func (x *exchange) admit(ctx context.Context, p *prepared) error {

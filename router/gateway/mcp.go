@@ -21,7 +21,7 @@ func (gw *Gateway) newMCP() *mcp.Server {
 		return nil
 	}
 	return mcp.New(mcp.Options{
-		Execute: gw.call, Mutations: c.Mutations, Files: gw.config.FileUploads.Scalars, Client: c.ClientName, Hosts: c.AllowedHosts,
+		Execute: gw.call, Mutations: c.Mutations && !gw.config.Limits.ForbidMutations, Files: gw.config.FileUploads.Scalars, Client: c.ClientName, Hosts: c.AllowedHosts,
 		MaxTools: c.MaxTools, MaxSessions: c.MaxSessions, MaxPerCaller: c.MaxPerClient, Caller: gw.options.Agent, MaxResultBytes: c.MaxResultBytes, SessionTimeout: c.SessionTimeout,
 		Version: gw.options.Version, Metrics: gw.metrics.Metrics, Logger: gw.logger,
 	})
