@@ -7,6 +7,8 @@
 // error is [ErrUnavailable]: nothing is known about the validity of the token. An
 // unusable key in a set is skipped and logged; the other keys remain in use.
 //
+// A Set may also be a local file, which is read again when it changes.
+//
 // With a [Storage], a file or Redis, the last good keys also survive a restart.
 // [Set.Keep] saves them again if the Storage loses them.
 //
@@ -16,6 +18,7 @@
 // fetches on a timer in goroutines that must be stopped. It has no fetch for an
 // unknown key that all waiting tokens share and whose rate is limited.
 //
-// The hubs are set.go and verify.go. read.go parses a JWK Set, and match.go selects
+// The hubs are set.go and verify.go. read.go parses a JWK Set, file.go reads
+// one from a file, and match.go selects
 // the keys for a signature. storage.go keeps the keys beyond the process.
 package jwks

@@ -43,6 +43,9 @@ const (
 type Options struct {
 	// URL is the URL of the JWK Set.
 	URL string
+	// File is the path of a file with the JWK Set, in place of URL. It is read again within a second
+	// of a change, once a token needs a key.
+	File string
 	// Client fetches the JWK Set. It should not add credentials of a caller.
 	// http.DefaultClient if nil.
 	Client *http.Client
@@ -68,10 +71,10 @@ type Options struct {
 	Now func() time.Time
 }
 
-// A Set is a JWK Set at a URL. It is safe for concurrent use.
+// A Set is a JWK Set at a URL or in a file. It is safe for concurrent use.
 type Set struct {
 	o    Options
-	name string // the URL without credentials
+	name string // the URL without credentials, or the path of the file
 
 	mu       sync.Mutex
 	keys     jwk.Set // nil until a fetch succeeded
@@ -80,6 +83,8 @@ type Set struct {
 	fetched  time.Time
 	tried    time.Time
 	fetching chan struct{} // closed when the current fetch ends; nil without one
+	looked   time.Time     // when the file was last looked at
+	version  stamp         // of the file at that time
 }
 
 // New returns a Set. It fetches the keys when they are first needed.
@@ -102,6 +107,9 @@ func New(o Options) *Set {
 	s := &Set{o: o, name: o.URL}
 	if u, err := url.Parse(o.URL); err == nil {
 		s.name = u.Redacted()
+	}
+	if o.File != "" {
+		s.name = o.File
 	}
 	return s
 }
@@ -143,9 +151,9 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 
 // due reports whether the set should be fetched now.
 func (s *Set) due(now time.Time, found bool) bool {
-	since := now.Sub(s.tried)
+	since, changed := now.Sub(s.tried), s.changed(now, found)
 	switch {
-	case s.tried.IsZero():
+	case s.tried.IsZero() || changed:
 		return true
 	case !found && s.failure != nil:
 		return since >= retryPause
@@ -245,6 +253,9 @@ var errRedirect = errors.New("the headers of the request are not for the host th
 
 // get fetches and parses the JWK Set.
 func (s *Set) get(ctx context.Context) (jwk.Set, []string, error) {
+	if s.o.File != "" {
+		return readFile(s.o.File)
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.o.URL, nil)

@@ -144,7 +144,7 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 		Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Algorithms: c.Algorithms,
 		Metrics: r.metrics, Logger: r.options.Telemetry.Logger,
 	}
-	keys := map[string]*dependency.Dependency{} // by URL
+	keys := map[string]*dependency.Dependency{} // by URL or path
 	for _, s := range c.Sources {
 		options.Places = append(options.Places, auth.Place(s))
 	}
@@ -154,10 +154,11 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 			return nil, err
 		}
 		options.Sources = append(options.Sources, source)
-		keys[s.URL] = r.dependencies.Open(dependency.JWKS, keySetName(s), dependency.Use{Effect: withoutKeys})
-		r.closers = append(r.closers, func() error { keys[s.URL].Close(); return nil })
+		place := cmp.Or(s.URL, s.File)
+		keys[place] = r.dependencies.Open(dependency.JWKS, keySetName(s), dependency.Use{Effect: withoutKeys})
+		r.closers = append(r.closers, func() error { keys[place].Close(); return nil })
 	}
-	options.Report = func(ctx context.Context, url string, err error) { keys[url].Observe(ctx, err) }
+	options.Report = func(ctx context.Context, place string, err error) { keys[place].Observe(ctx, err) }
 	var err error
 	if options.Storage, err = r.keyStorage(); err != nil {
 		return nil, err
@@ -214,9 +215,15 @@ func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFun
 
 // keySource returns the source of tokens with a key set.
 func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
-	out := auth.Source{URL: s.URL, Header: config.HeaderOf(s.Headers), Refresh: s.Refresh, Issuers: s.Issuers, Audiences: s.Audiences, Algorithms: s.Algorithms}
+	out := auth.Source{URL: s.URL, File: s.File, Header: config.HeaderOf(s.Headers), Refresh: s.Refresh, Issuers: s.Issuers, Audiences: s.Audiences, Algorithms: s.Algorithms}
 	if s.Issuer != "" {
 		out.Issuers = append([]string{s.Issuer}, s.Issuers...)
+	}
+	if s.File != "" {
+		if err := jwks.CheckFile(s.File); err != nil {
+			return out, fmt.Errorf("key set: %w", err)
+		}
+		return out, nil
 	}
 	name := keySetName(s)
 	secure, err := s.TLS.Source(tlsfile.Options{Changed: tlsChanged(context.Background(), r.options.Telemetry.Logger.With("key_set", name))})
@@ -233,10 +240,13 @@ func (r *Router) keySource(s config.JWKS) (auth.Source, error) {
 }
 
 // keySetName returns the name of a key set for readiness and metrics: its issuer or, if it
-// has none, its host and path.
+// has none, its host and path, or its file.
 func keySetName(s config.JWKS) string {
 	if s.Issuer != "" {
 		return s.Issuer
+	}
+	if s.File != "" {
+		return s.File
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -192,6 +194,34 @@ func TestGraphQLAndRESTRefuseTokensAlike(t *testing.T) {
 				t.Errorf("%s, %s: got status %d, headers %v, %s", path, c.name, got.status, got.header, got.body)
 			}
 		}
+	}
+}
+
+// A key set may be a file. Without it, the router does not start.
+func TestKeySetsInFiles(t *testing.T) {
+	i, other := newTokenIssuer(t), newTokenIssuer(t)
+	_, document := ask(t, http.MethodGet, i.URL, "")
+	file := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := serveHello(t, io.Discard, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{File: file}} })
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		if got := call(t, url, path, "Authorization: Bearer "+i.token(t, time.Hour)); got.status != 200 {
+			t.Errorf("%s: got status %d, %s", path, got.status, got.body)
+		}
+		if got := call(t, url, path, "Authorization: Bearer "+other.token(t, time.Hour)); got.status != 401 {
+			t.Errorf("%s: a token of another issuer: got status %d, %s", path, got.status, got.body)
+		}
+	}
+	c := config.Default()
+	c.Authentication.JWT.JWKS = []config.JWKS{{File: file + ".missing"}}
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel}); err == nil || !strings.Contains(err.Error(), "key set: open "+file+".missing") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -59,8 +60,8 @@ type Place struct {
 
 // A Source is an issuer of tokens and its key set.
 type Source struct {
-	// URL is the URL of the JWKS (RFC 7517).
-	URL string
+	// URL is the URL of the JWKS (RFC 7517). File is the path of a file in its place.
+	URL, File string
 	// Header has headers of the requests for the key set, and Client sends them. Both may
 	// be nil.
 	Header http.Header
@@ -135,26 +136,27 @@ func New(o Options) (*Authenticator, error) {
 		all = jwks.DefaultAlgorithms()
 	}
 	for _, s := range o.Sources {
-		if s.URL == "" {
-			return nil, errors.New("authentication: a JWKS has no url")
+		name := cmp.Or(s.URL, s.File)
+		if name == "" {
+			return nil, errors.New("authentication: a JWKS has no url and no file")
 		}
 		algorithms, err := jwks.Algorithms(s.Algorithms)
 		if err != nil {
-			return nil, fmt.Errorf("authentication: %s: %w", s.URL, err)
+			return nil, fmt.Errorf("authentication: %s: %w", name, err)
 		}
 		if len(algorithms) == 0 {
 			algorithms = all
 		}
 		var report func(context.Context, error)
 		if o.Report != nil {
-			report = func(ctx context.Context, err error) { o.Report(ctx, s.URL, err) }
+			report = func(ctx context.Context, err error) { o.Report(ctx, name, err) }
 		}
 		var storage jwks.Storage
-		if o.Storage != nil {
+		if o.Storage != nil && s.URL != "" {
 			storage = o.Storage(s.URL)
 		}
 		a.sources = append(a.sources, source{s, algorithms, jwks.New(jwks.Options{
-			URL: s.URL, Header: s.Header, Client: s.Client, Refresh: s.Refresh, Logger: o.Logger, Report: report, Storage: storage, Now: o.Now,
+			URL: s.URL, File: s.File, Header: s.Header, Client: s.Client, Refresh: s.Refresh, Logger: o.Logger, Report: report, Storage: storage, Now: o.Now,
 		})})
 	}
 	return a, nil

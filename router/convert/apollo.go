@@ -214,7 +214,7 @@ func apolloAuthentication() table {
 		"router.jwt.ignore_other_prefixes": minor(unless("true", "a request with another scheme is anonymous")),
 		"router.jwt.on_error":              minor(unless("Error", "an invalid token is always refused")),
 		"router.jwt.sources":               tokenSources("type", "value_prefix"),
-		"router.jwt.jwks":                  custom(apolloKeys, "a URL of http or https; no shared secrets (HS256)", "authentication.jwt.jwks"),
+		"router.jwt.jwks":                  custom(apolloKeys, "no shared secrets (HS256)", "authentication.jwt.jwks"),
 	}
 }
 

@@ -37,7 +37,7 @@ func hive() *source {
 		"cors.policies":                                             custom(corsPolicies, "", "cors.policies"),
 		"override_subgraph_urls.*.url":                              custom(hiveURL, "no expressions", "override_subgraph_urls.*"),
 		"override_labels":                                           custom(hiveLabels, "no expressions; override_labels.header lets clients activate labels", "override_labels.active"),
-		"jwt":                                                       custom(hiveJWT, "keys by URL, and no shared secrets; claims reach subgraphs by headers.*.set_from_claims", "authentication.jwt"),
+		"jwt":                                                       custom(hiveJWT, "no shared secrets; claims reach subgraphs by headers.*.set_from_claims", "authentication.jwt"),
 		"limits.max_depth.n":                                        to("limits.max_depth"),
 		"limits.max_depth.ignore_introspection":                     minor(unless("false", "the depth of introspection is limited, too")),
 		"limits.max_depth.flatten_fragments":                        same("fragments are expanded, and add no level"),
@@ -334,7 +334,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 		}
 	}()
 	for _, item := range list.children {
-		made := c.keySet(item)
+		made := c.hiveKeySet(item)
 		if made == nil {
 			continue
 		}
@@ -344,11 +344,23 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 		if prefetch := item.get("prefetch"); prefetch != nil {
 			c.spare(prefetch, "key sets are fetched when the router starts")
 		}
-		if kind := item.get("source"); kind != nil {
+		if kind := item.get("source"); kind != nil && !kind.is("file") {
 			unless("remote", "key sets are fetched from their URL").convert(c, kind, nil)
 		}
-		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "source", "url", "polling_interval", "prefetch")
+		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "source", "url", "path", "polling_interval", "prefetch")
 	}
+}
+
+// hiveKeySet adds a key set from a URL or a file.
+func (c *conversion) hiveKeySet(item *node) *branch {
+	path, ok := item.get("path").scalar()
+	if item.value("source") != "file" || !ok || !c.expandable(item, path) {
+		return c.keySet(item)
+	}
+	if url := item.get("url"); url != nil {
+		c.note(url, None, "", "the key set is a file")
+	}
+	return c.newKeySet(item, "file", path)
 }
 
 func (c *conversion) hiveLocations(n *node) {

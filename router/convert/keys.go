@@ -22,16 +22,24 @@ func apolloKeys(c *conversion, n *node, _ []string) {
 // keySet adds a key set with the URL of an item. It is nil if the URL cannot be used.
 func (c *conversion) keySet(item *node) *branch {
 	url := item.value("url")
+	if path, ok := strings.CutPrefix(url, "file://"); ok && path != "" && c.expandable(item, path) {
+		return c.newKeySet(item, "file", path)
+	}
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "${") {
-		c.note(item, None, "", "a key set needs a url that begins with http:// or https://; serve the file from there")
+		c.note(item, None, "", "a key set needs a url that begins with http://, https:// or file://, or a file")
 		return nil
 	}
 	if !c.expandable(item, url) {
 		return nil
 	}
+	return c.newKeySet(item, "url", url)
+}
+
+// newKeySet adds a key set with a url or a file.
+func (c *conversion) newKeySet(item *node, key, value string) *branch {
 	made := newBranch()
-	made.at("url").text = c.quote(url)
-	made.at("url").from = []string{c.paths[item]}
+	made.at(key).text = c.quote(value)
+	made.at(key).from = []string{c.paths[item]}
 	list := c.out.at("authentication", "jwt", "jwks")
 	list.isList, list.items = true, append(list.items, made)
 	c.note(item, Converted, keySets, "")

@@ -76,8 +76,8 @@ func TestLostProtectionComesFirst(t *testing.T) {
 		"a value that is not valid":       {"apollo", "limits: {max_depth: -5}", "limits.max_depth"},
 		"a section that is no map":        {"hive", "limits: 5", "limits"},
 		"an unknown key":                  {"hive", "jwt: {jwks_providers: [{source: remote, url: 'https://a.example', pinned: true}]}", "jwt.jwks_providers[0].pinned"},
-		"issuers of no key set":           {"hive", "jwt: {jwks_providers: [{source: file, path: a}], issuers: [a, b]}", "jwt.issuers"},
-		"audiences of no key set":         {"hive", "jwt: {jwks_providers: [{source: file, path: a}], audiences: [a]}", "jwt.audiences"},
+		"issuers of no key set":           {"hive", "jwt: {jwks_providers: [{source: file}], issuers: [a, b]}", "jwt.issuers"},
+		"audiences of no key set":         {"hive", "jwt: {jwks_providers: [{source: file}], audiences: [a]}", "jwt.audiences"},
 		"scripts":                         {"apollo", "rhai: {main: a.rhai}", "rhai"},
 		"mutations":                       {"cosmo", "security: {block_mutations: {enabled: true, condition: a}}", "security.block_mutations"},
 		"a limit of all callers together": {"cosmo", "rate_limit: {enabled: true, simple_strategy: {rate: 7}}", "rate_limit.simple_strategy.rate"},
@@ -270,6 +270,20 @@ func TestBlockedOperationsAreConverted(t *testing.T) {
 		r, _ := convertedFrom(t, "cosmo", input)
 		if lost := r.Lost(); len(lost) != 1 || !lost[0].Protection {
 			t.Errorf("%s: got %v", input, lost)
+		}
+	}
+}
+
+// Key sets in files are read from there.
+func TestKeySetsInFilesAreConverted(t *testing.T) {
+	for input, from := range map[string]string{
+		"authentication: {router: {jwt: {jwks: [{url: 'file:///etc/jwks.json', issuers: [a], audiences: [b]}]}}}": "apollo",
+		"jwt: {jwks_providers: [{source: file, path: /etc/jwks.json}], issuers: [a], audiences: [b]}":             "hive",
+	} {
+		r, got := convertedFrom(t, from, input)
+		keys := got.Authentication.JWT.JWKS
+		if len(keys) != 1 || keys[0].File != "/etc/jwks.json" || keys[0].URL != "" || keys[0].Issuer != "a" || !slices.Equal(keys[0].Audiences, []string{"b"}) || len(r.Lost()) > 0 {
+			t.Errorf("%s: got %+v\n%s", from, keys, r.Config)
 		}
 	}
 }

@@ -150,7 +150,10 @@ func (c *Config) contradictions(add addFunc) {
 		"authentication.jwt.last_good_keys.secret is shorter than 16 characters")
 	for i, s := range c.Authentication.JWT.JWKS {
 		at := fmt.Sprintf("authentication.jwt.jwks[%d]", i)
-		add(s.URL == "", at, at+" has no url")
+		add(s.URL == "" && s.File == "", at, at+" has no url and no file")
+		add(s.URL != "" && s.File != "", at+".file", at+" has a url and a file; a key set has one of them")
+		add(s.File != "" && len(s.Headers) > 0, at+".headers", at+".headers needs "+at+".url")
+		add(s.File != "" && s.TLS != (ClientTLS{}), at+".tls", at+".tls needs "+at+".url")
 		for name, value := range s.Headers {
 			err := subgraph.CheckSet(name, value)
 			add(err != nil, at+".headers."+name, fmt.Sprintf("%s.headers.%s: this header cannot be set: %v", at, name, err))

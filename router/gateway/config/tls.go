@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 
+	"souk/jwks"
 	"souk/router/internal/tlsfile"
 )
 
@@ -59,7 +60,7 @@ func (t ClientTLS) Source(o tlsfile.Options) (*tlsfile.Source, error) {
 	}.Source(nil, o)
 }
 
-// CheckFiles reads the files with certificates and keys, which [Config.Check] does not: a
+// CheckFiles reads the files with certificates and keys, and key sets, which [Config.Check] does not: a
 // configuration may be checked on another machine than the router's. The error is an [Errors].
 func (c *Config) CheckFiles(source *Source) error {
 	k := &checker{source: source}
@@ -72,6 +73,14 @@ func (c *Config) CheckFiles(source *Source) error {
 	for key, t := range c.clientTLS() {
 		_, err := t.Source(tlsfile.Options{})
 		k.file(key, err)
+	}
+	for i, s := range c.Authentication.JWT.JWKS {
+		if s.File != "" {
+			if err := jwks.CheckFile(s.File); err != nil {
+				key := fmt.Sprintf("authentication.jwt.jwks[%d].file", i)
+				k.fail(key, "%s: %v", key, err)
+			}
+		}
 	}
 	for name, p := range c.EventSources.Providers {
 		p.checkFiles("event_sources.providers."+name, k)

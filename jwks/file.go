@@ -1,0 +1,62 @@
+package jwks
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+)
+
+// lookInterval is the minimum time between two looks whether a file has changed, unless a token
+// needs a missing key.
+const lookInterval = time.Second
+
+// A stamp tells versions of a file apart.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+// changed reports whether the file may have changed since it was last read. The caller holds mu.
+func (s *Set) changed(now time.Time, found bool) bool {
+	if s.o.File == "" || found && now.Sub(s.looked) < lookInterval {
+		return false
+	}
+	s.looked = now
+	var is stamp
+	if info, err := os.Stat(s.o.File); err == nil {
+		is = stamp{info.ModTime(), info.Size()}
+	}
+	before := s.version
+	s.version = is
+	return is != before
+}
+
+// CheckFile reads a JWK Set, and returns an error if no key in it can be used.
+func CheckFile(path string) error {
+	_, _, err := readFile(path)
+	return err
+}
+
+// readFile reads a JWK Set of at most maxBytes bytes.
+func readFile(path string) (jwk.Set, []string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err // err contains the path
+	}
+	defer func() { _ = f.Close() }()
+	body, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(body) > maxBytes {
+		return nil, nil, fmt.Errorf("reading %s: the JWK Set is longer than %d bytes", path, maxBytes)
+	}
+	keys, skipped, err := read(body)
+	if err != nil {
+		return nil, skipped, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return keys, skipped, nil
+}
