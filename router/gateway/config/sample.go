@@ -52,6 +52,7 @@ var together = map[string]string{
 	"expose_query_plan.enabled":                    "expose_query_plan:\n  enabled: true\n  token: \"${env.SECRET}\"\n",
 	"telemetry.deprecations.since":                 deprecationExample,
 	"telemetry.deprecations.sunset":                deprecationExample,
+	"authentication.jwt.jwks.file":                 "authentication:\n  jwt:\n    jwks:\n      - file: keys.json\n",
 	"authentication.jwt.required":                  "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
 	"mcp.enabled":                                  "persisted_documents:\n  path: documents.json\nmcp:\n  enabled: true\n",
 	"coprocessor.policies":                         "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
@@ -282,6 +283,9 @@ func sampleBlock(t reflect.Type, value reflect.Value, indent string) string {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		inner := reflect.Value{}
+		if f.Tag.Get("alternative") != "" && !value.IsValid() {
+			continue // another key is in its place
+		}
 		if value.IsValid() {
 			if inner = value.Field(i); inner.IsZero() {
 				continue
