@@ -151,7 +151,7 @@ func apollo() *source {
 		known: []string{
 			"supergraph.listen", "supergraph.query_planning", "homepage", "sandbox", "include_subgraph_errors", "rhai", "apq", "persisted_queries", "subscription",
 			"authentication.router", "override_subgraph_url", "telemetry.exporters", "telemetry.tracing.trace_config", "server.landing_page", "telemetry.instrumentation", "telemetry.apollo", "health_check.listen", "coprocessor.router",
-			"preview_entity_cache", "limits.parser_max_tokens", "limits.router", "supergraph.introspection", "csrf.unsafe_disabled", "cors.origins", "authorization.require_authentication", "plugins", "batching.mode",
+			"preview_entity_cache", "preview_operation_limits", "preview_demand_control", "forbid_mutations", "limits.parser_max_tokens", "limits.router", "supergraph.introspection", "csrf.unsafe_disabled", "cors.origins", "authorization.require_authentication", "plugins", "batching.mode",
 		},
 		protects: []string{
 			"authentication", "authorization", "cors", "csrf", "limits", "demand_control", "persisted_queries", "include_subgraph_errors", "tls", "forbid_mutations", "coprocessor", "rhai", "plugins", "wasm",
