@@ -227,7 +227,7 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"authentication: {jwt: {jwks: [{url: 'https://a', file: b}]}}":              `authentication.jwt.jwks[0] has a url and a file; a key set has one of them`,
 		"authentication: {jwt: {jwks: [{file: b, headers: {A: b}}]}}":               `authentication.jwt.jwks[0].headers needs authentication.jwt.jwks[0].url`,
 		"authentication: {jwt: {jwks: [{file: b, tls: {ca_file: a}}]}}":             `authentication.jwt.jwks[0].tls needs authentication.jwt.jwks[0].url`,
-		"authentication: {jwt: {jwks: [{file: /nowhere}]}}":                         `1:34: authentication.jwt.jwks[0].file: open /nowhere: no such file`,
+		"authentication: {jwt: {jwks: [{file: /nowhere}]}}":                         `1:38: authentication.jwt.jwks[0].file: open /nowhere: no such file`,
 		"authentication: {jwt: {jwks: [{url: 'file:///a'}]}}":                       `authentication.jwt.jwks[0].url is "file:///a"; it must be a URL`,
 		"authentication: {jwt: {jwks: [{url: keys}]}}":                              `1:37: authentication.jwt.jwks[0].url is "keys"; it must be a URL, such as https://issuer.example/.well-known/jwks.json`,
 		"authentication: {jwt: {algorithms: [RS256, none]}}":                        `1:44: authentication.jwt.algorithms[1] is "none"; it must be one of RS256, `,
