@@ -29,7 +29,7 @@ type Instruments struct {
 // NewInstruments registers instruments, of which there are none at first.
 func NewInstruments(r prometheus.Registerer) *Instruments {
 	i := &Instruments{}
-	r.MustRegister(i)
+	r.MustRegister((*instrumentCollector)(i))
 	return i
 }
 
@@ -50,11 +50,14 @@ func (i *Instruments) Replace(all map[string]InstrumentOptions) map[string]*Inst
 	return next
 }
 
+// An instrumentCollector collects the metrics of Instruments.
+type instrumentCollector Instruments
+
 // Describe implements prometheus.Collector. It describes nothing, because the metrics change.
-func (i *Instruments) Describe(chan<- *prometheus.Desc) {}
+func (i *instrumentCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (i *Instruments) Collect(to chan<- prometheus.Metric) {
+func (i *instrumentCollector) Collect(to chan<- prometheus.Metric) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	for _, one := range i.now {
