@@ -72,7 +72,7 @@ func TestJSONIsJSON(t *testing.T) {
 		"b.graphqls":         "type Query { hello: Int }\n",
 		"supergraph.graphql": supergraph,
 		"router.yaml":        "listen: 127.0.0.1:4000\n",
-		"cosmo.yaml":         "listen_addr: localhost:3002\nwhat: 1\n",
+		"cosmo.yaml":         "listen_addr: localhost:3002\ntraffic_shaping:\n  all:\n    what: 1\n",
 		"operation.graphql":  "{ hello }",
 	})
 	for command, want := range map[string]int{
