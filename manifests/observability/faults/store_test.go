@@ -164,7 +164,8 @@ func (s *store) visit() bool {
 	return s.order(s.product) && well
 }
 
-// well reports whether customers are served, every service has Redis, and every event is published.
+// well reports whether customers are served, several times in a row since a circuit breaker may
+// open again, every service has Redis, and every event is published.
 func (s *store) well() bool {
 	for _, name := range subgraphs.Names() {
 		text := s.metrics(name)
@@ -172,7 +173,12 @@ func (s *store) well() bool {
 			return false
 		}
 	}
-	return s.visit()
+	for range 5 {
+		if !s.visit() {
+			return false
+		}
+	}
+	return true
 }
 
 // order reports whether an order was placed and confirmed. One that is refused because a service is
