@@ -158,11 +158,11 @@ type Router struct {
 	ownHooks int
 	// addresses determines client addresses.
 	addresses  *clientaddr.Resolver
-	hooks      *hookchain.Chain      // nil without hooks
-	policies   auth.PolicyEvaluator  // nil if nothing decides on policies
-	eventHub   *eventsource.Hub      // nil without message brokers
-	records    redis.UniversalClient // for idempotency records; nil without Redis
-	costRates  []rate                // limits on costs
+	hooks      *hookchain.Chain     // nil without hooks
+	policies   auth.PolicyEvaluator // nil if nothing decides on policies
+	eventHub   *eventsource.Hub     // nil without message brokers
+	records    redis.Cmdable        // for idempotency records; nil without Redis
+	costRates  []rate               // limits on costs
 	public     http.Handler
 	admin      http.Handler
 	checks     http.Handler // of the port in health_check.listen

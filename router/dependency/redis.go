@@ -12,7 +12,7 @@ import (
 // WatchRedis reports the result of each command of a client, outside pipelines. All
 // commands should succeed or fail alike: with a client that reads from a server
 // it may not write to, the state would alternate.
-func (d *Dependency) WatchRedis(client redis.UniversalClient) {
+func (d *Dependency) WatchRedis(client interface{ AddHook(redis.Hook) }) {
 	if d != nil {
 		client.AddHook(redisHook{d})
 	}

@@ -61,7 +61,7 @@ type Options struct {
 	Authorize func(*supergraph.Model) Authorizer
 	// Documents is the Redis with the documents that clients have registered with any router.
 	// Nil means that each router has only its own.
-	Documents redis.UniversalClient
+	Documents redis.Cmdable
 	// Admission checks run in order for each operation, before its document is
 	// read.
 	Admission []AdmissionCheck

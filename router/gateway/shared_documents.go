@@ -21,14 +21,14 @@ const maxSharing = 32
 // sharedDocuments are documents that clients have registered with any router. It is nil without
 // Redis. While Redis fails, each router has only its own.
 type sharedDocuments struct {
-	redis   redis.UniversalClient
+	redis   redis.Cmdable
 	prefix  string // of keys
 	timeout time.Duration
 	config  config.PersistedDocuments
 	slots   chan struct{}
 }
 
-func newSharedDocuments(client redis.UniversalClient, connection config.Redis, c config.PersistedDocuments) *sharedDocuments {
+func newSharedDocuments(client redis.Cmdable, connection config.Redis, c config.PersistedDocuments) *sharedDocuments {
 	if client == nil {
 		return nil
 	}

@@ -26,7 +26,7 @@ type RateOptions struct {
 	Costs    bool
 	Interval time.Duration
 	// Redis holds the counts shared by all routers. If nil, the process counts.
-	Redis redis.UniversalClient
+	Redis redis.Cmdable
 	// KeyPrefix begins all keys in Redis.
 	KeyPrefix string
 	// Timeout bounds a call to Redis: 50 ms if zero.

@@ -32,7 +32,7 @@ type Options struct {
 	Health func(context.Context) error
 	// Redis stores the responses to POST requests with an Idempotency-Key. Without it, the
 	// key is only passed to operations that take it as a variable.
-	Redis redis.UniversalClient
+	Redis redis.Cmdable
 	// Caller returns a key that identifies the caller for idempotency records, such as the
 	// subject of its token. Redis receives only an HMAC of it. The default is the
 	// Authorization header.

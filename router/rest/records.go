@@ -28,7 +28,7 @@ import (
 // Redis contains callers, keys and requests only as HMACs. Without the secret, a reader of Redis
 // can neither see nor guess them.
 type records struct {
-	redis    redis.UniversalClient
+	redis    redis.Cmdable
 	prefix   string        // of all keys
 	lifetime time.Duration // of a response
 	lease    time.Duration
@@ -62,7 +62,7 @@ type Records struct {
 	MaxBytes int
 }
 
-func newRecords(client redis.UniversalClient, o Records) *records {
+func newRecords(client redis.Cmdable, o Records) *records {
 	s := &records{
 		redis: client,
 		// The hash tag in braces puts all keys in the same slot of a Redis Cluster, because
