@@ -13,25 +13,28 @@ import (
 // needs a missing key.
 const lookInterval = time.Second
 
-// A stamp tells versions of a file apart.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
 // changed reports whether the file may have changed since it was last read. The caller holds mu.
 func (s *Set) changed(now time.Time, found bool) bool {
 	if s.o.File == "" || found && now.Sub(s.looked) < lookInterval {
 		return false
 	}
 	s.looked = now
-	var is stamp
-	if info, err := os.Stat(s.o.File); err == nil {
-		is = stamp{info.ModTime(), info.Size()}
+	is, err := os.Stat(s.o.File)
+	if err != nil {
+		is = nil
 	}
 	before := s.version
 	s.version = is
-	return is != before
+	return !sameVersion(is, before)
+}
+
+// sameVersion reports whether two looks found the same version of a file. It may be another file of
+// the same time and size, such as the one that a symbolic link now names.
+func sameVersion(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // CheckFile reads a JWK Set, and returns an error if no key in it can be used.

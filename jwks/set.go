@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -84,7 +85,7 @@ type Set struct {
 	tried    time.Time
 	fetching chan struct{} // closed when the current fetch ends; nil without one
 	looked   time.Time     // when the file was last looked at
-	version  stamp         // of the file at that time
+	version  os.FileInfo   // of the file at that time; nil if there was none
 }
 
 // New returns a Set. It fetches the keys when they are first needed.
@@ -114,8 +115,8 @@ func New(o Options) *Set {
 	return s
 }
 
-// Keys implements Source. It waits for a fetch if the token's key is missing, but
-// never for a second one: with an issuer that does not respond, a token would wait
+// Keys implements Source. It waits for a fetch if the token's key is missing, or if a
+// file has changed, but never for a second one: with an issuer that does not respond, a token would wait
 // for several timeouts.
 func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
 	for waited := false; ; waited = true {
@@ -134,7 +135,7 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 			fetching = nil
 		}
 		switch {
-		case len(found) > 0: // do not wait for a refresh
+		case len(found) > 0 && (s.o.File == "" || fetching == nil): // do not wait for a refresh
 			return found, nil
 		case fetching == nil && failure != nil:
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, failure)
