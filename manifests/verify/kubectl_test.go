@@ -36,7 +36,12 @@ func newShell(t *testing.T, kubeconfig string) shell {
 func (s shell) run(t *testing.T, script string) (string, error) {
 	command := exec.CommandContext(t.Context(), "sh", "-e", "-c", script)
 	command.Dir = s.dir
-	command.Env = append(os.Environ(), "PATH="+s.programs+":"+os.Getenv("PATH"), "KUBECONFIG="+s.kubeconfig, "HOME="+s.dir)
+	// The commands of the guides are those of a user, also if make runs the tests: a make within
+	// make prints more.
+	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKELEVEL=") || strings.HasPrefix(v, "MAKEFLAGS=") || strings.HasPrefix(v, "MFLAGS=")
+	})
+	command.Env = append(environment, "PATH="+s.programs+":"+os.Getenv("PATH"), "KUBECONFIG="+s.kubeconfig, "HOME="+s.dir)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }

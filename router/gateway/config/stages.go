@@ -52,7 +52,7 @@ func (j JWT) Headers() []string {
 // JWKS configures one JSON Web Key Set (RFC 7517).
 type JWKS struct {
 	URL        string            `yaml:"url" desc:"URL of the key set." format:"jwks"`
-	File       string            `yaml:"file" desc:"File with the key set, in place of url. The router reads it again within a second of a change, once a token needs a key. If a changed file cannot be read, the last good keys stay in use." example:"keys.json" alternative:"url"`
+	File       string            `yaml:"file" desc:"File with the key set, in place of url. The router reads it again within a second of a change, before it verifies the next token. A token that it has verified before stays accepted for up to a minute, as with a URL. If a changed file cannot be read, the last good keys stay in use." example:"keys.json" alternative:"url"`
 	Refresh    time.Duration     `yaml:"refresh" desc:"How often the router fetches the key set again."`
 	Headers    map[string]string `yaml:"headers" desc:"Headers of the requests for the key set, such as credentials. A redirect to another host is then an error." secret:"yes"`
 	TLS        ClientTLS         `yaml:"tls" desc:"TLS for an https URL."`
