@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/internal/syntax"
 )
 
 // MaxRecursion is how deep the parser can nest. Limits.Recursion cannot be higher.
@@ -31,38 +33,17 @@ func checkRecursion(text string, limit int) *Error {
 		case '}', ']':
 			depth--
 		case '#':
-			i = commentEnd(text, i)
+			i = syntax.CommentEnd(text, i)
 			continue
 		case '"':
 			if strings.HasPrefix(text[i:], `"""`) {
-				i = blockEnd(text, i+3)
+				i = syntax.BlockEnd(text, i+3)
 			} else {
-				i = quotedEnd(text, i+1)
+				i = syntax.StringEnd(text, i+1)
 			}
 			continue
 		}
 		i++
 	}
 	return nil
-}
-
-// commentEnd returns the index of the end of the line of a comment.
-func commentEnd(text string, i int) int {
-	if n := strings.IndexAny(text[i:], "\r\n"); n >= 0 {
-		return i + n
-	}
-	return len(text)
-}
-
-// quotedEnd returns the index after the string whose first character, after the quote, is at i.
-func quotedEnd(text string, i int) int {
-	for ; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"', '\n', '\r': // a string ends with its line; the parser reports that
-			return i + 1
-		}
-	}
-	return len(text)
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/syntax"
 )
 
 // checkSurrogates rejects the escape sequence of a surrogate that is not part of
@@ -20,13 +21,9 @@ func checkSurrogates(text string) Errors {
 	for i := 0; i < len(text); {
 		switch {
 		case text[i] == '#':
-			end := strings.IndexAny(text[i:], "\r\n")
-			if end < 0 {
-				return nil
-			}
-			i += end
+			i = syntax.CommentEnd(text, i)
 		case strings.HasPrefix(text[i:], `"""`):
-			i = blockEnd(text, i+3)
+			i = syntax.BlockEnd(text, i+3)
 		case text[i] == '"':
 			end, at := stringEnd(text, i+1)
 			if at >= 0 {
@@ -60,23 +57,6 @@ func stringEnd(text string, i int) (end, at int) {
 		}
 	}
 	return i + 1, -1
-}
-
-// blockEnd returns the index after the block string whose first character is at
-// i.
-func blockEnd(text string, i int) int {
-	for i < len(text) {
-		switch {
-		case strings.HasPrefix(text[i:], `\"""`):
-			i += 4
-		case strings.HasPrefix(text[i:], `"""`):
-			i += 3
-			return i + len(text[i:]) - len(strings.TrimLeft(text[i:], `"`)) // more quotes belong to the string
-		default:
-			i++
-		}
-	}
-	return i
 }
 
 // location converts a byte index to a line and a column in characters.

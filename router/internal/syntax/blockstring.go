@@ -27,18 +27,16 @@ func wrongBlocks(text string) (list []block) {
 		end := i
 		switch {
 		case text[i] == '#':
-			if end = strings.IndexAny(text[i:], "\r\n") + i; end < i {
-				end = len(text)
-			}
+			end = CommentEnd(text, i)
 		case strings.HasPrefix(text[i:], `"""`):
 			closeLast()
-			end = blockEnd(text, i+3)
+			end = BlockEnd(text, i+3)
 			if raw := text[i+3 : max(end-3, i+3)]; beginsOnFirstLine(raw) {
 				list, open = append(list, block{start: at, value: blockValue(raw)}), true
 			}
 		case text[i] == '"':
 			closeLast()
-			end = stringEnd(text, i+1)
+			end = StringEnd(text, i+1)
 		default:
 			if end = strings.IndexAny(text[i:], `"#`) + i; end < i {
 				end = len(text)
@@ -51,33 +49,6 @@ func wrongBlocks(text string) (list []block) {
 		list[len(list)-1].next = at + 1
 	}
 	return list
-}
-
-// stringEnd returns the index after the string whose first character is at i.
-func stringEnd(text string, i int) int {
-	for i < len(text) && text[i] != '"' {
-		if text[i] == '\\' {
-			i++
-		}
-		i++
-	}
-	return min(i+1, len(text))
-}
-
-// blockEnd returns the index after the block string whose first character is at i. The last three
-// of several quotes end it, as in the library.
-func blockEnd(text string, i int) int {
-	for i < len(text) {
-		switch {
-		case strings.HasPrefix(text[i:], `\"""`):
-			i += 4
-		case strings.HasPrefix(text[i:], `"""`):
-			return i + len(text[i:]) - len(strings.TrimLeft(text[i:], `"`))
-		default:
-			i++
-		}
-	}
-	return i
 }
 
 // beginsOnFirstLine reports whether a block string has several lines, and text on the first one.

@@ -18,12 +18,17 @@ func newCorrections(text string) corrections {
 	return wrongBlocks(text)
 }
 
+// find returns the index of the block string at a position, or of the next one.
+func (c corrections) find(at *ast.Position) (i int, found bool) {
+	return slices.BinarySearchFunc(c, at.Start, func(b block, at int) int { return b.start - at })
+}
+
 // describe corrects the description before a position.
 func (c corrections) describe(description *string, at *ast.Position) {
 	if *description == "" || at == nil {
 		return
 	}
-	i, found := slices.BinarySearchFunc(c, at.Start, func(b block, at int) int { return b.start - at })
+	i, found := c.find(at)
 	if found || i == 0 || c[i-1].next <= at.Start { // another string is nearer
 		return
 	}
@@ -36,7 +41,7 @@ func (c corrections) value(v *ast.Value) {
 		return
 	}
 	if v.Kind == ast.BlockValue && v.Position != nil {
-		if i, found := slices.BinarySearchFunc(c, v.Position.Start, func(b block, at int) int { return b.start - at }); found {
+		if i, found := c.find(v.Position); found {
 			v.Raw = c[i].value
 		}
 	}
