@@ -116,8 +116,8 @@ func New(o Options) *Set {
 }
 
 // Keys implements Source. It waits for a fetch if the token's key is missing, or if a
-// file has changed, but never for a second one: with an issuer that does not respond, a token would wait
-// for several timeouts.
+// file has changed, but never for a second one: with an issuer that does not respond, a
+// token would wait for several timeouts.
 func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
 	for waited := false; ; waited = true {
 		s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"souk/router/console"
+	"souk/router/dependency"
 	"souk/router/gateway/config"
 	"souk/router/internal/remote"
 	"souk/router/subgraph"
@@ -44,7 +45,7 @@ func (r *Router) variantState(name string, from config.Supergraph) console.Varia
 		v.Supergraph, v.Loaded = s.ID, s.Loaded.UTC()
 	}
 	for _, d := range r.dependencies.Status() {
-		if d.State.String() == "DOWN" {
+		if d.State == dependency.Down {
 			v.Failing = append(v.Failing, string(d.Kind)+"/"+d.Name)
 		}
 	}
