@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"souk/internal/fileversion"
 )
 
 // lookInterval is the minimum time between two looks whether a file has changed, unless a token
@@ -25,16 +27,7 @@ func (s *Set) changed(now time.Time, found bool) bool {
 	}
 	before := s.version
 	s.version = is
-	return !sameVersion(is, before)
-}
-
-// sameVersion reports whether two looks found the same version of a file. It may be another file of
-// the same time and size, such as the one that a symbolic link now names.
-func sameVersion(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	return !fileversion.Same(is, before)
 }
 
 // CheckFile reads a JWK Set, and returns an error if no key in it can be used.

@@ -540,8 +540,21 @@ func TestRequestsOfAgentsAreLimited(t *testing.T) {
 	if refused.Header.Get("Retry-After") == "" || refused.Header.Get("Ratelimit") == "" {
 		t.Errorf("got the header %v", refused.Header)
 	}
-	if stream := a.send(http.MethodGet, "", session); stream.StatusCode != http.StatusTooManyRequests || stream.Body.Close() != nil {
-		t.Errorf("a stream gets %d", stream.StatusCode)
+	stream := a.send(http.MethodGet, "", session)
+	defer stream.Body.Close()
+	var body struct {
+		Version string `json:"jsonrpc"`
+		Error   struct {
+			Code    int               `json:"code"`
+			Message string            `json:"message"`
+			Data    map[string]string `json:"data"`
+		} `json:"error"`
+	}
+	if err := json.NewDecoder(stream.Body).Decode(&body); err != nil || stream.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("a stream gets %d, %v", stream.StatusCode, err)
+	}
+	if body.Version != "2.0" || body.Error.Code != -32000 || body.Error.Message == "" || body.Error.Data["code"] != "RATE_LIMIT_EXCEEDED" {
+		t.Errorf("the error is %+v", body)
 	}
 }
 

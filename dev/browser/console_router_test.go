@@ -36,7 +36,7 @@ type console struct {
 	refused atomic.Pointer[string]
 }
 
-func openConsole(t *testing.T, sdl string) *console {
+func openConsole(t *testing.T, sdl string, configure ...func(*config.Config)) *console {
 	t.Helper()
 	c := &console{t: t, file: filepath.Join(t.TempDir(), "supergraph.graphql"), address: "127.0.0.1:0"}
 	c.load(sdl)
@@ -47,6 +47,9 @@ func openConsole(t *testing.T, sdl string) *console {
 	settings := config.Default()
 	settings.Supergraph.File, settings.Supergraph.HotReload, settings.Supergraph.PollInterval = c.file, true, 0
 	settings.Admin.Console.Enabled, settings.Admin.Console.Token = true, consoleToken
+	for _, each := range configure {
+		each(&settings)
+	}
 	if c.router, err = router.NewReloadable(t.Context(), settings, router.Options{Telemetry: tel, Version: "1.2.3"}); err != nil {
 		t.Fatal(err)
 	}

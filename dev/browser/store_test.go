@@ -47,6 +47,7 @@ func TestConsoleOfARouter(t *testing.T) {
 		"asks for the token":              consoleAsksForTheToken,
 		"shows reloads":                   consoleShowsReloads,
 		"reconnects":                      consoleReconnects,
+		"shows the canary":                consoleShowsTheCanary,
 		"keeps views":                     consoleKeepsViews,
 		"is well laid out":                consoleIsWellLaidOut,
 		"has legends of now":              consoleLegendsAreOfNow,

@@ -31,6 +31,7 @@ type infoSupergraph struct {
 type infoFeatures struct {
 	Events   bool `json:"events"`
 	Replicas bool `json:"replicas"`
+	Canary   bool `json:"canary"`
 }
 
 func (h *handler) info(r *http.Request) (any, error) {
@@ -42,7 +43,7 @@ func (h *handler) info(r *http.Request) (any, error) {
 		Version: cmp.Or(h.Version, "unknown"), Dev: h.Dev, Started: h.Started.UTC(), Now: h.Now().UTC(), Replica: replica(),
 		Supergraph: infoSupergraph{ID: s.ID, Loaded: s.Loaded.UTC()},
 		GraphQLURL: h.publicURL(r, h.Path),
-		Features:   infoFeatures{Events: h.Events != nil, Replicas: h.Prometheus != ""},
+		Features:   infoFeatures{Events: h.Events != nil, Replicas: h.Prometheus != "", Canary: h.Canary != nil},
 	}
 	if h.PlaygroundPath != "" {
 		page := h.publicURL(r, h.PlaygroundPath)

@@ -1,6 +1,9 @@
 package convert
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // apolloKeys converts the key sets, and collects their algorithms.
 func apolloKeys(c *conversion, n *node, _ []string) {
@@ -21,18 +24,28 @@ func apolloKeys(c *conversion, n *node, _ []string) {
 
 // keySet adds a key set with the URL of an item. It is nil if the URL cannot be used.
 func (c *conversion) keySet(item *node) *branch {
-	url := item.value("url")
-	if path, ok := strings.CutPrefix(url, "file://"); ok && path != "" && c.expandable(item, path) {
+	address := item.value("url")
+	if path, ok := filePath(address); ok && c.expandable(item, path) {
 		return c.newKeySet(item, "file", path)
 	}
-	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "${") {
+	if !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "${") {
 		c.note(item, None, "", "a key set needs a url that begins with http://, https:// or file://, or a file")
 		return nil
 	}
-	if !c.expandable(item, url) {
+	if !c.expandable(item, address) {
 		return nil
 	}
-	return c.newKeySet(item, "url", url)
+	return c.newKeySet(item, "url", address)
+}
+
+// filePath returns the path of a file URL (RFC 8089).
+func filePath(address string) (string, bool) {
+	path, ok := strings.CutPrefix(address, "file://")
+	path = strings.TrimPrefix(path, "localhost")
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded
+	}
+	return path, ok && path != ""
 }
 
 // newKeySet adds a key set with a url or a file.

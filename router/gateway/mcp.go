@@ -67,13 +67,13 @@ func (gw *Gateway) serveMCP(w http.ResponseWriter, r *http.Request) {
 		inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(body.Bytes())), int64(body.Len())
 		r = &inner
 		if refused := gw.admitMessages(r, w.Header(), body.Bytes()); refused != nil {
-			Reject(w, r, refused)
+			rejectMessage(w, refused)
 			return
 		}
 	}
 	if r.Method == http.MethodGet {
 		if refused := gw.admit(r, w.Header()); refused != nil {
-			Reject(w, r, refused)
+			rejectMessage(w, refused)
 			return
 		}
 	}
@@ -107,6 +107,19 @@ func (gw *Gateway) admitMessages(r *http.Request, header http.Header, body []byt
 		}
 	}
 	return nil
+}
+
+// rejectMessage writes the response to a rejected message of an agent: an error of JSON-RPC
+// without an ID, as the streamable HTTP transport of the Model Context Protocol has it.
+func rejectMessage(w http.ResponseWriter, refused *Refusal) {
+	h := w.Header()
+	for name, values := range refused.Header {
+		h[name] = values
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(refused.Status)
+	_, _ = w.Write(mcp.ErrorBody(refused.Err.Code, refused.Err.Message)) // an error means that the client has disconnected
 }
 
 // call executes the operation of a tool. It passes all stages, as a request of its own.

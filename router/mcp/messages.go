@@ -34,3 +34,17 @@ func Counted(body []byte, session bool) (n int) {
 	}
 	return n
 }
+
+// ErrorBody returns an error of JSON-RPC that belongs to no message, with a code of the router and
+// a text.
+func ErrorBody(code, text string) []byte {
+	const serverError = -32000 // the first of those that JSON-RPC 2.0 leaves to servers
+	body, err := json.Marshal(map[string]any{
+		"jsonrpc": "2.0", "id": nil,
+		"error": map[string]any{"code": serverError, "message": text, "data": map[string]string{"code": code}},
+	})
+	if err != nil { // unreachable: every value can be encoded
+		panic(err)
+	}
+	return body
+}

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"souk/internal/fileversion"
 )
 
 // checkEvery is how often a Source looks for changes of its files at most. It bounds how long
@@ -29,7 +32,7 @@ type Source struct {
 
 	mu       sync.Mutex
 	config   *tls.Config
-	seen     string    // the state of the files that config is made of
+	seen     versions  // those of the files that config is made of
 	reported string    // the last error that was reported, since the last success
 	next     time.Time // when to look for changes again
 }
@@ -70,11 +73,11 @@ func newSource(files []string, make func() (*tls.Config, error), o Options) (*So
 			s.files = append(s.files, file)
 		}
 	}
-	state, config, err := s.read()
+	seen, config, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	s.used(state, config)
+	s.used(seen, config)
 	return s, nil
 }
 
@@ -95,12 +98,12 @@ func (s *Source) Config() *tls.Config {
 
 // refresh makes the configuration again if the files have changed.
 func (s *Source) refresh() {
-	if state, err := s.state(); err == nil && state == s.seen {
+	if now, err := s.look(); err == nil && slices.EqualFunc(now, s.seen, fileversion.Same) {
 		return
 	}
-	state, config, err := s.read()
+	seen, config, err := s.read()
 	if err == nil {
-		s.used(state, config)
+		s.used(seen, config)
 		s.options.Changed(nil)
 		return
 	}
@@ -110,20 +113,20 @@ func (s *Source) refresh() {
 	}
 }
 
-// read makes a configuration of the files. It looks at their state first, so that a change in
+// read makes a configuration of the files. It looks at their versions first, so that a change in
 // the meantime counts as one. Errors of make name the key of the file.
-func (s *Source) read() (state string, config *tls.Config, err error) {
-	state, err = s.state()
+func (s *Source) read() (seen versions, config *tls.Config, err error) {
+	seen, err = s.look()
 	config, makeErr := s.make()
 	if makeErr != nil {
 		err = makeErr
 	}
-	return state, config, err
+	return seen, config, err
 }
 
-// used records that new connections use a configuration, made of files in a state.
-func (s *Source) used(state string, config *tls.Config) {
-	s.config, s.seen, s.reported = s.options.Watch(config), state, ""
+// used records that new connections use a configuration, made of certain versions of the files.
+func (s *Source) used(seen versions, config *tls.Config) {
+	s.config, s.seen, s.reported = s.options.Watch(config), seen, ""
 	s.next = s.options.now().Add(checkEvery)
 	for _, c := range config.Certificates {
 		if c.Leaf != nil {
@@ -132,18 +135,21 @@ func (s *Source) used(state string, config *tls.Config) {
 	}
 }
 
-// state describes the sizes and the times of modification of the files. It follows symbolic
-// links, such as those by which Kubernetes replaces the files of a Secret.
-func (s *Source) state() (string, error) {
-	var b strings.Builder
+// versions are those of the files of a Source, in the same order.
+type versions []os.FileInfo
+
+// look returns the versions of the files. It follows symbolic links, such as those by which
+// Kubernetes replaces the files of a Secret.
+func (s *Source) look() (versions, error) {
+	var seen versions
 	for _, file := range s.files {
 		info, err := os.Stat(file)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		fmt.Fprintf(&b, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+		seen = append(seen, info)
 	}
-	return b.String(), nil
+	return seen, nil
 }
 
 // content returns the content of a file.

@@ -75,6 +75,49 @@ func TestNewConnectionsUseChangedFiles(t *testing.T) {
 	}
 }
 
+// A link can name other files of the same size and time, for example when files are copied with
+// their times, or extracted from an archive.
+func TestLinksToOtherFilesAreChanges(t *testing.T) {
+	authority, dir := certtest.New(t), t.TempDir()
+	names := map[string]certtest.Files{}
+	for _, name := range []string{"first", "other"} {
+		issued := authority.Issue(t, t.TempDir(), name)
+		names[name] = issued
+		for _, file := range []string{issued.Cert, issued.Key} {
+			level(t, file)
+		}
+	}
+	f := serve(t, authority, dir)
+	link := func(name string) {
+		t.Helper()
+		for from, to := range map[string]string{f.Cert: names[name].Cert, f.Key: names[name].Key} {
+			if err := errors.Join(os.Remove(from), os.Symlink(to, from)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.clock.now = f.clock.now.Add(time.Second)
+		if got := f.presented(t, authority); got != name {
+			t.Errorf("the certificate is of %q, want %q", got, name)
+		}
+	}
+	link("first")
+	link("other")
+}
+
+// level gives a file the size and time that all such files have.
+func level(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 4 << 10
+	put(t, file, append(text, strings.Repeat("\n", size-len(text))...))
+	if err := os.Chtimes(file, time.Time{}, time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestUnusableFilesAreNotUsed(t *testing.T) {
 	authority, dir := certtest.New(t), t.TempDir()
 	f := serve(t, authority, dir)

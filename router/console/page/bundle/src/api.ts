@@ -10,7 +10,7 @@ export interface Info {
   supergraph: { id: string; loaded: string };
   graphql_url: string;
   playground_url: string | null;
-  features: { events: boolean; replicas: boolean };
+  features: { events: boolean; replicas: boolean; canary?: boolean };
 }
 
 export interface Graph {
@@ -398,6 +398,30 @@ export interface DeadLetter {
 export interface Replicas {
   replicas: { name: string; requests_per_second: number; error_rate: number; p99: number | null; resident_bytes: number }[] | null;
   error: string | null;
+}
+
+/** A second variant of the router. */
+export interface Canary {
+  mode: string;
+  percent: number;
+  by: string;
+  header?: string;
+  router: CanaryVariant;
+  canary: CanaryVariant;
+  subgraph_urls: Record<string, string[]> | null;
+  /** Copies by result; null without copies. */
+  shadow: Record<string, number> | null;
+  differences: { time: string; count: number; paths: string[] }[] | null;
+}
+
+export interface CanaryVariant {
+  name: string;
+  supergraph: string;
+  source: string;
+  loaded: string;
+  operations: Record<string, number>;
+  mean_duration: number | null;
+  failing: string[] | null;
 }
 
 /** Why a request to the API failed. */

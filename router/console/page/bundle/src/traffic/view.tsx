@@ -1,10 +1,11 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { Caches, ClientRow, ErrorRow, Info, LimitRow, Operations, Replicas, SubgraphState, Subscriptions, TraceSummary, Traffic } from '../api';
+import type { Caches, Canary, ClientRow, ErrorRow, Info, LimitRow, Operations, Replicas, SubgraphState, Subscriptions, TraceSummary, Traffic } from '../api';
 import { count, decimal, duration, percent, rate } from '../format';
 import { route, useApi, useStored } from '../hooks';
 import { TraceTable } from '../operation/traces';
 import { AsOf, Count, Empty, Failed, Figure, Loaded, TabPanel, Tabs, Unknown } from '../ui';
 import { CacheTables } from './cache';
+import { CanaryTables } from './canary';
 import { Chart, type Series } from './chart';
 import { ClientTable, ErrorTable, LimitTable, OperationTable, ReplicaTable, SubgraphTable, SubscriptionTables } from './tables';
 
@@ -106,7 +107,7 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
   );
 }
 
-const parts = ['operations', 'slow', 'failing', 'errors', 'clients', 'subgraphs', 'cache', 'limits', 'subscriptions', 'replicas'] as const;
+const parts = ['operations', 'slow', 'failing', 'errors', 'clients', 'subgraphs', 'cache', 'limits', 'subscriptions', 'canary', 'replicas'] as const;
 type Part = (typeof parts)[number];
 
 const labels: Record<Part, string> = {
@@ -119,11 +120,12 @@ const labels: Record<Part, string> = {
   cache: 'Cache',
   limits: 'Limits',
   subscriptions: 'Subscriptions',
+  canary: 'Canary',
   replicas: 'Replicas',
 };
 
 function Parts({ info, window, span, every, chosen }: { info: Info; window: number; span: string; every: number; chosen: string | undefined }) {
-  const offered = parts.filter((part) => part !== 'replicas' || info.features.replicas);
+  const offered = parts.filter((part) => (part !== 'replicas' && part !== 'canary') || info.features[part]);
   const part = offered.find((each) => each === chosen) ?? 'operations';
   return (
     <section class="panel" aria-label="Details">
@@ -149,6 +151,7 @@ const notes: Partial<Record<Part, string>> = {
   cache: 'Since the router started.',
   limits: 'Rejected in the last hour, and the highest accepted since the router started.',
   subscriptions: 'At this moment.',
+  canary: 'Since the router started.',
   replicas: 'Of the last minute.',
 };
 
@@ -172,6 +175,8 @@ function Content({ part, window, span, every }: { part: Part; window: number; sp
       return <Of path="/limits" every={every} what="the limits" show={(data: { limits: LimitRow[] | null }) => <LimitTable rows={data.limits ?? []} />} />;
     case 'subscriptions':
       return <Of path="/subscriptions" every={every} what="the subscriptions" show={(data: Subscriptions) => <SubscriptionTables data={data} />} />;
+    case 'canary':
+      return <Of path="/canary" every={every} what="the canary" show={(data: { canary: Canary | null }) => <CanaryTables canary={data.canary} />} />;
     case 'replicas':
       return (
         <Of
