@@ -216,44 +216,44 @@ func (k *checker) fail(path, format string, args ...any) {
 // block checks each field of v. single is set inside the blocks of single
 // subgraphs, where a zero value is inherited and therefore not checked.
 func (k *checker) block(v reflect.Value, path string, single bool) {
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name := strings.TrimPrefix(path+"."+f.Tag.Get("yaml"), ".")
-		if with := f.Tag.Get("required_with"); with != "" && !v.Field(i).IsZero() {
-			for j := range v.NumField() {
-				if v.Type().Field(j).Tag.Get("yaml") == with && v.Field(j).IsZero() && !k.source.Unread(path+"."+with) {
-					k.fail(name, "%s needs %s.%s", name, path, with)
+	fields := fieldsOf(v.Type())
+	for i, f := range fields {
+		name := strings.TrimPrefix(path+"."+f.key, ".")
+		if f.requiredWith != "" && !v.Field(i).IsZero() {
+			for j, other := range fields {
+				if other.key == f.requiredWith && v.Field(j).IsZero() && !k.source.Unread(path+"."+other.key) {
+					k.fail(name, "%s needs %s.%s", name, path, other.key)
 				}
 			}
 		}
-		k.value(v.Field(i), f.Tag, name, single)
+		k.value(v.Field(i), f.tags, name, single)
 	}
 }
 
-func (k *checker) value(v reflect.Value, tag reflect.StructTag, path string, single bool) {
+func (k *checker) value(v reflect.Value, t tags, path string, single bool) {
 	switch v.Kind() {
 	case reflect.Struct:
 		k.block(v, path, single)
 		return
 	case reflect.Pointer:
 		if !v.IsNil() { // a value that is given, even if it is zero
-			k.value(v.Elem(), tag, path, false)
+			k.value(v.Elem(), t, path, false)
 		}
 		return
 	case reflect.Map:
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		for _, key := range keys {
-			k.value(v.MapIndex(key), tag, path+"."+key.String(), true)
+			k.value(v.MapIndex(key), t, path+"."+key.String(), true)
 		}
 		return
 	case reflect.Slice:
 		if first := path + "[0]"; v.Type() == oneOrMore && v.Len() == 1 && !k.source.Given(first) {
-			k.value(v.Index(0), tag, path, single)
+			k.value(v.Index(0), t, path, single)
 			return
 		}
 		for i := range v.Len() {
-			k.value(v.Index(i), tag, fmt.Sprintf("%s[%d]", path, i), true)
+			k.value(v.Index(i), t, fmt.Sprintf("%s[%d]", path, i), true)
 		}
 		return
 	}
@@ -262,16 +262,16 @@ func (k *checker) value(v reflect.Value, tag reflect.StructTag, path string, sin
 	}
 	switch v.Kind() {
 	case reflect.String:
-		k.text(v.String(), tag, path)
+		k.text(v.String(), t, path)
 	case reflect.Int64, reflect.Int, reflect.Float64:
-		k.number(v, tag, path)
+		k.number(v, t, path)
 	}
 }
 
 // number checks a number or a duration against the tags min and max. The default
 // minimum is 0.
-func (k *checker) number(v reflect.Value, tag reflect.StructTag, path string) {
-	least, most := tag.Get("min"), tag.Get("max")
+func (k *checker) number(v reflect.Value, t tags, path string) {
+	least, most := t.min, t.max
 	if least == "" {
 		least = "0"
 	}
@@ -335,14 +335,14 @@ var formats = map[string]struct {
 	"remote":     {"an address such as https://graphs.example/supergraph.graphql, oci://registry.example/graphs/shop:production or s3://graphs/supergraph.graphql", isRemote, nil},
 }
 
-func (k *checker) text(s string, tag reflect.StructTag, path string) {
-	enum, format, name := tag.Get("enum"), tag.Get("format"), k.source.Name(path)
+func (k *checker) text(s string, t tags, path string) {
+	enum, format, name := t.enum, t.format, k.source.Name(path)
 	switch {
 	case enum != "":
 		if known := strings.Split(enum, ","); !slices.Contains(known, s) {
 			k.fail(path, "%s is %q; it must be one of %s", name, s, strings.Join(known, ", "))
 		}
-	case s == "" && (tag.Get("empty") == "no" || strings.HasSuffix(path, "]")): // an item of a list
+	case s == "" && (t.empty == "no" || strings.HasSuffix(path, "]")): // an item of a list
 		k.fail(path, "%s is empty", name)
 	case format != "" && s != "":
 		f := formats[format]

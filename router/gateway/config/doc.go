@@ -30,6 +30,7 @@
 //	defaults.go     defaults and environment variables
 //	load.go         reads a file, with package yamlfile; Error, Errors and Source
 //	check.go        checks of values and of combinations
+//	tags.go         what the struct tags say about values
 //	paths.go        checks of paths
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json

@@ -156,14 +156,14 @@ func (d *decoder) block(n ast.Node, v reflect.Value, path, pattern string) {
 			d.fail(pair.Key.GetToken(), inner, "%s is not supported; %s", inner, refused)
 			continue
 		}
-		field, known := fieldNamed(v.Type(), key, entry)
+		field := fieldNamed(v.Type(), key, entry)
 		if field == nil {
 			if field = d.former(pair, pairs, v.Type(), path); field != nil {
 				inner, generic = join(path, keyOf(*field)), join(pattern, keyOf(*field))
 			}
 		}
 		if field == nil {
-			d.unknown(pair, pairs, path, known)
+			d.unknown(pair, pairs, path, keysOf(v.Type(), entry))
 			continue
 		}
 		d.value(pair.Value, v.FieldByIndex(field.Index), inner, generic)
@@ -323,23 +323,26 @@ func keyField(t reflect.Type) *reflect.StructField {
 	return nil
 }
 
-// fieldNamed returns the field for a key, and the keys that there are. The key of an entry
-// in a list is one only there.
-func fieldNamed(t reflect.Type, key string, entry bool) (found *reflect.StructField, known []string) {
+// fieldNamed returns the field for a key, or nil. The key of an entry in a list is one only there.
+func fieldNamed(t reflect.Type, key string, entry bool) *reflect.StructField {
 	for i := range t.NumField() {
-		f := t.Field(i)
-		name := keyOf(f)
-		if f.Tag.Get("list") == "key" && !entry {
-			continue
+		if f := t.Field(i); key != "" && keyOf(f) == key && isKey(f, entry) {
+			return &f
 		}
-		if name == "" {
-			continue // not a key
-		}
-		if name == key {
-			found = &f
-		}
-		known = append(known, name)
 	}
-	slices.Sort(known)
-	return found, known
+	return nil
 }
+
+// keysOf returns the keys of a block, or of an entry in a list.
+func keysOf(t reflect.Type, entry bool) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if f := t.Field(i); keyOf(f) != "" && isKey(f, entry) {
+			keys = append(keys, keyOf(f))
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func isKey(f reflect.StructField, entry bool) bool { return entry || f.Tag.Get("list") != "key" }

@@ -176,8 +176,7 @@ func wanted(t reflect.Type) string {
 	case t.Kind() == reflect.Map:
 		return "a block of names"
 	case t.Kind() == reflect.Struct:
-		_, known := fieldNamed(t, "", false)
-		return "a block with the keys " + strings.Join(known, ", ")
+		return "a block with the keys " + strings.Join(keysOf(t, false), ", ")
 	}
 	return "a number, such as 0.5"
 }
