@@ -41,10 +41,13 @@ run: ## start the whole store on this machine at LISTEN, with its data in DIR
 	@$(GO) build -o $(DIR)/souk .
 	@if test -t 0; then set -m; $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR); exit $$?; fi; exec $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR)
 
+# Packages whose tests wait longest come first, so that others are compiled and tested meanwhile.
+SLOWEST = ./dev ./router ./subgraphs/internal/events ./subgraphs/order/checkout ./router/internal/clients ./loadtest/run
+
 # The supergraph is checked last: on empty caches, the packages are then compiled.
 .PHONY: test
 test: format ## run every test, except those of verify that take long or build other programs
-	$(GO) run ./internal/testreport -vet=off -timeout 20m ./...
+	$(GO) run ./internal/testreport -vet=off -timeout 20m $(SLOWEST) ./...
 	$(GO) run . compose --check $(STORE_GRAPH)
 	@echo 'make verify also vets the code, tests the pages in Chromium, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 

@@ -121,6 +121,7 @@ func numbers(from, to int) []string {
 }
 
 func TestEventsArriveOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -134,6 +135,7 @@ func TestEventsArriveOnceAndInOrder(t *testing.T) {
 }
 
 func TestRolledBackChangeHasNoEvent(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	undone := errors.New("undone")
@@ -156,6 +158,7 @@ func TestRolledBackChangeHasNoEvent(t *testing.T) {
 }
 
 func TestRedeliveryHasNoEffect(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -175,6 +178,7 @@ func TestRedeliveryHasNoEffect(t *testing.T) {
 }
 
 func TestEventsWaitForRedis(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	address := mini.Addr()
@@ -191,6 +195,7 @@ func TestEventsWaitForRedis(t *testing.T) {
 }
 
 func TestLostEventsArePublishedAgain(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	stop := start(t, b.Relay)
@@ -209,6 +214,7 @@ func TestLostEventsArePublishedAgain(t *testing.T) {
 }
 
 func TestFailingEventBlocksOnlyItsSubject(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	var mu sync.Mutex
@@ -242,6 +248,7 @@ func TestFailingEventBlocksOnlyItsSubject(t *testing.T) {
 }
 
 func TestDeadLetterCanBeRedelivered(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	var mu sync.Mutex
@@ -291,6 +298,7 @@ func TestDeadLetterCanBeRedelivered(t *testing.T) {
 // What an event needs may be away for hours. An event that cannot be handled
 // is parked after a few attempts.
 func TestUnavailabilityIsNotHeldAgainstAnEvent(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	away := 10
@@ -319,6 +327,7 @@ func TestUnavailabilityIsNotHeldAgainstAnEvent(t *testing.T) {
 
 // The bound on attempts during an outage.
 func TestEventIsParkedAfterALongOutage(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -334,6 +343,7 @@ func TestEventIsParkedAfterALongOutage(t *testing.T) {
 
 // If a consumer dies while it handles an event, another one takes over.
 func TestUnfinishedEventIsTakenOver(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	first, second := bus(t, db, mini.Addr()), bus(t, db, mini.Addr())
 	start(t, first.Relay)

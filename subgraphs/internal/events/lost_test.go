@@ -47,6 +47,7 @@ func flush(t *testing.T, address string) {
 // An idle service must notice that Redis lost its events: in a quiet shop there
 // may be no new event for hours.
 func TestIdleRelayPublishesLostEventsAgain(t *testing.T) {
+	t.Parallel()
 	eachRedis(t, func(t *testing.T, address string) {
 		db := store(t)
 		b := bus(t, db, address)
@@ -61,6 +62,7 @@ func TestIdleRelayPublishesLostEventsAgain(t *testing.T) {
 }
 
 func TestLostEventsOfAnyAgeArePublishedAgain(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	stop := start(t, b.Relay)
@@ -79,6 +81,7 @@ func TestLostEventsOfAnyAgeArePublishedAgain(t *testing.T) {
 // Redis may lose events between the check and the next publication. The
 // publication then fails, instead of hiding the gap.
 func TestEventsLostAmongOthersArePublishedAgain(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	c := client(t, mini)
@@ -115,6 +118,7 @@ func age(t *testing.T, db *pgxpool.Pool, d time.Duration) {
 }
 
 func TestEventsAreKeptUntilEveryGroupHasHandledThem(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	old := 100 * time.Hour
@@ -174,6 +178,7 @@ func TestEventsAreKeptUntilEveryGroupHasHandledThem(t *testing.T) {
 // An event that no group can handle is acknowledged, but it is not done: its
 // copy in the outbox stays until somebody revives or drops the dead letter.
 func TestDeadLettersSurviveTheLossOfRedis(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b, c := bus(t, db, mini.Addr()), client(t, mini)
 	old := 100 * time.Hour
@@ -223,6 +228,7 @@ func TestDeadLettersSurviveTheLossOfRedis(t *testing.T) {
 // If a group does not read, a full stream stops the relay. Events wait in the
 // outbox, and none is lost.
 func TestFullStreamHoldsEventsBack(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	b.SetMaxStreamLength(10)
@@ -247,6 +253,7 @@ func TestFullStreamHoldsEventsBack(t *testing.T) {
 
 // Without a consumer group nobody waits for the oldest events.
 func TestFullStreamWithoutGroupKeepsNewestEvents(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	b.SetMaxStreamLength(10)

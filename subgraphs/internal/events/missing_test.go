@@ -51,6 +51,7 @@ func realRedis(t *testing.T) *redis.Client {
 // If Redis loses the stream and its groups while a handler hangs, no reader creates the group
 // again. The events that the relay publishes again wait for it.
 func TestEventsWaitForAGroupThatRedisLost(t *testing.T) {
+	t.Parallel()
 	db, client := store(t), realRedis(t)
 	b, gauge := measuredBus(t, db, client)
 	release, entered := make(chan struct{}), make(chan struct{}, 1)
@@ -86,6 +87,7 @@ func TestEventsWaitForAGroupThatRedisLost(t *testing.T) {
 // A consumer that cannot start, because its database does not respond, creates no group. That
 // does not hide that events wait for it.
 func TestEventsWaitForAGroupThatWasNeverCreated(t *testing.T) {
+	t.Parallel()
 	away, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1")
 	if err != nil {
 		t.Fatal(err)

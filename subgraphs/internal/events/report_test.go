@@ -38,6 +38,7 @@ func (d *defect) handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 // The lag is the number of events after the last one that a group was given, also with a
 // server that does not count what groups have read, and where Redis cannot tell.
 func TestLagCountsTheEventsThatWait(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name                     string
 		length, read, lag, moved int
@@ -106,6 +107,7 @@ func dead(t *testing.T, b *events.Bus) console.Report {
 }
 
 func TestRetriedDeadLetterIsHandledOnce(t *testing.T) {
+	t.Parallel()
 	eachRedis(t, func(t *testing.T, address string) {
 		db := store(t)
 		b := bus(t, db, address)
@@ -152,6 +154,7 @@ func TestRetriedDeadLetterIsHandledOnce(t *testing.T) {
 
 // A retry of an event that fails again makes a new dead letter, which can be retried.
 func TestRetryThatFailsMakesNewDeadLetter(t *testing.T) {
+	t.Parallel()
 	db := store(t)
 	b := bus(t, db, miniredis.RunT(t).Addr())
 	var cause defect
@@ -184,6 +187,7 @@ func TestRetryThatFailsMakesNewDeadLetter(t *testing.T) {
 // A retry concerns the group that failed. Another group would handle the event again if it has
 // forgotten that it did.
 func TestRetryReachesOnlyTheGroupThatFailed(t *testing.T) {
+	t.Parallel()
 	eachRedis(t, func(t *testing.T, address string) {
 		failing, other := store(t), store(t)
 		b, bystander := bus(t, failing, address), bus(t, other, address)
@@ -218,6 +222,7 @@ func TestRetryReachesOnlyTheGroupThatFailed(t *testing.T) {
 }
 
 func TestRetryRefusesWhatIsNotADeadLetter(t *testing.T) {
+	t.Parallel()
 	b := bus(t, store(t), miniredis.RunT(t).Addr())
 	for _, id := range []string{"", "-", "+", "1-1", "0", "x", "1-1 2-2", strings.Repeat("9", 50) + "-0"} {
 		if err := b.Retry(t.Context(), id); !errors.Is(err, console.ErrNotFound) {
@@ -227,6 +232,7 @@ func TestRetryRefusesWhatIsNotADeadLetter(t *testing.T) {
 }
 
 func TestReportShowsOutboxAndStream(t *testing.T) {
+	t.Parallel()
 	eachRedis(t, func(t *testing.T, address string) {
 		db := store(t)
 		b := bus(t, db, address)
@@ -277,6 +283,7 @@ func TestReportShowsOutboxAndStream(t *testing.T) {
 
 // Whatever is in Redis, a report is small.
 func TestReportIsBounded(t *testing.T) {
+	t.Parallel()
 	mini := miniredis.RunT(t)
 	b := bus(t, store(t), mini.Addr())
 	b.Consume(events.Consumer{Group: "g"})

@@ -22,6 +22,7 @@ import (
 // The metrics say whether Redis responds, also when there is no event, and how many dead
 // letters are left, not only that there was one.
 func TestMetricsShowStates(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "test"})
 	if err != nil {
@@ -82,6 +83,7 @@ func TestMetricsShowStates(t *testing.T) {
 // A consumer that hangs in a handler does not hide how long events have waited: nor does one
 // that waits for a retry.
 func TestEventsThatAreNotHandledGetOlder(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	mini.SetTime(noon)

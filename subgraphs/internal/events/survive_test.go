@@ -48,6 +48,7 @@ func victims(t *testing.T, db *pgxpool.Pool) (pool *pgxpool.Pool, kill func()) {
 // Two relays and two consumers repeatedly lose Postgres and Redis and are
 // killed at random points. Every event takes effect once, in order.
 func TestNothingIsLostOrRepeated(t *testing.T) {
+	t.Parallel()
 	const subjects, each = 4, 60
 	db, mini := store(t), miniredis.RunT(t)
 	hit, kill := victims(t, db)
@@ -111,6 +112,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 
 // A new reader also takes over more than one batch of unfinished events.
 func TestTakeOverClaimsManyBatches(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -137,6 +139,7 @@ func client(t *testing.T, mini *miniredis.Miniredis) *redis.Client {
 
 // The trace of a change continues in the handlers of its event.
 func TestEventCarriesItsTrace(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	traces := make(chan trace.TraceID, 2)
@@ -167,6 +170,7 @@ func TestEventCarriesItsTrace(t *testing.T) {
 
 // Entries of the stream are CloudEvents that other systems can read.
 func TestStreamHoldsCloudEvents(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -195,6 +199,7 @@ func TestStreamHoldsCloudEvents(t *testing.T) {
 
 // A consumer skips entries that are not events.
 func TestInvalidEntriesDoNotStopAConsumer(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	for _, values := range [][]string{

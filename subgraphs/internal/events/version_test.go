@@ -55,6 +55,7 @@ func newRelease(maxUnavailable int) events.Consumer {
 // publishes events of a new version. They wait, in order, until the new release
 // takes the group over, and other subjects go on.
 func TestEventsOfANewVersionWaitForTheNewRelease(t *testing.T) {
+	t.Parallel()
 	eachRedis(t, func(t *testing.T, address string) {
 		db := store(t)
 		old, next := bus(t, db, address), bus(t, db, address)
@@ -82,6 +83,7 @@ func TestEventsOfANewVersionWaitForTheNewRelease(t *testing.T) {
 
 // Without the new release, an event is parked in the end, and the error says why.
 func TestEventsOfAnUnknownVersionAreParked(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -93,6 +95,7 @@ func TestEventsOfAnUnknownVersionAreParked(t *testing.T) {
 }
 
 func TestDataThatCannotBeConvertedIsParkedAtOnce(t *testing.T) {
+	t.Parallel()
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)

@@ -115,6 +115,7 @@ func (s *store) count(query string) (n int) {
 }
 
 func TestPlaceConfirmsAndSellsUnits(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("2", 1, "1", 1, "2", 2)})
 	if o.Status != orderstore.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
@@ -135,6 +136,7 @@ func TestPlaceConfirmsAndSellsUnits(t *testing.T) {
 // The order records that its total is the expected one, and the key identifies
 // the total, too.
 func TestPlaceChargesTheExpectedTotal(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	key := "k"
 	request := checkout.Request{Lines: lines("2", 2), ExpectedTotal: dollars(3900), IdempotencyKey: &key}
@@ -157,6 +159,7 @@ func dollars(cents int64) *schema.MoneyInput { return &schema.MoneyInput{MinorUn
 func id(o orderstore.Order) string { return strconv.FormatInt(o.ID, 10) }
 
 func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	many := make([]checkout.RequestLine, 101)
 	for i := range many {
@@ -204,6 +207,7 @@ func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestOutOfStockRejectsTheOrder(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	key := "k"
 	for range 2 { // the second request uses the stored result
@@ -219,6 +223,7 @@ func TestOutOfStockRejectsTheOrder(t *testing.T) {
 }
 
 func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	key := "k"
 	ids := make([]int64, 12)
@@ -245,6 +250,7 @@ func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
 
 // A retry does not miss the units that its own failed attempt still holds.
 func TestRetryReleasesItsEarlierAttempt(t *testing.T) {
+	t.Parallel()
 	for _, operation := range []string{"ReserveStock", "CommitReservation"} {
 		t.Run(operation, func(t *testing.T) {
 			s := open(t)
@@ -286,6 +292,7 @@ func TestRetryReleasesItsEarlierAttempt(t *testing.T) {
 // Whichever step inventory fails at, nothing is ordered and nothing stays
 // reserved. The same request succeeds once inventory is back.
 func TestInventoryFailureRejectsAndReleases(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		operation string
 		failure   fake.Failure
@@ -326,6 +333,7 @@ func TestInventoryFailureRejectsAndReleases(t *testing.T) {
 }
 
 func TestOpenBreakerRecordsNothing(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	var recorded int
@@ -348,6 +356,7 @@ func TestOpenBreakerRecordsNothing(t *testing.T) {
 }
 
 func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.users.Fail(func(string) fake.Failure { return fake.Unavailable })
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
@@ -362,6 +371,7 @@ func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 
 // An order with another total than the customer expects is not recorded, and is counted.
 func TestOrdersWithAnotherTotalAreCounted(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), ExpectedTotal: dollars(1)})
 	var changed *schema.TotalChanged
@@ -376,6 +386,7 @@ func TestOrdersWithAnotherTotalAreCounted(t *testing.T) {
 // The cases are the states after a crash at each step, as in the table of the
 // package documentation.
 func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		before func(s *store, o orderstore.Order)
@@ -484,6 +495,7 @@ func (s *store) recover() {
 }
 
 func TestRecoveryWaitsForInventory(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	key := "k"
 	o := s.record(checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key})
@@ -497,6 +509,7 @@ func TestRecoveryWaitsForInventory(t *testing.T) {
 
 // A call that expects another version does not know the state, whatever it asks for.
 func TestStaleVersionGoesBeforeTheState(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	cancelled, shipped := s.place(checkout.Request{Lines: lines("1", 1)}), s.ship(s.place(checkout.Request{Lines: lines("1", 1)}))
 	s.cancel(cancelled)
@@ -533,6 +546,7 @@ func TestStaleVersionGoesBeforeTheState(t *testing.T) {
 }
 
 func TestCancelReleasesUnitsOnce(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	two, three, nine := 2, 3, 9
@@ -578,6 +592,7 @@ func TestCancelReleasesUnitsOnce(t *testing.T) {
 }
 
 func TestCancelSucceedsWithoutInventory(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
@@ -599,6 +614,7 @@ func TestCancelSucceedsWithoutInventory(t *testing.T) {
 
 // A reservation may arrive after the first attempt to release its order.
 func TestReleaseUndoesALateReservation(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}}, "")
 	if err != nil {

@@ -100,6 +100,7 @@ func (s *paidStore) ship(o orderstore.Order) orderstore.Order {
 }
 
 func TestAnOrdersLife(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	address := orderstore.Address{Name: "Ada", Line1: "Main 1", City: "Ulm", PostalCode: "89073", Country: "DE"}
 	o := s.place(checkout.Request{Lines: lines("1", 2), ShippingAddress: &address})
@@ -164,6 +165,7 @@ func TestAnOrdersLife(t *testing.T) {
 }
 
 func TestDeclinedPaymentOrdersNothing(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	key := "k"
 	for range 2 { // the second time from memory
@@ -190,6 +192,7 @@ func TestDeclinedPaymentOrdersNothing(t *testing.T) {
 // Whichever way the provider fails, nothing is ordered and no money is held.
 // The same request succeeds once the provider is back.
 func TestProviderFailureRejectsAndVoids(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []simulator.Mode{simulator.Unavailable, simulator.Timeout, simulator.Silent, simulator.Late} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := openPaid(t)
@@ -225,6 +228,7 @@ func TestProviderFailureRejectsAndVoids(t *testing.T) {
 // The cases are the states after a crash at each step, as in the table of the
 // package documentation.
 func TestPaidRecoveryAfterCrashAtEachStep(t *testing.T) {
+	t.Parallel()
 	reserve := func(s *paidStore, o orderstore.Order) { s.reserve(o) }
 	authorize := func(s *paidStore, o orderstore.Order) {
 		err := s.Payments.Authorize(s.t.Context(), payment.Authorization{
@@ -291,6 +295,7 @@ func TestPaidRecoveryAfterCrashAtEachStep(t *testing.T) {
 // provider failed before or after it took effect, or this process died before
 // it could record it.
 func TestPaymentTasksAreRepeated(t *testing.T) {
+	t.Parallel()
 	for _, action := range []struct {
 		operation string
 		start     func(*paidStore, orderstore.Order)
@@ -332,6 +337,7 @@ func TestPaymentTasksAreRepeated(t *testing.T) {
 // However often the provider fails and callers repeat themselves, the longest
 // life of an order has nine events.
 func TestRetriesAppendNoEvents(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	repeat := func(operation string, call func() (orderstore.Order, error)) {
@@ -371,6 +377,7 @@ func TestRetriesAppendNoEvents(t *testing.T) {
 }
 
 func TestRefusedCaptureIsRecorded(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	o := s.ship(s.place(checkout.Request{Lines: lines("1", 1), PaymentToken: "test-capture-refused"}))
 	s.work()
@@ -415,6 +422,7 @@ func (s *store) counts() map[string]float64 {
 
 // A placement whose order a concurrent call rejected leaves no money behind.
 func TestALateAuthorizationIsTakenBack(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	s.provider.SetFaults(t, simulator.Fault{Operation: "authorize", Mode: simulator.Late, Delay: simulator.Duration(time.Second), Times: 1})
 	done := make(chan error)
@@ -442,6 +450,7 @@ func TestALateAuthorizationIsTakenBack(t *testing.T) {
 }
 
 func TestAddressesAreChecked(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	good := orderstore.Address{Name: "Ada", Line1: "Main 1", City: "Ulm", Country: "DE"}
 	for name, spoil := range map[string]func(*orderstore.Address){
@@ -461,6 +470,7 @@ func TestAddressesAreChecked(t *testing.T) {
 }
 
 func TestErasureEmptiesEveryOrder(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	address := orderstore.Address{Name: "Ada Lovelace", Line1: "Main 1", City: "Ulm", Country: "DE"}
 	key := "my own key"
@@ -533,6 +543,7 @@ func TestErasureEmptiesEveryOrder(t *testing.T) {
 // However inventory and the provider fail, in the end every order has its
 // money and its units, and there are neither without an order.
 func TestBooksBalanceAfterRandomFailures(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	random := rand.New(rand.NewPCG(7, 13))
 	var placed []orderstore.Order
@@ -585,6 +596,7 @@ func (s *paidStore) closed() bool {
 // while it captures, voids or refunds nothing, and what is due otherwise is
 // done.
 func TestProviderOperationsFailByThemselves(t *testing.T) {
+	t.Parallel()
 	for _, failing := range []payment.Operation{payment.Capture, payment.Void, payment.Refund} {
 		t.Run(failing, func(t *testing.T) {
 			s := openPaid(t)
@@ -621,6 +633,7 @@ func TestProviderOperationsFailByThemselves(t *testing.T) {
 // TestSettleGoesOnAfterAFailure: voids that are due do not wait for captures
 // that fail.
 func TestSettleGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
 	s := openPaid(t)
 	s.provider.SetFaults(t, simulator.Fault{Mode: simulator.Unavailable, Operation: payment.Capture}, simulator.Fault{Mode: simulator.Unavailable, Operation: payment.Void})
 	shipped, cancelled := s.place(checkout.Request{Lines: lines("2", 1)}), s.place(checkout.Request{Lines: lines("2", 1)})
