@@ -19,6 +19,7 @@ import (
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/internal/clientaddr"
+	"souk/router/internal/panics"
 	"souk/router/internal/tlsfile"
 	"souk/router/operation"
 	"souk/router/supergraph"
@@ -310,6 +311,9 @@ func (a *authorizer) Requirements(op *operation.Operation) auth.Requirements {
 func (a *authorizer) Authorize(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
 	r := a.router
 	filtered, denied, err := a.policy.Filter(ctx, op, auth.From(ctx))
+	if panicked := (*panics.Error)(nil); errors.As(err, &panicked) {
+		return nil, err // the gateway logs it
+	}
 	if err != nil {
 		r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
 		return nil, &gateway.Refusal{

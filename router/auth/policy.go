@@ -7,6 +7,7 @@ import (
 
 	"souk/internal/bytecache"
 	"souk/internal/heapsize"
+	"souk/router/internal/panics"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -150,8 +151,11 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 	}
 	var passed map[string]bool
 	if len(needs.Policies) > 0 {
-		var err error
-		if passed, err = p.evaluator.Evaluate(ctx, c, slices.Clone(needs.Policies)); err != nil {
+		err := panics.Catch(func() (err error) {
+			passed, err = p.evaluator.Evaluate(ctx, c, slices.Clone(needs.Policies))
+			return err
+		})
+		if err != nil {
 			return nil, nil, fmt.Errorf("evaluating policies: %w", err)
 		}
 	}

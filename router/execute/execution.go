@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"souk/internal/memory"
+	"souk/router/internal/panics"
 	"souk/router/operation"
 )
 
@@ -231,9 +232,22 @@ func (x *execution) schedule(ctx context.Context, proceed func() bool) {
 func (x *execution) launch(ctx context.Context, f *fetch) {
 	x.running++
 	go func() {
-		x.load(ctx, f)
+		x.loadSafely(ctx, f)
 		x.results <- f
 	}()
+}
+
+// loadSafely is load in a goroutine of its own, in which a panic would end the process.
+func (x *execution) loadSafely(ctx context.Context, f *fetch) {
+	err := panics.Catch(func() error {
+		x.load(ctx, f)
+		return nil
+	})
+	if err != nil {
+		state := &x.states[f.id]
+		state.response, state.sent = nil, true
+		state.err = &TransportError{Code: CodeInternal, Message: "could not be asked because of an internal error", Err: err}
+	}
 }
 
 // drain waits for the fetches in progress.

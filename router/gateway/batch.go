@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/panics"
 	"souk/router/operation"
 )
 
@@ -42,7 +43,14 @@ func (x *exchange) serveBatch(body []byte) {
 		}
 		all.Go(func() {
 			defer slot.release()
-			answers[i] = x.batched(list[i])
+			err := panics.Catch(func() error {
+				answers[i] = x.batched(list[i])
+				return nil
+			})
+			if err != nil {
+				x.logFault(x.r.Context(), err)
+				answers[i] = x.refuse(err).body()
+			}
 		})
 	}
 	x.slot = slot{}

@@ -323,7 +323,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	if !response.Shed { // otherwise, it is rejected
 		x.metrics.Ended(outcome).Inc()
 	}
-	x.sawResponse(response, p.program.Weighted)
+	x.sawResponse(response, p)
 	x.observe(p)
 	x.exceeded(ctx, p, response)
 	return response

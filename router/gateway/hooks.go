@@ -16,6 +16,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/hookchain"
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/panics"
 	"souk/router/operation"
 	"souk/router/subscribe"
 )
@@ -205,12 +206,18 @@ func rejected(r *hook.Rejection) failure {
 	return f
 }
 
-// logFault logs the fault of a hook, which clients do not see. It reports false for all
-// other errors.
+// logFault logs the fault of a hook, and a panic, which clients do not see. It reports false for
+// all other errors.
 func (gw *Gateway) logFault(ctx context.Context, err error) bool {
-	var fault *hookchain.Fault
+	var (
+		fault    *hookchain.Fault
+		panicked *panics.Error
+	)
 	if !errors.As(err, &fault) {
-		return false
+		if errors.As(err, &panicked) {
+			gw.logger.ErrorContext(ctx, "an operation failed", "error", err, "stack", string(panicked.Stack))
+		}
+		return panicked != nil
 	}
 	gw.logger.ErrorContext(ctx, "a hook failed", "hook", fault.Hook, "error", fault.Err, "stack", string(fault.Stack))
 	return true

@@ -42,7 +42,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 		codes = append(codes, response.Codes...)
 		null, shed = null || response.DataNull, shed || response.Shed
 		x.metrics.countErrors(response.Codes)
-		x.sawResponse(response, p.program.Weighted)
+		x.sawResponse(response, p)
 		x.exceeded(ctx, p, response)
 		return emit(response)
 	})

@@ -192,7 +192,7 @@ func (x *exchange) sawPlan(p *prepared, whole *operation.Operation) {
 
 // sawResponse records one of the executor's responses. The cost of a response is the number
 // of its objects, unless the operation is weighted by @cost.
-func (x *exchange) sawResponse(response *execute.Response, weighted bool) {
+func (x *exchange) sawResponse(response *execute.Response, p *prepared) {
 	o := x.seen
 	if o == nil {
 		return
@@ -201,9 +201,9 @@ func (x *exchange) sawResponse(response *execute.Response, weighted bool) {
 		o.Fetches = append(o.Fetches[:0], response.Fetches...)
 	}
 	sawErrors(o, response, response.Body)
-	if !o.Deferring && !weighted {
+	if !o.Deferring && !p.program.Weighted {
 		o.Actual = float64(response.Objects)
-		if o.Document.Kind == operation.Mutation {
+		if p.op.Kind == operation.Mutation {
 			o.Actual += limit.MutationCost
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"souk/internal/memory"
+	"souk/router/internal/panics"
 )
 
 // errSlowClient ends the subscription of a client that delays the other clients of a
@@ -133,7 +134,10 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x *exchange, p *prepared) {
 	defer close(st.done)
 	defer st.cancel()
-	err := x.upstream(ctx, p, func(response []byte, id string) error { return st.publish(ctx, response, id) })
+	err := panics.Catch(func() error {
+		return x.upstream(ctx, p, func(response []byte, id string) error { return st.publish(ctx, response, id) })
+	})
+	x.logFault(ctx, err)
 	s.forget(key, st)
 	st.end(err)
 }

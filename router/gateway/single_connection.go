@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"souk/router/hook"
+	"souk/router/internal/panics"
 	"souk/router/subscribe"
 )
 
@@ -319,7 +320,9 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		}
 		res.stream.Run(own.r.Context(), id, func(ctx context.Context, emit func([]byte) error) error {
 			defer res.remove(id) // the id is free again when the client reads complete
-			return own.stream(ctx, p, emit)
+			err := panics.Catch(func() error { return own.stream(ctx, p, emit) })
+			own.logFault(ctx, err)
+			return err
 		})
 	})
 	return nil

@@ -21,6 +21,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/body"
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/panics"
 	"souk/router/operation"
 	"souk/router/subscribe"
 )
@@ -502,8 +503,20 @@ func (w *refusedInit) reason() error {
 	return errors.New(message)
 }
 
-// runMessage runs the operation of a subscribe message.
-func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
+// runMessage runs the operation of a subscribe message. The result is a list of errors, or nil.
+func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) (refused json.RawMessage) {
+	err := panics.Catch(func() error {
+		refused = gw.runSubscribe(r, payload, lease, emit)
+		return nil
+	})
+	if err != nil {
+		gw.logFault(r.Context(), err)
+		return errorList(gw.refuse(err))
+	}
+	return refused
+}
+
+func (gw *Gateway) runSubscribe(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
 	current := gw.acquire()
 	if current == nil {
 		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: codeShuttingDown}}))

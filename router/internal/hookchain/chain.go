@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"souk/router/hook"
+	"souk/router/internal/panics"
 )
 
 // A Chain is a list of hooks, split by point. A nil Chain has none.
@@ -122,13 +122,11 @@ func (f *Fault) Error() string { return fmt.Sprintf("hook %q: %v", f.Hook, f.Err
 func (f *Fault) Unwrap() error { return f.Err }
 
 // run calls one hook.
-func (n *named[T]) run(ctx context.Context, v T) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &Fault{Hook: n.name, Err: fmt.Errorf("panic: %v", p), Stack: debug.Stack()}
-		}
-	}()
-	err = n.call(ctx, v)
+func (n *named[T]) run(ctx context.Context, v T) error {
+	err := panics.Catch(func() error { return n.call(ctx, v) })
+	if panicked := (*panics.Error)(nil); errors.As(err, &panicked) {
+		return &Fault{Hook: n.name, Err: err, Stack: panicked.Stack}
+	}
 	var rejection *hook.Rejection
 	if err == nil || errors.As(err, &rejection) && len(rejection.Errors) > 0 {
 		return err
