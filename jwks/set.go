@@ -28,6 +28,8 @@ var (
 const (
 	// fetchTimeout bounds a fetch, and so the time a token waits for its key.
 	fetchTimeout = 5 * time.Second
+	// refreshGrace is how long after Options.Refresh keys are used while they are fetched again.
+	refreshGrace = 10 * time.Second
 	// maxRedirects bounds the redirects of a fetch with headers.
 	maxRedirects = 10
 	// maxBytes bounds the size of a JWK Set.
@@ -53,10 +55,10 @@ type Options struct {
 	// Header has headers of the requests, such as credentials. They are sent to the host of
 	// the URL only.
 	Header http.Header
-	// Refresh is the age at which keys are fetched again, and so the time for
-	// which a withdrawn key may still be accepted. Pause is the minimum time
-	// between two fetches, so that tokens with made-up key IDs do not cause
-	// requests to the issuer.
+	// Refresh is the age at which keys are fetched again, once a token needs one. A withdrawn key
+	// is accepted for 10 seconds longer at most, unless the issuer does not respond. Pause is the
+	// minimum time between two fetches for unknown keys, so that tokens with made-up key IDs do
+	// not cause requests to the issuer.
 	Refresh, Pause time.Duration
 	// Logger receives skipped keys. Without Report it also receives the first
 	// of several failed fetches, and the recovery.
@@ -115,27 +117,27 @@ func New(o Options) *Set {
 	return s
 }
 
-// Keys implements Source. It waits for a fetch if the token's key is missing, or if a
-// file has changed, but never for a second one: with an issuer that does not respond, a
+// Keys implements Source. It waits for a fetch if the token's key is missing, if the keys are
+// older than they should be, or if a file has changed, but never for a second one: with an issuer that does not respond, a
 // token would wait for several timeouts.
 func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
 	for waited := false; ; waited = true {
 		s.mu.Lock()
-		found := Match(s.keys, id, algorithm)
-		if now := s.o.Now(); !waited && s.fetching == nil && s.due(now, len(found) > 0) {
+		found, now := Match(s.keys, id, algorithm), s.o.Now()
+		if !waited && s.fetching == nil && s.due(now, len(found) > 0) {
 			s.tried = now
 			s.fetching = make(chan struct{})
 			// Other tokens wait for this fetch too, so it must not end with
 			// the request that started it.
 			go s.fetch(context.WithoutCancel(ctx), s.fetching)
 		}
-		fetching, failure := s.fetching, s.failure
+		fetching, failure, overdue := s.fetching, s.failure, s.overdue(now)
 		s.mu.Unlock()
 		if waited {
 			fetching = nil
 		}
 		switch {
-		case len(found) > 0 && (s.o.File == "" || fetching == nil): // do not wait for a refresh
+		case len(found) > 0 && (!overdue || fetching == nil): // do not wait for a refresh in time
 			return found, nil
 		case fetching == nil && failure != nil:
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, failure)
@@ -150,6 +152,13 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 	}
 }
 
+// overdue reports whether tokens should wait for a fetch in progress although their key is known,
+// because it may have been withdrawn long ago: nobody needed the keys when they were due. If the
+// issuer did not respond the last time, tokens do not wait for it again. A file is read at once.
+func (s *Set) overdue(now time.Time) bool {
+	return s.o.File != "" || s.failure == nil && now.Sub(s.fetched) >= s.o.Refresh+refreshGrace
+}
+
 // due reports whether the set should be fetched now.
 func (s *Set) due(now time.Time, found bool) bool {
 	since, changed := now.Sub(s.tried), s.changed(now, found)
@@ -161,7 +170,7 @@ func (s *Set) due(now time.Time, found bool) bool {
 	case !found:
 		return since >= s.o.Pause
 	}
-	return now.Sub(s.fetched) >= s.o.Refresh && since >= s.o.Pause
+	return now.Sub(s.fetched) >= s.o.Refresh && since >= min(s.o.Pause, s.o.Refresh)
 }
 
 // fetch fetches the keys. If that fails, it keeps the present ones.

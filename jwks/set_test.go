@@ -302,6 +302,33 @@ func TestRefreshDoesNotDelayTokens(t *testing.T) {
 	}
 }
 
+// A key that was withdrawn while nobody needed the keys is not accepted once more.
+func TestKeysThatAreOverdueAreFetchedFirst(t *testing.T) {
+	for _, refresh := range []time.Duration{2 * time.Second, time.Hour} {
+		var c clock
+		server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
+		s := jwks.New(jwks.Options{URL: server.URL, Now: c.now, Refresh: refresh})
+		if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+			t.Fatal(err)
+		}
+		server.publish("")
+		c.advance(refresh + 10*time.Second)
+		if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil { // the issuer is away
+			t.Errorf("%v: error %v", refresh, err)
+		}
+		server.publish(set(publicKey(t, newEd25519(t), map[string]any{"kid": "2"})))
+		c.advance(max(refresh, 10*time.Second))
+		if _, err := s.Keys(t.Context(), "2", jwa.EdDSA()); err != nil {
+			t.Errorf("%v: error %v", refresh, err)
+		}
+		server.publish(set(publicKey(t, newEd25519(t), map[string]any{"kid": "3"})))
+		c.advance(refresh + 10*time.Second)
+		if _, err := s.Keys(t.Context(), "2", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnknownKey) {
+			t.Errorf("%v: the withdrawn key gets error %v", refresh, err)
+		}
+	}
+}
+
 func TestWaitingTokensShareOneFetch(t *testing.T) {
 	server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
 	server.hold = make(chan struct{})
