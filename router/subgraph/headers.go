@@ -64,10 +64,11 @@ func checkName(name string) error {
 }
 
 // unmatched has the headers that no pattern matches: those of content negotiation, which are
-// between the client and the router, and those that describe the trace, which the router sets.
+// between the client and the router, those that describe the trace, which the router sets, and a
+// secret of the router.
 var unmatched = map[string]bool{
 	"Host": true, "Accept": true, "Accept-Encoding": true, "Accept-Charset": true, "Content-Type": true, "Content-Language": true, "Content-Location": true,
-	"Traceparent": true, "Tracestate": true, "Baggage": true,
+	"Traceparent": true, "Tracestate": true, "Baggage": true, "Souk-Expose-Token": true,
 	"If-Match": true, "If-None-Match": true, "If-Modified-Since": true, "If-Unmodified-Since": true, "If-Range": true, "Range": true,
 }
 

@@ -102,7 +102,7 @@ func testPatterns(t *testing.T, over transportKind) {
 	r.Header = http.Header{
 		"X-Shop": {"1", "2"}, "X-Internal-Role": {"admin"}, "X-User": {"forged"}, "X-Tenant": {"forged"}, "X-Broken": {"forged"}, "User-Agent": {"client"},
 		"Authorization": {"Bearer client"}, "Connection": {"X-Shop"}, "Te": {"trailers"}, "Host": {"client"}, "Content-Type": {"text/plain"}, "Accept": {"text/html"},
-		"Accept-Encoding": {"deflate"}, "Content-Length": {"7"}, "Traceparent": {"00-1-2-03"}, "Not A Name": {"1"}, "If-None-Match": {"*"},
+		"Accept-Encoding": {"deflate"}, "Content-Length": {"7"}, "Traceparent": {"00-1-2-03"}, "Not A Name": {"1"}, "If-None-Match": {"*"}, "Souk-Expose-Token": {"secret"},
 	}
 	resp, err := tr.Send(context.WithValue(t.Context(), tenant{}, "seven"), r)
 	if err != nil {
@@ -112,7 +112,7 @@ func testPatterns(t *testing.T, over transportKind) {
 	for name, want := range map[string][]string{
 		"X-Shop": {"1", "2"}, "X-Internal-Role": nil, "X-User": nil, "X-Tenant": {"seven"}, "X-Broken": nil, "User-Agent": {"client"},
 		"Authorization": {"Basic dXNlcjpwYXNzd29yZA=="}, "Te": nil, "Content-Type": {"application/json"}, "Accept-Encoding": {"gzip, br, zstd"},
-		"Accept": {"application/graphql-response+json, application/json;q=0.9"}, "Traceparent": nil, "Not A Name": nil, "If-None-Match": nil,
+		"Accept": {"application/graphql-response+json, application/json;q=0.9"}, "Traceparent": nil, "Not A Name": nil, "If-None-Match": nil, "Souk-Expose-Token": nil,
 	} {
 		if !slices.Equal(got[name], want) {
 			t.Errorf("header %s = %q, want %q", name, got[name], want)

@@ -21,7 +21,7 @@ type Headers struct {
 // HeaderRules are applied in the order of the fields.
 type HeaderRules struct {
 	Propagate         []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated." example:"X-Request-Id"`
-	PropagateMatching []string          `yaml:"propagate_matching" desc:"Patterns (RE2) of the names of client headers to forward. A pattern matches the whole name, without regard to case. Headers that cannot be propagated, and those of content negotiation and trace context, never match. Responses are not stored in HTTP caches, and in the entity cache only if they are shared." format:"pattern" example:"x-shop-.*"`
+	PropagateMatching []string          `yaml:"propagate_matching" desc:"Patterns (RE2) of the names of client headers to forward. A pattern matches the whole name, without regard to case. Headers that cannot be propagated, those of content negotiation and trace context, and Souk-Expose-Token never match. Responses are not stored in HTTP caches, and in the entity cache only if they are shared." format:"pattern" example:"x-shop-.*"`
 	Rename            map[string]string `yaml:"rename" desc:"Client headers to forward under another name: the name in the client's request, and the name for the subgraph." example:"X-Shop-Tenant"`
 	Defaults          map[string]string `yaml:"defaults" desc:"Values of headers that no earlier rule forwards, because the client has not sent them." secret:"yes"`
 	Remove            []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward." example:"X-Internal-User"`
