@@ -123,10 +123,16 @@ func (h *hookedRouter) do(t *testing.T, method, path, body string, headers ...st
 	return ask(t, method, h.url+path, body, headers...)
 }
 
-// socket runs an operation on a WebSocket and returns the messages up to its end.
-func (h *hookedRouter) socket(t *testing.T, payload string) string {
+// socket runs an operation on a WebSocket and returns the messages up to its end. The headers are
+// those of the handshake.
+func (h *hookedRouter) socket(t *testing.T, payload string, headers ...string) string {
 	t.Helper()
-	conn, res, err := websocket.Dial(t.Context(), h.url+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	handshake := http.Header{}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		handshake.Set(name, value)
+	}
+	conn, res, err := websocket.Dial(t.Context(), h.url+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}, HTTPHeader: handshake})
 	if err != nil {
 		t.Fatal(err)
 	}

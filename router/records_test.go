@@ -3,8 +3,10 @@ package router_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"souk/router"
 	"souk/router/auth"
@@ -77,5 +79,41 @@ func TestPanicOfTheEvaluatorEndsOneOperation(t *testing.T) {
 	}
 	if n := strings.Count(h.log.String(), "the evaluator is broken"); n < 3 || !strings.Contains(h.log.String(), "records_test.go") {
 		t.Errorf("the log has %d panics, want 3 with stacks:\n%s", n, h.log.String())
+	}
+}
+
+// A client may send any bytes as its name: fetch sends the characters of a header as ISO 8859-1.
+func TestNamesOfClientsMayBeAnyBytes(t *testing.T) {
+	sdl := strings.Replace(hookSDL, "hello: String", `hello: String @deprecated(reason: "old")`, 1)
+	h := newHookedWith(t, sdl, func(c *config.Config) {
+		c.Telemetry.Clients, c.Telemetry.Operations = config.MetricNames{Max: 10}, config.MetricNames{Max: 10}
+		c.Telemetry.AccessLog.Enabled = true
+		c.DemandControl.Enabled, c.DemandControl.Measure = true, true
+		c.RateLimit = config.RateLimit{Enabled: true, Requests: 1000, Interval: time.Hour, By: "client"}
+		c.Limits.Clients = map[string]config.ClientLimits{"Zürich-App": {MaxDepth: new(1)}}
+	}, router.Extensions{})
+	for _, name := range []string{"Z\xfcrich-App", "Zürich-App", "\xff\xfe", strings.Repeat("\xff", 5000), strings.Repeat("é", 5000), "\xc3"} {
+		for _, header := range []string{"Graphql-Client-Name: ", "Apollographql-Client-Name: ", "Graphql-Client-Version: ", "User-Agent: "} {
+			header += name
+			answers := map[string]string{"WebSocket": h.socket(t, `{"query":"{ hello }"}`, header)}
+			_, answers["POST"] = h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, header)
+			_, answers["batch"] = h.do(t, "POST", "/graphql", `[{"query":"{ hello }"}]`, header)
+			_, answers["REST"] = h.do(t, "GET", "/api/hello", "", header)
+			_, answers["event stream"] = h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, "Accept: text/event-stream", header)
+			for carrier, body := range answers {
+				if !strings.Contains(body, "from ") {
+					t.Errorf("%s with %.40q: got %s", carrier, header, body)
+				}
+			}
+		}
+	}
+	metrics := httptest.NewRecorder()
+	h.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	// As ISO 8859-1 and as UTF-8, it is the same client.
+	if want := `souk_router_deprecated_use_total{client_name="Zürich-App",client_version="",coordinate="Query.hello"} 20`; !strings.Contains(metrics.Body.String(), want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+	if response, body := h.do(t, "POST", "/graphql", `{"query":"{ a: __schema { queryType { name } } }"}`, "Graphql-Client-Name: Z\xfcrich-App"); response.StatusCode == http.StatusOK {
+		t.Errorf("the limit of the client does not apply: %s", body)
 	}
 }

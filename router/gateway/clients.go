@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"souk/router/gateway/config"
+	"souk/router/internal/clientname"
 	"souk/router/operation"
 )
 
@@ -51,7 +52,7 @@ func (x *exchange) limitedClient() string {
 	if len(x.config.Limits.Clients) == 0 {
 		return ""
 	}
-	name, _ := clientOf(x.r.Header)
+	name, _ := clientname.Of(x.r.Header)
 	return name
 }
 
@@ -64,7 +65,7 @@ func (x *exchange) maxCost() float64 {
 	case len(c.Clients) == 0:
 		return c.Max
 	}
-	name, _ := clientOf(x.r.Header)
+	name, _ := clientname.Of(x.r.Header)
 	return c.MaxOf(name)
 }
 

@@ -11,13 +11,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/console/record"
 	"souk/router/execute"
+	"souk/router/internal/clientname"
 	"souk/router/internal/jsonscan"
 	"souk/router/limit"
 	"souk/router/operation"
@@ -44,8 +44,8 @@ func (x *exchange) see(carrier string) {
 	if r := x.options.Recorder; r != nil {
 		begin = r.Begin
 	}
-	name, version := clientOf(h)
-	o := begin(traceID(x.r.Context(), x.batch), name, version, first(h, "User-Agent", ""))
+	name, version := clientname.Of(h)
+	o := begin(traceID(x.r.Context(), x.batch), name, version, clientname.Value(h, "User-Agent", ""))
 	o.Start, o.Carrier = time.Now(), carrier
 	x.seen = o
 	if x.w != nil && !x.batch {
@@ -54,30 +54,6 @@ func (x *exchange) see(carrier string) {
 		x.w.Header()[traceHeader] = []string{string(text[:])}
 	}
 }
-
-// clientOf returns the headers that name the client.
-func clientOf(h http.Header) (name, version string) {
-	return first(h, "Graphql-Client-Name", "Apollographql-Client-Name"), first(h, "Graphql-Client-Version", "Apollographql-Client-Version")
-}
-
-// first returns the beginning of the first value of a header, or of the other one. The names
-// are in canonical form.
-func first(h map[string][]string, name, other string) string {
-	values := h[name]
-	if len(values) == 0 {
-		values = h[other]
-	}
-	switch {
-	case len(values) == 0:
-		return ""
-	case len(values[0]) > maxSeenHeader: // the copy does not keep the rest in memory
-		return strings.Clone(values[0][:maxSeenHeader])
-	}
-	return values[0]
-}
-
-// maxSeenHeader bounds what is recorded of a header, in bytes.
-const maxSeenHeader = 256
 
 // traceID returns the ID of the request's trace, or a random one if it has none. The
 // operations of a batch are in one trace, so that each needs an ID of its own.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"souk/router/gateway/config"
+	"souk/router/internal/clientname"
 	"souk/router/usage"
 )
 
@@ -53,7 +54,7 @@ const unnamed = "_unnamed"
 
 // client returns the name and version of the client, for metrics.
 func (x *exchange) client() (name, version string) {
-	if name, version = clientOf(x.r.Header); name == "" {
+	if name, version = clientname.Of(x.r.Header); name == "" {
 		return unnamed, ""
 	}
 	return name, version

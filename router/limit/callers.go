@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"souk/router/auth"
+	"souk/router/internal/clientname"
 )
 
 // The values of extensions.code for rejected requests.
@@ -119,7 +119,7 @@ func ByClaim(name string, of func(*http.Request) netip.Addr) func(*http.Request)
 func ByClient(of func(*http.Request) netip.Addr) func(*http.Request) string {
 	address := ByAddress(of)
 	return func(r *http.Request) string {
-		if name := cmp.Or(r.Header.Get("Graphql-Client-Name"), r.Header.Get("Apollographql-Client-Name")); name != "" {
+		if name, _ := clientname.Of(r.Header); name != "" {
 			return "client:" + name
 		}
 		return address(r)

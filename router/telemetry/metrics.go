@@ -3,6 +3,7 @@ package telemetry
 import (
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -195,7 +196,10 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 	if c, ok := m.errors.Lookup(code); ok {
 		return c
 	}
-	if m.errorCodes.Add(1) > maxErrorCodes {
+	switch {
+	case !utf8.ValidString(code): // a label must be UTF-8
+		code = "_OTHER"
+	case m.errorCodes.Add(1) > maxErrorCodes:
 		m.errorCodes.Store(maxErrorCodes)
 		code = "_OTHER"
 	}

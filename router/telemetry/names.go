@@ -3,6 +3,7 @@ package telemetry
 import (
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -69,6 +70,9 @@ func (s *nameSet) enabled() bool {
 	return s.most > 0 || len(s.fixed) > 0
 }
 
+// valid reports whether the value can be that of a label: UTF-8.
+func (c chosen) valid() bool { return utf8.ValidString(c.name) && utf8.ValidString(c.version) }
+
 // label returns the value under which an occurrence counts.
 func (s *nameSet) label(c chosen) chosen {
 	s.mu.RLock()
@@ -80,7 +84,7 @@ func (s *nameSet) label(c chosen) chosen {
 	case known:
 		n.Add(1)
 		return c
-	case !full && len(c.name)+len(c.version) <= s.longest && s.admit(c):
+	case !full && len(c.name)+len(c.version) <= s.longest && c.valid() && s.admit(c):
 		return c
 	case fixed && c.version == "":
 		return c

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"sync"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -31,7 +32,7 @@ func (b *boundedNames) bound(name string) string {
 	switch {
 	case known:
 		return name
-	case full:
+	case full || !utf8.ValidString(name): // a label must be UTF-8
 		return "_OTHER"
 	}
 	b.mu.Lock()
