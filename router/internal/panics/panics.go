@@ -9,19 +9,19 @@ import (
 
 // An Error is a panic.
 type Error struct {
-	Value any
+	value any
 	// Stack is where it happened.
 	Stack []byte
 }
 
 // Error implements error.
-func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // Catch calls f. If f panics, the error is an [*Error].
 func Catch(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &Error{Value: value, Stack: debug.Stack()}
+			err = &Error{value: value, Stack: debug.Stack()}
 		}
 	}()
 	return f()
