@@ -66,6 +66,9 @@ type Change struct {
 	// elements are types or coordinates of fields; a client that uses none of them is not
 	// concerned. Without any, each client may be.
 	elements []string
+	// sent, unless empty, is the coordinate of the argument, input field or enum value that a client
+	// must send, too, to be concerned.
+	sent string
 }
 
 // String returns the change in the form "+ Product.price" for additions, "- " for removals
@@ -151,6 +154,10 @@ func (c *comparison) add(kind Kind, level Level, coordinate, about string, eleme
 	elements = slices.DeleteFunc(elements, func(name string) bool { return name == "" })
 	c.changes = append(c.changes, Change{Kind: kind, Level: level, Coordinate: coordinate, About: about, elements: elements})
 }
+
+// sending says that the last change concerns only clients that send an argument, an input field or
+// an enum value.
+func (c *comparison) sending(coordinate string) { c.changes[len(c.changes)-1].sent = coordinate }
 
 func (c *comparison) definition(was, now *ast.Definition) {
 	if was.Kind != now.Kind {

@@ -14,6 +14,7 @@ func (c *comparison) values(was, now *ast.Definition) {
 			c.deprecation(coordinate, v.Directives, next.Directives)
 		case sent:
 			c.add(Removed, Breaking, coordinate, "", was.Name)
+			c.sending(coordinate)
 		default:
 			c.add(Removed, Safe, coordinate, "")
 		}

@@ -50,6 +50,7 @@ func (c *comparison) inputs(of string, was, now []input, coordinate func(name st
 		next, kept := find(now, old.name)
 		if !kept {
 			c.add(Removed, Breaking, coordinate(old.name), "", of)
+			c.sending(coordinate(old.name))
 			continue
 		}
 		c.input(of, old, next, coordinate(old.name))
@@ -74,6 +75,9 @@ func (c *comparison) input(of string, old, next input, coordinate string) {
 			level = Safe
 		}
 		c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", old.typ, next.typ), of)
+		if old.required() || !next.required() { // otherwise, it concerns those that do not send it
+			c.sending(coordinate)
+		}
 	}
 	if a, b := defaultText(old.value), defaultText(next.value); a != b {
 		level := Dangerous

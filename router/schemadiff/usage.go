@@ -23,9 +23,13 @@ type Use struct {
 	clients []string
 	// detail is set for everything but fields.
 	detail bool
+	// exact is set for fields of which all documents tell the arguments, input fields and enum
+	// values that clients send.
+	exact bool
 }
 
 func (u Use) add(other Use) Use {
+	u.exact = u.exact && other.exact
 	u.requests += other.requests
 	for _, client := range other.clients {
 		if !slices.Contains(u.clients, client) {
@@ -61,7 +65,7 @@ func (u Usage) Parse(text []byte) error {
 		if fields == nil || fields.Kind != jsonscan.KindObject {
 			return errUsageForm
 		}
-		given.addMembers(fields, false)
+		given.addMembers(fields, Use{exact: detailed(&document)})
 	}
 	for coordinate := range given {
 		if typ, field, ok := strings.Cut(coordinate, "."); !ok || typ == "" || field == "" || strings.ContainsAny(field, ".(") {
@@ -70,19 +74,35 @@ func (u Usage) Parse(text []byte) error {
 	}
 	for _, name := range []string{"arguments", "input_fields", "enum_values"} {
 		if more, ok := document.Member(name); ok && document.Kind != jsonscan.KindArray {
-			given.addMembers(more, true)
+			given.addMembers(more, Use{detail: true})
 		}
 	}
 	for coordinate, use := range given {
-		u[coordinate] = u[coordinate].add(use)
+		add(u, coordinate, use)
 	}
 	return nil
 }
 
+// detailed reports whether a document is one of telemetry.usage_export, which tells what clients
+// send; members without elements are left out.
+func detailed(document *jsonscan.Node) bool {
+	_, ok := document.Member("until")
+	return ok
+}
+
+// add adds the use of an element.
+func add[M ~map[string]Use](to M, name string, use Use) {
+	if known, ok := to[name]; ok {
+		use = known.add(use)
+	}
+	to[name] = use
+}
+
 // addMembers adds the members of an object, whose names are coordinates.
-func (u Usage) addMembers(of *jsonscan.Node, detail bool) {
+// like has what all have in common.
+func (u Usage) addMembers(of *jsonscan.Node, like Use) {
 	for _, m := range of.Members {
-		use := Use{detail: detail}
+		use := like
 		if n, ok := m.Value.Member("requests"); ok {
 			use.requests, _ = strconv.ParseUint(string(n.Raw), 10, 64) // only the names matter
 		}
@@ -146,15 +166,17 @@ func (u Usage) Coverage(schema *ast.Schema) Coverage {
 // if it has the field of an interface of its type. A type is used if a used field has it as
 // its type or as that of an argument, if one of its fields is used, or if it belongs to the
 // abstract type of a used field. The types of the arguments of directives of operations are
-// used. Thus what the usage does not tell, such as the values of an
-// enum that clients send and directives, counts as used. The changes that remain Breaking get
+// used. An argument, an input field and an enum value are used if the usage has them, or if it does
+// not tell those of all fields concerned. Thus what the usage does not tell, such as directives,
+// counts as used. The changes that remain Breaking get
 // the clients that they concern, as far as they are known.
 func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
 	used := u.elements(old)
 	relaxed := make([]Change, len(changes))
 	for i, c := range changes {
 		if c.Level == Breaking && len(c.elements) > 0 {
-			if use, ok := used.anyOf(c.elements); ok {
+			use, ok := used.anyOf(c.elements)
+			if _, sent := u[c.sent]; ok && (c.sent == "" || sent || !use.exact) {
 				c.Clients = use.clients
 			} else {
 				c.Level, c.Unused = Safe, true
@@ -174,13 +196,21 @@ type elements map[string]Use
 func (e elements) anyOf(names []string) (all Use, used bool) {
 	for _, name := range names {
 		if use, ok := e[name]; ok {
-			all, used = all.add(use), true
+			all, used = together(all, used, use), true
 		}
 	}
 	return all, used
 }
 
-func (e elements) add(name string, use Use) { e[name] = e[name].add(use) }
+// together returns what some uses, if there are any, and another one are together.
+func together(all Use, any bool, use Use) Use {
+	if !any {
+		all.exact = true
+	}
+	return all.add(use)
+}
+
+func (e elements) add(name string, use Use) { add(e, name, use) }
 
 // elements returns the names of the types and the coordinates of the fields that are used.
 func (u Usage) elements(schema *ast.Schema) elements {
@@ -188,7 +218,7 @@ func (u Usage) elements(schema *ast.Schema) elements {
 	for _, d := range schema.Directives {
 		if len(executableLocations(d)) > 0 {
 			for _, a := range d.Arguments {
-				used.addInput(schema, a.Type.Name(), Use{}, map[string]bool{})
+				used.addInput(schema, a.Type.Name(), Use{}, u, map[string]bool{})
 			}
 		}
 	}
@@ -202,7 +232,9 @@ func (u Usage) elements(schema *ast.Schema) elements {
 			used.add(typ.Name+"."+f.Name, use)
 			used.addOutput(schema, f.Type.Name(), use)
 			for _, a := range f.Arguments {
-				used.addInput(schema, a.Type.Name(), use, map[string]bool{})
+				if u.mayHave(typ, f.Name+"("+a.Name+":)", use) {
+					used.addInput(schema, a.Type.Name(), use, u, map[string]bool{})
+				}
 			}
 		}
 	}
@@ -213,10 +245,19 @@ func (u Usage) elements(schema *ast.Schema) elements {
 func (u Usage) uses(typ *ast.Definition, field string) (all Use, used bool) {
 	for _, name := range append([]string{typ.Name}, typ.Interfaces...) {
 		if use, ok := u[name+"."+field]; ok {
-			all, used = all.add(use), true
+			all, used = together(all, used, use), true
 		}
 	}
 	return all, used
+}
+
+// mayHave reports whether clients may send a member of a type or of one of its interfaces, such as
+// an argument of a field. use is that of the field.
+func (u Usage) mayHave(typ *ast.Definition, member string, use Use) bool {
+	return !use.exact || slices.ContainsFunc(append([]string{typ.Name}, typ.Interfaces...), func(name string) bool {
+		_, ok := u[name+"."+member]
+		return ok
+	})
 }
 
 // addOutput adds the type of a field, and its possible types.
@@ -229,8 +270,8 @@ func (e elements) addOutput(schema *ast.Schema, name string, use Use) {
 	}
 }
 
-// addInput adds the type of an argument, and the types of its fields.
-func (e elements) addInput(schema *ast.Schema, name string, use Use, visited map[string]bool) {
+// addInput adds the type of an argument, and the types of its fields that clients may send.
+func (e elements) addInput(schema *ast.Schema, name string, use Use, u Usage, visited map[string]bool) {
 	d := schema.Types[name]
 	if d == nil || visited[name] {
 		return
@@ -239,7 +280,9 @@ func (e elements) addInput(schema *ast.Schema, name string, use Use, visited map
 	e.add(name, use)
 	if d.Kind == ast.InputObject {
 		for _, f := range d.Fields {
-			e.addInput(schema, f.Type.Name(), use, visited)
+			if u.mayHave(d, f.Name, use) {
+				e.addInput(schema, f.Type.Name(), use, u, visited)
+			}
 		}
 	}
 }

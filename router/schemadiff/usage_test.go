@@ -59,7 +59,7 @@ func TestUsageOfAnotherFormIsRefused(t *testing.T) {
 
 func TestUsageMayBeginWithAByteOrderMark(t *testing.T) {
 	u := schemadiff.Usage{}
-	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || fmt.Sprint(u["A.b"]) != "{3 [] false}" {
+	if err := u.Parse([]byte("\ufeff" + `{"fields": {"A.b": {"requests": 3}}}`)); err != nil || fmt.Sprint(u["A.b"]) != "{3 [] false false}" {
 		t.Errorf("got %v, error %v", u, err)
 	}
 }

@@ -109,6 +109,11 @@ func (s *Schema) Of(op *operation.Operation) *Elements {
 	}
 	w := walker{schema: s, found: map[string]bool{}}
 	w.selections(s.root(op.Kind), op.Selections)
+	for _, v := range op.Variables {
+		if v.Default != "" { // it must stay valid even if all requests send a value
+			w.literal(s.named(v.Type), v.Default)
+		}
+	}
 	e := &Elements{schema: s}
 	for coordinate := range w.found {
 		e.Coordinates = append(e.Coordinates, coordinate)
@@ -194,17 +199,21 @@ func (w *walker) argument(t *ast.Definition, f *ast.FieldDefinition, a operation
 		return
 	}
 	w.add(argument(t.Name, f.Name, a.Name))
-	typ := w.schema.schema.Types[defined.Type.Name()]
-	if typ == nil || !w.schema.reaches[typ.Name] {
+	w.literal(w.schema.schema.Types[defined.Type.Name()], a.Value)
+}
+
+// literal adds what the text of a value of an input type uses.
+func (w *walker) literal(t *ast.Definition, text string) {
+	if t == nil || !w.schema.reaches[t.Name] {
 		return
 	}
 	// The operation is valid, so that this value is, too.
-	parsed, err := syntax.Query(&ast.Source{Input: "{a(a:" + a.Value + ")}"}, 0)
+	parsed, err := syntax.Query(&ast.Source{Input: "{a(a:" + text + ")}"}, 0)
 	if err != nil {
 		return
 	}
 	if field, ok := parsed.Operations[0].SelectionSet[0].(*ast.Field); ok {
-		w.value(typ, field.Arguments[0].Value)
+		w.value(t, field.Arguments[0].Value)
 	}
 }
 

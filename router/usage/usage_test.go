@@ -52,6 +52,8 @@ func TestElementsOfDocumentsAndVariables(t *testing.T) {
 			"Filter.brand Filter.not Order.OLD Product.id Query.products Query.products(filter:) Query.products(first:) Query.products(order:)", "Filter.brand Order.OLD Query.products(first:)", ""},
 		"variables": {`query($f: Filter, $o: Order) { products(filter: $f, order: $o) { id } }`, `{"f": {"not": {"brand": "b", "orders": ["PRICE", "OLD"]}}, "o": "NEW"}`,
 			"Product.id Query.products Query.products(filter:) Query.products(order:)", "", "Filter.brand Filter.not Filter.orders Order.NEW Order.OLD Order.PRICE"},
+		"a default that no request uses": {`query($o: Order = OLD) { products(order: $o) { id } }`, `{"o": "NEW"}`,
+			"Order.OLD Product.id Query.products Query.products(order:)", "Order.OLD", "Order.NEW"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, given := uses(t, true, c.document, c.variables)
@@ -144,7 +146,7 @@ func TestFilesHaveTheUsageByClient(t *testing.T) {
 	if err := read.Parse(text); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(read["Filter.brand"]); got != "{3 [web 1.2] true}" {
+	if got := fmt.Sprint(read["Filter.brand"]); got != "{3 [web 1.2] true false}" {
 		t.Errorf("read %s", got)
 	}
 }
