@@ -44,6 +44,9 @@ func (u Use) add(other Use) Use {
 // errUsageForm describes the forms that Parse reads.
 var errUsageForm = errors.New(`the usage must be a list of coordinates, such as ["Product.name"], or an object whose member "fields" has them as keys, as the console responds to GET /console/api/graph/usage`)
 
+// errIncomplete is the error for a document that lacks elements that were used.
+var errIncomplete = errors.New("the usage is incomplete: clients used more elements than the router counts (20,000), so that a change of those left out would be taken for safe; leave out --usage")
+
 // Parse adds the fields of a JSON document to the usage. The document is a list of
 // coordinates, or what the console responds to GET /console/api/graph/usage: an object whose
 // member fields has the coordinates as keys. The files of telemetry.usage_export have the same
@@ -64,6 +67,9 @@ func (u Usage) Parse(text []byte) error {
 		fields, _ := document.Member("fields")
 		if fields == nil || fields.Kind != jsonscan.KindObject {
 			return errUsageForm
+		}
+		if incomplete, ok := document.Member("incomplete"); ok && string(incomplete.Raw) == "true" {
+			return errIncomplete
 		}
 		given.addMembers(fields, Use{exact: detailed(&document)})
 	}

@@ -33,8 +33,12 @@ type pending struct {
 	client Client
 }
 
-// A table has the use of elements by their coordinates.
+// A table has the use of elements by their coordinates. It has an entry for further if there were
+// more than maxElements.
 type table map[string]*use
+
+// further stands in place of the coordinates for which there was no room.
+const further = ""
 
 // A use of an element is the number of requests, in all and by client.
 type use struct {
@@ -118,6 +122,7 @@ func (t table) add(like use, coordinate string, client Client, n uint64) {
 	u := t[coordinate]
 	if u == nil {
 		if len(t) >= maxElements {
+			t[further] = &use{clients: map[Client]uint64{client: 1}}
 			return
 		}
 		u = &use{kind: like.kind, deprecated: like.deprecated, clients: map[Client]uint64{}}

@@ -16,6 +16,8 @@ type document struct {
 	Arguments map[string]documentUse `json:"arguments,omitempty"`
 	Inputs    map[string]documentUse `json:"input_fields,omitempty"`
 	Values    map[string]documentUse `json:"enum_values,omitempty"`
+	// Incomplete is set if there was no room for some elements.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 type documentUse struct {
@@ -35,9 +37,12 @@ func (t table) encode(since, until time.Time, most int) ([][]byte, error) {
 	var out [][]byte
 	coordinates := slices.Sorted(maps.Keys(t))
 	for part := range slices.Chunk(coordinates, most) {
-		d := document{Since: since.UTC(), Until: until.UTC(), Fields: map[string]documentUse{}}
+		_, incomplete := t[further]
+		d := document{Since: since.UTC(), Until: until.UTC(), Fields: map[string]documentUse{}, Incomplete: incomplete}
 		for _, coordinate := range part {
-			d.add(coordinate, t[coordinate])
+			if coordinate != further {
+				d.add(coordinate, t[coordinate])
+			}
 		}
 		text, err := json.Marshal(d)
 		if err != nil {

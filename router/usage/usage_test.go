@@ -175,3 +175,45 @@ func TestOldFilesAreRemoved(t *testing.T) {
 		t.Errorf("kept %v", files)
 	}
 }
+
+// A usage that lacks elements must not make changes of them safe.
+func TestUsageWithoutRoomIsIncomplete(t *testing.T) {
+	var fields, roots, types strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&fields, " f%d", i)
+	}
+	const many = 200 // types, and so more than 20,000 fields with those of Query
+	for i := range many {
+		fmt.Fprintf(&roots, " t%d: T%d", i, i)
+		fmt.Fprintf(&types, "type T%d {%s: Int }\n", i, strings.ReplaceAll(fields.String(), " f", ": Int f")[len(": Int"):])
+	}
+	schema, err := operation.NewSchema("type Query {" + roots.String() + " }\n" + types.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := usage.NewSchema(schema.Definitions(), true, nil)
+	dir := t.TempDir()
+	e := usage.NewExporter(usage.ExporterOptions{Logger: slog.New(slog.DiscardHandler)})
+	e.Configure(usage.Config{Directory: dir, Interval: time.Hour, Rotate: time.Hour, MaxFiles: 1})
+	for i := range many {
+		d, err := schema.Parse(fmt.Sprintf("{ t%d {%s } }", i, fields.String()), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Count(counted.Of(d.Operation(nil)), nil, usage.Client{Name: "web"})
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(dir + "/*.json")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got the files %v, error %v", files, err)
+	}
+	written, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (schemadiff.Usage{}).Parse(written); err == nil || !strings.Contains(err.Error(), "incomplete") {
+		t.Errorf("got error %v", err)
+	}
+}
