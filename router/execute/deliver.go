@@ -133,6 +133,7 @@ func (d *delivery) cut(mark int, path []pathElement) {
 
 func (d *delivery) forget(mark int) {
 	for _, i := range d.instances[mark:] {
+		d.writer.most += d.announcementSize(i)
 		delete(d.started, instanceKey(i.payload, i.path))
 	}
 	d.instances = d.instances[:mark]
@@ -159,7 +160,9 @@ func (d *delivery) begin(path []pathElement, object value, in *field, sel *selec
 				if d.started != nil {
 					d.started[instanceKey(p, path)] = true
 				}
-				d.instances = append(d.instances, &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ})
+				i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ}
+				d.instances = append(d.instances, i)
+				d.writer.most -= d.announcementSize(i)
 				break
 			}
 		}
@@ -189,6 +192,7 @@ func (d *delivery) next() bool {
 			return false
 		}
 	}
+	d.beginPart()
 	var done []*instance
 	for again := true; again; {
 		again = false
@@ -233,6 +237,7 @@ func (d *delivery) first() error {
 	w := &d.writer
 	w.deferID = 0
 	buffer := w.begin()
+	d.beginPart()
 	buffer.B = append(buffer.B, `{"data":`...)
 	w.out = buffer.B
 	start := len(w.out)
@@ -244,6 +249,10 @@ func (d *delivery) first() error {
 	}
 	out := w.out
 	errors := d.takeErrors(func(e *responseError) bool { return e.deferID == 0 })
+	if !d.fit(len(out), errors) {
+		out, null = append(out[:start], "null"...), true
+		errors, d.instances = []responseError{w.lengthError()}, nil
+	}
 	if len(errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), errors)
 	}
@@ -327,6 +336,7 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 		if i.payload != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.payload.id]) {
 			continue
 		}
+		d.beginInstance()
 		typ, ok := i.typ, true
 		if i.in != nil {
 			typ, ok = d.writer.typeOf(i.object, i.in)
@@ -375,7 +385,7 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 		w.out = nil
 		mark := d.mark()
 		if w.object(object, sel, typ) {
-			i.entries = append(i.entries, entry{slices.Clone(path), w.out})
+			d.addEntry(i, path, w.out)
 		} else {
 			i.failed = true
 			d.forget(mark)
@@ -414,6 +424,7 @@ func (d *delivery) below(i *instance, v value, f *field, level int, path []pathE
 
 // further emits the response that delivers some instances.
 func (d *delivery) further(done []*instance) error {
+	d.fitErrors(done)
 	if d.started != nil {
 		return d.furtherFragments(done)
 	}

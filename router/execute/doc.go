@@ -30,7 +30,7 @@
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
 //	extensions  of subgraphs, for the client   extensions.go
-//	deliver     deferred payloads              deliver.go, fragments.go, overlap.go
+//	deliver     deferred payloads              deliver.go, fragments.go, overlap.go, partsize.go
 //
 // The executor knows the entity cache only as the interface EntityCache (cache.go)
 // and has no metrics of its own: it reports each request to Options.Observe.

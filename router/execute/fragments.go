@@ -41,7 +41,7 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 	}
 	mark := d.mark()
 	if w.object(i.object.a, i.sel, typ) {
-		i.entries = append(i.entries, entry{i.path, w.out})
+		d.addEntry(i, i.path, w.out)
 		return
 	}
 	i.failed = true

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -67,7 +68,7 @@ func (x *execution) harmless() bool {
 // get a small buffer, even if other responses of the operation are large.
 func (w *writer) begin() *Buffer {
 	read := w.responseBytes
-	w.limit, w.exhausted, w.tooLong = 2*read+freeBytes, false, false
+	w.limit, w.exhausted, w.tooLong, w.most = 2*read+freeBytes, false, false, math.MaxInt
 	if most := w.executor.options.MaxResponseBytes; most > 0 {
 		w.limit = min(w.limit, most)
 	}
@@ -85,20 +86,13 @@ func (w *writer) extend() bool {
 	if w.exhausted {
 		return false
 	}
-	if w.isTooLong(w.out) {
-		w.exhausted = true
-		if w.delivery == nil { // nothing of the response is used
-			w.tooLong, w.limit = true, -1
-			return false
-		}
-		e := w.lengthError()
-		e.path = slices.Clone(w.path)
-		w.add(e)
+	if w.delivery == nil && w.isTooLong(w.out) { // nothing of the response is used
+		w.exhausted, w.tooLong, w.limit = true, true, -1
 		return false
 	}
 	if more := len(w.out); w.lease.TryGrow(2 * more) { // a buffer doubles
 		w.limit += more
-		if most := w.executor.options.MaxResponseBytes; most > 0 {
+		if most := w.executor.options.MaxResponseBytes; most > 0 && w.delivery == nil {
 			w.limit = min(w.limit, most)
 		}
 		return true

@@ -18,6 +18,10 @@ type writer struct {
 	// if it could not be, and tooLong if the response is not to be used then.
 	limit              int
 	exhausted, tooLong bool
+	// most is how long out may become in a part of an incremental response. What
+	// does not fit is null. overlong is set once an error has said so.
+	most     int
+	overlong bool
 	// delivery is set for an incremental response. Then only the fields of the
 	// payload deferID are written.
 	delivery *delivery
@@ -31,6 +35,7 @@ type writer struct {
 func (w *writer) reset() {
 	w.execution, w.out, w.delivery, w.deferID, w.fragmentID = nil, nil, nil, 0, 0
 	w.limit, w.exhausted, w.tooLong, w.objects = 0, false, false, 0
+	w.most, w.overlong = 0, false
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
@@ -53,7 +58,7 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 			name = name[1:]
 		}
 		w.out = append(w.out, name...)
-		if !w.field(object, f, sel, typ) {
+		if !w.field(object, f, sel, typ) || !w.fits() {
 			return false
 		}
 	}
@@ -78,8 +83,9 @@ func (w *writer) includes(f *field) bool {
 func (f *field) has(typ typeID) bool { return f.on == nil || typ != noType && f.on.has(typ) }
 
 func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool {
+	mark := len(w.out)
 	if f.source != storedSource {
-		return w.computed(f, sel, typ)
+		return w.computed(f, sel, typ) && (len(w.out) <= w.most || w.tooLarge(f, mark))
 	}
 	var v value
 	if f.slot > headerSlot {
@@ -87,7 +93,7 @@ func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool
 	}
 	if f.sel == nil && len(f.nonNull) == 1 {
 		if w.leaf(v, f) {
-			return true
+			return len(w.out) <= w.most || w.tooLarge(f, mark)
 		}
 		w.path = append(w.path, pathElement{key: f.responseKey})
 		ok := w.invalid(v, f, f.nonNull[0], sel, typ)
@@ -149,7 +155,10 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 			return w.invalid(v, f, f.nonNull[level], sel, typ)
 		}
 	case f.sel == nil:
-		return w.leaf(v, f) || w.invalid(v, f, f.nonNull[level], sel, typ)
+		if !w.leaf(v, f) {
+			return w.invalid(v, f, f.nonNull[level], sel, typ)
+		}
+		ok = true
 	case v.kind == objectKind:
 		of, known := w.typeOf(v, f)
 		if !known {
@@ -169,7 +178,7 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 	default:
 		return w.invalid(v, f, f.nonNull[level], sel, typ)
 	}
-	if ok {
+	if ok && w.fits() {
 		return true
 	}
 	w.out = w.out[:mark]
@@ -253,7 +262,7 @@ func (w *writer) list(v value, f *field, level int, sel *selection, typ typeID) 
 			w.out = append(w.out, ',')
 		}
 		w.path[top].index = int(i)
-		ok = w.value(w.tree.values[v.a+i], f, level, sel, typ)
+		ok = w.value(w.tree.values[v.a+i], f, level, sel, typ) && w.fits()
 	}
 	w.path = w.path[:top]
 	w.out = append(w.out, ']')
@@ -278,7 +287,7 @@ func (w *writer) rawList(v value, f *field, level int, sel *selection, typ typeI
 		w.path[top].index = n
 		end := jsonscan.Value(b, i)
 		item := value{a: uint32(i), b: uint32(end - i), body: v.body, kind: kindOfText(b[i])}
-		ok = w.value(item, f, level, sel, typ)
+		ok = w.value(item, f, level, sel, typ) && w.fits()
 		i, more = jsonscan.Next(b, end, ']')
 	}
 	w.path = w.path[:top]

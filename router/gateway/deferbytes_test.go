@@ -1,0 +1,103 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
+
+// wideSDL has a subgraph with long values and one that adds long values to its users.
+var wideSDL = strings.NewReplacer(
+	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }`, `enum join__Graph {
+  A @join__graph(name: "a", url: "http://a.invalid/graphql")
+  B @join__graph(name: "b", url: "http://b.invalid/graphql")
+}
+type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {
+  id: ID!
+  name: String @join__field(graph: A)
+  mood: String @join__field(graph: B)
+  moods: [String!] @join__field(graph: B)
+  strict: [String!]! @join__field(graph: B)
+}`,
+	`hello(name: String = "world"): String`, `hello(name: String = "world"): String me: User users: [User!] text: String texts: [String!] loose: [String] matrix: [[Int]]`,
+).Replace(sdl)
+
+const wideLimit = 1500
+
+// A wideTransport responds with more than the limit.
+type wideTransport struct{}
+
+func (wideTransport) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	long := strings.Repeat("x", 1000)
+	list := `["` + strings.TrimSuffix(strings.Repeat(long+`","`, 100), `,"`) + `]`
+	query := string(r.Body.B)
+	entity := fmt.Sprintf(`{"__typename":"User","mood":"%s","moods":%s,"strict":%s}`, long, list, list)
+	switch {
+	case r.Subgraph == "b" && strings.Contains(query, `"9"`):
+		return response(`{"data":{"_entities":[` + strings.TrimSuffix(strings.Repeat(entity+",", 10), ",") + `]}}`), nil
+	case r.Subgraph == "b":
+		return response(`{"data":{"_entities":[` + entity + `]}}`), nil
+	}
+	var users strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&users, `,{"__typename":"User","id":"%d","name":"Ada"}`, i)
+	}
+	numbers := "[" + strings.TrimSuffix(strings.Repeat("7,", 1000), ",") + "]"
+	return response(fmt.Sprintf(`{"data":{"hello":"hi","me":{"__typename":"User","id":"1","name":"Ada"},"users":[%s],"text":"%s","texts":%s,"loose":%s,"matrix":[%s]}}`,
+		users.String()[1:], strings.Repeat(long, 2), list, list, strings.TrimSuffix(strings.Repeat(numbers+",", 100), ","))), nil
+}
+
+func (wideTransport) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return io.EOF
+}
+
+// Each part of a response with deferred fragments is bounded, whatever has the bytes: what does
+// not fit is null, with an error.
+func TestPartsOfAResponseAreBounded(t *testing.T) {
+	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+		c.Limits.MaxResponseBytes = wideLimit
+		o.Supergraph = wideSDL
+		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return wideTransport{}, func() {}, nil }
+	})
+	for name, test := range map[string]struct {
+		query string
+		want  []string // in the response
+	}{
+		"list of strings in the first part":         {`{ hello texts ... @defer { text } }`, []string{`"hello":"hi","texts":null}`, `"path":["texts"`, `"text":null`, `"path":["text"]`}},
+		"list of nullable strings":                  {`{ hello loose ... @defer { me { id } } }`, []string{`"hello":"hi","loose":null}`, `"path":["loose",1]`, `"me":{"id":"1"}`}},
+		"list of lists":                             {`{ hello matrix ... @defer { me { id } } }`, []string{`"hello":"hi","matrix":[null,null`, `"path":["matrix",0,`, `"me":{"id":"1"}`}},
+		"string in the first part":                  {`{ hello text ... @defer { me { id } } }`, []string{`"hello":"hi","text":null}`, `"path":["text"]`}},
+		"list of strings of the deferred root":      {`{ hello ... @defer { texts } }`, []string{`{"hello":"hi"}`, `{"texts":null}`, `"path":["texts",1]`}},
+		"string of an entity":                       {`{ me { id name ... @defer { mood } ... @defer { moods } } }`, []string{`"mood":"xxx`, `{"moods":null}`, `"path":["me","moods",1]`}},
+		"list of an entity whose fragment is lost":  {`{ me { id ... @defer { strict } } }`, []string{`{"me":{"id":"1"}}`, `"path":["me","strict",1]`}},
+		"small values of many entities in one part": {`{ users { id ... @defer { mood } } }`, []string{`"mood":"xxx`, `"path":["users",9,"mood"]`}},
+	} {
+		for _, accept := range []string{"multipart/mixed", "multipart/mixed;deferSpec=20220824", "text/event-stream"} {
+			t.Run(name+", "+accept, func(t *testing.T) {
+				got := send(t, "POST", url+"/graphql", `{"query":"`+test.query+`"}`, "Accept: "+accept)
+				if got.status != http.StatusOK || !strings.Contains(got.body, "MAX_RESPONSE_BYTES_LIMIT") {
+					t.Errorf("got status %d, %d bytes without the error", got.status, len(got.body))
+				}
+				for _, want := range test.want {
+					if !strings.Contains(got.body, want) {
+						t.Errorf("want %s in %.4000s", want, got.body)
+					}
+				}
+				for _, part := range strings.Split(got.body, "\n") {
+					// The errors about the limit itself may follow.
+					if data, _, _ := strings.Cut(part, `,"errors":`); len(data) > wideLimit {
+						t.Errorf("a part has %d bytes", len(data))
+					}
+				}
+			})
+		}
+	}
+}
