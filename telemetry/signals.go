@@ -112,7 +112,7 @@ func (s *signals) setUp(ctx context.Context, o Options, logger *slog.Logger, t *
 			return traceSignal.failed(err, getenv)
 		}
 		gate := lost.gate("traces", queueSize(getenv, "OTEL_BSP_MAX_QUEUE_SIZE"))
-		batches := sdktrace.NewBatchSpanProcessor(&countedSpans{exporter, gate}, sdktrace.WithMaxQueueSize(int(gate.size)))
+		batches := sdktrace.NewBatchSpanProcessor(&countedSpans{textSpanExporter{exporter}, gate}, sdktrace.WithMaxQueueSize(int(gate.size)))
 		s.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSpanProcessor(&boundedSpans{batches, gate}))
 	}
 	if metrics {
@@ -128,7 +128,7 @@ func (s *signals) setUp(ctx context.Context, o Options, logger *slog.Logger, t *
 			return logSignal.failed(err, getenv)
 		}
 		gate := lost.gate("logs", queueSize(getenv, "OTEL_BLRP_MAX_QUEUE_SIZE"))
-		batches := sdklog.NewBatchProcessor(&countedLogs{exporter, gate}, sdklog.WithMaxQueueSize(int(gate.size)))
+		batches := sdklog.NewBatchProcessor(&countedLogs{textLogExporter{exporter}, gate}, sdklog.WithMaxQueueSize(int(gate.size)))
 		s.logs = sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(&boundedLogs{batches, gate}))
 	}
 	return nil
@@ -148,6 +148,9 @@ func newResource(ctx context.Context, o Options) (*resource.Resource, error) {
 	// A partial resource is good enough.
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) && !errors.Is(err, resource.ErrSchemaURLConflict) {
 		return nil, fmt.Errorf("detecting the resource attributes: %w", err)
+	}
+	if !areValid(res.Attributes()) {
+		res = resource.NewWithAttributes(res.SchemaURL(), validAttributes(res.Attributes())...)
 	}
 	return res, nil
 }
