@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/lines"
 	"souk/internal/processgroup"
 )
 
@@ -38,8 +39,20 @@ func Main(options ...Option) int {
 	if errors.As(err, new(toldError)) {
 		return status(err)
 	}
-	for _, line := range problems(err) {
-		fmt.Fprintln(root.ErrOrStderr(), root.Name()+":", line)
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		for _, line := range problems(err) {
+			fmt.Fprintln(root.ErrOrStderr(), root.Name()+":", line)
+		}
+	}()
+	select {
+	case <-printed:
+	case <-ctx.Done(): // standard error may hang
+		select {
+		case <-printed:
+		case <-time.After(lines.Patience):
+		}
 	}
 	return status(err)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"souk/internal/lines"
 	"souk/router/accesslog"
 	"souk/router/attributes"
 	"souk/router/console/record"
@@ -82,7 +83,7 @@ func (s *shared) output(o Options) io.Writer {
 		if to == nil {
 			to = os.Stdout
 		}
-		s.lines = accesslog.NewWriter(to, s.metrics.AccessLogDropped)
+		s.lines = lines.New(lines.Options{To: to, Dropped: s.metrics.AccessLogDropped.Inc})
 	}
 	return s.lines
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/lines"
 	"souk/internal/memory"
 	"souk/router/accesslog"
 	"souk/router/adaptive"
@@ -227,8 +229,9 @@ type shared struct {
 	callbacks *callback.Receiver
 	// instruments are the metrics that the configuration defines.
 	instruments *routertelemetry.Instruments
+	logger      *slog.Logger
 	// lines is the output of the access log, nil until it is enabled.
-	lines *accesslog.Writer
+	lines *lines.Writer
 	// usage exports the usage of the schema, nil until that is enabled.
 	usage *usage.Exporter
 	// variant has the metrics and the dependencies of canaries, nil until there is one.
@@ -238,13 +241,16 @@ type shared struct {
 func newShared(c config.Config, o Options) *shared {
 	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
-	return &shared{metrics: m, instruments: routertelemetry.NewInstruments(o.Telemetry.Registry), callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+	return &shared{logger: o.Telemetry.Logger, metrics: m, instruments: routertelemetry.NewInstruments(o.Telemetry.Registry), callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
 }
 
 func (s *shared) close() error {
 	s.recorder.Close()
 	s.variant.close()
-	return errors.Join(s.lines.Close(), s.usage.Close())
+	if err := s.lines.Close(); err != nil { // whoever reads it is at fault: the router has stopped in order
+		s.logger.Warn("the access log is not complete", "error", err)
+	}
+	return s.usage.Close()
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, s *shared) (*Router, error) {

@@ -18,6 +18,10 @@ var (
 		Help:   "Spans and log records that were not exported by OTLP, by signal (traces or logs) and reason: queue_full or export_failed.",
 		Labels: []string{"signal", "reason"},
 	}
+	logDropped = Metric{
+		Name: "souk_telemetry_log_lines_dropped_total", Kind: Counter,
+		Help: "Lines of the log that were dropped because standard error did not take them.",
+	}
 	clientDuration = Metric{
 		Name: "http_client_request_duration_seconds", Kind: Histogram, Buckets: DurationBuckets(),
 		Help:   "Time until the response of another service started. error_type is set if there was no response.",
@@ -28,5 +32,5 @@ var (
 // Metrics returns the metrics that every service has, in addition to those of the Go
 // runtime and the process (go_*, process_*).
 func Metrics() []Metric {
-	return []Metric{serverDuration, serverActive, clientDuration, exportDropped}
+	return []Metric{serverDuration, serverActive, clientDuration, exportDropped, logDropped}
 }

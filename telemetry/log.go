@@ -6,20 +6,33 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+
+	"souk/internal/lines"
 )
 
-func newLogger(o Options) (*slog.Logger, *slog.LevelVar, error) {
+// logWait is how long a call that logs waits for the output of the log. If that hangs longer,
+// lines wait in a buffer until it goes on, and those that do not fit are dropped.
+const logWait = 2 * time.Second
+
+// newOutput returns the output of the log, which nothing waits for without a bound.
+func newOutput(o Options, dropped prometheus.Counter) *lines.Writer {
+	var to io.Writer = os.Stderr
+	if o.Writer != nil {
+		to = o.Writer
+	}
+	return lines.New(lines.Options{To: to, Dropped: dropped.Inc, Wait: logWait})
+}
+
+func newLogger(o Options, w io.Writer) (*slog.Logger, *slog.LevelVar, error) {
 	level := new(slog.LevelVar)
 	if o.LogLevel != "" {
 		if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 			return nil, nil, fmt.Errorf("unknown log level %q: use debug, info, warn or error", o.LogLevel)
 		}
-	}
-	var w io.Writer = os.Stderr
-	if o.Writer != nil {
-		w = o.Writer
 	}
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler

@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+
+	"souk/internal/lines"
 )
 
 // Options configure Setup.
@@ -53,6 +55,7 @@ type Telemetry struct {
 	// Registry holds the service's metrics.
 	Registry *prometheus.Registry
 
+	output *lines.Writer // of Logger
 	others *otherMetrics
 	// carriers are the headers that may carry a trace context, in canonical form.
 	carriers []string
@@ -74,7 +77,9 @@ const scopeName = "souk/telemetry"
 // What waits for its export is bounded, and what does not fit is dropped and counted. Call
 // Shutdown before exiting, so that the last of it is sent.
 func Setup(ctx context.Context, o Options) (*Telemetry, error) {
-	logger, level, err := newLogger(o)
+	registry := prometheus.NewRegistry()
+	output := newOutput(o, logDropped.NewCounter(registry).WithLabelValues())
+	logger, level, err := newLogger(o, output)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,6 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -91,6 +95,7 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 		Level:      level,
 		Propagator: propagator,
 		Registry:   registry,
+		output:     output,
 		others:     &otherMetrics{},
 		carriers:   carriers,
 		server:     newServerMetrics(registry, o.Buckets),
@@ -128,5 +133,8 @@ func (t *Telemetry) ExportLog(ctx context.Context, event, body string) {
 	t.signals.logs.Logger(scopeName).Emit(ctx, r)
 }
 
-// Shutdown sends the spans, metrics and logs that remain, until ctx is done.
-func (t *Telemetry) Shutdown(ctx context.Context) error { return t.signals.shutdown(ctx) }
+// Shutdown sends the spans, metrics and logs that remain, and writes the last lines of the local
+// log, until ctx is done.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	return errors.Join(t.signals.shutdown(ctx), t.output.Flush(ctx))
+}

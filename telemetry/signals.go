@@ -194,6 +194,9 @@ func (s *signals) logger(to *slog.Logger, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewMultiHandler(to.Handler(), &leveledHandler{exported, level}))
 }
 
+// heedWithin is how long an exporter may take to notice that it has no more time.
+const heedWithin = time.Second
+
 // shutdown sends what remains of all signals, at the same time, until ctx is done.
 func (s *signals) shutdown(ctx context.Context) error {
 	var ends []func() error
@@ -214,11 +217,22 @@ func (s *signals) shutdown(ctx context.Context) error {
 	if s.logs != nil {
 		add("logs", s.logs.Shutdown)
 	}
-	errs := make([]error, len(ends))
-	var all sync.WaitGroup
-	for i, end := range ends {
-		all.Go(func() { errs[i] = end() })
+	// Exporters heed ctx, but for those that write to a standard output that hangs.
+	ended := make(chan error, len(ends))
+	for _, end := range ends {
+		go func() { ended <- end() }()
 	}
-	all.Wait()
+	hangs, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(heedWithin, cancel) })()
+	var errs []error
+	for range ends {
+		select {
+		case err := <-ended:
+			errs = append(errs, err)
+		case <-hangs.Done():
+			return errors.Join(append(errs, fmt.Errorf("sending the remaining telemetry: %w", ctx.Err()))...)
+		}
+	}
 	return errors.Join(errs...)
 }

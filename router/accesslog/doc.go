@@ -4,6 +4,7 @@
 // entry.go takes what the gateway reports of its operation. The operations of a batch, a
 // WebSocket or a single connection have lines of their own, because they share one request.
 // It also computes the attributes and conditions of package attributes.
-// fields.go writes the fields that the configuration selects. writer.go is the output, which
-// never makes a request wait: lines that do not fit its buffer are dropped and counted.
+// fields.go writes the fields that the configuration selects. The output of the router is a
+// writer of package lines, which never makes a request wait: lines that do not fit its buffer
+// are dropped and counted.
 package accesslog

@@ -11,9 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
-
+	"souk/internal/lines"
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -168,48 +166,10 @@ func TestPanicIsLogged(t *testing.T) {
 	l.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
-// stuck is an output that does not take anything until it is released.
-type stuck struct {
-	began   chan struct{}
-	release chan struct{}
-	once    sync.Once
-	bytes.Buffer
-}
-
-func (s *stuck) Write(b []byte) (int, error) {
-	s.once.Do(func() { close(s.began) })
-	<-s.release
-	return s.Buffer.Write(b)
-}
-
-// Requests do not wait for a standard output that is stuck, and memory is bounded.
-func TestLinesAreDroppedWhileTheOutputIsStuck(t *testing.T) {
-	dropped := prometheus.NewCounter(prometheus.CounterOpts{Name: "dropped"})
-	to := &stuck{began: make(chan struct{}), release: make(chan struct{})}
-	w := NewWriter(to, dropped)
-	line := []byte(strings.Repeat("x", 1023) + "\n")
-	_, _ = w.Write(line)
-	<-to.began
-	for range 3 * maxBuffered / len(line) {
-		_, _ = w.Write(line)
-	}
-	var m dto.Metric
-	if err := dropped.Write(&m); err != nil || m.GetCounter().GetValue() != 2*1024 {
-		t.Errorf("%v lines were dropped, %v", m.GetCounter().GetValue(), err)
-	}
-	close(to.release)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if to.Len() != maxBuffered+len(line) {
-		t.Errorf("%d bytes were written", to.Len())
-	}
-}
-
 // An operation of a single connection may end after its request, or at the same time.
 func TestOperationMayOutliveItsRequest(t *testing.T) {
 	var out bytes.Buffer
-	w := NewWriter(&out, prometheus.NewCounter(prometheus.CounterOpts{Name: "dropped"}))
+	w := lines.New(lines.Options{To: &out, Dropped: func() { t.Error("a line was dropped") }})
 	l := New(Options{Config: defaults(), Output: w, Skip: func(string) bool { return false }})
 	var running sync.WaitGroup
 	for range 50 {
