@@ -329,8 +329,8 @@ var (
 func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
-		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
-		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
+		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, eventsTotal, eventSubscribers, eventsBehind, eventReconnects, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
+		planDuration, cacheRequests, trustedDocuments, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, urlRequests, urlBreaker, subgraphLimit, subgraphShed, operationsLimit,
 		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		variantDuration, shadowResults,

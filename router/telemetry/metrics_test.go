@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,21 +54,64 @@ func table(w io.Writer, title string, metrics []base.Metric) {
 	}
 }
 
+// A described registerer keeps the names of metrics, whether they have time series or not.
+type described struct {
+	prometheus.Registerer
+	names map[string]bool
+}
+
+var fullName = regexp.MustCompile(`fqName: "([^"]+)"`)
+
+func (d *described) MustRegister(collectors ...prometheus.Collector) {
+	d.Registerer.MustRegister(collectors...)
+	for _, c := range collectors {
+		d.describe(c)
+	}
+}
+
+func (d *described) Register(c prometheus.Collector) error {
+	d.describe(c)
+	return d.Registerer.Register(c)
+}
+
+func (d *described) describe(c prometheus.Collector) {
+	list := make(chan *prometheus.Desc)
+	go func() { defer close(list); c.Describe(list) }()
+	for one := range list {
+		d.names[fullName.FindStringSubmatch(one.String())[1]] = true
+	}
+}
+
 // TestDefinitionsAreRegistered checks that every documented metric is exported,
 // every exported metric is documented, and names follow Prometheus conventions.
 func TestDefinitionsAreRegistered(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	m := telemetry.New(registry)
-	touch(m)
-	families, err := registry.Gather()
+	d := &described{prometheus.NewPedanticRegistry(), map[string]bool{}}
+	telemetry.New(d).SetTools(nil)
+	agree(t, d.names, telemetry.Definitions())
+}
+
+// The metrics of every service are those that Setup registers, beside go_* and process_*.
+func TestDefinitionsOfEveryServiceAreRegistered(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:1") // for the metric of exports
+	tel, err := base.Setup(t.Context(), base.Options{ServiceName: "shop"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	exported := map[string]bool{}
-	for _, f := range families {
-		exported[f.GetName()] = true
+	list := make(chan *prometheus.Desc)
+	go func() { defer close(list); tel.Registry.Describe(list) }()
+	d := &described{nil, map[string]bool{}}
+	for one := range list {
+		if name := fullName.FindStringSubmatch(one.String())[1]; !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") {
+			d.names[name] = true
+		}
 	}
-	for _, d := range telemetry.Definitions() {
+	agree(t, d.names, base.Metrics())
+}
+
+// agree checks that the metrics that are exported are those of the reference.
+func agree(t *testing.T, exported map[string]bool, definitions []base.Metric) {
+	t.Helper()
+	for _, d := range definitions {
 		if !exported[d.Name] {
 			t.Errorf("%s is documented but not exported", d.Name)
 		}
@@ -82,35 +126,6 @@ func TestDefinitionsAreRegistered(t *testing.T) {
 	for name := range exported {
 		t.Errorf("%s is exported but not documented", name)
 	}
-}
-
-// touch creates a time series of every metric with labels.
-func touch(m *telemetry.Metrics) {
-	m.SetTools(nil)
-	m.NamedOperation("A", "query", "data").Observe(1)
-	m.Client("web", "1", "data").Observe(1)
-	m.NamedCost("A").Estimated.Observe(1)
-	m.ClientCost("web", "1").Actual.Observe(1)
-	m.SubgraphCost("s").Actual.Observe(1)
-	m.Deprecated("Product.price", "web", "1").Inc()
-	m.Callback("check", "ok").Inc()
-	m.Uploads("ok").Inc()
-	m.ConnectionClosed("idle").Inc()
-	m.Operation("query", "data").Observe(1)
-	m.GraphQLError("A").Inc()
-	m.LimitExceeded("A").Inc()
-	m.Subgraph("s").Error("A").Inc()
-	m.Redis("lookup").Errors.Inc()
-	m.Authentication("ok").Inc()
-	m.Coprocessor("RouterRequest", true).Observe(1)
-	m.Variant("main", "ok").Observe(1)
-	m.Shadow("equal").Inc()
-	m.SubgraphLimit("s")(1)
-	m.SubgraphURL("s", "http://a").OK.Inc()
-	m.Dependency("redis", "response_cache").SetUp(true)
-	m.Dependency("redis", "response_cache").Expires("server", 1)
-	m.EntityCache.Type("s", "T").Local.Inc()
-	m.EntityCache.Invalidated("T", "api").Inc()
 }
 
 func TestErrorCodesAreBounded(t *testing.T) {
