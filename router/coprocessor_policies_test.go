@@ -307,3 +307,47 @@ func TestCoprocessorIsCalledForEachEvent(t *testing.T) {
 		t.Errorf("got stages %v, want %v", count, want)
 	}
 }
+
+// A stage that only decides on policies is called for no other operation, which so does not fail
+// with the coprocessor.
+func TestCoprocessorForPoliciesIsNotNeededByOtherOperations(t *testing.T) {
+	for name, c := range map[string]struct {
+		configure func(*config.Config)
+		called    bool
+	}{
+		"policies only":     {func(*config.Config) {}, false},
+		"cached policies":   {caching, false},
+		"with headers":      {func(c *config.Config) { c.Coprocessor.Supergraph.Request.Headers = true }, true},
+		"a header needs it": {func(c *config.Config) { c.Headers.All.SetFromContext = map[string]string{"X-From": "tenant"} }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			away := false
+			calls := 0
+			co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
+				calls++
+				if away {
+					m["version"] = 2 // a failure
+				}
+				policies, _ := entriesOf(m)[requiredPolicies].(map[string]any)
+				for name := range policies {
+					policies[name] = true
+				}
+			}})
+			h := newHooked(t, func(conf *config.Config) {
+				conf.Coprocessor.URL, conf.Coprocessor.Policies, conf.Coprocessor.Supergraph.Request.Context = co.URL, true, true
+				c.configure(conf)
+			}, router.Extensions{})
+			if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`); !strings.Contains(body, `"secret":"s"`) || calls != 1 {
+				t.Errorf("with policies: %d calls, got %s", calls, body)
+			}
+			away = true
+			for _, query := range []string{"{ hello }", "{ __typename }"} {
+				before := calls
+				res, body := h.do(t, "POST", "/graphql", `{"query":"`+query+`"}`)
+				if failed := res.StatusCode == 503; failed != c.called || (calls != before) != c.called {
+					t.Errorf("%s: status %d, %d calls, %s", query, res.StatusCode, calls-before, body)
+				}
+			}
+		})
+	}
+}

@@ -118,17 +118,16 @@ func (v *values) decide(verdicts *auth.VerdictCache) error {
 	return nil
 }
 
-// recall takes over the decisions on policies that are known. It reports whether there were any,
-// and none are left to ask for.
+// recall takes over the decisions on policies that are known. It reports whether none are left to
+// ask for.
 func (v *values) recall(verdicts *auth.VerdictCache) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	needed := v.exchange.Operation.Requires.Policies
-	v.policies, v.asked = verdicts.Known(v.exchange.Caller, needed)
+	v.policies, v.asked = verdicts.Known(v.exchange.Caller, v.exchange.Operation.Requires.Policies)
 	if v.policies == nil {
 		v.policies = map[string]bool{}
 	}
-	return len(needed) > 0 && len(v.asked) == 0
+	return len(v.asked) == 0
 }
 
 // Evaluate implements auth.PolicyEvaluator with the decisions of the coprocessor at

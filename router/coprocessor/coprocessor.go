@@ -32,10 +32,10 @@ type Options struct {
 	Policies bool
 	// Verdicts keeps decisions on policies; nil keeps none. If the message of SupergraphRequest
 	// includes nothing but the context, which nothing else reads, the service is not called for
-	// an operation on whose policies it has decided before.
+	// an operation without a policy, or on whose policies it has decided before.
 	Verdicts *auth.VerdictCache
 	// ContextRead is set if anything else than the service's decisions may read what it sets in
-	// the context at SupergraphRequest. Then it is called for each operation.
+	// the context at SupergraphRequest. Then the service is called for each operation.
 	ContextRead bool
 	// Propagator writes the trace context into calls; nil for none.
 	Propagator propagation.TextMapPropagator

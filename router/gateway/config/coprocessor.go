@@ -10,7 +10,7 @@ type Coprocessor struct {
 	MaxConnections   int           `yaml:"max_connections" desc:"Maximum number of connections to the coprocessor. When all are in use, a call waits, within its timeout, for one to become free." min:"1"`
 	MaxResponseBytes int           `yaml:"max_response_bytes" desc:"Maximum size of a coprocessor response." min:"1"`
 
-	Policies bool `yaml:"policies" desc:"Let the coprocessor decide on @policy. supergraph.request, which needs context, is sent the names of the policies. Policies that it does not set to true do not hold. If false, the policies and roles claims of access tokens decide."`
+	Policies bool `yaml:"policies" desc:"Let the coprocessor decide on @policy. supergraph.request, which needs context, is sent the names of the policies. Policies that it does not set to true do not hold. If this stage sends nothing but context, which nothing else reads, it is called only for operations with policies to decide on. If false, the policies and roles claims of access tokens decide."`
 
 	Router     CoprocessorExchange  `yaml:"router" desc:"Client requests as they arrive, and client responses before they are sent."`
 	Supergraph CoprocessorExchange  `yaml:"supergraph" desc:"Operations after parsing and validation, and their responses."`
