@@ -222,7 +222,7 @@ func (g *graph) welcome() {
 	if g.config.Admin.Listen != "" {
 		fmt.Fprintf(g.out, "  http://%s/console/     the console: the graph, query plans and traffic\n", g.config.Admin.Listen)
 	}
-	fmt.Fprintf(g.out, "\nor send operations to %s%s. Press Ctrl-C to stop.\n\n", url, g.config.Path)
+	fmt.Fprintf(g.out, "\nor send operations to %s%s. Press Ctrl-C to stop.\n\n", url, g.config.Endpoint().Path())
 }
 
 // onlyFor refuses flags that have no meaning in a mode.

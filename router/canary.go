@@ -52,7 +52,7 @@ func (r *Router) addCanary(ctx context.Context, main http.Handler) (http.Handler
 	choice := canary.Choice{Percent: c.Percent, Key: r.canaryKey(), Random: rand.Float64}
 	if c.Mode == "shadow" {
 		r.shadow = canary.NewShadow(canary.ShadowOptions{
-			Choice: choice, Path: r.config.Path, Handler: made.withClientAddress(made.gateway.Handler()),
+			Choice: choice, Takes: r.config.Endpoint().Matches, Handler: made.withClientAddress(made.gateway.Handler()),
 			Queue: c.Shadow.Queue, Concurrency: c.Shadow.Concurrency, MaxBytes: c.Shadow.MaxBytes, Timeout: r.config.TrafficShaping.Router.Timeout,
 			Counted: func(result string) { r.metrics.Shadow(result).Inc() },
 			Logger:  made.options.Telemetry.Logger,

@@ -49,7 +49,7 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 			return enabled == nil || *enabled
 		},
 		Dependencies: r.dependencies,
-		Path:         c.Path,
+		Path:         c.Endpoint().Path(),
 		SubgraphURLs: func(name, url string) []console.SubgraphURL {
 			return shownURLs(name, c.OverrideSubgraphURLs.Of(name, url))
 		},

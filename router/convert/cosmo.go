@@ -21,7 +21,7 @@ func cosmo() *source {
 	t := table{
 		"version":                                same("the version of the format is \"1\", too"),
 		"listen_addr":                            to("listen"),
-		"graphql_path":                           to("path"),
+		"graphql_path":                           via("path", chiPath),
 		"log_level":                              via("log.level", words(map[string]string{"debug": "debug", "info": "info", "warn": "warn", "warning": "warn", "error": "error", "panic": "error", "fatal": "error"})),
 		"log_service_name":                       to("telemetry.service_name"),
 		"json_log":                               via("log.format", words(map[string]string{"true": "json", "false": "text"})),
@@ -257,4 +257,13 @@ func retryEnabled(target string) rule {
 		}
 		unless("true", "retry.max_attempts: 1 disables retries").convert(c, n, nil)
 	}, "retry.max_attempts: 1 disables retries", target+".retry.max_attempts")
+}
+
+// chiParameter is a parameter of a path, as Cosmo writes it.
+var chiParameter = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// chiPath converts the path of the endpoint.
+func chiPath(c *conversion, n *node) (string, error) {
+	text, err := n.one()
+	return c.quote(chiParameter.ReplaceAllString(text, ":$1")), err
 }

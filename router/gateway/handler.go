@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
+	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
 )
 
@@ -22,29 +24,57 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	if gw.mcp != nil {
 		mux.Handle(gw.config.MCP.Path, newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
 	}
-	mux.Handle(gw.config.Path, gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	endpoint, at := gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
 			gw.serveWebSocket(w, r)
 			return
 		}
 		graphql.ServeHTTP(w, r)
-	})))
+	})), gw.config.Endpoint()
+	if !at.IsPattern() {
+		mux.Handle(gw.config.Path, endpoint)
+	}
 	if gw.config.Health.Enabled && gw.config.Health.Listen == "" {
 		gw.MountHealth(mux, gw.config.Health.Details)
 	}
 	if gw.playground() {
 		page := playground.New(playground.Options{
-			Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(), ConsoleScheme: gw.config.Admin.TLS.Scheme(),
+			Endpoint: at.Path(), Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(), ConsoleScheme: gw.config.Admin.TLS.Scheme(),
 		})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
-		if _, taken := gw.options.Mount["/"]; !taken && gw.config.Path != "/" && gw.config.Playground.Path != "/" {
+		if _, taken := gw.options.Mount["/"]; !taken && !at.Matches("/") && gw.config.Playground.Path != "/" {
 			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
 		}
 	}
 	if err := Mount(mux, gw.options.Mount); err != nil {
 		return nil, fmt.Errorf("the public port: %w", err)
 	}
+	if at.IsPattern() {
+		return &patternRoute{mux: mux, at: at, route: gw.config.Path, endpoint: endpoint}, nil
+	}
 	return mux, nil
+}
+
+// A patternRoute serves an endpoint whose path is a pattern: http.ServeMux does not allow one that
+// overlaps with the paths of other endpoints.
+type patternRoute struct {
+	mux      *http.ServeMux
+	at       config.Endpoint
+	route    string
+	endpoint http.Handler
+}
+
+// ServeHTTP prefers what the embedding program has mounted, except at /, which serves what is left.
+func (p *patternRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := r.URL.Path
+	if clean := path.Clean(at); p.at.Matches(at) && (at == clean || at == clean+"/") {
+		if _, other := p.mux.Handler(r); other == "" || other == "/" {
+			r.Pattern = p.route
+			p.endpoint.ServeHTTP(w, r)
+			return
+		}
+	}
+	p.mux.ServeHTTP(w, r)
 }
 
 // Mount adds the handlers of an embedding program to mux. It fails if a pattern is

@@ -321,7 +321,8 @@ var formats = map[string]struct {
 	port   func(string) string
 }{
 	"address":    {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock", isAddress, portOfAddress},
-	"path":       {"a path that begins with /, such as /graphql", isPath, nil},
+	"path":       {"a path that begins with /, such as /graphql, without wildcards and parameters", isPath, nil},
+	"endpoint":   {"a path that begins with /, such as /graphql, with parameters for whole segments, such as /:tenant/graphql, or a * at its end, such as /graphql/*", isEndpoint, nil},
 	"http":       {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
 	"subgraph":   {"a URL, such as http://localhost:4001/graphql or unix:///run/products.sock?path=/graphql", isSubgraph, portOfURL},
 	"jwks":       {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
@@ -393,9 +394,13 @@ func isPort(s string) bool {
 	return s == "" || err == nil && n >= 0 && n <= 65535
 }
 
-// isPath reports whether s is a normalized URL path: it has no query, no dot
+// isPath reports whether s is a normalized URL path without wildcards and parameters, which only the
+// GraphQL endpoint has.
+func isPath(s string) bool { return isBarePath(s) && !hasWildcard(s) }
+
+// isBarePath reports whether s is a normalized URL path: it has no query, no dot
 // segments, no percent-encoding and no wildcard of http.ServeMux.
-func isPath(s string) bool {
+func isBarePath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsAny(s, "{}?#%\\ \t\r\n") && strings.TrimSuffix(path.Clean(s), "/") == strings.TrimSuffix(s, "/")
 }
 

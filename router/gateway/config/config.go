@@ -12,7 +12,7 @@ type Config struct {
 	Version    string     `yaml:"version" desc:"Version of the configuration format." enum:"1"`
 	Listen     string     `yaml:"listen" desc:"Address that the router listens on: host:port, or unix:PATH for a Unix socket." format:"address" empty:"no"`
 	TLS        ServerTLS  `yaml:"tls" desc:"TLS on the address in listen. Without a certificate the router speaks plain HTTP."`
-	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint." format:"path" empty:"no"`
+	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint, or a pattern. :NAME stands for one segment, as in /:tenant/graphql; /* at the end for any further segments or none, as in /graphql/*; another * at the end for any rest, as in /g*. Other endpoints go before a pattern, and so does all below /api/." format:"endpoint" empty:"no"`
 	Dev        bool       `yaml:"dev" desc:"Development mode: show error messages of subgraphs, add request statistics to the extensions of each response, and serve the playground."`
 	Supergraph Supergraph `yaml:"supergraph" desc:"The supergraph to serve."`
 	Admin      Admin      `yaml:"admin" desc:"A second port for metrics, health checks and administration."`

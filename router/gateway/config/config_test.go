@@ -76,7 +76,7 @@ func TestParseErrorsNameTheProblem(t *testing.T) {
 		"dev: {a: 1}":                                `1:6: dev is a block of keys; it must be true or false`,
 		"version: \"2\"":                             `1:10: version is "2"; this router supports version "1"`,
 		"log: {level: loud}":                         `1:14: log.level is "loud"; it must be one of debug, info, warn, error`,
-		"path: graphql":                              `1:7: path is "graphql"; it must be a path that begins with /, such as /graphql`,
+		"path: graphql":                              `1:7: path is "graphql"; it must be a path that begins with /, such as /graphql, with parameters for whole segments, such as /:tenant/graphql, or a * at its end, such as /graphql/*`,
 		"traffic_shaping: {router: {timeout: soon}}": `1:37: traffic_shaping.router.timeout is "soon"; it must be a duration, such as 30s`,
 		"dev: yes please":                            `1:6: dev is "yes please"; it must be true or false`,
 	} {

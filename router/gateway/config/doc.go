@@ -32,6 +32,7 @@
 //	check.go        checks of values and of combinations
 //	tags.go         what the struct tags say about values
 //	paths.go        checks of paths
+//	endpoint.go     the path of the GraphQL endpoint, or a pattern of paths
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json
 //	explain.go      describes single keys

@@ -12,10 +12,11 @@ var adminPaths = []string{"/invalidation", "/debug", "/console"}
 // restPaths is the prefix of REST routes.
 const restPaths = "/api"
 
-// paths checks that no two endpoints have the same path. Those of the public and the admin
-// port differ, too, so that one proxy can serve both.
-func (c *Config) paths(k *checker) {
-	type endpoint struct{ key, path string }
+// An endpoint is a path, and the key that has it.
+type endpoint struct{ key, path string }
+
+// fixedEndpoints returns the endpoints besides GraphQL and the playground.
+func (c *Config) fixedEndpoints() []endpoint {
 	var endpoints []endpoint
 	for i, path := range c.Health.LivenessPaths {
 		endpoints = append(endpoints, endpoint{fmt.Sprintf("health_check.liveness_paths[%d]", i), path})
@@ -30,6 +31,13 @@ func (c *Config) paths(k *checker) {
 	if c.MCP.Enabled {
 		endpoints = append(endpoints, endpoint{"mcp.path", c.MCP.Path})
 	}
+	return endpoints
+}
+
+// paths checks that no two endpoints have the same path. Those of the public and the admin
+// port differ, too, so that one proxy can serve both.
+func (c *Config) paths(k *checker) {
+	endpoints := c.fixedEndpoints()
 	endpoints = append(endpoints, endpoint{"path", c.Path}, endpoint{"playground.path", c.Playground.Path})
 	taken := slices.Clone(adminPaths)
 	for i, e := range endpoints {
@@ -45,6 +53,7 @@ func (c *Config) paths(k *checker) {
 			taken = append(taken, bare)
 		}
 	}
+	c.pattern(k)
 	if (c.Playground.Enabled || c.Dev) && strings.TrimSuffix(c.Path, "/") == strings.TrimSuffix(c.Playground.Path, "/") &&
 		!k.source.Unread("path", "playground", "dev") {
 		key := "playground.path"
@@ -52,6 +61,20 @@ func (c *Config) paths(k *checker) {
 			key = "path"
 		}
 		k.fail(key, "path and playground.path are both %q; they must differ", c.Path)
+	}
+}
+
+// pattern checks that a pattern of paths leaves other endpoints theirs.
+func (c *Config) pattern(k *checker) {
+	if !isEndpoint(c.Path) || !hasWildcard(c.Path) || k.source.Unread("path", "playground.path", "playground.enabled", "dev") {
+		return
+	}
+	e := c.Endpoint()
+	switch {
+	case !e.Matches(e.Path()):
+		k.fail("path", "path is %q, but %s belongs to another endpoint of the router; choose another path or name", c.Path, e.Path())
+	case (c.Playground.Enabled || c.Dev) && strings.TrimSuffix(c.Playground.Path, "/") == "":
+		k.fail("playground.path", "playground.path is %q, and path is the pattern %q: the paths of the playground's files would be its; choose another playground.path, such as /playground", c.Playground.Path, c.Path)
 	}
 }
 

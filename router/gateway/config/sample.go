@@ -13,6 +13,7 @@ import (
 var samples = map[string]string{
 	"address":  "127.0.0.1:4000",
 	"path":     "/graphql",
+	"endpoint": "/graphql",
 	"http":     "http://localhost:4001/graphql",
 	"subgraph": "http://localhost:4001/graphql",
 	"remote":   "https://graphs.example/supergraph.graphql",

@@ -1,0 +1,87 @@
+package router_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"souk/router"
+	"souk/router/gateway/config"
+)
+
+// A pattern serves all its paths, and no path of another endpoint.
+func TestPathPatterns(t *testing.T) {
+	for pattern, paths := range map[string]struct{ served, others []string }{
+		"/graphql/*":       {[]string{"/graphql", "/graphql/", "/graphql/a", "/graphql/a/b", "/graphql/*"}, []string{"/graphqlx", "/", "/a/graphql"}},
+		"/:tenant/graphql": {[]string{"/a/graphql", "/b-2/graphql", "/playground2/graphql"}, []string{"/graphql", "/a/b/graphql", "/a/graphql/b", "/console/graphql", "/api/graphql"}},
+		"/g*":              {[]string{"/g", "/graphql", "/gateway/x"}, []string{"/x", "/"}},
+		"/:a/v1/:b/*":      {[]string{"/x/v1/y", "/x/v1/y/z"}, []string{"/x/v1", "/x/v2/y"}},
+		"/*":               {[]string{"/", "/a", "/a/b"}, []string{"/healthz", "/metrics", "/debug/pprof", "/api/none"}},
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			h := newHooked(t, func(c *config.Config) {
+				c.Path = pattern
+				if err := c.Check(nil); err != nil {
+					t.Fatal(err)
+				}
+			}, router.Extensions{})
+			for _, path := range paths.served {
+				if res, body := h.do(t, "POST", path, `{"query":"{ hello }"}`); res.StatusCode != 200 || !strings.Contains(body, "hello") {
+					t.Errorf("%s: status %d, %s", path, res.StatusCode, body)
+				}
+			}
+			for _, path := range paths.others {
+				if res, body := h.do(t, "POST", path, `{"query":"{ hello }"}`); res.StatusCode/100 != 4 || strings.Contains(body, `"hello"`) {
+					t.Errorf("%s: status %d, %s", path, res.StatusCode, body)
+				}
+			}
+			for path, says := range map[string]string{"/api/hello": "from ", "/healthz": "UP"} {
+				if res, body := h.do(t, "GET", path, ""); res.StatusCode != 200 || !strings.Contains(body, says) {
+					t.Errorf("%s: status %d, %s", path, res.StatusCode, body)
+				}
+			}
+		})
+	}
+}
+
+// What applies to the endpoint applies at the paths of a pattern: CORS, CSRF prevention, WebSocket,
+// the playground, the route of the access log, and what a program mounts.
+func TestPathPatternsHaveAllOfTheEndpoint(t *testing.T) {
+	mounted := func(says string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, says) })
+	}
+	h := newHooked(t, func(c *config.Config) {
+		c.Path, c.Playground.Enabled, c.Telemetry.AccessLog.Enabled = "/:tenant/graphql", true, true
+		c.CORS.AllowOrigins = []string{"https://shop.example"}
+	}, router.Extensions{Handlers: map[string]http.Handler{"/": mounted("the rest"), "/own/": mounted("mounted")}})
+	res, _ := h.do(t, "OPTIONS", "/a/graphql", "", "Origin: https://shop.example", "Access-Control-Request-Method: POST")
+	if got := res.Header.Get("Access-Control-Allow-Origin"); got != "https://shop.example" {
+		t.Errorf("preflight: status %d, allowed %q", res.StatusCode, got)
+	}
+	if res, body := h.do(t, "GET", "/a/graphql?query=%7Bhello%7D", ""); res.StatusCode != 403 || !strings.Contains(body, "CSRF") {
+		t.Errorf("CSRF: status %d, %s", res.StatusCode, body)
+	}
+	conn, res, err := websocket.Dial(t.Context(), h.url+"/a/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	if err != nil {
+		t.Error(err)
+	} else {
+		_ = conn.CloseNow()
+	}
+	if res != nil && res.Body != nil {
+		_ = res.Body.Close()
+	}
+	for path, says := range map[string]string{"/other": "the rest", "/own/graphql": "mounted", "/playground/": `"endpoint":"/tenant/graphql"`} {
+		if res, body := h.do(t, "GET", path, ""); res.StatusCode != 200 || !strings.Contains(body, says) {
+			t.Errorf("%s: status %d, want %s in %.300s", path, res.StatusCode, says, body)
+		}
+	}
+	if res, body := h.do(t, "POST", "/tenant-1/graphql", `{"query":"{ hello }"}`); res.StatusCode != 200 {
+		t.Errorf("status %d, %s", res.StatusCode, body)
+	}
+	if log := h.log.String(); !strings.Contains(log, `"route":"/:tenant/graphql"`) || strings.Contains(log, "tenant-1") {
+		t.Errorf("the access log has another route:\n%s", log)
+	}
+}
