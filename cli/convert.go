@@ -21,9 +21,10 @@ func newConfigConvert() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert FILE",
 		Short: "Convert the configuration of Apollo, Cosmo or Hive Router",
-		Long: "Convert a configuration of Apollo Router (router.yaml), Cosmo Router (config.yaml) or Hive\n" +
-			"Router (router.config.yaml) to a router.yaml of this router. It is valid once the variables are\n" +
-			"set that it refers to: standard error and comments of the result name them. Each key that has\n" +
+		Long: "Convert a configuration of Apollo Router (router.yaml), Cosmo Router (config.yaml), Hive Router\n" +
+			"(router.config.yaml) or Hive Gateway (gateway.config.ts, which is read and not run: what it\n" +
+			"computes is reported) to a router.yaml of this router. It is valid once the variables are set\n" +
+			"that it refers to: standard error and comments of the result name them. Each key that has\n" +
 			"no equivalent, is not known or means something else is reported on standard error, with what\n" +
 			"to use instead, and in comments of the result. What may have protected the graph, such as\n" +
 			"authentication or a limit, comes first, and makes the exit status 1: the result is written, but\n" +

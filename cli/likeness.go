@@ -16,6 +16,9 @@ const likeAnother = 2
 // withPeers adds to the problems of a configuration file what its unknown keys are called here, if
 // another router has them, and how to convert a file that looks like the configuration of that.
 func withPeers(file string, err error) error {
+	if text, wrong := readConfig(nil, file); file != "-" && wrong == nil && convert.IsTypeScript(string(text)) {
+		return fmt.Errorf("%s is a TypeScript configuration of Hive Gateway, which is a program; convert it with `souk config convert --from hive %s`", file, file)
+	}
 	problems := config.Errors(nil)
 	if !errors.As(err, &problems) {
 		return err

@@ -33,6 +33,9 @@ func (c *conversion) sweep(n *node, noted bool) {
 		if !c.noted[n] {
 			c.note(n, Converted, "", emptyValue)
 		}
+	case n.computed != "" && c.noted[n]:
+	case n.computed != "":
+		c.note(n, Unread, "", "it is computed (%s), which is not run: write the value itself; see docs/router.yaml", n.computed)
 	default:
 		c.note(n, Unread, "", "its value has a form that is not known here: see docs/router.yaml")
 	}

@@ -77,7 +77,7 @@ type source struct {
 	finish func(*conversion)
 }
 
-var sources = sync.OnceValue(func() []*source { return []*source{apollo(), cosmo(), hive()} })
+var sources = sync.OnceValue(func() []*source { return []*source{apollo(), cosmo(), hive(), hiveGateway()} })
 
 // Sources returns the names of the routers whose configuration can be converted.
 func Sources() []string {
@@ -134,22 +134,20 @@ func variables(text string) []string {
 // choose returns the router that a configuration is of: the one with the most keys that no
 // other router has.
 func choose(root *node, from string) (*source, error) {
+	if gateway := hiveGateway().name; root.program && (from == "" || from == "hive") {
+		from = gateway
+	} else if root.program && from != gateway {
+		return nil, fmt.Errorf("it is a TypeScript configuration of Hive Gateway; use --from %s", gateway)
+	}
+	if from == "hive" && hiveGateway().knows(root) > hive().knows(root) {
+		return hiveGateway(), nil // the products of Hive are easily confused
+	}
 	most, best := 0, (*source)(nil)
 	for _, s := range sources() {
 		if from == s.name {
 			return s, nil
 		}
-		count := 0
-		for _, key := range s.known {
-			here := root
-			for part := range strings.SplitSeq(key, ".") {
-				here = here.getAny(part)
-			}
-			if here != nil {
-				count++
-			}
-		}
-		if count > most {
+		if count := s.knows(root); count > most {
 			most, best = count, s
 		}
 	}
@@ -163,6 +161,21 @@ func choose(root *node, from string) (*source, error) {
 		return nil, fmt.Errorf("it does not show which router it is for; say so with --from %s", strings.Join(Sources(), "|"))
 	}
 	return best, nil
+}
+
+// knows returns how many keys a configuration has that only this router has.
+func (s *source) knows(root *node) int {
+	count := 0
+	for _, key := range s.known {
+		here := root
+		for part := range strings.SplitSeq(key, ".") {
+			here = here.getAny(part)
+		}
+		if here != nil {
+			count++
+		}
+	}
+	return count
 }
 
 // A conversion is a conversion in progress.
@@ -191,8 +204,13 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 			child.switchOff()
 		}
 		switch {
+		case next == nil && child.computed != "":
+			c.note(child, Unread, "", "it is computed (%s), which is not run: see docs/router.yaml for what it sets", child.computed)
+			c.notes[len(c.notes)-1].Protection = true // what it sets is not known
 		case next == nil:
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
+		case child.computed != "":
+			c.notComputed(child, next)
 		case c.disabled(child) && next.known():
 			c.note(child, Converted, "", "it is not enabled")
 		case c.disabled(child):
@@ -207,6 +225,23 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 			c.note(child, None, "", "it must be a map of keys")
 		}
 	}
+}
+
+// notComputed reports a value that the program in the input computes.
+func (c *conversion) notComputed(n *node, rules *trie) {
+	var keys []string
+	rules.names(&keys)
+	what := strings.Join(rules.notes(), "; ")
+	if len(keys) == 0 {
+		c.note(n, None, "", "%s", what)
+		return
+	}
+	if what != "" {
+		what = " (" + what + ")"
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	c.note(n, Unread, "", "it is computed (%s), which is not run: write the value itself into %s%s", n.computed, strings.ReplaceAll(strings.Join(keys[:min(len(keys), maxNames)], ", "), "*", "NAME"), what)
 }
 
 // name keeps the paths of a node and of those below it: with present names, and as in the input.

@@ -109,6 +109,7 @@ func cosmoCORS() table {
 		"allow_credentials": to("cors.allow_credentials"),
 		"expose_headers":    to("cors.expose_headers"),
 		"max_age":           via("cors.max_age", duration),
+		"max_age_minutes":   via("cors.max_age", minutes),
 	}
 }
 

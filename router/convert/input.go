@@ -27,13 +27,18 @@ type node struct {
 	settled  bool    // a note says what became of all that is in it
 	off      bool    // it is in a section that is not enabled
 	former   string  // the key in the input, if it is a former name
+	program  bool    // it is all that a program configures
+	computed string  // the expression of a program whose value is not known
 }
 
 // maxNesting bounds the nesting of the input.
 const maxNesting = 100
 
-// read parses YAML or JSON.
+// read parses YAML, JSON or the program that configures Hive Gateway.
 func read(data []byte) (*node, error) {
+	if IsTypeScript(string(data)) {
+		return readTypeScript(string(data))
+	}
 	document, err := yamlfile.Document(data)
 	if err != nil {
 		if e := (*yamlfile.Error)(nil); errors.As(err, &e) {
@@ -173,11 +178,13 @@ func (n *node) scalar() (text string, ok bool) {
 }
 
 // isScalar reports whether a node is a scalar. It does not count as read.
-func (n *node) isScalar() bool { return n != nil && !n.isMap && !n.isList && !n.isNull }
+func (n *node) isScalar() bool {
+	return n != nil && !n.isMap && !n.isList && !n.isNull && n.computed == ""
+}
 
 // hollow reports whether there is no scalar in a node: it is empty, or so is all that it has.
 func (n *node) hollow() bool {
-	return !n.isScalar() && !slices.ContainsFunc(n.children, func(child *node) bool { return !child.hollow() })
+	return n.computed == "" && !n.isScalar() && !slices.ContainsFunc(n.children, func(child *node) bool { return !child.hollow() })
 }
 
 // switchOff marks all that is in a section that is not enabled.
@@ -231,6 +238,8 @@ func (n *node) kind() string {
 		return "a list"
 	case n.isNull:
 		return "empty"
+	case n.computed != "":
+		return "computed (" + n.computed + ")"
 	}
 	return "a single value"
 }

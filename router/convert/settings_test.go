@@ -18,9 +18,20 @@ var pages = map[string]string{
 	"apollo": "../../docs/migrate-from-apollo-router.md",
 	"cosmo":  "../../docs/migrate-from-cosmo.md",
 	"hive":   "../../docs/migrate-from-hive-router.md",
+
+	"hive-gateway": "../../docs/migrate-from-hive-router.md",
 }
 
-const settingsBegin, settingsEnd = "<!-- settings: go test ./router/convert -run Pages -update -->\n", "<!-- end of settings -->\n"
+const settingsEnd = "<!-- end of settings -->\n"
+
+// settingsBegin returns what is before the table of a router in its guide.
+func settingsBegin(s *source) string {
+	of := ""
+	if s.name == hiveGateway().name { // the second of its guide
+		of = " of " + s.title
+	}
+	return "<!-- settings" + of + ": go test ./router/convert -run Pages -update -->\n"
+}
 
 // The guides have a row for each setting that has a rule, and no others.
 func TestPagesHaveEverySetting(t *testing.T) {
@@ -29,7 +40,7 @@ func TestPagesHaveEverySetting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, rest, begins := strings.Cut(string(text), settingsBegin)
+		before, rest, begins := strings.Cut(string(text), settingsBegin(s))
 		got, after, ends := strings.Cut(rest, settingsEnd)
 		if !begins || !ends {
 			t.Errorf("%s has no place for the settings", pages[s.name])
@@ -37,7 +48,7 @@ func TestPagesHaveEverySetting(t *testing.T) {
 		}
 		want := settings(s)
 		if *update {
-			if err := os.WriteFile(pages[s.name], []byte(before+settingsBegin+want+settingsEnd+after), 0o600); err != nil {
+			if err := os.WriteFile(pages[s.name], []byte(before+settingsBegin(s)+want+settingsEnd+after), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -74,6 +75,24 @@ func seconds(c *conversion, n *node) (string, error) {
 		return (time.Duration(secs) * time.Second).String(), nil
 	}
 	return duration(c, n)
+}
+
+// minutes converts a number of minutes.
+func minutes(c *conversion, n *node) (string, error) { return counted(c, n, time.Minute) }
+
+// millis converts a number of milliseconds.
+func millis(c *conversion, n *node) (string, error) { return counted(c, n, time.Millisecond) }
+
+func counted(c *conversion, n *node, unit time.Duration) (string, error) {
+	text, err := n.one()
+	if err != nil {
+		return "", err
+	}
+	count, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || count < 0 || count > int64(math.MaxInt64/unit) {
+		return "", fmt.Errorf("%q is not a number of units of %s", text, unit)
+	}
+	return (time.Duration(count) * unit).String(), nil
 }
 
 func parseDuration(text string) (time.Duration, error) {

@@ -57,7 +57,9 @@ func (e Endpoint) Path() string {
 }
 
 // hasWildcard reports whether a path is a pattern.
-func hasWildcard(path string) bool { return strings.Contains(path, "*") || strings.Contains(path, "/:") }
+func hasWildcard(path string) bool {
+	return strings.Contains(path, "*") || strings.Contains(path, "/:")
+}
 
 var parameter = regexp.MustCompile(`^:[A-Za-z_][A-Za-z0-9_]*$`)
 
