@@ -11,6 +11,10 @@ LISTEN        ?= localhost:8080
 DIR           ?= .souk
 STORE_GRAPH   := --config schema/supergraph.yaml --output schema/supergraph.graphql
 BENCHCOUNT    ?= 1
+# What bench runs, and for requests: the flags of bench/, and other gateways as NAME=PROGRAM.
+BENCH         ?= requests go composition
+REQUESTS      ?=
+PEERS         ?=
 # Another program that composes, for bench: it gets a folder with NAME.graphql for each
 # subgraph. The programs run in turn, COMPOSERRUNS times.
 COMPOSER      ?=
@@ -87,8 +91,20 @@ compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 	$(GO) run . compose $(STORE_GRAPH)
 
 .PHONY: bench
-bench: ## run the Go benchmarks, for benchstat, and composition beside other programs (COMPOSER=PROGRAM adds one)
+bench: ## run the benchmarks in BENCH: requests (beside a floor, and PEERS), go (for benchstat), composition (COMPOSER=PROGRAM adds a program), subscribers
+	@set -e; for what in $(BENCH); do $(MAKE) --no-print-directory bench-$$what; done
+
+.PHONY: bench-requests
+bench-requests:
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && $(BUILD) -o "$$directory/souk" . && \
+		$(GO) build -o "$$directory/bench" ./bench && "$$directory/bench" -souk "$$directory/souk" -peers '$(PEERS)' $(REQUESTS)
+
+.PHONY: bench-go
+bench-go:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
+
+.PHONY: bench-composition
+bench-composition:
 	$(GO) test -run '^$$' -bench Programs -benchtime $(COMPOSERRUNS)x -timeout 1h ./router/compose -beside -program=$(COMPOSER)
 
 .PHONY: bench-subscribers
