@@ -8,11 +8,22 @@ package heapsize
 
 import (
 	"reflect"
+	"sync"
 	"unsafe"
 )
 
 // A Sizer estimates sizes. It is safe for concurrent use.
-type Sizer struct{ shared map[reflect.Type]bool }
+type Sizer struct {
+	shared map[reflect.Type]bool
+	// flat has the types that have been asked for, and whether their values contain no
+	// references. A program has a bounded number of types.
+	flat sync.Map
+	// walks keeps sets of addresses, which would be the largest garbage of an estimate.
+	walks sync.Pool
+}
+
+// maxKept is how many addresses a set may have had that is kept for the next estimate.
+const maxKept = 1 << 14
 
 // NewSizer returns a Sizer that does not follow pointers of the same types as the given
 // pointers. Their targets are shared and belong to someone else, such as the schema
@@ -29,7 +40,11 @@ func NewSizer(shared ...any) *Sizer {
 // values counts once. Of does not follow functions, channels and unsafe.Pointer, and so
 // not atomic.Pointer either.
 func (s *Sizer) Of(values ...any) int {
-	w := walk{Sizer: s, seen: map[unsafe.Pointer]struct{}{}, flat: map[reflect.Type]bool{}}
+	w, _ := s.walks.Get().(*walk)
+	if w == nil {
+		w = &walk{Sizer: s, seen: map[unsafe.Pointer]struct{}{}}
+	}
+	w.size = 0
 	for _, value := range values {
 		if value != nil {
 			v := reflect.ValueOf(value)
@@ -37,14 +52,18 @@ func (s *Sizer) Of(values ...any) int {
 			w.inside(v)
 		}
 	}
-	return int(w.size)
+	size := int(w.size)
+	if len(w.seen) <= maxKept {
+		clear(w.seen)
+		s.walks.Put(w)
+	}
+	return size
 }
 
 type walk struct {
 	*Sizer
 	size uintptr
 	seen map[unsafe.Pointer]struct{}
-	flat map[reflect.Type]bool // caches flatType
 }
 
 // first reports whether a block of memory is visited for the first time.
@@ -123,8 +142,8 @@ func (w *walk) entries(v reflect.Value) {
 
 // flatType reports whether values of a type contain no references.
 func (w *walk) flatType(t reflect.Type) bool {
-	if flat, known := w.flat[t]; known {
-		return flat
+	if flat, known := w.flat.Load(t); known {
+		return flat.(bool)
 	}
 	flat := true
 	switch t.Kind() {
@@ -137,7 +156,7 @@ func (w *walk) flatType(t reflect.Type) bool {
 			flat = flat && w.flatType(t.Field(i).Type)
 		}
 	}
-	w.flat[t] = flat
+	w.flat.Store(t, flat)
 	return flat
 }
 
