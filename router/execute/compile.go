@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"souk/router/operation"
 	"souk/router/plan"
@@ -561,12 +562,25 @@ func nonNull(t string) []bool {
 
 // appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {
+	if plainText(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	// The error is impossible: any string can be encoded.
 	_ = e.Encode(s)
 	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
+}
+
+// plainText reports whether a text is the same in JSON, as names are.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // appendKey appends s as the key of a JSON object.
