@@ -1,10 +1,12 @@
 package operation
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
@@ -21,6 +23,34 @@ func specRules(r *rules.Rules) *rules.Rules {
 	r.AddRule("DeferLabels", deferLabels)
 	r.AddRule("DeferOnRoot", deferOnRoot)
 	return r
+}
+
+// use sets the rules of the schema.
+func (s *Schema) use(r *rules.Rules) {
+	s.rules, s.ordered = r, nil
+	for name, rule := range r.GetInner() {
+		s.ordered = append(s.ordered, core.Rule{Name: name, RuleFunc: rule})
+	}
+	sort.Sort(core.NameSorter(s.ordered))
+}
+
+// validate applies the rules to a document. It does what validator.ValidateWithRules does, which sorts
+// the rules for each document.
+func (s *Schema) validate(doc *ast.QueryDocument) gqlerror.List {
+	var errs gqlerror.List
+	events := &core.Events{}
+	for i := range s.ordered {
+		name := s.ordered[i].Name
+		s.ordered[i].RuleFunc(events, func(options ...core.ErrorOption) {
+			err := &gqlerror.Error{Rule: name}
+			for _, o := range options {
+				o(err)
+			}
+			errs = append(errs, err)
+		})
+	}
+	core.Walk(s.schema, doc, events)
+	return errs
 }
 
 // singleRootField implements rule 5.2.4.1 of the specification: the root fields

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
@@ -23,6 +22,8 @@ type Schema struct {
 
 	schema *ast.Schema
 	rules  *rules.Rules
+	// ordered are the rules in the order of their names, in which they report.
+	ordered []core.Rule
 	// quiet is set if errors must not suggest names from the schema.
 	quiet bool
 	// possible maps a composite type to the names of its possible object types.
@@ -39,7 +40,8 @@ func NewSchema(apiSDL string) (*Schema, error) {
 		return nil, errors.New("parsing the API schema: it has no query type")
 	}
 	correctBuiltIns(s)
-	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(rules.NewDefaultRules()), possible: map[string]map[string]bool{}}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, possible: map[string]map[string]bool{}}
+	schema.use(specRules(rules.NewDefaultRules()))
 	for name, def := range s.Types {
 		if !def.IsCompositeType() {
 			continue
@@ -77,7 +79,8 @@ func (s *Schema) HideSuggestions() {
 		r.RemoveRule(pair.with.Name)
 		r.AddRule(pair.without.Name, pair.without.RuleFunc)
 	}
-	s.rules, s.quiet = specRules(r), true
+	s.use(specRules(r))
+	s.quiet = true
 }
 
 // Definitions returns the schema's types and directives. Callers must not modify
@@ -126,7 +129,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 			return nil, errs
 		}
 	}
-	if errs := validator.ValidateWithRules(s.schema, doc, s.rules); len(errs) > 0 {
+	if errs := s.validate(doc); len(errs) > 0 {
 		return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
 	}
 	if errs := checkMerging(doc); errs != nil {
