@@ -24,6 +24,7 @@
 //   - operation.go, print.go: the Operation tree and its text
 //   - argument.go: scalars in arguments
 //   - variables.go: coercion of variables
+//   - literals.go, template.go: documents that differ only in literals share one Document
 //   - files.go: files in variables
 //   - errors.go: error types and codes
 //   - builtin.go: corrections of the built-in definitions

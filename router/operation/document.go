@@ -17,12 +17,17 @@ type Document struct {
 	kind   Kind
 	// definitions are the variable definitions, prepared for coercion.
 	definitions []variable
+	// values is the number of variables, the first ones, whose values are literals of a template:
+	// requests cannot set them.
+	values int
 	// conditions are the names of the variables used by @skip, @include and
 	// @defer. The bit vector of their values selects the operation.
 	conditions []string
 	defers     bool
 	usage      Usage
 	exceeded   Errors
+	// shared is set if the document has several operations, which use the same fragments.
+	shared bool
 
 	mu         sync.RWMutex
 	operations map[specialisation]*Operation

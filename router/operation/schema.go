@@ -140,7 +140,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	begin(StageNormalise)
 	d := newDocument(s, op)
-	d.usage, d.exceeded = usage, append(long, logged...)
+	d.usage, d.exceeded, d.shared = usage, append(long, logged...), len(doc.Operations) > 1
 	return d, nil
 }
 

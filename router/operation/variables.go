@@ -43,6 +43,11 @@ const maxDepth = 500
 //
 // The error is an [Errors] with up to maxErrors errors.
 func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
+	return d.variablesWith(raw, nil)
+}
+
+// variablesWith is like Variables for a template, whose first variables have the given values.
+func (d *Document) variablesWith(raw json.RawMessage, values Variables) (Variables, error) {
 	if len(d.definitions) == 0 && len(raw) == 0 {
 		return nil, nil
 	}
@@ -53,6 +58,7 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	if err != nil {
 		return nil, Errors{{Message: "variables: " + err.Error() + ".", Code: CodeBadVariables}}
 	}
+	copy(given, values)
 	var errs Errors
 	out := given[:0]
 	for i := range d.definitions {
@@ -107,7 +113,7 @@ func (d *Document) members(r *jsonscan.Reader, given Variables) error {
 		if err != nil {
 			return err
 		}
-		for i := range d.definitions {
+		for i := d.values; i < len(d.definitions); i++ {
 			if d.definitions[i].name == string(name) {
 				if given[i].Value != nil {
 					return fmt.Errorf("%q is given twice", name)
