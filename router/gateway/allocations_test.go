@@ -25,3 +25,21 @@ func TestDemandControlAllocatesLittle(t *testing.T) {
 	}
 	t.Logf("allocations: %v", allocations)
 }
+
+// An operation that differs from earlier ones in literals costs little more than one that has been
+// there before, and one that differs in a name is bounded, too.
+func TestColdRequestsAllocateLittle(t *testing.T) {
+	for name, c := range map[string]struct {
+		body func(int) string
+		most float64
+	}{"literals": {alike, 100}, "distinct": {distinct, 600}} {
+		send := cold(t, c.body)
+		for range 3 {
+			send()
+		}
+		n := testing.AllocsPerRun(200, send)
+		if t.Logf("%s: %v allocations", name, n); n > c.most {
+			t.Errorf("%s: a request makes %v allocations, at most %v are allowed", name, n, c.most)
+		}
+	}
+}

@@ -23,6 +23,7 @@
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
 //	snapshot.go     document → operation → plan → program, each from a cache
+//	templates.go    documents that differ only in literals share one entry
 //	clients.go      limits of single clients
 //	demand.go       what an operation costs, estimated and actual
 //	cold.go         bounds concurrent parsing and planning

@@ -69,7 +69,9 @@ type exchange struct {
 
 // A prepared operation has passed all stages before the executor.
 type prepared struct {
-	document             *document
+	document *document
+	// text is that of the request while it is prepared, if the document has another one.
+	text                 []byte
 	op                   *operation.Operation
 	program              *execute.Program
 	vars                 operation.Variables
@@ -183,15 +185,28 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if err := x.takeExtensions(req.extensions); err != nil {
 		return nil, err
 	}
-	key := scratch.get()
-	defer scratch.put(key)
-	key.Grow(len(req.document) + len(req.operationName) + 3)
-	d, hit, err := x.snapshot.document(ctx, x.metrics, x.seen, key.Bytes(), req.document, req.operationName, x.limitedClient())
+	p, err := x.read(ctx, req, x.generalises(req))
+	if p != nil && p.document.template != nil && hasPlace(err) {
+		p, err = x.read(ctx, req, false) // so that the error has the places in this document
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// read takes a request with its document through the stages from parsing to planning. If general is
+// set, documents that differ in literals only may be one.
+func (x *exchange) read(ctx context.Context, req *request, general bool) (*prepared, error) {
+	d, vars, hit, err := x.find(ctx, req, general)
 	if err != nil {
 		x.sawInvalid(req, err)
 		return nil, err
 	}
-	p := &prepared{document: d, documentHit: hit}
+	p := &prepared{document: d, documentHit: hit, vars: vars}
+	if d.template != nil {
+		p.text = req.document
+	}
 	for _, e := range d.Exceeded() {
 		x.metrics.LimitExceeded(e.Code).Inc()
 	}
@@ -211,8 +226,10 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if e := d.LongList(req.variables); e != nil {
 		x.logExceeded(ctx, p, 4, e.Code, e.Message)
 	}
-	if p.vars, err = d.Variables(req.variables); err != nil {
-		return nil, err
+	if d.template == nil {
+		if p.vars, err = d.Variables(req.variables); err != nil {
+			return nil, err
+		}
 	}
 	p.deferring = d.Defers() && x.takesParts() && x.files == nil
 	p.op = d.choose(p.vars, p.deferring)
@@ -225,7 +242,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	} else {
 		x.seen.Mark(record.Validate)
 	}
-	return p, x.admit(ctx, p)
+	err = x.admit(ctx, p)
+	p.text = nil // it belongs to the body
+	return p, err
 }
 
 // errMutation is the error of mutations that limits.forbid_mutations forbids.
@@ -299,7 +318,7 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 	span.SetAttributes(
 		attribute.String("graphql.operation.type", p.op.Kind.String()),
 		attribute.String("graphql.operation.name", p.op.Name),
-		attribute.String("graphql.document.hash", p.document.hash),
+		attribute.String("graphql.document.hash", p.hash()),
 	)
 	if x.config.Telemetry.Document {
 		span.SetAttributes(attribute.String("graphql.document", p.document.withoutValues()))

@@ -42,6 +42,11 @@ type usedDocument struct {
 func (s *snapshot) byUse() []usedDocument {
 	var list []usedDocument
 	s.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, usedDocument{d, uses}) })
+	s.templates.Used(func(_ string, o *outline, uses uint64) {
+		if d := o.document.Load(); d != nil {
+			list = append(list, usedDocument{d, uses})
+		}
+	})
 	slices.SortFunc(list, func(a, b usedDocument) int {
 		return cmp.Or(cmp.Compare(b.uses, a.uses), strings.Compare(a.hash, b.hash))
 	})

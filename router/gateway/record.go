@@ -121,8 +121,13 @@ func (x *exchange) sawDocument(p *prepared, req *request) {
 	if o == nil {
 		return
 	}
-	if p.document.described != nil {
-		o.Identify(p.document.described)
+	if d := p.document.described; d != nil {
+		if p.text != nil {
+			own := *d
+			own.Hash = p.hash()
+			d = &own
+		}
+		o.Identify(d)
 	}
 	o.New = !p.documentHit
 	if x.config.Dev && len(req.variables) <= maxSeenVariables {

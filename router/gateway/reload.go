@@ -73,7 +73,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 	quiet := newMetrics(nil) // warming must not count as cache misses
 	list := old.byUse()
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
-		d, _, err := next.document(context.Background(), quiet, nil, nil, []byte(u.text), []byte(u.name), u.limits)
+		d, err := next.inherit(context.Background(), quiet, u.document)
 		if err != nil {
 			continue
 		}

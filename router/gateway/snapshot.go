@@ -58,6 +58,7 @@ type snapshot struct {
 	marksStale bool
 
 	documents *bytecache.Cache[string, *document]
+	templates *bytecache.Cache[string, *outline]
 	plans     *bytecache.Cache[string, planned]
 	planning  singleflight.Group
 	cold      coldWork
@@ -71,6 +72,9 @@ type snapshot struct {
 // client.
 type document struct {
 	*operation.Document
+	// template is set if the document has variables in the places of literals. The text is then that
+	// of one of the documents that it is for, and the key is that in the cache of templates.
+	template *operation.Template
 	// key is the key in the document cache; text is a substring of it.
 	key, text, name string
 	// base is the initial size in bytes. weighed is the growth since then that was
@@ -185,6 +189,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		marksStale:     gw.config.ResponseCache.MarksStale(),
 
 		documents: bytecache.New[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
+		templates: bytecache.New[string, *outline](gw.config.Caches.Templates, bytecache.Observer{}),
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
@@ -282,43 +287,35 @@ func (s *snapshot) retain() bool {
 func (s *snapshot) release() {
 	if s.holders.Add(-1) == 0 {
 		s.documents.Clear()
+		s.templates.Clear()
 		s.plans.Clear()
 		s.close()
 	}
 }
 
-// document returns the document of a request, from the cache or by parsing and
-// validating it within the limits of a client. It reports whether it was cached. key is scratch
-// space, so that a cache hit does not allocate. seen may be nil.
-func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operation, key, text, name []byte, client string) (*document, bool, error) {
-	schema := s.limited(client)
-	key = s.documentKey(key[:0], text, name, schema)
-	if d, ok := s.documents.Get(view(key)); ok {
-		m.documentHits.Inc()
-		return d, true, nil
-	}
-	m.documentMisses.Inc()
+// parseDocument parses and validates a document, and stores it in the cache under its key. Few
+// documents are parsed at the same time.
+func (s *snapshot) parseDocument(ctx context.Context, seen *record.Operation, key string, q question, schema limitedSchema) (*document, error) {
 	done, err := s.cold.begin(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer done()
-	whole := string(key)
-	kept := whole[:len(text)]
-	parsed, err := s.parse(ctx, schema.Schema, seen, kept, string(name))
+	text := key[:len(q.text)]
+	parsed, err := s.parse(ctx, schema.Schema, seen, text, string(q.name))
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, e := range parsed.Exceeded() {
 		s.gateway.logger.WarnContext(ctx, exceedsLimit, "operation", parsed.Name(), "code", e.Code, "limit", e.Message)
 	}
-	sum := sha256.Sum256(text)
-	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:]), limits: schema.client}
-	d.base = parsed.Size() + len(name) // Size includes the text
+	sum := sha256.Sum256(q.text)
+	d := &document{Document: parsed, key: key, text: text, name: string(q.name), hash: hex.EncodeToString(sum[:]), limits: schema.client}
+	d.base = parsed.Size() + len(d.name) // Size includes the text
 	if s.gateway.records() {
 		s.describe(d)
 	}
-	return s.documents.Put(whole, d, d.base), false, nil
+	return s.documents.Put(key, d, d.base), nil
 }
 
 // parse parses and validates a document, and notifies the observer and the console of the
@@ -381,6 +378,10 @@ func (s *snapshot) reweigh(d *document) {
 	defer d.weighing.Unlock()
 	grown := d.grown()
 	d.weighed.Store(grown)
+	if d.template != nil {
+		s.templates.Reweigh(d.key, d.base+int(grown))
+		return
+	}
 	s.documents.Reweigh(d.key, d.base+int(grown))
 }
 

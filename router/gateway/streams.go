@@ -346,7 +346,7 @@ func (gw *Gateway) endStale(next *snapshot) {
 // adopt plans the operation of an open subscription for another snapshot. It fails if the
 // operation is not valid there.
 func (gw *Gateway) adopt(next *snapshot, m *metrics, p *prepared) (*execute.Program, error) {
-	d, _, err := next.document(context.Background(), m, nil, nil, []byte(p.document.text), []byte(p.document.name), p.document.limits)
+	d, err := next.inherit(context.Background(), m, p.document)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func Default() Config {
 		},
 		Introspection:  true,
 		Canary:         Canary{Mode: "serve", By: "random", Remote: remoteSource("application/apollo.schema", 32<<20), Shadow: CanaryShadow{Queue: 64, Concurrency: 4, MaxBytes: 256 << 10}},
-		Caches:         Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
+		Caches:         Caches{Documents: 32 << 20, Templates: 8 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
 		Redis:          Redis{Timeout: 150 * time.Millisecond},
 		ClientAddress:  ClientAddress{Header: "X-Forwarded-For"},
 		Authentication: Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
