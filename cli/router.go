@@ -98,7 +98,7 @@ func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Sourc
 	if f.noDedupe {
 		no := false
 		c.TrafficShaping.All.DeduplicateQuery = &no
-		c.TrafficShaping.Router.Deduplicate = false
+		c.TrafficShaping.Router.Deduplicate = &no
 	}
 	c.Dev = c.Dev || f.dev
 	if err := c.Check(source); err != nil {

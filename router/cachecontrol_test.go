@@ -243,7 +243,7 @@ func TestResponsesThatRequireATokenArePrivate(t *testing.T) {
 
 // Deduplicated requests get the same headers.
 func TestSharedResponsesKeepTheirCacheControl(t *testing.T) {
-	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = new(true) })
 	for header, want := range map[string]string{"": "max-age=60", "Authorization: Bearer x": "private, max-age=60"} {
 		headers := []string{posts}
 		if header != "" {

@@ -318,7 +318,7 @@ func TestShadowDropsCopiesWhenItsQueueIsFull(t *testing.T) {
 	v := newVariants(t)
 	at, admin, _, _ := v.start(t, io.Discard, func(c *config.Config) {
 		c.Canary.Mode, c.Canary.Percent, c.Canary.Shadow = "shadow", 100, config.CanaryShadow{Queue: 2, Concurrency: 1, MaxBytes: 1000}
-		c.TrafficShaping.Router.Deduplicate = false
+		c.TrafficShaping.Router.Deduplicate = new(false)
 		no := false
 		c.TrafficShaping.All.DeduplicateQuery = &no
 	})

@@ -24,7 +24,7 @@ func TestPartitionsShareNoRequests(t *testing.T) {
 	for _, tenants := range [][2]string{{"1", "1"}, {"1", "2"}} {
 		var arrived sync.WaitGroup
 		arrived.Add(2)
-		h := newHooked(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true }, router.Extensions{Hooks: []hook.Hooks{{
+		h := newHooked(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = new(true) }, router.Extensions{Hooks: []hook.Hooks{{
 			Request: func(_ context.Context, r *hook.Request) error {
 				r.Partition = r.ClientHeader.Get("X-Tenant")
 				return nil

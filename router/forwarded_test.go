@@ -67,7 +67,7 @@ func TestExtensionsReachSubgraphs(t *testing.T) {
 	e := &echoing{}
 	at := serveRouter(t, composed(t, accountsA, accountsB), nil, e.ServeHTTP, func(c *config.Config) {
 		c.RequestExtensions = config.RequestExtensions{All: []string{"tenant"}, Subgraphs: map[string][]string{"b": {"flags"}}, MaxBytes: 100}
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 		c.ResponseCache.Enabled = true
 		c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
 		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"mine"}}, "b": {Types: []string{"Account"}, Shared: true}}
@@ -125,7 +125,7 @@ func TestHeadersComeFromTheRequestContext(t *testing.T) {
 	h := newHooked(t, func(c *config.Config) {
 		c.Headers.All.Propagate = []string{"X-From"}
 		c.Headers.All.SetFromContext = map[string]string{"X-From": "tenant"}
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 	}, router.Extensions{Hooks: []hook.Hooks{{Name: "tenant", Request: func(_ context.Context, r *hook.Request) error {
 		switch tenant := r.HTTP.Header.Get("X-Tenant"); tenant {
 		case "":

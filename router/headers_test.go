@@ -40,7 +40,7 @@ func TestResponsesFollowTheHeaderRules(t *testing.T) {
 			at := serveRouter(t, sdl, nil, accounts("max-age=60"), func(conf *config.Config) {
 				conf.Headers.All = c.rules
 				conf.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
-				conf.TrafficShaping.Router.Deduplicate = true
+				conf.TrafficShaping.Router.Deduplicate = new(true)
 				conf.ResponseCache.Enabled = true
 				conf.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
 				conf.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"mine"}}, "b": {Types: []string{"Account"}}}
@@ -107,7 +107,7 @@ func TestClientsGetHeadersOfSubgraphs(t *testing.T) {
 			values(w, r)
 		}, func(c *config.Config) {
 			c.TrafficShaping.All.HTTPClient = client
-			c.TrafficShaping.Router.Deduplicate = true
+			c.TrafficShaping.Router.Deduplicate = new(true)
 			c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
 			c.Headers.All.Return = map[string]string{"set-cookie": "append", "X-Subgraph": "append"}
 			c.Headers.Subgraphs = map[string]config.HeaderRules{"b": {Return: map[string]string{"x-region": "first"}}}
@@ -154,7 +154,7 @@ func TestConcurrentClientsGetTheirOwnHeaders(t *testing.T) {
 		w.Header().Set("Set-Cookie", fmt.Sprintf("session=%d", n))
 		values(w, r)
 	}, func(c *config.Config) {
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 		c.Headers.All.Return = map[string]string{"Set-Cookie": "append"}
 	})
 	got := make(chan string, 2)

@@ -93,6 +93,7 @@ func startReplicasAt(t *testing.T, s *heldService, connection config.Redis, serv
 			c.ResponseCache.Enabled = true
 			c.ResponseCache.Redis = connection
 			c.ResponseCache.RefillWait = time.Minute
+			c.TrafficShaping.Router.Deduplicate = new(false) // each request comes to the cache
 			c.ResponseCache.Invalidation = config.CacheInvalidation{Stream: "events", Events: map[string][]string{"changed": {"Account"}}}
 			c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"mine"}}, "b": {Types: []string{"Account"}}}
 			configure(c)

@@ -49,6 +49,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	}
 	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(c, o), shutdown: shutdown, routes: digests(o.Routes)}
 	// Middleware is applied here, so that its state outlives changes of the configuration.
+	l.options.extended = len(o.Middleware) > 0
 	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
 	l.public = wrap(l.handler((*Router).Handler), o.Middleware)
 	l.admin = wrap(l.handler((*Router).Admin), o.AdminMiddleware)

@@ -68,6 +68,8 @@ type Options struct {
 	Listening func()
 	Extensions
 
+	// extended is set if Middleware is applied elsewhere.
+	extended bool
 	// inUse is the SDL that the router before this one serves, for wait_for_subgraphs.
 	inUse string
 	// former is that SDL if it is from the same remote source.
@@ -287,6 +289,7 @@ func (r *Router) build(ctx context.Context) error {
 		Labels:       r.options.OverrideLabels,
 		Mount:        r.handlers(),
 		Observer:     r.observer(),
+		Extended:     r.options.extended || len(r.options.Middleware) > 0 || r.options.Authenticator != nil,
 	}
 	if c := r.config.TrafficShaping.Router.AdaptiveLimit; c.Enabled != nil && *c.Enabled {
 		o := r.adaptiveOptions(c)

@@ -94,7 +94,7 @@ func TestClientsGetStatus401And403OfSubgraphs(t *testing.T) {
 				fmt.Fprint(w, text)
 			}, func(conf *config.Config) {
 				conf.HTTP.SubgraphAuthStatus = c.configured
-				conf.TrafficShaping.Router.Deduplicate = true // status and body are shared
+				conf.TrafficShaping.Router.Deduplicate = new(true) // status and body are shared
 			})
 			query := "{ open }"
 			if c.tenant != "" {

@@ -23,7 +23,7 @@ type fetched struct {
 }
 
 // alone executes each operation on its own, so that only requests to subgraphs are shared.
-func alone(c *config.Config) { c.TrafficShaping.Router.Deduplicate = false }
+func alone(c *config.Config) { c.TrafficShaping.Router.Deduplicate = new(false) }
 
 // TestSharedFetchesAreNoRequests compares with what the subgraph received.
 func TestSharedFetchesAreNoRequests(t *testing.T) {

@@ -195,7 +195,7 @@ func TestTraceOfADeferredOperationHasAllItsFetches(t *testing.T) {
 
 // TestQueryThatSharesAnExecutionHasATrace: the subgraph answers when both have arrived.
 func TestQueryThatSharesAnExecutionHasATrace(t *testing.T) {
-	s := newShop(t, func(c *config.Config) { development(c); c.TrafficShaping.Router.Deduplicate = true })
+	s := newShop(t, func(c *config.Config) { development(c); c.TrafficShaping.Router.Deduplicate = new(true) })
 	release := make(chan struct{})
 	s.hold.Store(&release)
 	var all sync.WaitGroup

@@ -148,14 +148,13 @@ type Body struct {
 
 // Detach takes the body, with the memory it is charged, out of a response, which
 // is still to be released. There is one holder.
-func (r *Response) Detach() *Body {
-	b := &Body{Bytes: r.Body, buffer: r.buffer}
+func (r *Response) Detach(b *Body) {
+	b.Bytes, b.buffer = r.Body, r.buffer
 	b.holders.Store(1)
 	if r.execution != nil {
 		b.lease.Take(&r.execution.lease)
 	}
 	r.Body, r.buffer = nil, nil
-	return b
 }
 
 // Retain adds a holder.

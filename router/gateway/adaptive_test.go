@@ -97,7 +97,7 @@ func TestSlowClientsDoNotShrinkTheLimit(t *testing.T) {
 			s := &slowSubgraph{clock: clock, takes: 20 * time.Millisecond}
 			gw, _ := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 				withEveryCarrier(c, o)
-				c.FileUploads.Enabled, c.Limits.MaxBodyBytes, c.TrafficShaping.Router.Deduplicate = true, 4000, false
+				c.FileUploads.Enabled, c.Limits.MaxBodyBytes, c.TrafficShaping.Router.Deduplicate = true, 4000, new(false)
 				o.Transport = s.transport
 				o.REST = func(_ string, graph rest.Executor) (gateway.RESTHandler, error) {
 					return readingRoutes{restRoutes{graph}}, nil

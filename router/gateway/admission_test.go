@@ -159,7 +159,7 @@ func TestInFlightLimitAppliesToEveryProtocol(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
 		withEveryCarrier(c, o)
-		c.TrafficShaping.Router.MaxInFlight = 2
+		c.TrafficShaping.Router.MaxInFlight, c.TrafficShaping.Router.Deduplicate = 2, new(false)
 	})
 	first := make(chan reply, 2)
 	for range 2 {

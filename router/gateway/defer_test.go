@@ -421,7 +421,7 @@ func TestDisconnectCancelsFetches(t *testing.T) {
 }
 
 func TestDeferredResponsesAreNotShared(t *testing.T) {
-	h, url := startHeld(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
+	h, url := startHeld(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = new(true) })
 	const body = `{"query":"{ me { name ... @defer { mood } } }"}`
 	for range 2 {
 		go func() { h.answers["a"] <- answerA }()

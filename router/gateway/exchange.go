@@ -332,6 +332,9 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	response := x.executeReceiving(ctx, x.executeRequest(p))
 	end(nil) // errors are part of the response
 	x.metrics.InFlight.Dec()
+	if p.op.Kind == operation.Mutation {
+		x.flights.forget()
+	}
 	if response.Shed {
 		x.metrics.Limits.Shed.Inc()
 	}

@@ -91,6 +91,9 @@ type Options struct {
 	// Caller identifies the caller for caching and deduplication. If it is nil,
 	// only the request headers distinguish callers.
 	Caller func(r *http.Request) execute.Caller
+	// Extended is set if requests may depend on more of their callers than the configuration names.
+	// Identical queries then share no response, unless the configuration demands it.
+	Extended bool
 	// Observer is notified of the stages of operations. It may be nil.
 	Observer hook.Observer
 	// Hooks run for every operation; see package hook.
@@ -162,12 +165,16 @@ type Gateway struct {
 	sent config.ClientHeaders
 	// receives is set if clients get headers of subgraphs.
 	receives bool
-	flights  flights
-	hooks    *hookchain.Chain // nil without hooks
-	pages    *crossOrigin     // of the GraphQL endpoint; nil if no origin is configured
-	cold     coldWork
-	mcp      *mcp.Server // nil if it is off
-	offering sync.Mutex  // of tools
+	// sharing is set if identical queries in flight share a response, and sharedHeaders are the
+	// headers that they must have in common.
+	sharing       bool
+	sharedHeaders []string
+	flights       flights
+	hooks         *hookchain.Chain // nil without hooks
+	pages         *crossOrigin     // of the GraphQL endpoint; nil if no origin is configured
+	cold          coldWork
+	mcp           *mcp.Server // nil if it is off
+	offering      sync.Mutex  // of tools
 
 	following following
 	shared    sharedStreams
@@ -201,6 +208,8 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.limiter = o.Limiter
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
+	gw.sharing, gw.sharedHeaders = gw.deduplicates(), gw.newSharedHeaders()
+	gw.flights.init()
 	gw.pages = newCORS(c, gw.graphQLMethods()...)
 	gw.mcp = gw.newMCP()
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))

@@ -103,7 +103,7 @@ func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 func TestConfiguredLabelsAreActiveForAllRequests(t *testing.T) {
 	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
 		c.OverrideLabels.Active = []string{"next"}
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 		o.Supergraph = labelled
 		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return sources{}, func() {}, nil }
 	})

@@ -23,7 +23,7 @@ func TestResponsesAreChargedUntilTheyAreWritten(t *testing.T) {
 	budget := memory.NewBudget(48 << 10)
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		c.HTTP.Batching.Enabled = true
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 		o.Memory = budget
 	})
 	const query = `{"query":"{ long }"}`
@@ -61,7 +61,7 @@ func TestExhaustedMemoryRejectsOperations(t *testing.T) {
 		budget := memory.NewBudget(1 << 20)
 		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 			c.HTTP.PartialSuccessStatus = true
-			c.TrafficShaping.Router.Deduplicate = deduplicate
+			c.TrafficShaping.Router.Deduplicate = new(deduplicate)
 			o.Memory = budget
 		})
 		held := exhaust(t, budget, 1<<20)

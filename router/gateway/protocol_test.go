@@ -230,7 +230,7 @@ func TestIdenticalQueriesInFlightAreDeduplicated(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
 		o.Metrics = telemetry.New(registry)
-		c.TrafficShaping.Router.Deduplicate = true
+		c.TrafficShaping.Router.Deduplicate = new(true)
 	})
 	answers := make(chan reply, 8)
 	ask := func(body, authorization string) {

@@ -2,42 +2,203 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"souk/router/execute"
 	"souk/router/operation"
 )
 
+// flightShards is how many parts flights has, so that requests on many processors do not wait for the
+// same lock.
+const flightShards = 32
+
 // flights holds the queries in progress whose responses identical queries can share.
 type flights struct {
+	seed   maphash.Seed
+	shards [flightShards]flightShard
+	unused sync.Pool
+}
+
+type flightShard struct {
 	mu   sync.Mutex
 	open map[string]*flight
 }
 
-// A flight is one execution and the requests that wait for its response.
+// A flight is one execution and the requests that wait for its response. It is used again if there
+// are none.
 type flight struct {
-	done    chan struct{}
+	shard   *flightShard
+	key     []byte
+	done    chan struct{}    // nil while nobody waits; guarded by the shard
+	ended   bool             // guarded by the shard
+	waiting int              // guarded by the shard
 	body    *execute.Body    // retained once for each waiting request
-	waiting int              // guarded by flights.mu
 	outcome execute.Response // without its memory
+	// abandoned is set if the client that began it left, so that the response is not whole.
+	abandoned bool
+	detached  execute.Body // is what body points to
+}
+
+func (fs *flights) init() {
+	fs.seed = maphash.MakeSeed()
+	for i := range fs.shards {
+		fs.shards[i].open = map[string]*flight{}
+	}
+}
+
+// enter joins the flight of an identical query, or begins one, which the caller leads.
+func (fs *flights) enter(key []byte) (f *flight, leads bool) {
+	s := &fs.shards[maphash.Bytes(fs.seed, key)%flightShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.open[string(key)]; f != nil {
+		if f.done == nil {
+			f.done = make(chan struct{})
+		}
+		f.waiting++
+		return f, false
+	}
+	if f, _ = fs.unused.Get().(*flight); f == nil {
+		f = &flight{}
+	}
+	f.shard, f.key = s, append(f.key[:0], key...)
+	s.open[view(f.key)] = f
+	return f, true
+}
+
+// free keeps a flight for the next one, unless others have joined it, who may still read it. The leader
+// calls it when it has released the body.
+func (fs *flights) free(f *flight) {
+	if f.done == nil && cap(f.key) <= maxKeptKey {
+		*f = flight{key: f.key[:0]}
+		fs.unused.Put(f)
+	}
+}
+
+// maxKeptKey bounds the key of a flight that is kept, in bytes.
+const maxKeptKey = 16 << 10
+
+// forget makes later queries join none of the flights: a mutation has changed what they may read.
+func (fs *flights) forget() {
+	for i := range fs.shards {
+		s := &fs.shards[i]
+		s.mu.Lock()
+		clear(s.open)
+		s.mu.Unlock()
+	}
+}
+
+// land hands the body to all that wait for it. The body is nil after a panic.
+func (f *flight) land() {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	if f.shard.open[view(f.key)] == f { // it may be forgotten
+		delete(f.shard.open, view(f.key))
+	}
+	f.ended = true
+	for range f.waiting {
+		if f.body != nil {
+			f.body.Retain()
+		}
+	}
+	if f.done != nil {
+		close(f.done)
+	}
+}
+
+// leave removes a request that has stopped waiting.
+func (f *flight) leave() {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	if !f.ended {
+		f.waiting--
+	} else if f.body != nil {
+		f.body.Release()
+	}
+}
+
+// deduplicates reports whether identical queries of identical callers share a response. By default
+// they do, unless the program or a coprocessor extends the router, since responses may then depend on
+// what the router does not know of, or subgraphs shall get each query.
+func (gw *Gateway) deduplicates() bool {
+	c := gw.config.TrafficShaping
+	if c.Router.Deduplicate != nil {
+		return *c.Router.Deduplicate
+	}
+	each := c.All.DeduplicateQuery != nil && !*c.All.DeduplicateQuery
+	return !each && gw.hooks == nil && !gw.options.Extended
 }
 
 // shares reports whether a request may share the response of an identical one. It does not if
 // the response may have headers for one client, such as Set-Cookie, or its plan.
 func (x *exchange) shares(p *prepared) bool {
-	return x.config.TrafficShaping.Router.Deduplicate && !x.receives && x.exposed == exposeNothing && p.op.Kind == operation.Query
+	return x.sharing && !x.receives && x.exposed == exposeNothing && p.op.Kind == operation.Query &&
+		(x.options.Recorder == nil || execute.CacheInspectionFrom(x.r.Context()) == nil)
 }
 
-// shareKey returns a key of everything that a response depends on: the operation, its
-// variables, and each header that a subgraph or the gateway may read.
-func (x *exchange) shareKey(p *prepared) string {
-	return x.equalityKey(p, x.sharedHeaders())
+// appendShareKey appends a key of everything that a response depends on: the operation, which has one
+// program for each supergraph, set of labels and set of fields that the caller may read; the variables;
+// the caller; and each header that a subgraph or the gateway may read. The program is that of a
+// request in progress as long as the key is in use.
+func (x *exchange) appendShareKey(b []byte, p *prepared) []byte {
+	part := func(s string) { b = appendPart(b, s) }
+	b = binary.NativeEndian.AppendUint64(b, uint64(uintptr(unsafe.Pointer(p.program))))
+	for _, v := range p.vars {
+		part(v.Name)
+		b = appendPart(b, v.Value)
+	}
+	if x.options.Caller != nil {
+		part(x.options.Caller(x.r).Scope)
+	}
+	if p.demand != nil {
+		b = binary.NativeEndian.AppendUint64(b, math.Float64bits(p.demand.max)) // clients may see it
+	}
+	x.appendState(part)
+	for _, name := range x.sharedHeaders {
+		b = x.appendHeader(b, name)
+	}
+	if len(x.sent.Patterns) > 0 {
+		for _, name := range x.sent.In(x.r.Header) {
+			b = x.appendHeader(b, name)
+		}
+	}
+	return b
+}
+
+// appendState adds the parts of a key that hooks and forwarded values make.
+func (x *exchange) appendState(part func(string)) {
+	if x.hooked != nil {
+		part(x.hooked.Partition)
+	}
+	if x.forwards() {
+		part(x.keyOf(x.snapshot.forwarded.extensions, x.snapshot.forwarded.values))
+	}
+}
+
+// appendHeader adds a header to a key. A header that is absent differs from one that is empty.
+func (x *exchange) appendHeader(b []byte, name string) []byte {
+	values := x.r.Header[name]
+	b = binary.AppendUvarint(appendPart(b, name), uint64(len(values)))
+	for _, value := range values {
+		b = appendPart(b, value)
+	}
+	return b
+}
+
+// appendPart adds a text to a key, with its length, so that no two lists of texts have the same key.
+func appendPart[T string | json.RawMessage](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 // streamKey returns a key of everything that the events of a subscription depend on: the
@@ -59,12 +220,7 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	part(p.document.name)
 	part(p.op.Key())
 	part(string(p.labels))
-	if x.hooked != nil {
-		part(x.hooked.Partition)
-	}
-	if x.forwards() {
-		part(x.keyOf(x.snapshot.forwarded.extensions, x.snapshot.forwarded.values))
-	}
+	x.appendState(part)
 	for _, v := range p.vars {
 		part(v.Name)
 		part(string(v.Value))
@@ -79,10 +235,12 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	return b.String()
 }
 
-func (x *exchange) sharedHeaders() []string {
-	names := append([]string{"Authorization", "Cookie"}, x.config.Authentication.JWT.Headers()...)
-	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
-	names = append(names, x.sent.In(x.r.Header)...)
+// newSharedHeaders returns the names of the headers that identical queries have in common, besides
+// those that match patterns.
+func (gw *Gateway) newSharedHeaders() []string {
+	names := append([]string{"Authorization", "Cookie"}, gw.config.Authentication.JWT.Headers()...)
+	names = append(names, gw.config.TrafficShaping.Router.DeduplicateBy...)
+	names = append(names, gw.sent.Names...)
 	for i := range names {
 		names[i] = http.CanonicalHeaderKey(names[i])
 	}
@@ -99,6 +257,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 	case f.body == nil:
 		x.fail(errFlight)
 	default:
+		defer x.flights.free(f)
 		defer f.body.Release()
 		x.sawShared(f)
 		x.respond(p, f.body.Bytes, &f.outcome)
@@ -106,74 +265,56 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 }
 
 // join waits for an identical query in progress, or executes the query for all identical
-// ones that arrive in the meantime. The execution continues if the client that started
-// it disconnects. join returns nil if ctx ends first. Otherwise the caller must release
-// the body, which is nil if the execution failed.
+// ones that arrive in the meantime. If the client that began a query disconnects, the execution ends,
+// and one of those that wait executes it. join returns nil if ctx ends first. Otherwise the caller must
+// release the body, which is nil if the execution failed.
 func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flight {
-	key := x.shareKey(p)
-	x.flights.mu.Lock()
-	f := x.flights.open[key]
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		if x.flights.open == nil {
-			x.flights.open = map[string]*flight{}
+	key := scratch.get()
+	defer scratch.put(key)
+	key.Write(x.appendShareKey(key.AvailableBuffer(), p)) // the buffer keeps its new size
+	for joined := false; ; joined = true {
+		f, leads := x.flights.enter(key.Bytes())
+		if x.seen != nil {
+			x.seen.Shared = !leads
 		}
-		x.flights.open[key] = f
-		x.flights.mu.Unlock()
-		x.execute(f, key, p, start)
-		return f
-	}
-	f.waiting++
-	if x.seen != nil {
-		x.seen.Shared = true
-	}
-	x.flights.mu.Unlock()
-	x.metrics.Joined.Inc()
-	select {
-	case <-f.done:
+		if leads {
+			x.execute(ctx, f, p, start)
+			return f
+		}
+		if !joined {
+			x.metrics.Joined.Inc()
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			f.leave()
+			return nil
+		}
+		if f.abandoned {
+			f.body.Release()
+			continue
+		}
 		if f.body != nil && !f.outcome.Shed { // otherwise, it is rejected
 			x.metrics.Ended(x.metrics.blame.Outcome(f.outcome.Codes, f.outcome.DataNull)).Inc()
 		}
 		return f
-	case <-ctx.Done():
-		x.flights.leave(f)
-		return nil
 	}
 }
 
 var errFlight = errors.New("the shared execution of an identical query failed")
 
-// leave removes a request that has stopped waiting.
-func (fs *flights) leave(f *flight) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	select {
-	case <-f.done:
-		if f.body != nil {
-			f.body.Release()
-		}
-	default:
-		f.waiting--
-	}
-}
-
-// execute executes the query of a flight and hands the response to all that wait for it.
-func (x *exchange) execute(f *flight, key string, p *prepared, start time.Time) {
-	defer func() {
-		x.flights.mu.Lock()
-		defer x.flights.mu.Unlock()
-		delete(x.flights.open, key)
-		for range f.waiting {
-			if f.body != nil { // it is nil after a panic
-				f.body.Retain()
-			}
-		}
-		close(f.done)
-	}()
-	ctx, cancel := x.deadline(context.WithoutCancel(x.r.Context()))
+// execute executes the query of a flight for a client, and hands the response to all that wait for it.
+func (x *exchange) execute(client context.Context, f *flight, p *prepared, start time.Time) {
+	defer f.land()
+	ctx, cancel := x.deadline(client)
 	defer cancel()
 	response := x.run(ctx, p, start)
-	f.body = response.Detach()
+	f.abandoned = response.Errors > 0 && client.Err() != nil
+	f.body = &f.detached
+	response.Detach(f.body)
 	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed, Denied: response.Denied}
+	if nothingSent(response.Fetches) {
+		f.outcome.Fetches = slices.Clone(response.Fetches) // they decide about the status
+	}
 	response.Release()
 }

@@ -124,7 +124,7 @@ type TrafficShaping struct {
 type RouterTraffic struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops."`
-	Deduplicate     bool          `yaml:"deduplicate" desc:"Execute identical queries once if they are in flight at the same time and their callers send the same headers."`
+	Deduplicate     *bool         `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if they send the same headers. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
 	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie and all propagated headers." format:"header"`
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
 	AdaptiveLimit   AdaptiveLimit `yaml:"adaptive_limit" desc:"Bounds the operations in flight by what the router and its subgraphs can serve, which it finds from their latency. Further operations are rejected with status 503 and the code OVERLOADED. It counts what max_in_flight counts."`
