@@ -1,6 +1,7 @@
 // Package memory keeps a process within its memory limit.
 //
-// SetLimit derives Go's soft memory limit from the cgroup. A Budget limits the bytes
+// SetLimit derives Go's soft memory limit from the cgroup, and lets the garbage collector
+// run less often below half of it (pace.go). A Budget limits the bytes
 // that requests in progress hold. A Guard reports when the live heap approaches the
 // limit, so that a server can reject new work in time.
 package memory
@@ -34,10 +35,11 @@ const (
 const unlimited = 1 << 50
 
 // SetLimit sets Go's soft memory limit to a share of the container's limit and logs it.
-// It does not override GOMEMLIMIT.
+// It does not override GOMEMLIMIT. With a limit, GOGC adapts to what is left below it.
 func SetLimit(logger *slog.Logger, share Share) {
 	if given := os.Getenv("GOMEMLIMIT"); given != "" {
 		logger.Info("soft memory limit", "bytes", Limit(), "source", "GOMEMLIMIT")
+		pace()
 		return
 	}
 	// The library sets no limit without a cgroup that has one.
@@ -49,6 +51,7 @@ func SetLimit(logger *slog.Logger, share Share) {
 		return
 	}
 	logger.Info("soft memory limit", "bytes", Limit(), "source", fmt.Sprintf("%.0f %% of the cgroup's limit", float64(share)*100))
+	pace()
 }
 
 // Limit returns the soft memory limit in bytes, or 0 if there is none.

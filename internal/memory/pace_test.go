@@ -1,0 +1,52 @@
+package memory
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestCollectorRunsLessOftenWithPlentyOfMemory(t *testing.T) {
+	for _, c := range []struct {
+		limit, live int64
+		want        int
+	}{
+		{0, 50 << 20, 100},         // no limit
+		{512 << 20, 10 << 20, 400}, // small heaps grow fivefold
+		{512 << 20, 64 << 20, 300}, // to 256 MiB
+		{512 << 20, 128 << 20, 100},
+		{512 << 20, 400 << 20, 100}, // the limit itself takes over
+		{512 << 20, 0, 100},
+	} {
+		if got := percentFor(c.limit, c.live); got != c.want {
+			t.Errorf("limit %d, live %d: got %d, want %d", c.limit, c.live, got, c.want)
+		}
+	}
+}
+
+// The percentage follows the limit, collection by collection.
+func TestPercentageFollowsTheLimit(t *testing.T) {
+	before, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(defaultPercent)
+	t.Cleanup(func() { debug.SetMemoryLimit(before); debug.SetGCPercent(percent) })
+	p := &pacer{percent: defaultPercent, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	p.arm()
+	for _, c := range []struct {
+		limit int64
+		want  uint64
+	}{{1 << 40, maxPercent}, {math.MaxInt64, defaultPercent}} {
+		debug.SetMemoryLimit(c.limit)
+		got := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+			runtime.GC()
+			if metrics.Read(got); got[0].Value.Uint64() == c.want {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("limit %d: GOGC is %d, want %d", c.limit, got[0].Value.Uint64(), c.want)
+			}
+		}
+	}
+}
