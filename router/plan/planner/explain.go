@@ -24,6 +24,8 @@ type Explanation struct {
 	// Decisions are the leaves of the operation and of the keys and
 	// requirements that its plan needs, in the order they were found.
 	Decisions []Decision `json:"decisions"`
+	// Batching says what latencies of subgraphs changed; nil if none are used.
+	Batching *Batching `json:"batching,omitempty"`
 }
 
 // Search is the outcome of the search for a better plan.
@@ -69,7 +71,12 @@ type Candidate struct {
 
 // Explain plans an operation like Plan and reports how the plan was found.
 func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan, Explanation, error) {
-	return p.plan(op, labels, map[*leaf][]int{})
+	return p.plan(op, labels, map[*leaf][]int{}, nil)
+}
+
+// ExplainBy plans an operation like PlanBy and reports how the plan was found.
+func (p *Planner) ExplainBy(op *operation.Operation, l Latencies, labels ...string) (*plan.Plan, Explanation, error) {
+	return p.plan(op, labels, map[*leaf][]int{}, &weigher{latencies: l, explains: true})
 }
 
 // decisions returns the decision for each leaf and for the conditions of the path
@@ -188,6 +195,9 @@ func (x *Explanation) String() string {
 			x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
 	}
 	fmt.Fprintf(&b, "search for a better plan: %s\nedges of the query graph looked at: %d\n", x.Search, x.Edges)
+	if x.Batching != nil {
+		b.WriteString(x.Batching.String())
+	}
 	for _, d := range x.Decisions {
 		b.WriteString("\n" + d.Path)
 		if d.NeededFor != "" {

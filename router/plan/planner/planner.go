@@ -44,12 +44,23 @@ func New(m *supergraph.Model, o Options) *Planner {
 // It returns an *UnreachableError for a selection that no subgraph can
 // resolve, and a *LimitError for an operation that exceeds Options.
 func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, error) {
-	made, _, err := p.plan(op, labels, nil)
+	made, _, err := p.plan(op, labels, nil, nil)
 	return made, err
 }
 
-// plan plans an operation. It records the decisions if prices is not nil.
-func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int) (*plan.Plan, Explanation, error) {
+// PlanBy plans an operation like Plan, but merges fetches by what it costs, if the
+// latencies of all subgraphs that the plan needs are known: requests are saved where no
+// payload is complete more than 5 % later, or some milliseconds, than without any
+// merging.
+func (p *Planner) PlanBy(op *operation.Operation, l Latencies, labels ...string) (*plan.Plan, *Batching, error) {
+	w := &weigher{latencies: l}
+	made, _, err := p.plan(op, labels, nil, w)
+	return made, &w.batching, err
+}
+
+// plan plans an operation. It records the decisions if prices is not nil, and weighs
+// latencies if w is not nil.
+func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
 	w := p.newWalker(func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
 	root := &slot{}
 	root.register(op.Selections, 0)
@@ -60,15 +71,17 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 		return nil, explanation, p.explain(w, err)
 	}
 	deferRootFetches(placer.fetches)
+	deferred := deferredPayloads(nil, 0, nil, op.Selections)
+	fetches := weigher.schedule(placer.fetches, deferred, &explanation)
 	out := &plan.Plan{
 		Kind: op.Kind, RootType: op.RootType,
-		Fetches:       printFetches(schedule(placer.fetches), op),
+		Fetches:       printFetches(fetches, op),
+		Deferred:      deferred,
 		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
 		InterfaceObjects: p.interfaceObjects,
 	}
 	projector := &projector{model: p.model, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
-	out.Deferred = deferredPayloads(nil, 0, nil, op.Selections)
 	return out, explanation, nil
 }
 

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 
@@ -18,11 +19,22 @@ import (
 //	level 2: entities inventory {shipping}     (requires weight)
 //
 // becomes one request to product and one to inventory. Fetches are returned in
-// an order in which each comes after those it depends on.
-func schedule(fetches []*fetch) []*fetch {
+// an order in which each comes after those it depends on. weigh, unless nil, may
+// choose other fetches to merge.
+func schedule(fetches []*fetch, weigh func([]*fetch) [][]*fetch) []*fetch {
 	setLevels(fetches)
 	delayToMerge(fetches)
-	fetches = addFallbacks(mergeFetches(fetches))
+	var groups [][]*fetch
+	if weigh != nil {
+		groups = weigh(fetches)
+	}
+	if groups != nil {
+		fetches = mergeFetches(fetches, slices.Values(groups))
+		resetLevels(fetches)
+	} else {
+		fetches = mergeFetches(fetches, maps.Values(mergeGroups(fetches)))
+	}
+	fetches = addFallbacks(fetches)
 	slices.SortStableFunc(fetches, byDependency)
 	dropImplied(fetches)
 	for _, f := range fetches {
@@ -45,6 +57,25 @@ func setLevels(fetches []*fetch) {
 		for _, d := range f.dependsOn {
 			f.level = max(f.level, d.level+1)
 		}
+	}
+}
+
+// resetLevels sets the level of each fetch again, in whatever order they are.
+func resetLevels(fetches []*fetch) {
+	known := map[*fetch]bool{}
+	var set func(f *fetch)
+	set = func(f *fetch) {
+		if known[f] {
+			return
+		}
+		known[f], f.level = true, 0
+		for _, d := range f.dependsOn {
+			set(d)
+			f.level = max(f.level, d.level+1)
+		}
+	}
+	for _, f := range fetches {
+		set(f)
 	}
 }
 
@@ -140,9 +171,9 @@ func delayToMerge(fetches []*fetch) {
 }
 
 // mergeFetches makes one fetch of each group.
-func mergeFetches(fetches []*fetch) []*fetch {
+func mergeFetches(fetches []*fetch, groups iter.Seq[[]*fetch]) []*fetch {
 	mergedInto := map[*fetch]*fetch{}
-	for _, group := range mergeGroups(fetches) {
+	for group := range groups {
 		slices.SortFunc(group, byOrder)
 		for _, f := range group[1:] {
 			mergedInto[f] = group[0]
