@@ -24,6 +24,14 @@ func newColdWork() coldWork {
 	return coldWork{semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))}
 }
 
+// try returns the function that frees a slot, if one is free.
+func (c coldWork) try() (func(), bool) {
+	if !c.slots.TryAcquire(1) {
+		return nil, false
+	}
+	return func() { c.slots.Release(1) }, true
+}
+
 // begin waits for a slot. The returned function frees it. The error is a [*Refusal],
 // or the cause if ctx is done.
 func (c coldWork) begin(ctx context.Context) (func(), error) {

@@ -22,6 +22,7 @@
 //	hooks.go        hooks of embedding programs and coprocessors
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
+//	weighed.go      plans that depend on the latencies of subgraphs
 //	snapshot.go     document → operation → plan → program, each from a cache
 //	templates.go    documents that differ only in literals share one entry
 //	clients.go      limits of single clients

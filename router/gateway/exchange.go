@@ -22,6 +22,7 @@ import (
 	"souk/router/internal/hookchain"
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
+	"souk/router/plan/planner"
 	routertelemetry "souk/router/telemetry"
 	"souk/router/upload"
 	"souk/telemetry"
@@ -81,6 +82,8 @@ type prepared struct {
 	deferring bool
 	labels    labelSet
 	demand    *demand
+	// weighedBy are the latencies that the program was planned by, or nil.
+	weighedBy planner.Latencies
 	// given are elements of the schema that only the values of variables use.
 	given []string
 }
@@ -340,6 +343,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	}
 	x.metrics.countErrors(response.Codes)
 	x.metrics.countRefusals(response.Fetches)
+	x.measureSubgraphs(p.op.Kind, response.Fetches)
 	outcome := x.metrics.blame.Outcome(response.Codes, response.DataNull)
 	x.measure(p, start, outcome)
 	if !response.Shed { // otherwise, it is rejected

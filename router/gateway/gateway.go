@@ -23,6 +23,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/body"
 	"souk/router/internal/hookchain"
+	"souk/router/latency"
 	"souk/router/limit"
 	"souk/router/mcp"
 	"souk/router/operation"
@@ -173,8 +174,10 @@ type Gateway struct {
 	hooks         *hookchain.Chain // nil without hooks
 	pages         *crossOrigin     // of the GraphQL endpoint; nil if no origin is configured
 	cold          coldWork
-	mcp           *mcp.Server // nil if it is off
-	offering      sync.Mutex  // of tools
+	// latencies are measured; nil if plans do not depend on them.
+	latencies *latency.Table
+	mcp       *mcp.Server // nil if it is off
+	offering  sync.Mutex  // of tools
 
 	following following
 	shared    sharedStreams
@@ -206,6 +209,9 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics, c.Telemetry.ClientErrorCodes...), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
 	gw.limiter = o.Limiter
+	if c.QueryPlanner.WeighLatency {
+		gw.latencies = latency.New()
+	}
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.sharing, gw.sharedHeaders = gw.deduplicates(), gw.newSharedHeaders()

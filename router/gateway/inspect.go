@@ -88,7 +88,7 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		copied.Selections = withDenials(op.Selections, denials(t.Authorized.Selections, "", map[string]*operation.Denial{}), "")
 		op = &copied
 	}
-	p, err := s.newPlan(op, labelSet(t.Labels))
+	p, _, err := s.newPlan(op, labelSet(t.Labels), t.Latencies)
 	if err != nil {
 		return nil, fmt.Errorf("planning the operation again: %w", err)
 	}
@@ -197,7 +197,11 @@ func (gw *Gateway) Explain(ctx context.Context, document, operationName string, 
 		out.Cost, out.HasCost = cost, err == nil
 	}
 	end = stage("graphql.plan")
-	out.Plan, out.Explanation, err = s.planner.Explain(op, gw.config.OverrideLabels.Active...)
+	if e := gw.estimates(); e != nil {
+		out.Plan, out.Explanation, err = s.planner.ExplainBy(op, e.Of, gw.config.OverrideLabels.Active...)
+	} else {
+		out.Plan, out.Explanation, err = s.planner.Explain(op, gw.config.OverrideLabels.Active...)
+	}
 	end()
 	if err != nil {
 		return nil, &operation.Error{Message: "The subgraphs cannot answer this operation: " + err.Error(), Code: "QUERY_PLANNING_FAILED"}

@@ -82,7 +82,7 @@ func (s *snapshot) print(d *document) string {
 	for _, k := range *known {
 		op := (&document{Document: parsed}).choose(k.conditions, k.deferring)
 		out.WriteString("\n")
-		p, err := s.newPlan(op, k.labels)
+		p, _, err := s.newPlan(op, k.labels, k.latencies())
 		if err == nil {
 			err = plan.Print(&out, p)
 		}

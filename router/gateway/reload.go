@@ -33,6 +33,9 @@ func (gw *Gateway) refused(began time.Time, err error) {
 
 // use makes a snapshot the current one. The caller holds gw.loading.
 func (gw *Gateway) use(next *snapshot, began time.Time) {
+	if gw.latencies != nil {
+		gw.latencies.Measure(next.subgraphs())
+	}
 	if old := gw.current.Load(); old != nil {
 		gw.warm(next, old)
 	}
@@ -46,6 +49,15 @@ func (gw *Gateway) use(next *snapshot, began time.Time) {
 		old.release()
 		gw.recordReload(began, took, old, next, nil)
 	}
+}
+
+// subgraphs returns the names of the subgraphs.
+func (s *snapshot) subgraphs() []string {
+	names := make([]string, len(s.model.Subgraphs))
+	for i, g := range s.model.Subgraphs {
+		names[i] = g.Name
+	}
+	return names
 }
 
 // Inherit prepares a gateway that is about to replace former. It copies the documents that
@@ -64,6 +76,9 @@ func (gw *Gateway) Inherit(former *Gateway) {
 	defer old.release()
 	gw.loading.Lock() // keeps the current snapshot from being released
 	defer gw.loading.Unlock()
+	if gw.latencies != nil && former.latencies != nil {
+		gw.latencies.Inherit(former.latencies)
+	}
 	gw.warm(gw.current.Load(), old)
 }
 

@@ -100,13 +100,12 @@ type document struct {
 // and @include, for a client with or without support for @defer, and for a set of
 // override labels.
 type specialised struct {
-	op      *operation.Operation
-	program *execute.Program
+	op *operation.Operation
 	// conditions are the variables that select this operation.
 	conditions operation.Variables
 	deferring  bool
 	labels     labelSet
-	weight     int // of the program, in bytes
+	planned
 }
 
 // describedSize is the memory of a record.Document besides its texts, in bytes.
@@ -127,7 +126,7 @@ func (d *document) grown() int64 {
 	}
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
-			grown += int64((*known)[i].weight)
+			grown += int64((*known)[i].size())
 		}
 	}
 	return grown
@@ -193,11 +192,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
-	names := make([]string, len(model.Subgraphs))
-	for i, g := range model.Subgraphs {
-		names[i] = g.Name
-	}
-	s.forwarded = gw.newForwarded(names)
+	s.forwarded = gw.newForwarded(s.subgraphs())
 	s.executor = execute.New(execute.Options{
 		Transport:  transport,
 		Cache:      entities,
@@ -389,6 +384,16 @@ func (s *snapshot) reweigh(d *document) {
 type planned struct {
 	*execute.Program
 	weight int
+	// weighed is set instead if the plan depends on latencies.
+	weighed *weighedProgram
+}
+
+// size returns the size of the program in bytes.
+func (p *planned) size() int {
+	if p.weighed != nil {
+		return p.weighed.by.Load().weight
+	}
+	return p.weight
 }
 
 // programSize measures a program and the parts of its operation that it keeps
@@ -408,7 +413,7 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 		for i := range *known {
 			if (*known)[i].op == op && (*known)[i].labels == of.labels {
 				m.planHits.Inc()
-				return (*known)[i].program, true, nil
+				return s.latest(of, (*known)[i].planned), true, nil
 			}
 		}
 	}
@@ -430,11 +435,11 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 	} else {
 		m.planHits.Inc()
 	}
-	if op == d.choose(of.vars, of.deferring) && p.weight <= maxSpecialisedBytes {
-		d.keep(specialised{op, p.Program, d.Conditions(of.vars), of.deferring, of.labels, p.weight})
+	if op == d.choose(of.vars, of.deferring) && p.size() <= maxSpecialisedBytes {
+		d.keep(specialised{op, d.Conditions(of.vars), of.deferring, of.labels, p})
 		s.reweigh(d)
 	}
-	return p.Program, hit, context.Cause(ctx)
+	return s.latest(of, p), hit, context.Cause(ctx)
 }
 
 // plan makes a program and stores it in the plan cache.
@@ -451,30 +456,54 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepare
 	defer done()
 	start := time.Now()
 	_, end := s.gateway.beginStage(ctx, hook.QueryPlan)
-	program, err := s.compile(of.op, of.labels)
+	p, err := s.make(key, of)
 	end(err)
 	m.planDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return planned{}, err
 	}
-	p := planned{program, len(key) + programSize.Of(program)}
-	return s.plans.Put(key, p, p.weight), nil
+	return s.plans.Put(key, p, p.size()), nil
 }
 
-// newPlan plans an operation.
-func (s *snapshot) newPlan(op *operation.Operation, labels labelSet) (*plan.Plan, error) {
-	p, err := s.planner.Plan(op, labels.names(s.model)...)
+// make plans and compiles an operation.
+func (s *snapshot) make(key string, of *prepared) (planned, error) {
+	estimates := s.gateway.estimates()
+	var by planner.Latencies
+	if estimates != nil {
+		by = estimates.Of
+	}
+	made, batching, err := s.newPlan(of.op, of.labels, by)
+	if err != nil {
+		return planned{}, err
+	}
+	program, err := s.compile(made, of.op)
+	if err != nil {
+		return planned{}, err
+	}
+	weight := len(key) + programSize.Of(program)
+	if batching == nil || !batching.Matters {
+		return planned{Program: program, weight: weight}, nil
+	}
+	w := &weighedProgram{key: key}
+	w.by.Store(&weighing{program, estimates, batching, weight})
+	return planned{weighed: w}, nil
+}
+
+// newPlan plans an operation by the latencies of subgraphs or, if they are nil, without. The
+// batching is nil then.
+func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, by planner.Latencies) (p *plan.Plan, batching *planner.Batching, err error) {
+	if by == nil {
+		p, err = s.planner.Plan(op, labels.names(s.model)...)
+	} else {
+		p, batching, err = s.planner.PlanBy(op, by, labels.names(s.model)...)
+	}
 	if err == nil && s.gateway.config.Telemetry.SubgraphOperationNames {
 		p.NameOperations(op.Name)
 	}
-	return p, err
+	return p, batching, err
 }
 
-func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
-	p, err := s.newPlan(op, labels)
-	if err != nil {
-		return nil, err
-	}
+func (s *snapshot) compile(p *plan.Plan, op *operation.Operation) (*execute.Program, error) {
 	program, err := execute.Compile(p)
 	if err != nil {
 		return nil, fmt.Errorf("compiling a plan: %w", err)
@@ -508,9 +537,9 @@ func (d *document) keep(s specialised) {
 		known := d.programs.Load()
 		var list []specialised
 		if known != nil && len(*known) < maxSpecialised {
-			bytes := s.weight
-			for _, k := range *known {
-				bytes += k.weight
+			bytes := s.size()
+			for i := range *known {
+				bytes += (*known)[i].size()
 			}
 			if bytes <= maxSpecialisedBytes {
 				list = append(list, *known...)

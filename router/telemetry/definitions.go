@@ -92,6 +92,11 @@ var (
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		Help:    "Duration of planning an operation that was not in the plan cache.",
 	}
+	plansReplaced = base.Metric{
+		Name: "souk_router_plans_replaced_total", Kind: base.Counter,
+		Help:   "Plans that were made again because latencies of subgraphs changed (query_planner.weigh_latency), by result: changed, same or failed.",
+		Labels: []string{"result"},
+	}
 	cacheRequests = base.Metric{
 		Name: "souk_router_cache_requests_total", Kind: base.Counter,
 		Help:   "Lookups in the in-process caches (document, plan, persisted_document, policy), by result: hit or miss.",
@@ -330,7 +335,7 @@ func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, eventsTotal, eventSubscribers, eventsBehind, eventReconnects, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
-		planDuration, cacheRequests, trustedDocuments, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
+		planDuration, plansReplaced, cacheRequests, trustedDocuments, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, urlRequests, urlBreaker, subgraphLimit, subgraphShed, operationsLimit,
 		entityLookups, entityStores, entityInvalidations, entityTagInvalidations, entityUntagged, entityComparisons, entityWait, entityWaiting, entityAge, entityLocalBytes, entityAvailable, entityEpochs,
 		variantDuration, shadowResults,

@@ -48,6 +48,7 @@ type Metrics struct {
 	ended          *base.Bound[Outcome, prometheus.Counter]
 	errors         *base.Bound[string, prometheus.Counter]
 	exceeded       *base.Bound[string, prometheus.Counter]
+	replanned      *base.Bound[string, prometheus.Counter]
 	errorCodes     atomic.Int32
 	trusted        *base.Bound[trustedKey, prometheus.Counter]
 	clients        boundedNames
@@ -99,6 +100,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
 	exceeded := limitsExceeded.NewCounter(r)
+	replanned := plansReplaced.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
 	calls := coprocessorDuration.NewHistogram(r)
 	variants, shadows := variantDuration.NewHistogram(r), shadowResults.NewCounter(r)
@@ -146,6 +148,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 		ended:            base.Bind(func(o Outcome) prometheus.Counter { return ended.WithLabelValues(string(o)) }),
 		errors:           base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		exceeded:         base.Bind(func(code string) prometheus.Counter { return exceeded.WithLabelValues(code) }),
+		replanned:        base.Bind(func(result string) prometheus.Counter { return replanned.WithLabelValues(result) }),
 		subgraphs:        base.Bind(newSubgraphs(r, buckets)),
 
 		subgraphCosts: base.Bind(func(subgraph string) Costs { return costsOf(costs, subgraph) }),
@@ -209,6 +212,10 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 // LimitExceeded counts operations that are executed although they exceed a limit, by its code,
 // which must come from a bounded set.
 func (m *Metrics) LimitExceeded(code string) prometheus.Counter { return m.exceeded.Get(code) }
+
+// Replanned counts plans that were made again because latencies changed, by result: changed, same
+// or failed.
+func (m *Metrics) Replanned(result string) prometheus.Counter { return m.replanned.Get(result) }
 
 // Dependency returns the metrics of a dependency. Its kind and name must come from a
 // bounded set.

@@ -145,6 +145,9 @@ type Operation struct {
 	Deferring  bool
 	Conditions operation.Variables
 	Authorized *operation.Operation
+	// Latencies are those of the subgraphs that the plan was made by, or nil. They are shared
+	// with other operations.
+	Latencies map[string]time.Duration
 
 	ends     [stages]time.Duration
 	ended    time.Time // by the recorder's clock

@@ -33,6 +33,7 @@ type Config struct {
 	EventSources         EventSources       `yaml:"event_sources" desc:"Message brokers whose events feed subscriptions with @eventStream."`
 	Introspection        bool               `yaml:"introspection" desc:"Answer introspection queries. If false, validation errors and REST problems do not suggest names from the schema either."`
 	Caches               Caches             `yaml:"caches" desc:"Memory for the document and plan caches, in bytes. An entry larger than an eighth of its cache is not stored."`
+	QueryPlanner         QueryPlanner       `yaml:"query_planner" desc:"How the router makes query plans."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see the error messages of subgraphs."`
 	ResponseExtensions   map[string]string  `yaml:"response_extensions" desc:"Members of extensions in responses of subgraphs that the client's response gets, by name, and what several make of one: first or last, as they arrive, or append for a list. Up to 64 KiB of them. Responses from the entity cache and deferred payloads have none." enum:"first,last,append"`
 	RequestExtensions    RequestExtensions  `yaml:"request_extensions" desc:"Members of extensions in requests of clients that subgraphs get, in the extensions of their requests."`
@@ -449,6 +450,11 @@ type Caches struct {
 	Plans     int `yaml:"plans_bytes" desc:"Memory for query plans. 0 disables the cache."`
 	Persisted int `yaml:"persisted_documents_bytes" desc:"Memory for documents that clients register (APQ). 0 disables the cache."`
 	WarmUp    int `yaml:"warm_up" desc:"Number of documents, most used first, to plan for a new supergraph before it goes into service."`
+}
+
+// QueryPlanner configures how query plans are made.
+type QueryPlanner struct {
+	WeighLatency bool `yaml:"weigh_latency" desc:"Merge requests to a subgraph by what it costs. A merged request waits for the slowest of its inputs. With this, the router measures how long each subgraph takes, and divides such a request if a response would otherwise take more than 5 % and 10 ms longer than its longest chain of requests; where nobody waits longer, it merges more. Subgraphs then get other numbers of requests when latencies change. Without it, requests are merged unless a chain of requests becomes longer."`
 }
 
 // IncludeErrors configures whether clients see the error messages of subgraphs.
