@@ -78,7 +78,8 @@ type Options struct {
 	formerCanary string
 	// origin is set if the router is the canary of another one.
 	origin *origin
-	// now is the clock of the adaptive limits: time.Now if nil.
+	// now is the clock of the adaptive limits and of the latencies that plans depend on:
+	// time.Now if nil.
 	now func() time.Time
 }
 
@@ -283,6 +284,7 @@ func (r *Router) build(ctx context.Context) error {
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
 		Version:    r.options.Version,
+		Now:        r.options.now,
 
 		Dependencies: r.dependencies,
 		Hooks:        r.options.Hooks,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -127,6 +128,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// Version is that of the router, for agents. It may be empty.
 	Version string
+	// Now is the clock that latencies of subgraphs are measured with. Nil means time.Now.
+	Now func() time.Time
 	// Dependencies are listed by /readyz. It may be nil.
 	Dependencies *dependency.Set
 }

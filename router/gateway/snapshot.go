@@ -202,6 +202,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 		LogError:   gw.options.LogError,
+		Now:        gw.options.Now,
 
 		ForwardExtensions:  func(subgraph string) []string { return s.forwarded.extensionsOf[subgraph] },
 		ReturnExtensions:   gw.config.ResponseExtensions,

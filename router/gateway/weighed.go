@@ -88,7 +88,7 @@ func (s *snapshot) replace(p *weighedProgram, op *operation.Operation, labels la
 		defer s.release()
 		defer done()
 		defer p.replacing.Store(false)
-		s.gateway.metrics.Replanned(s.replan(p, op, labels)).Inc()
+		s.replan(p, op, labels)
 	}()
 }
 
@@ -99,7 +99,7 @@ const (
 	planFailed  = "failed"
 )
 
-func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels labelSet) string {
+func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels labelSet) {
 	old, began := p.by.Load(), time.Now()
 	next := *old
 	next.estimates = s.gateway.estimates()
@@ -119,6 +119,7 @@ func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels lab
 		result = planChanged
 		next = weighing{program, next.estimates, batching, len(p.key) + programSize.Of(program)}
 	}
+	s.gateway.metrics.Replanned(result).Inc()
 	p.by.Store(&next)
 	if result == planChanged {
 		s.plans.Reweigh(p.key, next.weight)
@@ -129,5 +130,4 @@ func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels lab
 	} else {
 		s.gateway.logger.DebugContext(context.Background(), "planned by new latencies", "operation", op.Name, "plan", result)
 	}
-	return result
 }
