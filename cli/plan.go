@@ -29,6 +29,7 @@ func newPlan() *cobra.Command {
 	var in planInput
 	var format string
 	var asJSON, explain bool
+	var latencies []string
 	cmd := &cobra.Command{
 		Use:   "plan OPERATION",
 		Short: "Print the query plan of an operation",
@@ -48,6 +49,9 @@ func newPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if in.latencies, err = parseLatencies(latencies); err != nil {
+				return err
+			}
 			made, err := in.plan(args[0], text, explain)
 			if err != nil {
 				return err
@@ -62,6 +66,7 @@ func newPlan() *cobra.Command {
 	flags.StringVarP(&in.supergraph, "supergraph", "s", "supergraph.graphql", "the file that contains the supergraph SDL")
 	flags.StringVar(&in.operation, "operation", "", "the name of the operation, if the document has several")
 	flags.StringVar(&in.variables, "variables", "{}", "the variables, as JSON; they decide @skip and @include")
+	flags.StringSliceVar(&latencies, "latency", nil, "how long requests to a subgraph take, such as products=200ms, or to all others, such as 20ms: plan as the router does with query_planner.weigh_latency")
 	flags.StringVar(&format, "format", "text", "the notation: text, json or apollo")
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
 	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
@@ -85,7 +90,55 @@ func readAll(stdin io.Reader, file string) (string, error) {
 }
 
 // A planInput has the flags that determine a plan.
-type planInput struct{ supergraph, operation, variables string }
+type planInput struct {
+	supergraph, operation, variables string
+	// latencies are by subgraph, with that of all others under "". They are nil if there are none.
+	latencies planner.Latencies
+}
+
+// parseLatencies reads the values of --latency.
+func parseLatencies(list []string) (planner.Latencies, error) {
+	if list == nil {
+		return nil, nil
+	}
+	l := planner.Latencies{}
+	for _, text := range list {
+		subgraph, value, named := strings.Cut(text, "=")
+		if !named {
+			subgraph, value = "", text
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 || named && subgraph == "" {
+			return nil, fmt.Errorf("--latency %s is not a latency; write SUBGRAPH=DURATION, such as products=200ms, or the duration of all other subgraphs, such as 20ms", text)
+		}
+		if _, ok := l[subgraph]; ok {
+			return nil, fmt.Errorf("--latency %s: the same subgraphs have two latencies; give each once", text)
+		}
+		l[subgraph] = d
+	}
+	return l, nil
+}
+
+// of returns the latencies of the subgraphs of a supergraph.
+func (in *planInput) of(m *supergraph.Model) (planner.Latencies, error) {
+	if in.latencies == nil {
+		return nil, nil
+	}
+	out := planner.Latencies{}
+	for name, d := range in.latencies {
+		if name != "" && m.Subgraph(name) == nil {
+			return nil, fmt.Errorf("--latency %s=%v: the supergraph has no subgraph %s", name, d, name)
+		}
+	}
+	for _, g := range m.Subgraphs {
+		if d, ok := in.latencies[g.Name]; ok {
+			out[g.Name] = d
+		} else if d, ok := in.latencies[""]; ok {
+			out[g.Name] = d
+		}
+	}
+	return out, nil
+}
 
 // An explainedPlan is a plan. With --explain it also has an explanation and the duration of
 // each stage.
@@ -110,6 +163,10 @@ func (in *planInput) plan(file, text string, explain bool) (*explainedPlan, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading the supergraph: %w", in.supergraph, err)
 	}
+	latencies, err := in.of(model)
+	if err != nil {
+		return nil, err
+	}
 	schema, err := operation.NewSchema(model.APISchema)
 	if err != nil {
 		return nil, fmt.Errorf("reading the API schema: %w", err)
@@ -127,9 +184,14 @@ func (in *planInput) plan(file, text string, explain bool) (*explainedPlan, erro
 	watch.begin("plan")
 	made := new(explainedPlan)
 	p := planner.New(model, planner.Options{})
-	if explain {
+	switch {
+	case explain && latencies != nil:
+		made.plan, made.explanation, err = p.ExplainBy(op, latencies)
+	case explain:
 		made.plan, made.explanation, err = p.Explain(op)
-	} else {
+	case latencies != nil:
+		made.plan, _, err = p.PlanBy(op, latencies)
+	default:
 		made.plan, err = p.Plan(op)
 	}
 	made.times = watch.end()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
@@ -33,7 +34,7 @@ var (
 // supergraph.graphql or, by path, in supergraph, and optionally the subgraphs it is
 // composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan, its plan
 // or error. NAME.labels lists active labels of overrides, NAME.denied fields that the
-// caller may not have. If NAME.projection exists, it is compared with the projection;
+// caller may not have, NAME.latencies those of subgraphs. If NAME.projection exists, it is compared with the projection;
 // NAME.apollo and NAME.json with the plan in these notations, and NAME.explain with the
 // explanation.
 func TestPlansMatchGoldenFiles(t *testing.T) {
@@ -181,6 +182,22 @@ func deny(selections []operation.Selection, name string) {
 	}
 }
 
+// latencies reads NAME.latencies: SUBGRAPH=DURATION, separated by spaces.
+func (c *testCase) latencies(t testing.TB, name string) (planner.Latencies, bool) {
+	t.Helper()
+	text, ok := c.files[name+".latencies"]
+	l := planner.Latencies{}
+	for _, entry := range strings.Fields(text) {
+		subgraph, value, _ := strings.Cut(entry, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l[subgraph] = d
+	}
+	return l, ok
+}
+
 // printed is a plan in all notations.
 type printed struct{ text, projection, apollo, json, explanation string }
 
@@ -192,6 +209,10 @@ func (c *testCase) plan(t testing.TB, name, text string) printed {
 	}
 	c.labels = strings.Fields(c.files[name+".labels"])
 	p, explanation, err := c.planner.Explain(op, c.labels...)
+	latencies, byLatency := c.latencies(t, name)
+	if byLatency {
+		p, explanation, err = c.planner.ExplainBy(op, latencies, c.labels...)
+	}
 	if err != nil {
 		return printed{text: "error: " + err.Error() + "\n"}
 	}
@@ -199,7 +220,11 @@ func (c *testCase) plan(t testing.TB, name, text string) printed {
 		c.subgraphs = subgraphs(t, c.sdl, c.model)
 	}
 	check(t, c, p)
-	if again, err := c.planner.Plan(op, c.labels...); err != nil || !reflect.DeepEqual(p, again) {
+	again, err := c.planner.Plan(op, c.labels...)
+	if byLatency {
+		again, _, err = c.planner.PlanBy(op, latencies, c.labels...)
+	}
+	if err != nil || !reflect.DeepEqual(p, again) {
 		t.Errorf("the plan differs when it is explained (%v)", err)
 	}
 	out := printed{projection: layout(p.Projection, ""), explanation: explanation.String()}
