@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"souk/router/compose"
 	"souk/router/plan"
 )
 
@@ -112,5 +114,66 @@ func TestPlanExplainsItsChoices(t *testing.T) {
 	}
 	if x := explained.Explanation; x.Chosen.Requests != 2 || len(x.Decisions) == 0 || len(explained.Seconds) != 4 {
 		t.Errorf("got %+v", explained)
+	}
+}
+
+// taxedGraph has two items, whose prices are from one subgraph.
+var taxedGraph = []compose.Subgraph{
+	{Name: "a", URL: "http://a", SDL: `type Query { a: Item } type Item @key(fields: "id") { id: ID! }`},
+	{Name: "b", URL: "http://b", SDL: `type Query { b: Item } type Item @key(fields: "id") { id: ID! }`},
+	{Name: "prices", URL: "http://prices", SDL: `type Item @key(fields: "id") { id: ID! price: Int }`},
+	{Name: "taxes", URL: "http://taxes", SDL: `type Item @key(fields: "id") { id: ID! price: Int @external tax: Int @requires(fields: "price") }`},
+}
+
+func TestPlanWeighsLatencies(t *testing.T) {
+	parts := slices.Clone(taxedGraph)
+	for i := range parts {
+		parts[i].SDL = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires"])` + parts[i].SDL
+	}
+	composed, err := compose.Compose(t.Context(), parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"supergraph.graphql": composed.SDL, "operation.graphql": "{ a { price tax } b { price } }"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) *process {
+		return soukIn(t, dir, nil, append([]string{"plan", "operation.graphql"}, args...)...)
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"2 entity fetch prices depends on 0, 1\n"}},
+		{[]string{"--latency", "20ms"}, []string{"2 entity fetch prices depends on 0, 1\n"}},
+		{[]string{"--latency", "b=700ms,20ms"}, []string{"2 entity fetch prices depends on 0\n", "3 entity fetch prices depends on 1\n"}},
+		{[]string{"--latency", "b=700ms", "--latency", "500ms", "--explain"}, []string{
+			"by latency: 1.5s with 5 requests\n", "by levels: 1.7s with 4 requests\n", "not merged: requests to prices, since the response would take 1.7s\n    a, after 500ms\n    b, after 700ms\n"}},
+		{[]string{"--latency", "b=700ms", "--explain"}, []string{"2 entity fetch prices depends on 0, 1\n", "latencies have no effect: those of these subgraphs are not known: a, prices, taxes\n"}},
+		{[]string{"--latency", "b=700ms,500ms", "--explain", "--json"}, []string{`"chosen": {
+        "requests": 5,
+        "seconds": 1.5
+      }`}},
+	} {
+		p := run(c.args...)
+		if status := p.wait(t); status != 0 {
+			t.Fatalf("%v: exit status %d: %s", c.args, status, &p.stderr)
+		}
+		for _, want := range c.want {
+			if got := p.stdout.String(); !strings.Contains(got, want) {
+				t.Errorf("%v: got %s\nwant it to contain %s", c.args, got, want)
+			}
+		}
+	}
+	for arg, want := range map[string]string{
+		"b=fast":     "--latency b=fast is not a latency; write SUBGRAPH=DURATION, such as products=200ms, or the duration of all other subgraphs, such as 20ms",
+		"-1s":        "--latency -1s is not a latency",
+		"b=1s,b=2s":  "--latency b=2s: the same subgraphs have two latencies; give each once",
+		"reviews=1s": "--latency reviews=1s: the supergraph has no subgraph reviews",
+	} {
+		run("--latency=" + arg).refuses(t, want)
 	}
 }

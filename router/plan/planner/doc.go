@@ -15,6 +15,8 @@
 //	                                                 improve.go, bound.go, cost.go, optimise.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
+//	weigh     fetches are merged by latency instead, if those are known
+//	                                                 weigh.go, timing.go, batches.go
 //	print     fetches become those of the plan       print.go, responsekeys.go
 //	project   the layout of the client's response    project.go
 //
@@ -42,6 +44,13 @@
 // shallowest, then the one whose subgraph comes first in the supergraph. Where the
 // result may not be the best plan, the operation is walked again for every path
 // that can matter, and searched by branch and bound.
+//
+// # Latencies
+//
+// A merged request waits for the slowest of its inputs. Scheduling looks at levels only, as if all
+// requests took the same time. [Planner.PlanBy] knows how long they take. It looks for the fewest
+// requests with which no payload of the response is late: by more than 5 % of its critical path,
+// which is the time without any merging, or some milliseconds.
 //
 // # Slots
 //
