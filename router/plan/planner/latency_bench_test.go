@@ -1,6 +1,8 @@
 package planner_test
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -40,19 +42,25 @@ var shapes = []shape{
 		"b": `type Query { b: B } type B @key(fields: "id") { id: ID! c: C name: String } type C @key(fields: "id") { id: ID! }`,
 		"c": `type Query { c: C } type C @key(fields: "id") { id: ID! a: A name: String d: D } type A @key(fields: "id") { id: ID! } type D @key(fields: "id") { id: ID! }`,
 		"d": `type Query { d: D } type D @key(fields: "id") { id: ID! name: String owner: O } type O @key(fields: "id") { id: ID! }`,
+		"e": `type Query { far: C } type C @key(fields: "id") { id: ID! }`,
 		"o": `type O @key(fields: "id") { id: ID! name: String } type A @key(fields: "id") { id: ID! score: Int } type B @key(fields: "id") { id: ID! score: Int } type C @key(fields: "id") { id: ID! score: Int }`,
 	}, []string{
 		`{ a { score b { score name c { score name } } } }`,
 		`{ a { b { c { d { name owner { name } } } } } d { owner { name } } }`,
+		`{ b { c { d { name owner { name } } } } far { d { name } } }`,
+		`{ b { c { name score } } far { name score d { owner { name } } } }`,
 		`{ a { score } b { score c { d { owner { name } } } } c { a { score b { name } } } }`,
 	}},
 	{"requires", map[string]string{ // one entity, whose fields need each other
 		"a": `type Query { item: Item items: [Item] } type Item @key(fields: "id") { id: ID! weight: Int }`,
 		"b": `type Query { best: Item } type Item @key(fields: "id") { id: ID! weight: Int @external size: Int volume: Int @requires(fields: "weight") }`,
 		"c": `type Item @key(fields: "id") { id: ID! volume: Int @external zone: Int cost: Int @requires(fields: "volume") }`,
+		"e": `type Query { gift: Item } type Item @key(fields: "id") { id: ID! }`,
 		"d": `type Item @key(fields: "id") { id: ID! cost: Int @external zone: Int @external rank: Int total: Int @requires(fields: "cost zone") }`,
 	}, []string{
 		`{ item { total rank } }`,
+		`{ item { total } gift { zone } }`,
+		`{ item { cost } gift { size } }`,
 		`{ item { size volume zone cost rank total } best { weight } }`,
 		`{ items { zone rank } best { total rank size } }`,
 	}},
@@ -95,6 +103,7 @@ type trade struct {
 	alone, levelRequests, byLatencyN int
 	worst                            float64 // of byLatency
 	fewest                           int
+	late                             int // later than 5 % and 10 ms
 }
 
 func (t *trade) add(tb testing.TB, c *testCase, text string, l planner.Latencies) {
@@ -118,22 +127,62 @@ func (t *trade) add(tb testing.TB, c *testCase, text string, l planner.Latencies
 	t.byLevels += usually.Seconds() / critical.Seconds()
 	t.byLatency += total.Seconds() / critical.Seconds()
 	t.worst = max(t.worst, total.Seconds()/critical.Seconds())
+	if total > critical+critical/20 && total > critical+10*time.Millisecond {
+		t.late++
+	}
 	t.alone += alone
 	t.levelRequests += most
 	t.byLatencyN += requests
 	t.fewest += min(most, requests)
 }
 
+// TestLatencyTrade plans the operations of each shape with many mixes of latencies. No response
+// takes more than 5 % longer than its critical path, or 10 ms, and altogether at most a tenth
+// more requests than the fewest are made.
+func TestLatencyTrade(t *testing.T) {
+	var all trade
+	for _, s := range shapes {
+		c := openShape(t, s)
+		var some trade
+		rng := rand.New(rand.NewPCG(1, 2))
+		for range 6 {
+			l := planner.Latencies{}
+			for _, g := range c.model.Subgraphs { // from 5 ms to 1 s
+				l[g.Name] = time.Duration(5 * math.Pow(200, rng.Float64()) * float64(time.Millisecond))
+			}
+			for _, text := range s.operations {
+				some.add(t, c, text, l)
+				all.add(t, c, text, l)
+			}
+		}
+		n := float64(some.operations)
+		t.Logf("%-10s time by levels %.3f, by latency %.3f (worst %.3f); requests by levels %.3f, by latency %.3f, without merging %.3f", s.name,
+			some.byLevels/n, some.byLatency/n, some.worst, some.ratio(some.levelRequests), some.ratio(some.byLatencyN), some.ratio(some.alone))
+	}
+	if n := float64(all.operations); all.late > 0 || all.byLatency/n > 1.05 {
+		t.Errorf("responses take %.3f times as long as their critical paths, at worst %.3f; %d are late", all.byLatency/n, all.worst, all.late)
+	}
+	if got := all.ratio(all.byLatencyN); got > 1.1 {
+		t.Errorf("%.3f times the fewest requests", got)
+	}
+	if all.byLevels/float64(all.operations) < 1.02 {
+		t.Error("the latencies make no difference, so nothing is shown")
+	}
+}
+
+// ratio is a number of requests in proportion to the fewest.
+func (t *trade) ratio(requests int) float64 { return float64(requests) / float64(t.fewest) }
+
 // report reports the averages.
 func (t *trade) report(b *testing.B) {
-	n, fewest := float64(t.operations), float64(t.fewest)
+	n := float64(t.operations)
 	b.ReportMetric(1, "never-time")
-	b.ReportMetric(float64(t.alone)/fewest, "never-requests")
+	b.ReportMetric(t.ratio(t.alone), "never-requests")
 	b.ReportMetric(t.byLevels/n, "levels-time")
-	b.ReportMetric(float64(t.levelRequests)/fewest, "levels-requests")
+	b.ReportMetric(t.ratio(t.levelRequests), "levels-requests")
 	b.ReportMetric(t.byLatency/n, "latency-time")
 	b.ReportMetric(t.worst, "latency-worst-time")
-	b.ReportMetric(float64(t.byLatencyN)/fewest, "latency-requests")
+	b.ReportMetric(t.ratio(t.byLatencyN), "latency-requests")
 }
 
 func (m latencyMix) of(c *testCase) planner.Latencies {
