@@ -100,6 +100,16 @@ type router struct {
 	schema   *operation.Schema
 	planner  *planner.Planner
 	executor *execute.Executor
+	// latencies are those of the subgraphs that plans are made by, or nil.
+	latencies planner.Latencies
+}
+
+func (r *router) plan(op *operation.Operation) (*plan.Plan, error) {
+	if r.latencies == nil {
+		return r.planner.Plan(op)
+	}
+	p, _, err := r.planner.PlanBy(op, r.latencies)
+	return p, err
 }
 
 func supergraphOf(ctx context.Context, subgraphs map[string]string) (string, error) {
@@ -154,7 +164,7 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := r.planner.Plan(document.Operation(variables))
+	p, err := r.plan(document.Operation(variables))
 	if err != nil {
 		t.Errorf("no plan: %v\n%s", err, op.Query)
 		return false
