@@ -175,6 +175,6 @@ func TestPlanWeighsLatencies(t *testing.T) {
 		"b=1s,b=2s":  "--latency b=2s: the same subgraphs have two latencies; give each once",
 		"reviews=1s": "--latency reviews=1s: the supergraph has no subgraph reviews",
 	} {
-		run("--latency=" + arg).refuses(t, want)
+		run("--latency="+arg).refuses(t, want)
 	}
 }

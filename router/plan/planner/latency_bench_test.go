@@ -101,7 +101,7 @@ type trade struct {
 	operations                       int
 	byLevels, byLatency              float64
 	alone, levelRequests, byLatencyN int
-	worst                            float64 // of byLatency
+	worst, worstByLevels             float64 // times
 	fewest                           int
 	late                             int // later than 5 % and 10 ms
 }
@@ -123,6 +123,7 @@ func (t *trade) add(tb testing.TB, c *testCase, text string, l planner.Latencies
 	if batching.Matters {
 		critical, alone = time.Duration(batching.Critical.Seconds*float64(time.Second)), batching.Critical.Requests
 	}
+	t.worstByLevels = max(t.worstByLevels, usually.Seconds()/critical.Seconds())
 	t.operations++
 	t.byLevels += usually.Seconds() / critical.Seconds()
 	t.byLatency += total.Seconds() / critical.Seconds()
@@ -156,8 +157,8 @@ func TestLatencyTrade(t *testing.T) {
 			}
 		}
 		n := float64(some.operations)
-		t.Logf("%-10s time by levels %.3f, by latency %.3f (worst %.3f); requests by levels %.3f, by latency %.3f, without merging %.3f", s.name,
-			some.byLevels/n, some.byLatency/n, some.worst, some.ratio(some.levelRequests), some.ratio(some.byLatencyN), some.ratio(some.alone))
+		t.Logf("%-10s time by levels %.3f (worst %.3f), by latency %.3f (worst %.3f); requests by levels %.3f, by latency %.3f, without merging %.3f", s.name,
+			some.byLevels/n, some.worstByLevels, some.byLatency/n, some.worst, some.ratio(some.levelRequests), some.ratio(some.byLatencyN), some.ratio(some.alone))
 	}
 	if n := float64(all.operations); all.late > 0 || all.byLatency/n > 1.05 {
 		t.Errorf("responses take %.3f times as long as their critical paths, at worst %.3f; %d are late", all.byLatency/n, all.worst, all.late)
@@ -181,6 +182,7 @@ func (t *trade) report(b *testing.B) {
 	b.ReportMetric(t.byLevels/n, "levels-time")
 	b.ReportMetric(t.ratio(t.levelRequests), "levels-requests")
 	b.ReportMetric(t.byLatency/n, "latency-time")
+	b.ReportMetric(t.worstByLevels, "levels-worst-time")
 	b.ReportMetric(t.worst, "latency-worst-time")
 	b.ReportMetric(t.ratio(t.byLatencyN), "latency-requests")
 }
