@@ -110,11 +110,41 @@ func (m *Measure) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 	if !ok {
 		return
 	}
-	m.observer(summary(s.sql)).Observe(time.Since(s.started).Seconds())
-	if data.Err != nil && !errors.Is(data.Err, pgx.ErrNoRows) {
-		m.failures.WithLabelValues(reason(data.Err)).Inc()
+	m.executed(ctx, s.sql, time.Since(s.started), data.Err)
+}
+
+// executed counts a statement.
+func (m *Measure) executed(ctx context.Context, sql string, took time.Duration, err error) {
+	m.observer(summary(sql)).Observe(took.Seconds())
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		m.failures.WithLabelValues(reasonFor(ctx, err)).Inc()
 	}
 }
+
+// sent is when the result of a batch's next statement began to be waited for.
+type sent struct{ at time.Time }
+
+type batchKey struct{}
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (m *Measure) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return context.WithValue(ctx, batchKey{}, &sent{time.Now()})
+}
+
+// TraceBatchQuery implements pgx.BatchTracer. Postgres executes the statements of a batch in turn,
+// so each takes from the result of the one before to its own.
+func (m *Measure) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	s, ok := ctx.Value(batchKey{}).(*sent)
+	if !ok {
+		return
+	}
+	now := time.Now()
+	m.executed(ctx, data.SQL, now.Sub(s.at), data.Err)
+	s.at = now
+}
+
+// TraceBatchEnd implements pgx.BatchTracer.
+func (*Measure) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 func (m *Measure) observer(summary string) prometheus.Observer {
 	if o, ok := m.statements.Lookup(summary); ok {
@@ -207,6 +237,15 @@ const (
 	reasonCanceled    = "canceled"
 	reasonRefused     = "refused"
 )
+
+// reasonFor is reason for a statement of a caller: Postgres says of one that was cancelled because
+// the caller left what it says of one that took too long.
+func reasonFor(ctx context.Context, err error) string {
+	if Slow(err) && errors.Is(ctx.Err(), context.Canceled) {
+		return reasonCanceled
+	}
+	return reason(err)
+}
 
 // reason says why a statement failed, or why there was no connection for it.
 func reason(err error) string {

@@ -17,6 +17,19 @@ var traceContext propagation.TraceContext
 // reports. The transaction must lock what it changes before it appends, so
 // that the events of a subject are in order.
 func Append(ctx context.Context, tx pgx.Tx, e Event) error {
+	var b pgx.Batch
+	if err := Queue(ctx, &b, e); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("appending a %s event to the outbox: %w", e.Type, err)
+	}
+	return nil
+}
+
+// Queue is Append for a batch, which is sent to Postgres in one go. A batch is
+// a transaction by itself.
+func Queue(ctx context.Context, b *pgx.Batch, e Event) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return fmt.Errorf("encoding the data of a %s event: %w", e.Type, err)
@@ -34,12 +47,23 @@ func Append(ctx context.Context, tx pgx.Tx, e Event) error {
 	if e.Time.IsZero() {
 		time = nil
 	}
-	_, err = tx.Exec(ctx, `
+	b.Queue(`
 		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data, schema_version)
 		values ($1, $2, $3, coalesce($4, now()), $5, $6, $7, $8)`,
 		e.ID, e.Type, e.Subject, time, trace["traceparent"], trace["tracestate"], data, max(1, e.Version))
-	if err != nil {
-		return fmt.Errorf("appending a %s event to the outbox: %w", e.Type, err)
-	}
 	return nil
+}
+
+// QueueChanged queues a statement that changes rows and appends an event for
+// each of them. Its definitions are those of a WITH clause; the last one is
+// called changed and returns the columns subject and data of the events.
+func QueueChanged(ctx context.Context, b *pgx.Batch, kind, definitions string, args ...any) *pgx.QueuedQuery {
+	trace := propagation.MapCarrier{}
+	traceContext.Inject(ctx, trace)
+	n := len(args)
+	return b.Queue(fmt.Sprintf(`
+		with %s
+		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
+		select gen_random_uuid(), $%d, subject, now(), $%d, $%d, data from changed`, definitions, n+1, n+2, n+3),
+		append(args, kind, trace["traceparent"], trace["tracestate"])...)
 }

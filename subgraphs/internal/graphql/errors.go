@@ -48,7 +48,9 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 				shown.Extensions["retryAfter"] = away.RetryAfter
 			}
 			setFields(shown, err)
-		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		// Postgres says of a statement that it cancelled because the caller left what it says of
+		// one that took too long.
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 			shown.Message = "The request was cancelled or timed out."
 			setCode(shown, codeCanceled)
 		case database.Unavailable(err):
