@@ -28,10 +28,10 @@
 //	                                                                    order if the hold has expired
 //	3  authorise at the provider  as 2, and money held                  as 2: the provider repeats its answer; if the
 //	                                                                    order is rejected, Settle voids the payment
-//	4  append PaymentAuthorized   as 3, and the events say so           Recover goes on with step 5, or as 3
-//	5  commit at inventory        as 4, units sold                      Recover confirms it
-//	6  append OrderConfirmed      a confirmed order, with order.created none needed
-//	   and order.created          in the outbox (one transaction)
+//	4  commit at inventory        as 3, units sold                      Recover goes on with step 3, and confirms it
+//	5  append PaymentAuthorized,  a confirmed order, with order.created none needed
+//	   OrderConfirmed and         in the outbox (one transaction)
+//	   order.created
 //
 // Step 0 also compares the total with the one that the customer expects, if the
 // request has one. OrderPlaced has the prices that step 0 read and the expected
@@ -39,9 +39,9 @@
 // meanwhile either makes the total unexpected, or does not affect the order.
 //
 // An order whose service has no payment provider, or whose total is 0, skips
-// steps 3 and 4. Whether it does is part of OrderPlaced.
+// step 3 and PaymentAuthorized. Whether it does is part of OrderPlaced.
 //
-// If inventory or the provider does not answer in steps 2 to 5, its state is
+// If inventory or the provider does not answer in steps 2 to 4, its state is
 // unknown. The service then appends OrderRejected together with a row in
 // stock_releases and one in payment_tasks, and tells the caller Unavailable. The
 // rows stay until inventory confirms that it released the units, and the

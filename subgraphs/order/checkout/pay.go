@@ -18,9 +18,6 @@ import (
 // even if that takes longer.
 const immediateTimeout = time.Second
 
-// errSettled means that a concurrent call has confirmed or rejected the order.
-var errSettled = errors.New("the order is no longer pending")
-
 // errNoProvider means that an order must be paid, but no provider is
 // configured any more.
 var errNoProvider = errors.New("no payment provider is configured; set PAYMENT_URL")
@@ -31,36 +28,24 @@ func PaymentKey(o orderstore.Order) string {
 	return fmt.Sprintf("order-%d-%d", o.ID, o.PlacedAt.UnixMicro())
 }
 
-// authorize has the total of a pending order authorised (step 3) and records
-// that (step 4). An order that needs no payment passes.
-func (s *Service) authorize(ctx context.Context, o orderstore.Order) error {
+// authorize has the total of a pending order authorised (step 3). authorized is
+// false for an order that needs no payment, or whose events say that it is
+// authorised.
+func (s *Service) authorize(ctx context.Context, o orderstore.Order, token tokenSource) (authorized bool, err error) {
 	if o.Payment == nil || o.Payment.Status != orderstore.StatusUnpaid {
-		return nil
+		return false, nil
 	}
 	if s.Payments == nil {
-		return errNoProvider
+		return false, errNoProvider
 	}
-	token, err := s.Orders.PaymentToken(ctx, o.ID)
+	means, err := token(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = s.Payments.Authorize(ctx, payment.Authorization{
-		Key: PaymentKey(o), Amount: o.Total, Currency: o.Currency, Token: token, Reference: formatID(o.ID),
+		Key: PaymentKey(o), Amount: o.Total, Currency: o.Currency, Token: means, Reference: formatID(o.ID),
 	})
-	if err != nil {
-		return err
-	}
-	settled := false
-	_, err = s.Orders.Change(ctx, o.ID, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
-		if settled = o.Status != orderstore.StatusPending; settled || o.Payment.Status != orderstore.StatusUnpaid {
-			return nil, nil
-		}
-		return orderstore.PaymentAuthorized{}, nil
-	})
-	if err == nil && settled {
-		err = errSettled
-	}
-	return err
+	return err == nil, err
 }
 
 // Settle has the payments voided, captured and refunded that are due. One that

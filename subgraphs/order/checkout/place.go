@@ -28,7 +28,7 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 			return o, keyError(err)
 		}
 		if ok && !o.Retryable() {
-			return s.resume(ctx, o)
+			return s.resume(ctx, o, s.storedToken(o))
 		}
 		if ok {
 			if err := s.takeBack(ctx, o); err != nil {
@@ -44,11 +44,26 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 	if err := s.ready(); err != nil {
 		return orderstore.Order{}, s.refuse(ctx, err)
 	}
-	o, _, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed, w.token)
+	if ctx.Err() != nil { // the caller has left, and nothing is recorded yet
+		return orderstore.Order{}, ctx.Err()
+	}
+	o, created, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed, w.token)
 	if err != nil {
 		return o, keyError(err)
 	}
-	return s.resume(ctx, o)
+	token := s.storedToken(o)
+	if created {
+		token = func(context.Context) (string, error) { return w.token, nil }
+	}
+	return s.resume(ctx, o, token)
+}
+
+// A tokenSource returns the token of an order's means of payment.
+type tokenSource func(context.Context) (string, error)
+
+// storedToken returns the token that was stored with the order.
+func (s *Service) storedToken(o orderstore.Order) tokenSource {
+	return func(ctx context.Context) (string, error) { return s.Orders.PaymentToken(ctx, o.ID) }
 }
 
 // refuse counts an order that is not recorded because a peer is unavailable, and returns the error
@@ -84,11 +99,11 @@ func (s *Service) takeBack(ctx context.Context, o orderstore.Order) error {
 
 // resume completes a recorded order. It continues when the caller disconnects,
 // so that no order stays half-placed.
-func (s *Service) resume(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
+func (s *Service) resume(ctx context.Context, o orderstore.Order, token tokenSource) (orderstore.Order, error) {
 	if o.Status != orderstore.StatusPending {
 		return o, rejectionError(o)
 	}
-	return s.complete(context.WithoutCancel(ctx), o)
+	return s.complete(context.WithoutCancel(ctx), o, token)
 }
 
 func keyError(err error) error {

@@ -22,7 +22,7 @@ const (
 	// not committed.
 	reservationTTL = time.Minute
 	// placeTimeout bounds the calls to inventory and the payment provider
-	// (steps 2 to 5). Each call has a shorter timeout of its own.
+	// (steps 2 to 4). Each call has a shorter timeout of its own.
 	placeTimeout = 10 * time.Second
 	// writeTimeout bounds the writes that record the outcome afterwards.
 	writeTimeout = 3 * time.Second
@@ -57,14 +57,15 @@ func (s *Service) unavailableError(ctx context.Context, err error) error {
 	return schema.NewUnavailable(service+" is unavailable, so nothing was ordered. Try again.", wait)
 }
 
-// complete takes a pending order through steps 2 to 6, repeating those that
+// complete takes a pending order through steps 2 to 5, repeating those that
 // were done before. It returns the confirmed order, or an error that says why
 // the order is not confirmed.
-func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
+func (s *Service) complete(ctx context.Context, o orderstore.Order, token tokenSource) (orderstore.Order, error) {
 	selling, cancel := context.WithTimeout(ctx, placeTimeout)
+	authorized := false
 	failure := s.reserve(selling, o)
 	if failure == nil {
-		failure = s.authorizeAndCommit(selling, o)
+		authorized, failure = s.authorizeAndCommit(selling, o, token)
 	}
 	cancel()
 	ctx, cancel = context.WithTimeout(ctx, writeTimeout)
@@ -73,11 +74,11 @@ func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.
 	if failure != nil {
 		s.Logger.InfoContext(ctx, "order rejected", "order", o.ID, "reason", failure)
 	}
-	settled, err := s.settle(ctx, o.ID, event)
+	settled, err := s.settle(ctx, o, authorized, event)
 	if err != nil {
 		return o, err
 	}
-	if settled.Rejection != nil && !settled.Rejection.Reason.Final() && failure != nil && !errors.Is(failure, errSettled) {
+	if settled.Rejection != nil && !settled.Rejection.Reason.Final() && failure != nil {
 		return settled, s.unavailableError(ctx, failure)
 	}
 	if settled.Rejection != nil && settled.Rejection.Reason == orderstore.Declined {
@@ -100,18 +101,18 @@ func (s *Service) reserve(ctx context.Context, o orderstore.Order) error {
 }
 
 // authorizeAndCommit authorises an order's payment and sells its units to it:
-// steps 3 to 5.
-func (s *Service) authorizeAndCommit(ctx context.Context, o orderstore.Order) error {
-	if err := s.authorize(ctx, o); err != nil {
-		return fmt.Errorf("authorising the payment of order %d: %w", o.ID, err)
+// steps 3 and 4. authorized says that the provider holds the total.
+func (s *Service) authorizeAndCommit(ctx context.Context, o orderstore.Order, token tokenSource) (authorized bool, err error) {
+	if authorized, err = s.authorize(ctx, o, token); err != nil {
+		return false, fmt.Errorf("authorising the payment of order %d: %w", o.ID, err)
 	}
 	if err := s.Inventory.Commit(ctx, o.ID); err != nil {
-		return fmt.Errorf("committing the stock of order %d: %w", o.ID, err)
+		return authorized, fmt.Errorf("committing the stock of order %d: %w", o.ID, err)
 	}
-	return nil
+	return authorized, nil
 }
 
-// outcomeEvent returns the event that records the result of steps 2 to 5.
+// outcomeEvent returns the event that records the result of steps 2 to 4.
 func outcomeEvent(err error) orderstore.Event {
 	var short *schema.OutOfStock
 	var declined *payment.Declined
@@ -131,23 +132,26 @@ func outcomeEvent(err error) orderstore.Event {
 	}
 }
 
-// settle appends the event that makes a pending order final (step 6). If a
-// concurrent call already did, settle appends nothing and returns the order. If
-// that call rejected the order, settle takes back what this call may have done
-// since.
-func (s *Service) settle(ctx context.Context, id int64, event orderstore.Event) (orderstore.Order, error) {
+// settle appends the event that makes a pending order final (step 5), after
+// PaymentAuthorized if the provider holds the total. If a concurrent call
+// already did, settle appends nothing and returns the order. If that call
+// rejected the order, settle takes back what this call may have done since.
+func (s *Service) settle(ctx context.Context, pending orderstore.Order, authorized bool, event orderstore.Event) (orderstore.Order, error) {
 	late := false
-	o, err := s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
+	o, err := s.Orders.Continue(ctx, pending, systemActor, func(o orderstore.Order) ([]orderstore.Event, error) {
 		if late = o.Status != orderstore.StatusPending; late {
 			return nil, nil
 		}
-		return event, nil
+		if authorized && o.Payment.Status == orderstore.StatusUnpaid {
+			return []orderstore.Event{orderstore.PaymentAuthorized{}, event}, nil
+		}
+		return []orderstore.Event{event}, nil
 	})
 	if err == nil && late && o.Status == orderstore.StatusRejected {
 		err = s.Orders.Compensate(ctx, o)
 	}
 	if err != nil {
-		return o, fmt.Errorf("settling order %d: %w", id, err)
+		return o, fmt.Errorf("settling order %d: %w", pending.ID, err)
 	}
 	if !late {
 		s.Metrics.settled(event)

@@ -103,20 +103,21 @@ func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 	if err != nil {
 		return err
 	}
+	authorized := false
 	var event orderstore.Event = orderstore.Rejected{Reason: orderstore.Abandoned, Message: "The order was not completed in time."}
 	if status == inventoryclient.ReservationStatusHeld || status == inventoryclient.ReservationStatusCommitted {
-		err := s.authorizeAndCommit(ctx, o)
 		var lost *schema.Conflict
 		var declined *payment.Declined
 		var refused *payment.Refused
+		authorized, err = s.authorizeAndCommit(ctx, o, s.storedToken(o))
 		switch {
 		case err == nil || errors.As(err, &declined):
 			event = outcomeEvent(err)
-		case !errors.As(err, &lost) && !errors.As(err, &refused) && !errors.Is(err, errSettled):
+		case !errors.As(err, &lost) && !errors.As(err, &refused):
 			return err
 		}
 	}
-	settled, err := s.settle(ctx, o.ID, event)
+	settled, err := s.settle(ctx, o, authorized, event)
 	if err != nil {
 		return err
 	}

@@ -87,12 +87,8 @@ func (s *Store) Erase(ctx context.Context, order int64, actor string) error {
 }
 
 // redact removes personal data from the events of an order.
-func redact(ctx context.Context, tx pgx.Tx, order int64) error {
-	_, err := tx.Exec(ctx, `
+func redact(b *pgx.Batch, order int64) {
+	b.Queue(`
 		UPDATE order_events SET data = without_personal_data(type, data)
 		WHERE order_id = $1 AND data IS DISTINCT FROM without_personal_data(type, data)`, order)
-	if err != nil {
-		return fmt.Errorf("erasing personal data from the events of order %d: %w", order, err)
-	}
-	return nil
 }

@@ -67,39 +67,30 @@ func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, pl
 
 var errKeyTaken = errors.New("the idempotency key is taken")
 
-func (s *Store) place(ctx context.Context, id int64, actor string, key *IdempotencyKey, failed int64, placed Placed, token string) (o Order, err error) {
-	o.ID = id
-	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if key != nil {
-			if err := s.takeKey(ctx, tx, *key, failed, o.ID); err != nil {
-				return err
-			}
-		}
-		if placed.PaymentRequired {
-			_, err := tx.Exec(ctx, `INSERT INTO payment_tokens (order_id, token) VALUES ($1, $2)`, o.ID, token)
-			if err != nil {
-				return fmt.Errorf("storing the payment token of order %d: %w", o.ID, err)
-			}
-		}
-		return s.append(ctx, tx, &o, actor, s.now(), placed)
-	})
-	return o, err
+func (s *Store) place(ctx context.Context, id int64, actor string, key *IdempotencyKey, failed int64, placed Placed, token string) (Order, error) {
+	o := Order{ID: id}
+	var b pgx.Batch
+	if key != nil {
+		s.queueKey(&b, *key, failed, id)
+	}
+	if placed.PaymentRequired && token != "" {
+		b.Queue(`INSERT INTO payment_tokens (order_id, token) VALUES ($1, $2)`, id, token)
+	}
+	if err := queueEvents(ctx, &b, &o, actor, s.now(), placed); err != nil {
+		return o, err
+	}
+	return o, s.send(ctx, &b, o)
 }
 
-// takeKey reserves the key for the order, unless it identifies another order than
-// the failed one. If another transaction is taking the same key, takeKey waits for
-// it to end.
-func (s *Store) takeKey(ctx context.Context, tx pgx.Tx, key IdempotencyKey, failed, order int64) error {
-	tag, err := tx.Exec(ctx, `
+// queueKey adds to a batch that the key is reserved for the order. If it
+// identifies another order than the failed one, the batch fails, because an
+// order ID must not be null. If another transaction is taking the same key, the
+// batch waits for it to end.
+func (s *Store) queueKey(b *pgx.Batch, key IdempotencyKey, failed, order int64) {
+	b.Queue(`
 		INSERT INTO order_keys AS k (caller, key, request, order_id, created_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (caller, key) DO UPDATE
-		SET request = excluded.request, order_id = excluded.order_id, created_at = excluded.created_at
-		WHERE k.order_id = $6`, key.Caller, key.Value, key.RequestHash, order, s.now(), failed)
-	if err != nil {
-		return fmt.Errorf("recording an idempotency key: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return errKeyTaken
-	}
-	return nil
+		SET request = excluded.request, created_at = excluded.created_at,
+			order_id = CASE WHEN k.order_id = $6 THEN excluded.order_id END`,
+		key.Caller, key.Value, key.RequestHash, order, s.now(), failed)
 }

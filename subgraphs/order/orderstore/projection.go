@@ -1,7 +1,6 @@
 package orderstore
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,21 +16,18 @@ const columns = `id, user_id, status, currency, total, lines, placed_at, cancell
 // columnNames has the same columns as a slice.
 var columnNames = strings.Split(strings.Join(strings.Fields(columns), ""), ",")
 
-// project writes an order's state to the table that reads use.
-func project(ctx context.Context, tx pgx.Tx, o Order) error {
+// project adds an order's state to a batch, for the table that reads use.
+func project(b *pgx.Batch, o Order) error {
 	row, err := rowValues(o)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `
+	b.Queue(`
 		INSERT INTO orders (`+columns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (id) DO UPDATE SET
 			status = excluded.status, cancelled_at = excluded.cancelled_at,
 			cancel_reason = excluded.cancel_reason, rejection = excluded.rejection, version = excluded.version,
 			shipping_address = excluded.shipping_address, payment = excluded.payment, shipment = excluded.shipment`, row...)
-	if err != nil {
-		return fmt.Errorf("writing the state of order %d: %w", o.ID, err)
-	}
 	return nil
 }
 

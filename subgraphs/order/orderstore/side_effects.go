@@ -30,51 +30,45 @@ type integrationEvent struct {
 // reservation" does not end a release.
 const ReservationGracePeriod = time.Minute
 
-// applySideEffects writes what must commit together with an event: outbox
-// events, tasks and the notification of subscriptions.
-func (s *Store) applySideEffects(ctx context.Context, tx pgx.Tx, o Order, at time.Time, event Event) error {
-	err := s.tellOthers(ctx, tx, o, event)
-	if err != nil {
+// queueSideEffects adds to a batch what must commit together with an event:
+// outbox events and tasks.
+func queueSideEffects(ctx context.Context, b *pgx.Batch, o Order, at time.Time, event Event) error {
+	if err := tellOthers(ctx, b, o, event); err != nil {
 		return err
 	}
 	switch e := event.(type) {
 	case PaymentAuthorized:
-		err = deleteToken(ctx, tx, o.ID)
+		deleteToken(b, o.ID)
 	case Rejected:
-		err = applyRejection(ctx, tx, o, at, e)
+		applyRejection(b, o, at, e)
 	case Cancelled:
-		err = enqueue(ctx, tx, StockReleases, o.ID, at, at)
+		enqueue(b, StockReleases, o.ID, at, at)
 	case PersonalDataErased:
-		err = redact(ctx, tx, o.ID)
-	}
-	if err != nil {
-		return err
+		redact(b, o.ID)
 	}
 	if o.DuePayment() != NoAction && o.Status != StatusRejected {
-		if err := enqueue(ctx, tx, PaymentTasks, o.ID, at, at); err != nil {
-			return err
-		}
+		enqueue(b, PaymentTasks, o.ID, at, at)
 	}
-	return notify(ctx, tx, o.ID)
+	return nil
 }
 
 // tellOthers publishes what other services hear of an event.
-func (s *Store) tellOthers(ctx context.Context, tx pgx.Tx, o Order, event Event) error {
+func tellOthers(ctx context.Context, b *pgx.Batch, o Order, event Event) error {
 	switch e := event.(type) {
 	case Confirmed:
-		return publish(ctx, tx, events.OrderCreated, o, "")
+		return publish(ctx, b, events.OrderCreated, o, "")
 	case Cancelled:
-		return publish(ctx, tx, events.OrderCancelled, o, e.Reason)
+		return publish(ctx, b, events.OrderCancelled, o, e.Reason)
 	case Shipped:
-		return publish(ctx, tx, events.OrderShipped, o, "")
+		return publish(ctx, b, events.OrderShipped, o, "")
 	case Delivered:
-		return publish(ctx, tx, events.OrderDelivered, o, "")
+		return publish(ctx, b, events.OrderDelivered, o, "")
 	case PaymentCaptured:
-		return publish(ctx, tx, events.OrderPaid, o, "")
+		return publish(ctx, b, events.OrderPaid, o, "")
 	case PaymentFailed:
-		return publish(ctx, tx, events.PaymentFailed, o, e.Reason)
+		return publish(ctx, b, events.PaymentFailed, o, e.Reason)
 	case PaymentRefunded:
-		return publish(ctx, tx, events.OrderRefunded, o, "")
+		return publish(ctx, b, events.OrderRefunded, o, "")
 	}
 	return nil
 }
@@ -83,33 +77,26 @@ func (s *Store) tellOthers(ctx context.Context, tx pgx.Tx, o Order, event Event)
 // For OutOfStock, inventory reserved nothing; only a concurrent call for the
 // same order can have reserved and authorised since, so the compensation can
 // wait.
-func applyRejection(ctx context.Context, tx pgx.Tx, o Order, at time.Time, e Rejected) error {
+func applyRejection(b *pgx.Batch, o Order, at time.Time, e Rejected) {
 	due := at
 	if e.Reason == OutOfStock {
 		due = at.Add(ReservationGracePeriod)
 	}
-	if err := deleteToken(ctx, tx, o.ID); err != nil {
-		return err
-	}
+	deleteToken(b, o.ID)
 	if o.DuePayment() != NoAction {
-		if err := enqueue(ctx, tx, PaymentTasks, o.ID, at, due); err != nil {
-			return err
-		}
+		enqueue(b, PaymentTasks, o.ID, at, due)
 	}
-	return enqueue(ctx, tx, StockReleases, o.ID, at, due)
+	enqueue(b, StockReleases, o.ID, at, due)
 }
 
 // deleteToken deletes the payment token of an order that does not need it any
 // more.
-func deleteToken(ctx context.Context, tx pgx.Tx, order int64) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM payment_tokens WHERE order_id = $1`, order); err != nil {
-		return fmt.Errorf("deleting the payment token of order %d: %w", order, err)
-	}
-	return nil
+func deleteToken(b *pgx.Batch, order int64) {
+	b.Queue(`DELETE FROM payment_tokens WHERE order_id = $1`, order)
 }
 
-func publish(ctx context.Context, tx pgx.Tx, kind string, o Order, reason string) error {
-	err := events.Append(ctx, tx, events.Event{
+func publish(ctx context.Context, b *pgx.Batch, kind string, o Order, reason string) error {
+	err := events.Queue(ctx, b, events.Event{
 		Type:    kind,
 		Subject: strconv.FormatInt(o.ID, 10),
 		Data: integrationEvent{

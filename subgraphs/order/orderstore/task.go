@@ -32,14 +32,11 @@ type Task struct {
 	Attempts  int // including the current one
 }
 
-func enqueue(ctx context.Context, tx pgx.Tx, q Queue, order int64, at, due time.Time) error {
-	_, err := tx.Exec(ctx, `
+// enqueue adds to a batch that an order is in a queue.
+func enqueue(b *pgx.Batch, q Queue, order int64, at, due time.Time) {
+	b.Queue(`
 		INSERT INTO `+string(q)+` (order_id, created_at, due_at) VALUES ($1, $2, $3)
 		ON CONFLICT (order_id) DO UPDATE SET created_at = excluded.created_at, due_at = excluded.due_at`, order, at, due)
-	if err != nil {
-		return fmt.Errorf("adding order %d to %s: %w", order, q, err)
-	}
-	return nil
 }
 
 // ClaimTask claims a due task of a queue, of the given order or (nil) of any
@@ -89,12 +86,15 @@ func (s *Store) RescheduleTask(ctx context.Context, t Task, due time.Time, reaso
 // call has rejected: its units, and its payment if that is not settled.
 func (s *Store) Compensate(ctx context.Context, o Order) error {
 	now := s.now()
-	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := enqueue(ctx, tx, StockReleases, o.ID, now, now); err != nil || o.DuePayment() == NoAction {
-			return err
-		}
-		return enqueue(ctx, tx, PaymentTasks, o.ID, now, now)
-	})
+	var b pgx.Batch
+	enqueue(&b, StockReleases, o.ID, now, now)
+	if o.DuePayment() != NoAction {
+		enqueue(&b, PaymentTasks, o.ID, now, now)
+	}
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("taking back the placement of order %d: %w", o.ID, err)
+	}
+	return nil
 }
 
 // PaymentToken returns the token of a pending order's means of payment. It is

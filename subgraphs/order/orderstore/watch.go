@@ -2,7 +2,6 @@ package orderstore
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -16,11 +15,8 @@ import (
 // orders.
 const notifyChannel = "order_changed"
 
-func notify(ctx context.Context, tx pgx.Tx, id int64) error {
-	if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, notifyChannel, strconv.FormatInt(id, 10)); err != nil {
-		return fmt.Errorf("notifying subscribers of order %d: %w", id, err)
-	}
-	return nil
+func notify(b *pgx.Batch, id int64) {
+	b.Queue(`SELECT pg_notify($1, $2)`, notifyChannel, strconv.FormatInt(id, 10))
 }
 
 // Watcher notifies subscribers of committed changes to orders, made by any

@@ -63,13 +63,20 @@ func (b *book) authorize(ctx context.Context, key string, n payment.NewPayment) 
 	if decline.reason != "" {
 		status = payment.DeclinedState
 	}
-	err = b.change(ctx, key, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO payments (key, reference, amount, currency, status, decline_reason, decline_message, refuse_capture, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT DO NOTHING`,
-			key, n.Reference, n.Amount, n.Currency, status, decline.reason, decline.message, n.Token == tokenRefuseCapture, b.now())
-		return err
-	}, func(found payment.State) (payment.Status, error) {
+	rows, err := b.db.Query(ctx, `
+		INSERT INTO payments (key, reference, amount, currency, status, decline_reason, decline_message, refuse_capture, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT DO NOTHING RETURNING `+columns,
+		key, n.Reference, n.Amount, n.Currency, status, decline.reason, decline.message, n.Token == tokenRefuseCapture, b.now())
+	if err == nil {
+		p, err = pgx.CollectExactlyOneRow(rows, scan)
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		if err != nil {
+			err = fmt.Errorf("recording payment %q: %w", key, err)
+		}
+		return p, err
+	}
+	err = b.change(ctx, key, nil, func(found payment.State) (payment.Status, error) {
 		p = found
 		if p.Status == payment.Voided {
 			return p.Status, &payment.Refused{Status: p.Status, Reason: "voided"}
