@@ -156,6 +156,9 @@ func (s *Store) setOnHand(ctx context.Context, tx pgx.Tx, product int64, onHand 
 // wrapInternal adds context to an internal error. Typed errors of package
 // schema are for the client and stay unchanged.
 func wrapInternal(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
 	var answer schema.Error
 	if errors.As(err, &answer) {
 		return err

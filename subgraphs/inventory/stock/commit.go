@@ -12,6 +12,9 @@ import (
 // is still sold if its units are available. Commit returns a Conflict if they
 // are not, or if the reservation was released.
 func (s *Store) Commit(ctx context.Context, order string) (Reservation, error) {
+	if r, ok, err := s.commitHeld(ctx, order); ok || err != nil {
+		return r, wrapInternal(err, "committing the reservation")
+	}
 	return s.transition(ctx, order, Committed, func(r Reservation, levels map[int64]Level) (delta, error) {
 		switch r.Status {
 		case Held:

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"souk/subgraphs/internal/events"
 )
 
 // A delta is the change of a level's columns for each unit of a line.
@@ -46,7 +49,9 @@ func lockLevels(ctx context.Context, tx pgx.Tx, lines []Line) (map[int64]Level, 
 // levels.
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, lines []Line, m delta) error {
 	products, quantities := split(lines)
-	rows, err := tx.Query(ctx, `
+	var b pgx.Batch
+	changed := 0
+	events.QueueChanged(ctx, &b, events.InventoryUpdated, `changed AS (
 		UPDATE stock_levels SET
 			on_hand = on_hand + $3 * quantity,
 			reserved = reserved + $4 * quantity,
@@ -55,21 +60,16 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, lines []Line, m delta) err
 			updated_at = $6
 		FROM unnest($1::bigint[], $2::integer[]) AS line (product, quantity)
 		WHERE product_id = product
-		RETURNING `+levelColumns, products, quantities, m.onHand, m.reserved, m.sold, s.now())
-	if err != nil {
+		RETURNING `+eventColumns+`)`, products, quantities, m.onHand, m.reserved, m.sold, s.now()).
+		Exec(func(tag pgconn.CommandTag) error {
+			changed = int(tag.RowsAffected())
+			return nil
+		})
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("updating stock levels: %w", err)
 	}
-	levels, err := pgx.CollectRows(rows, scanLevel)
-	if err != nil {
-		return fmt.Errorf("updating stock levels: %w", err)
-	}
-	if len(levels) != len(lines) {
-		return fmt.Errorf("updating stock levels: only %d of %d products have one", len(levels), len(lines))
-	}
-	for _, level := range levels {
-		if err := publish(ctx, tx, level); err != nil {
-			return err
-		}
+	if changed != len(lines) {
+		return fmt.Errorf("updating stock levels: only %d of %d products have one", changed, len(lines))
 	}
 	return nil
 }

@@ -5,7 +5,8 @@
 //
 // level.go is the hub: it defines Store and Level. adjust.go sets and adds
 // stock. reserve.go, commit.go and expire.go implement the life cycle of a
-// reservation (reservation.go), on top of delta.go, which changes levels. import.go
+// reservation (reservation.go), on top of delta.go, which changes levels;
+// pipelined.go does what almost every order needs in one round trip. import.go
 // writes stock and reservations of the past. The
 // caller of reserve says how long to hold the units: the order service's time is
 // reservationTTL in package checkout.

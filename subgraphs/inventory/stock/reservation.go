@@ -102,14 +102,17 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const forUpdate = "FOR UPDATE OF r"
-
-func find(ctx context.Context, q querier, order, locking string) (Reservation, bool, error) {
-	rows, err := q.Query(ctx, `
+const (
+	findReservation = `
 		SELECT r.id, r.order_id, r.status, r.expires_at,
 			ARRAY(SELECT product_id FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id),
 			ARRAY(SELECT quantity FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id)
-		FROM reservations r WHERE r.order_id = $1 `+locking, order)
+		FROM reservations r WHERE r.order_id = $1 `
+	forUpdate = "FOR UPDATE OF r"
+)
+
+func find(ctx context.Context, q querier, order, locking string) (Reservation, bool, error) {
+	rows, err := q.Query(ctx, findReservation+locking, order)
 	if err != nil {
 		return Reservation{}, false, fmt.Errorf("reading the reservation: %w", err)
 	}

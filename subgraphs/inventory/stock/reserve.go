@@ -21,6 +21,9 @@ func (s *Store) Reserve(ctx context.Context, order string, lines []Line, ttl tim
 	if err != nil {
 		return Reservation{}, err
 	}
+	if r, ok, err := s.reserveNew(ctx, order, lines, ttl); ok || err != nil {
+		return r, wrapInternal(err, "reserving stock")
+	}
 	r, err := s.reserve(ctx, order, lines, ttl)
 	var short *schema.OutOfStock
 	if errors.As(err, &short) {
