@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// maxOpen bounds the orders that are under way, and with them the connections. An
+// order that arrives beyond it is given up at once.
+const maxOpen = 3000
+
+// closed lets a number of clients order, each again as soon as it has the
+// response.
+func closed(ctx context.Context, c *client, name string, clients int, duration time.Duration) (*tally, error) {
+	t := &tally{name: name}
+	return t, t.measure(c.store, func() {
+		end := t.began.Add(duration)
+		var all sync.WaitGroup
+		for range clients {
+			all.Go(func() {
+				for now := time.Now(); now.Before(end) && ctx.Err() == nil; now = time.Now() {
+					o, err := c.order(ctx, now)
+					t.add(now, o, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// open lets orders arrive at random times with a mean rate, whether or not those
+// before have ended. They end after the phase; how long that takes is not part
+// of it.
+func open(ctx context.Context, c *client, name string, rate float64, duration time.Duration) (*tally, error) {
+	t := &tally{name: name, offered: rate}
+	random := rand.New(rand.NewPCG(1, uint64(rate)))
+	var all sync.WaitGroup
+	err := t.measure(c.store, func() {
+		under := make(chan struct{}, maxOpen)
+		end := t.began.Add(duration)
+		for next := t.began; ; {
+			if next = next.Add(time.Duration(random.ExpFloat64() / rate * float64(time.Second))); next.After(end) || ctx.Err() != nil {
+				time.Sleep(time.Until(end))
+				return
+			}
+			time.Sleep(time.Until(next))
+			arrived := next
+			t.arrived++
+			select {
+			case under <- struct{}{}:
+			default:
+				t.add(arrived, gaveUp, nil)
+				continue
+			}
+			all.Go(func() {
+				defer func() { <-under }()
+				o, err := c.order(ctx, arrived)
+				t.add(arrived, o, err)
+			})
+		}
+	})
+	return t, finish(err, &all)
+}
+
+func finish(err error, all *sync.WaitGroup) error {
+	all.Wait()
+	return err
+}
+
+// measure measures the time and the processor time of a phase.
+func (t *tally) measure(s *store, phase func()) error {
+	before, err := s.processorTime()
+	if err != nil {
+		return err
+	}
+	t.began = time.Now()
+	phase()
+	t.took = time.Since(t.began)
+	after, err := s.processorTime()
+	t.processor = after - before
+	return err
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// maxDuration bounds the whole run, apart from building.
+const maxDuration = 3 * time.Minute
+
+func main() {
+	program := flag.String("souk", "", "the souk program to test; default: built from this directory")
+	other := flag.String("beside", "", "compare the capacity with that of another souk program")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Stdout, *program, *other)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, program, other string) (err error) {
+	dir, err := os.MkdirTemp("", "souk-overload-")
+	if err != nil {
+		return fmt.Errorf("creating a directory for data: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // if this user is root, Postgres runs as another one
+		return fmt.Errorf("creating a directory for data: %w", err)
+	}
+	if program == "" {
+		program = filepath.Join(dir, "souk")
+		if text, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
+			return fmt.Errorf("building souk: %w: %s", err, text)
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxDuration, errors.New("the run has taken 3 minutes; is the machine busy?"))
+	defer cancel()
+	s, err := startStore(ctx, program, filepath.Join(dir, "store"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if other == "" {
+		return overload(ctx, out, s)
+	}
+	o, err := startStore(ctx, other, filepath.Join(dir, "other"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.stop()) }()
+	return compare(ctx, out, s, o)
+}
