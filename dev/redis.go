@@ -49,6 +49,7 @@ func runRedis(address string) (*redisServer, error) {
 		return nil, fmt.Errorf("starting the in-process Redis: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	server.Server().SetPreHook(newStreamReads(ctx, server).hook)
 	r := &redisServer{
 		url: "redis://" + server.Addr(), description: server.Addr() + ", in this process",
 		own: server, cancel: cancel, done: make(chan struct{}),

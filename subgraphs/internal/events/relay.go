@@ -16,7 +16,9 @@ import (
 
 const (
 	relayPollInterval = 100 * time.Millisecond // between two polls for new events
-	relayBatchSize    = 200
+	// relayBatchSize bounds the events of a transaction. If fewer wait, those of the next poll
+	// interval are the next batch: under load, a batch has the events of many changes.
+	relayBatchSize = 200
 	// lossCheckInterval is how often an idle relay looks for events that Redis
 	// lost, and how often every relay asks whether Redis responds. Before it publishes, it
 	// always looks.
@@ -61,9 +63,10 @@ func (b *Bus) relay(ctx context.Context) error {
 			if err := b.exclusively(ctx, b.relayBatch); err != nil {
 				return err
 			}
-			continue
-		}
-		if time.Since(checked) > lossCheckInterval {
+			if waiting > relayBatchSize {
+				continue
+			}
+		} else if time.Since(checked) > lossCheckInterval {
 			checked = time.Now()
 			if err := b.exclusively(ctx, b.recoverLost); err != nil && !errors.Is(err, errStandby) {
 				return err
