@@ -97,6 +97,12 @@ func (s *System) routerConfig() config.Config {
 		c.OverrideSubgraphURLs[name] = []string{s.URL(name) + "/graphql"}
 		c.Admin.Console.Events.Services[name] = s.URL(name)
 	}
+	c.TrafficShaping.All.TimeoutHeader = "Souk-Timeout-Ms"
+	// Placing an order takes much longer than anything else that the service does, so the limit
+	// may never be as low as the others' latency suggests.
+	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{
+		"order": {AdaptiveLimit: config.AdaptiveLimit{Enabled: new(true), Min: 8, Max: 200, Initial: 20}},
+	}
 	c.ClientAddress.SubgraphHeader = "Souk-Client-Address"
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set

@@ -34,7 +34,7 @@ func Run(ctx context.Context, env server.Environment) error {
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	store := stock.NewStore(r.DB, r.Now)
-	products := productclient.New(peer.New("product", r.Services["product"], r.ServiceToken, r.Telemetry.Transport(nil)))
+	products := productclient.New(peer.New("product", r.Services["product"], r.ServiceToken, r.Telemetry.Transport(peer.Transport())))
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: store, ProductExists: products.Exists}})
 	authenticator := graphql.Authenticator(r)
 	mux := http.NewServeMux()

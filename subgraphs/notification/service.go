@@ -8,6 +8,7 @@ import (
 
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/notification/deliver"
 	"souk/subgraphs/notification/graph"
@@ -51,7 +52,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	service := &notifier.Service{
 		DB:       r.DB,
 		Writer:   writer,
-		Users:    userclient.New(r.Services["user"], r.ServiceToken, r.Telemetry.Transport(nil)),
+		Users:    userclient.New(r.Services["user"], r.ServiceToken, r.Telemetry.Transport(peer.Transport())),
 		Channels: channels,
 		Metrics:  notifier.NewMetrics(r.Telemetry.Registry),
 		Tracer:   r.Telemetry.TracerProvider.Tracer("souk/subgraphs/notification/notifier"),

@@ -13,6 +13,7 @@ import (
 
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/session"
 	"souk/subgraphs/order/checkout"
@@ -54,7 +55,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := r.Telemetry.Transport(nil)
+	transport := r.Telemetry.Transport(peer.Transport())
 	orders := orderstore.New(r.DB, r.Now)
 	watcher := orderstore.NewWatcher(r.DB, r.Logger)
 	users := userclient.New(r.Services["user"], r.ServiceToken, transport)
@@ -93,7 +94,7 @@ func paymentProvider(r server.Resources) (payment.Provider, error) {
 		return nil, fmt.Errorf("PAYMENT_URL is %q; set it to a base URL, such as http://payment:8080", base)
 	}
 	key, _ := r.Lookup(variablePaymentKey)
-	return payment.NewClient(base, key, r.Telemetry.Transport(nil)), nil
+	return payment.NewClient(base, key, r.Telemetry.Transport(peer.Transport())), nil
 }
 
 // countOrders returns a function that counts orders by state, such as

@@ -39,7 +39,7 @@ func Run(ctx context.Context, env server.Environment) error {
 }
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
-	inventory := inventoryclient.New(peer.New("inventory", r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(nil)))
+	inventory := inventoryclient.New(peer.New("inventory", r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(peer.Transport())))
 	products := catalogue.New(r.DB, inventory.SetStock, r.Now)
 	images, _ := r.Lookup(imageBaseURLVariable)
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -33,6 +34,24 @@ func LimitStatements(config *pgx.ConnConfig) {
 
 // UnlimitStatements lets statements take as long as they need, as migrations do.
 func UnlimitStatements(config *pgx.ConnConfig) { config.RuntimeParams[timeoutParameter] = "0" }
+
+const (
+	// cancelDelay is how long a statement may go on after its caller has left.
+	// Most statements end before, which is cheaper than to cancel them.
+	cancelDelay = 50 * time.Millisecond
+	// abandonDelay is how long Postgres may take to end it. After that, the
+	// connection is given up.
+	abandonDelay = 2 * time.Second
+)
+
+// CancelStatements makes Postgres end a statement whose caller has left. By
+// default, pgx gives up the connection as well, and under load a new connection
+// costs more than most statements.
+func CancelStatements(config *pgx.ConnConfig) {
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, CancelRequestDelay: cancelDelay, DeadlineDelay: abandonDelay}
+	}
+}
 
 // Background are the options of a transaction that no request waits for. Its
 // statements may take a minute.

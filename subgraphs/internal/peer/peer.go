@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"souk/subgraphs/internal/admission"
 	"souk/subgraphs/internal/identity"
 )
 
@@ -21,6 +23,12 @@ const (
 	maxRetries     = 2
 	minBackoff     = 50 * time.Millisecond
 	maxBackoff     = 400 * time.Millisecond
+)
+
+// Connections to each other service: those that stay open, and all.
+const (
+	maxIdleConnections = 32
+	maxConnections     = 128
 )
 
 // The circuit breaker of an operation opens at this failure rate, and rejects
@@ -36,6 +44,15 @@ const (
 type Client struct {
 	graphql graphql.Client
 	policy  *Policy
+}
+
+// Transport returns a transport for the calls of a service. It keeps as many
+// connections as a service under load needs; http.DefaultTransport keeps two to
+// each of the others, and opens one for each further call.
+func Transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // nothing replaces it
+	t.MaxIdleConnsPerHost, t.MaxConnsPerHost = maxIdleConnections, maxConnections
+	return t
 }
 
 // New returns a client of the named service at a base URL. The transport sees
@@ -84,8 +101,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary reports whether the service did not respond, or responded that it
-// or its database is unavailable. The same call may succeed later.
+// Temporary reports whether the service did not respond, or responded that it is
+// overloaded, or that it or its database is unavailable. The same call may succeed later.
 func (e *Error) Temporary() bool {
 	if noResponse(e.Err) {
 		return true
@@ -93,7 +110,7 @@ func (e *Error) Temporary() bool {
 	var answered gqlerror.List
 	if errors.As(e.Err, &answered) {
 		for _, failure := range answered {
-			if failure.Extensions["code"] == "UNAVAILABLE" {
+			if code := failure.Extensions["code"]; code == "UNAVAILABLE" || code == admission.Code {
 				return true
 			}
 		}
@@ -101,7 +118,8 @@ func (e *Error) Temporary() bool {
 	return false
 }
 
-// serviceDoer sends requests with the token of the services.
+// serviceDoer sends requests with the token of the services, and with the time
+// that is left for them.
 type serviceDoer struct {
 	token  string
 	client *http.Client
@@ -112,5 +130,10 @@ func (s serviceDoer) Do(r *http.Request) (*http.Response, error) {
 	if s.token != "" {
 		r.Header.Set(identity.ServiceTokenHeader, s.token)
 	}
+	left := attemptTimeout
+	if deadline, ok := r.Context().Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	r.Header.Set(admission.TimeoutHeader, strconv.FormatInt(max(1, left.Milliseconds()), 10))
 	return s.client.Do(r)
 }

@@ -85,6 +85,7 @@ func openDB(ctx context.Context, env Environment, measure *database.Measure) (*p
 		config.ConnConfig.RuntimeParams["application_name"] = "souk-" + env.Name
 	}
 	database.LimitStatements(config.ConnConfig)
+	database.CancelStatements(config.ConnConfig)
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

@@ -14,6 +14,8 @@ import (
 	"souk/internal/drain"
 	"souk/internal/memory"
 	"souk/internal/netlimit"
+	"souk/subgraphs/internal/admission"
+	"souk/subgraphs/internal/identity"
 	"souk/telemetry"
 )
 
@@ -175,7 +177,22 @@ const (
 	writeTimeout = 10 * time.Second
 	// bodyTimeout is how long a request's body may take to arrive.
 	bodyTimeout = 10 * time.Second
+	// requestsPerConnection is how many requests run at a time for each connection of the
+	// database pool. A request needs one now and then. Further requests wait, up to
+	// waitsPerConnection for each; reservePerConnection is what other services may run besides.
+	requestsPerConnection = 2
+	waitsPerConnection    = 8
+	reservePerConnection  = 8
 )
+
+// admit bounds the requests that run at a time.
+func admit(r *Resources, next http.Handler) http.Handler {
+	connections := int(r.DB.Config().MaxConns)
+	return admission.Handler(admission.Options{
+		Limit: requestsPerConnection * connections, Queue: waitsPerConnection * connections, Reserve: reservePerConnection * connections,
+		TokenHeader: identity.ServiceTokenHeader, Token: r.ServiceToken, Registry: r.Telemetry.Registry,
+	}, next)
+}
 
 func routes(streams context.Context, r *Resources, state *health, service *Service) http.Handler {
 	mux := http.NewServeMux()
@@ -183,7 +200,7 @@ func routes(streams context.Context, r *Resources, state *health, service *Servi
 	mux.HandleFunc("GET /readyz", state.ready)
 	mux.Handle("GET /metrics", r.Telemetry.Handler())
 	mountEvents(mux, r, service)
-	mux.Handle("/", r.Telemetry.Middleware(nil)(withLimits(r.Guard, endStreamsWith(streams, service.Handler))))
+	mux.Handle("/", r.Telemetry.Middleware(nil)(withLimits(r.Guard, admit(r, endStreamsWith(streams, service.Handler)))))
 	return mux
 }
 
