@@ -12,17 +12,20 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// streamReads answers the blocking reads of streams (XREAD with BLOCK) in the
-// place of miniredis. That compares every entry of a stream with the ID of each
-// blocked read, after every command of anyone, which would take most of the
-// processor time of a store under load. Every other command, and a read in a
-// transaction or a script, is left to miniredis.
+// streamReads answers two commands in the place of miniredis: blocking reads of
+// streams (XREAD with BLOCK), and looking for one entry (XRANGE with the same ID
+// twice), which the relays of events do in a script. miniredis compares every
+// entry of the stream with the ID, for a blocked read again after every command
+// of anyone. That would take most of the processor time of a store under load.
 type streamReads struct {
 	ctx    context.Context
 	server *miniredis.Miniredis
 
 	mu      sync.Mutex
 	written chan struct{} // closed when a command may write to a stream
+	// entries are those of the stream of events when a script began last. In a
+	// script, the server is locked, so that they cannot be read.
+	entries []miniredis.StreamEntry
 }
 
 // A blocked read looks for entries after minStreamWait, and then after twice as
@@ -39,11 +42,18 @@ func newStreamReads(ctx context.Context, of *miniredis.Miniredis) *streamReads {
 // hook is called before each command. It reports whether it has answered.
 func (s *streamReads) hook(c *server.Peer, command string, args ...string) bool {
 	switch command {
-	case "XADD", "EVAL", "EVALSHA", "EXEC":
+	case "EVAL", "EVALSHA":
+		entries, err := s.server.Stream(eventStream)
 		s.mu.Lock()
-		close(s.written)
-		s.written = make(chan struct{})
+		if err == nil {
+			s.entries = entries
+		}
 		s.mu.Unlock()
+		s.wake()
+	case "XADD", "EXEC":
+		s.wake()
+	case "XRANGE":
+		return s.find(c, args)
 	case "XREAD":
 		if r, ok := parseStreamRead(args); ok {
 			s.await(c, r)
@@ -51,6 +61,46 @@ func (s *streamReads) hook(c *server.Peer, command string, args ...string) bool 
 		}
 	}
 	return false
+}
+
+// wake makes blocked reads look for entries.
+func (s *streamReads) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.written)
+	s.written = make(chan struct{})
+}
+
+// find answers XRANGE for one entry of the stream of events that was there when a
+// script began last. It reports whether it has.
+func (s *streamReads) find(c *server.Peer, args []string) bool {
+	if len(args) < 3 || args[0] != eventStream || args[1] != args[2] || !isEntryID(args[1]) {
+		return false
+	}
+	s.mu.Lock()
+	entries := s.entries
+	s.mu.Unlock()
+	n := sort.Search(len(entries), func(n int) bool { return !laterID(args[1], entries[n].ID) })
+	if n == len(entries) || entries[n].ID != args[1] {
+		return false
+	}
+	c.Block(func(w *server.Writer) {
+		w.WriteLen(1)
+		writeEntry(w, entries[n])
+	})
+	return true
+}
+
+func writeEntry(w *server.Writer, entry miniredis.StreamEntry) {
+	w.WriteLen(2)
+	w.WriteBulk(entry.ID)
+	w.WriteStrings(entry.Values)
+}
+
+// isEntryID reports whether an ID is that of one entry.
+func isEntryID(id string) bool {
+	time, sequence, complete := strings.Cut(id, "-")
+	return complete && time != "" && sequence != ""
 }
 
 // A streamRead is XREAD COUNT count BLOCK milliseconds STREAMS keys ids.
@@ -73,7 +123,7 @@ func parseStreamRead(args []string) (r streamRead, ok bool) {
 			half := len(args) / 2
 			r.keys, r.ids = args[1:1+half], args[1+half:]
 			for _, id := range r.ids {
-				if time, sequence, complete := strings.Cut(id, "-"); !complete || time == "" || sequence == "" {
+				if !isEntryID(id) {
 					return r, false
 				}
 			}
@@ -142,9 +192,7 @@ func (s *streamReads) answer(c *server.Peer, r streamRead) bool {
 			w.WriteBulk(r.keys[i])
 			w.WriteLen(len(entries))
 			for _, entry := range entries {
-				w.WriteLen(2)
-				w.WriteBulk(entry.ID)
-				w.WriteStrings(entry.Values)
+				writeEntry(w, entry)
 			}
 		}
 	})

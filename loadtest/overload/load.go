@@ -11,6 +11,9 @@ import (
 // order that arrives beyond it is given up at once.
 const maxOpen = 3000
 
+// retryAfter is how long a client waits that was refused, if it orders again.
+const retryAfter = 50 * time.Millisecond
+
 // closed lets a number of clients order, each again as soon as it has the
 // response.
 func closed(ctx context.Context, c *client, name string, clients int, duration time.Duration) (*tally, error) {
@@ -23,6 +26,9 @@ func closed(ctx context.Context, c *client, name string, clients int, duration t
 				for now := time.Now(); now.Before(end) && ctx.Err() == nil; now = time.Now() {
 					o, err := c.order(ctx, now)
 					t.add(now, o, err)
+					if o == refused {
+						time.Sleep(retryAfter)
+					}
 				}
 			})
 		}
