@@ -331,3 +331,76 @@ func TestStatementsHaveATimeout(t *testing.T) {
 		}
 	}
 }
+
+// A service with one connection to Postgres runs a few requests at a time. Of many, those that would
+// wait for long are refused, and another service is still answered.
+func TestRequestsBeyondWhatAServiceCanDoAreRefused(t *testing.T) {
+	env := environment(t)
+	separator := "?"
+	if strings.Contains(env.DatabaseURL, separator) {
+		separator = "&"
+	}
+	env.DatabaseURL += separator + "pool_max_conns=1"
+	end := make(chan struct{})
+	var running atomic.Int32
+	p := launch(t, env, nil, func(context.Context, server.Resources) (*server.Service, error) {
+		return &server.Service{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Souk-Service-Token") == "" {
+				running.Add(1)
+				<-end
+			}
+			_, _ = io.WriteString(w, "done")
+		})}, nil
+	})
+	const requests = 40
+	answers := make(chan string, requests)
+	for range requests {
+		go func() { answers <- post(t, p.url+"/graphql", "") }()
+	}
+	refused := 0
+	for refused < requests-2 { // two for each connection run
+		if answer := <-answers; !strings.Contains(answer, `"code":"OVERLOADED"`) {
+			t.Fatalf("got %s", answer)
+		}
+		refused++
+	}
+	if n := running.Load(); n != 2 {
+		t.Errorf("%d requests run", n)
+	}
+	if got := post(t, p.url+"/graphql", "shared"); got != "done" {
+		t.Errorf("another service: got %s", got)
+	}
+	if status, metrics := get(t, p.url+"/metrics"); status != http.StatusOK || !strings.Contains(metrics, `souk_requests_shed_total{reason="full"}`) {
+		t.Errorf("the metrics lack the refusals: status %d", status)
+	}
+	close(end)
+	for range requests - refused {
+		if got := <-answers; got != "done" {
+			t.Errorf("a request that ran: got %s", got)
+		}
+	}
+	if err := p.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// post sends a request, with the token of the services if it is not empty, and returns the body.
+func post(t *testing.T, url, token string) string {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+	if err != nil {
+		return err.Error()
+	}
+	if token != "" {
+		r.Header.Set("Souk-Service-Token", token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
+}
