@@ -24,6 +24,7 @@ TO            ?=
 PRODUCTS      ?= 200000
 ORDERS        ?= 1000000
 SUBSCRIBERS   ?= 10000
+BESIDE        ?=
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What builds images: the first of these that works.
 ENGINE        ?= $(shell for e in docker podman buildah; do $$e info >/dev/null 2>&1 && { echo $$e; break; }; done)
@@ -187,6 +188,10 @@ hostile: ## attack a running router with the memory of a small pod
 .PHONY: load
 load: ## load-test the store with k6: RATE, DURATION
 	@$(GO) run ./loadtest/run
+
+.PHONY: overload
+overload: ## offer souk dev more orders than it can place, and check that it goes on; BESIDE=PROGRAM compares the capacity of another souk
+	@$(GO) run ./loadtest/overload $(if $(BESIDE),-beside $(BESIDE))
 
 .PHONY: chaos
 chaos: ## load-test while each part is killed in turn, then audit the data

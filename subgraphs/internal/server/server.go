@@ -180,9 +180,9 @@ const (
 	// requestsPerConnection is how many requests run at a time for each connection of the
 	// database pool. A request needs one now and then. Further requests wait, up to
 	// waitsPerConnection for each; reservePerConnection is what other services may run besides.
-	requestsPerConnection = 2
+	requestsPerConnection = 10
 	waitsPerConnection    = 8
-	reservePerConnection  = 8
+	reservePerConnection  = 10
 )
 
 // admit bounds the requests that run at a time.

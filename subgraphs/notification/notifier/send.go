@@ -2,10 +2,10 @@ package notifier
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"time"
 
@@ -203,22 +203,18 @@ func (s *Service) send(ctx context.Context, n Notification) error {
 
 func (s *Service) markSent(ctx context.Context, n Notification) error {
 	now := s.Now().UTC()
-	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE notifications SET status = 'SENT', sent_at = $2, last_error = NULL
-			WHERE id = $1 AND status <> 'SENT'`, n.ID, now)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		return events.Append(ctx, tx, events.Event{
-			Type:    events.NotificationSent,
-			Subject: strconv.FormatInt(n.ID, 10),
-			Data: sentEvent{
-				NotificationID: n.ID, Channel: n.Channel, Template: n.Template,
-				UserID: n.UserID, OrderID: n.OrderID, SentAt: now,
-			},
-		})
+	data, err := json.Marshal(sentEvent{
+		NotificationID: n.ID, Channel: n.Channel, Template: n.Template,
+		UserID: n.UserID, OrderID: n.OrderID, SentAt: now,
 	})
 	if err != nil {
+		return fmt.Errorf("encoding that notification %d was sent: %w", n.ID, err)
+	}
+	var b pgx.Batch
+	events.QueueChanged(ctx, &b, events.NotificationSent, `changed AS (
+		UPDATE notifications SET status = 'SENT', sent_at = $2, last_error = NULL
+		WHERE id = $1 AND status <> 'SENT' RETURNING id::text AS subject, $3::json AS data)`, n.ID, now, data)
+	if err := s.DB.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("marking notification %d as sent: %w", n.ID, err)
 	}
 	return nil
