@@ -72,6 +72,48 @@ func TestStatementsAreMeasured(t *testing.T) {
 	}
 }
 
+// The statements of a batch are counted like others, with the one that fails.
+func TestStatementsOfABatchAreMeasured(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	config, err := pgxpool.ParseConfig(pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.Tracer = database.NewMeasure(registry)
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(t.Context(), `create table stock (id int primary key)`); err != nil {
+		t.Fatal(err)
+	}
+	send := func(ids ...int) error {
+		var b pgx.Batch
+		for _, id := range ids {
+			b.Queue(`insert into stock (id) values ($1)`, id)
+		}
+		b.Queue(`delete from stock where id = 0`)
+		return db.SendBatch(t.Context(), &b).Close()
+	}
+	if err := send(1, 2); err != nil {
+		t.Fatal(err)
+	}
+	if send(3, 2, 4) == nil {
+		t.Error("a key is in use twice")
+	}
+	if got := series(t, registry, "db_client_operation_duration_seconds", "db_query_summary"); got["INSERT stock"] != 4 || got["DELETE stock"] != 1 {
+		t.Errorf("got statements %v", got)
+	}
+	if got := series(t, registry, "souk_sql_failures_total", "reason"); got["refused"] != 1 {
+		t.Errorf("got failures %v", got)
+	}
+	var n int
+	if err := db.QueryRow(t.Context(), `select count(*) from stock`).Scan(&n); err != nil || n != 2 {
+		t.Errorf("a batch that failed left %d rows of 2: %v", n, err)
+	}
+}
+
 // holdLock has a statement wait for a lock until Postgres ends it.
 func holdLock(t *testing.T, db *pgxpool.Pool, exec func(string, ...any) error) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -107,6 +108,67 @@ func TestBreakerOpensWhileAServiceHangs(t *testing.T) {
 			}
 			t.Errorf("ten calls with attempts of %v left the breaker closed", attempt)
 		})
+	}
+}
+
+// The service learns how long the caller waits: for an attempt, or for less if the caller's own time
+// ends before.
+func TestCallsTellHowLongTheyWait(t *testing.T) {
+	headers := make(chan string, 1000)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers <- r.Header.Get("Souk-Timeout-Ms")
+		w.Write([]byte(`{"data": {"answer": 42}}`))
+	}))
+	defer s.Close()
+	c := peer.New("oracle", s.URL, "", nil)
+	// On a busy machine, a call can take longer than its caller waits.
+	call := func(wait time.Duration) int {
+		t.Helper()
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			var data struct{ Answer int }
+			err := c.MakeRequest(ctx, &graphql.Request{OpName: "Ask", Query: "query Ask { answer }"}, &graphql.Response{Data: &data})
+			cancel()
+			if err != nil {
+				continue
+			}
+			n, err := strconv.Atoi(<-headers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	if n := call(time.Minute); n < 1 || n > 1000 {
+		t.Errorf("a caller with time: got %d ms", n)
+	}
+	if n := call(900 * time.Millisecond); n < 1 || n > 900 {
+		t.Errorf("a caller with 900 ms: got %d ms", n)
+	}
+}
+
+// A service that is overloaded says so. The call is not repeated, and the breaker stays closed.
+func TestOverloadedServiceIsLeftAlone(t *testing.T) {
+	var tries atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		tries.Add(1)
+		w.Write([]byte(`{"errors": [{"message": "busy", "extensions": {"code": "OVERLOADED"}}]}`))
+	}))
+	defer s.Close()
+	c := peer.New("oracle", s.URL, "", nil)
+	const calls = 30
+	for range calls {
+		_, err := ask(t, c)
+		var failure *peer.Error
+		if !errors.As(err, &failure) || !failure.Temporary() {
+			t.Fatalf("got error %v", err)
+		}
+	}
+	if n := tries.Load(); n != calls {
+		t.Errorf("got %d requests for %d calls", n, calls)
+	}
+	if err := c.Ready("Ask"); err != nil {
+		t.Error(err)
 	}
 }
 
