@@ -41,7 +41,7 @@ const (
 	cancelDelay = 50 * time.Millisecond
 	// abandonDelay is how long Postgres may take to end it. After that, the
 	// connection is given up.
-	abandonDelay = 2 * time.Second
+	abandonDelay = 500 * time.Millisecond
 )
 
 // CancelStatements makes Postgres end a statement whose caller has left. By

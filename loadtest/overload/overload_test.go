@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client tells what became of its order, and reuses its connection.
+func TestClientTellsOutcomesApart(t *testing.T) {
+	hang := make(chan struct{})
+	answers := make(chan func(http.ResponseWriter), 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), "placeOrder") || r.URL.Path != "/graphql" {
+			t.Errorf("got request for %s with %s, %v", r.URL, body, err)
+		}
+		(<-answers)(w)
+	}))
+	defer server.Close()
+	defer close(hang)
+	s := &store{address: strings.TrimPrefix(server.URL, "http://"), products: []string{"1"}}
+	for range productCount - 1 {
+		s.products = append(s.products, "1")
+	}
+	c := &client{store: s}
+	defer c.close()
+	text := func(status int, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		answer func(http.ResponseWriter)
+		began  time.Time
+		want   outcome
+	}{
+		{"placed", text(200, `{"data":{"placeOrder":{"order":{"id":"7","status":"CONFIRMED"}}}}`), time.Now().Add(time.Hour), placed},
+		{"refused by the router", text(503, `{"errors":[{"extensions":{"code":"SUBGRAPH_OVERLOADED"}}]}`), time.Now().Add(time.Hour), refused},
+		{"refused by a service", text(200, `{"data":{"placeOrder":{"__typename":"Unavailable"}}}`), time.Now().Add(time.Hour), refused},
+		{"another error", text(200, `{"errors":[{"message":"no such product"}]}`), time.Now().Add(time.Hour), failed},
+		{"no answer", func(http.ResponseWriter) { <-hang }, time.Now().Add(100*time.Millisecond - patience), gaveUp},
+		{"no time", func(http.ResponseWriter) {}, time.Now().Add(-time.Hour), gaveUp},
+	} {
+		answers <- test.answer
+		if got, err := c.order(t.Context(), test.began); got != test.want || (err != nil) != (got == failed) {
+			t.Errorf("%s: got outcome %d, error %v", test.name, got, err)
+		}
+	}
+}
+
+// tallyOf returns the tally of a phase of 10 seconds whose orders all have an outcome and a latency.
+func tallyOf(outcome outcome, count int, latency time.Duration) *tally {
+	t := &tally{took: 10 * time.Second, began: time.Now()}
+	for i := range count {
+		arrived := t.began.Add(time.Duration(i) * t.took / time.Duration(count))
+		t.outcomes[outcome]++
+		t.settled = append(t.settled, settlement{arrived.Sub(t.began), outcome == placed, latency})
+		if outcome != refused {
+			t.latencies = append(t.latencies, latency)
+		}
+	}
+	return t
+}
+
+func TestGoalsAreChecked(t *testing.T) {
+	const peak, slow, fast = 100, 210 * time.Millisecond, 150 * time.Millisecond
+	reference, good := tallyOf(placed, 800, 100*time.Millisecond), tallyOf(placed, 900, fast)
+	for _, test := range []struct {
+		name           string
+		over, recovery *tally
+		want           string
+	}{
+		{"all met", good, good, ""},
+		{"too few orders", tallyOf(placed, 700, fast), good, "70 orders a second were placed"},
+		{"too slow", tallyOf(placed, 900, slow), good, "the 99th percentile is 210ms"},
+		{"refused afterwards", good, tallyOf(refused, 800, fast), "0.0 % of the orders from 2 s after"},
+		{"slow afterwards", good, tallyOf(placed, 800, slow), "from 2 s after the overload on is 210ms"},
+	} {
+		err := judge(io.Discard, 5, peak, reference, test.over, test.recovery)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: got %v", test.name, err)
+		}
+	}
+}
+
+// What a child of a process uses counts, also after it has ended.
+func TestProcessorTimeIncludesChildren(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("needs /proc")
+	}
+	// The shell's child counts in a loop, and the shell lives on until its input ends.
+	shell := exec.CommandContext(t.Context(), "sh", "-c", `sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; echo done; read line`)
+	input, err := shell.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := shell.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &store{process: shell}
+	line := make([]byte, 5)
+	if _, err := io.ReadFull(output, line); err != nil || !bytes.Equal(line, []byte("done\n")) {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	if used, err := s.processorTime(); err != nil || used < tick {
+		t.Errorf("got %v, %v", used, err)
+	}
+	_ = input.Close()
+	_ = shell.Wait() // read fails at the end of its input
+	if _, err := s.processorTime(); err == nil {
+		t.Error("a process that has ended has a processor time")
+	}
+}
