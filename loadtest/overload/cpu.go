@@ -53,3 +53,25 @@ func (s *store) processorTime() (time.Duration, error) {
 	}
 	return total, nil
 }
+
+// idleTime returns how long the processors of the machine had nothing to do.
+func idleTime() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor times of the machine: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait ...
+	if len(fields) < 6 {
+		return 0, fmt.Errorf("reading the processor times of the machine: /proc/stat begins with %q", line)
+	}
+	var idle time.Duration
+	for _, field := range fields[4:6] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the processor times of the machine: %w", err)
+		}
+		idle += time.Duration(n) * tick
+	}
+	return idle, nil
+}

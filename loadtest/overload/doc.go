@@ -12,12 +12,14 @@
 //     its capacity, and the 99th percentile of the time that those take which it
 //     does not refuse at once must stay below twice the reference
 //   - at 0.8 times again: from 2 seconds after the overload on, the store must
-//     place nearly all orders, as fast as it must under overload
+//     place at least 95 % of the share of orders that it placed for the reference,
+//     as fast as it must under overload
 //
 // The capacity and the reference are measured again before each overload,
-// because other programs may use the machine at the same time. The command prints
-// a table, fails if a goal is missed, and ends by itself within 3 minutes. It
-// needs Linux for processor times.
+// because other programs may use the machine at the same time. If they and the
+// clients leave no processor idle, the capacity counts for the processor time
+// that the store got. The command prints a table, fails if a goal is missed, and
+// ends by itself within 3 minutes. It needs Linux for processor times.
 //
 // With -beside, it compares another souk program with this one instead. Both
 // stores run, and the clients order from each in turn. What an order takes of

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -81,10 +82,19 @@ func (t *tally) measure(s *store, phase func()) error {
 	if err != nil {
 		return err
 	}
+	idle, err := idleTime()
+	if err != nil {
+		return err
+	}
 	t.began = time.Now()
 	phase()
 	t.took = time.Since(t.began)
 	after, err := s.processorTime()
+	if err != nil {
+		return err
+	}
 	t.processor = after - before
+	still, err := idleTime()
+	t.idle = float64(still-idle) / float64(t.took) / float64(runtime.NumCPU())
 	return err
 }

@@ -58,7 +58,7 @@ func TestClientTellsOutcomesApart(t *testing.T) {
 
 // tallyOf returns the tally of a phase of 10 seconds whose orders all have an outcome and a latency.
 func tallyOf(outcome outcome, count int, latency time.Duration) *tally {
-	t := &tally{took: 10 * time.Second, began: time.Now()}
+	t := &tally{took: 10 * time.Second, began: time.Now(), idle: 0.5}
 	for i := range count {
 		arrived := t.began.Add(time.Duration(i) * t.took / time.Duration(count))
 		t.outcomes[outcome]++
@@ -71,7 +71,8 @@ func tallyOf(outcome outcome, count int, latency time.Duration) *tally {
 }
 
 func TestGoalsAreChecked(t *testing.T) {
-	const peak, slow, fast = 100, 210 * time.Millisecond, 150 * time.Millisecond
+	const slow, fast = 210 * time.Millisecond, 150 * time.Millisecond
+	capacity := tallyOf(placed, 1000, fast)
 	reference, good := tallyOf(placed, 800, 100*time.Millisecond), tallyOf(placed, 900, fast)
 	for _, test := range []struct {
 		name           string
@@ -84,9 +85,32 @@ func TestGoalsAreChecked(t *testing.T) {
 		{"refused afterwards", good, tallyOf(refused, 800, fast), "0.0 % of the orders from 2 s after"},
 		{"slow afterwards", good, tallyOf(placed, 800, slow), "from 2 s after the overload on is 210ms"},
 	} {
-		err := judge(io.Discard, 5, peak, reference, test.over, test.recovery)
+		err := judge(io.Discard, 5, capacity, reference, test.over, test.recovery)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: got %v", test.name, err)
+		}
+	}
+}
+
+// The store cannot place orders with processors that other programs use, but it must use those that
+// are idle.
+func TestWhatWasPossibleFollowsTheProcessorTime(t *testing.T) {
+	capacity := tallyOf(placed, 1000, time.Millisecond)
+	capacity.processor = 10 * time.Second
+	for _, test := range []struct {
+		name      string
+		processor time.Duration
+		idle      float64
+		want      float64
+	}{
+		{"all for the store", 11 * time.Second, 0, 100},
+		{"half for others", 5 * time.Second, 0.01, 50},
+		{"half idle", 5 * time.Second, 0.5, 100},
+	} {
+		over := tallyOf(placed, 10, time.Millisecond)
+		over.processor, over.idle = test.processor, test.idle
+		if got := possible(capacity, over); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
 	}
 }

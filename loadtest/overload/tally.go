@@ -15,6 +15,7 @@ type tally struct {
 	began     time.Time
 	took      time.Duration // of the phase
 	processor time.Duration // of the store in it
+	idle      float64       // the share of the machine's processors that had nothing to do
 	arrived   int
 	outcomes  [failed + 1]int
 	// latencies are of the orders that were not refused. A client that gave up has waited
@@ -50,6 +51,11 @@ func (t *tally) goodput() float64 { return float64(t.outcomes[placed]) / t.took.
 // perOrder returns the processor time of the store for each placed order.
 func (t *tally) perOrder() time.Duration {
 	return t.processor / time.Duration(max(1, t.outcomes[placed]))
+}
+
+// share returns the share of the orders that were placed.
+func (t *tally) share() float64 {
+	return float64(t.outcomes[placed]) / float64(max(1, len(t.settled)))
 }
 
 // percentile returns a percentile of the latencies.
