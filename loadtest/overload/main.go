@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -20,7 +21,7 @@ func main() {
 	program := flag.String("souk", "", "the souk program to test; default: built from this directory")
 	other := flag.String("beside", "", "compare the capacity with that of another souk program")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Stdout, *program, *other)
 	stop()
 	if err != nil {
