@@ -23,8 +23,12 @@ const maxTimeout = time.Hour
 // Code is the extensions.code of the response to a request that is refused.
 const Code = "OVERLOADED"
 
+// graphQLPath is where a service answers operations.
+const graphQLPath = "/graphql"
+
 // refusal is a GraphQL response. Its status is 200: the service is alive, and a
-// circuit breaker must not count the response as a failure.
+// circuit breaker must not count the response as a failure. For anything but an
+// operation, such as a picture or the keys of tokens, the status is 503.
 const refusal = `{"errors":[{"message":"The service has more requests than it can serve. Try again in 1 s.","extensions":{"code":"` + Code + `","retryAfter":1}}]}`
 
 // Options configure a Handler.
@@ -54,7 +58,7 @@ func Handler(o Options, next http.Handler) http.Handler {
 		inside := o.Token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(o.TokenHeader)), []byte(o.Token)) == 1
 		if err := gate.Enter(r.Context(), inside); err != nil {
 			metrics.refused(err)
-			refuse(w)
+			refuse(w, r)
 			return
 		}
 		defer gate.Leave()
@@ -80,10 +84,13 @@ func timeout(h http.Header) (time.Duration, bool) {
 }
 
 // refuse tells the caller to try again. If the caller has left, nobody reads it.
-func refuse(w http.ResponseWriter) {
+func refuse(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Retry-After", "1")
+	if r.URL.Path != graphQLPath {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	_, _ = io.WriteString(w, refusal)
 }

@@ -49,6 +49,11 @@ func TestRefusalIsAGraphQLResponse(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), `"code":"OVERLOADED"`) {
 		t.Errorf("got status %d, %v, %s", w.Code, w.Header(), w.Body)
 	}
+	picture := httptest.NewRecorder()
+	handler.ServeHTTP(picture, httptest.NewRequest(http.MethodGet, "/images/1.png", http.NoBody))
+	if picture.Code != http.StatusServiceUnavailable {
+		t.Errorf("a picture: got status %d", picture.Code)
+	}
 	for _, test := range []struct {
 		name   string
 		header []string
@@ -68,7 +73,7 @@ func TestRefusalIsAGraphQLResponse(t *testing.T) {
 	if got := post(handler).Body.String(); got != "ran" {
 		t.Errorf("afterwards: got %s", got)
 	}
-	if got := shed(t, o.Registry.(prometheus.Gatherer)); got["full"] != 2 || got["waited"]+got["deadline"] != 0 || len(got) != 3 {
+	if got := shed(t, o.Registry.(prometheus.Gatherer)); got["full"] != 3 || got["waited"]+got["deadline"] != 0 || len(got) != 3 {
 		t.Errorf("counted %v", got)
 	}
 }
