@@ -97,6 +97,8 @@ func TestGoalsAreChecked(t *testing.T) {
 func TestWhatWasPossibleFollowsTheProcessorTime(t *testing.T) {
 	capacity := tallyOf(placed, 1000, time.Millisecond)
 	capacity.processor = 10 * time.Second
+	reference := tallyOf(placed, 800, time.Millisecond)
+	reference.processor = 8 * time.Second
 	for _, test := range []struct {
 		name      string
 		processor time.Duration
@@ -109,7 +111,7 @@ func TestWhatWasPossibleFollowsTheProcessorTime(t *testing.T) {
 	} {
 		over := tallyOf(placed, 10, time.Millisecond)
 		over.processor, over.idle = test.processor, test.idle
-		if got := possible(capacity, over); got != test.want {
+		if got := possible(capacity, reference, over); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
 	}
