@@ -17,9 +17,9 @@
 //
 // The capacity and the reference are measured again before each overload,
 // because other programs may use the machine at the same time. If they and the
-// clients leave no processor idle, the capacity counts for the processor time
-// that the store got; if that is less than the moderate load needs, the recovery
-// is not judged. The command prints a table, fails if a goal is missed, and
+// clients leave no processor idle, the goals are in proportion to the processor
+// time that the store got; if that is less than the moderate load needs, the
+// recovery is not judged. The command prints a table, fails if a goal is missed, and
 // ends by itself within 3 minutes. It needs Linux for processor times.
 //
 // With -beside, it compares another souk program with this one instead. Both
