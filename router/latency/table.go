@@ -29,10 +29,9 @@ const (
 	maxSubgraphs = 10_000
 )
 
-// Estimates are latencies of subgraphs by name. They do not change.
+// Estimates are latencies of subgraphs by name. They do not change: other latencies are other
+// Estimates.
 type Estimates struct {
-	// Version is another for other latencies.
-	Version uint64
 	// Of has the subgraphs whose latency is known.
 	Of map[string]time.Duration
 }
@@ -97,7 +96,7 @@ func (t *Table) Inherit(former *Table) {
 			of[name] = l
 		}
 	}
-	t.published.Store(&Estimates{Version: t.published.Load().Version + 1, Of: of})
+	t.published.Store(&Estimates{Of: of})
 }
 
 // Estimates returns the current estimates.
@@ -138,7 +137,7 @@ func (t *Table) publish() {
 		next[name], changed = rounded(log), true
 	}
 	if changed {
-		t.published.Store(&Estimates{Version: old.Version + 1, Of: next})
+		t.published.Store(&Estimates{Of: next})
 	}
 }
 
