@@ -130,14 +130,14 @@ func newTaxed(t *testing.T) (*taxedServices, string, router.Options, config.Conf
 	return s, server.URL, o, c
 }
 
-// awaitDivided asks until the plan of bothItems asks p twice.
-func (s *taxedServices) awaitDivided(t *testing.T, url string) {
+// await asks until something is the case.
+func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for s.ask(t, url, bothItems, bothWant) != 2 {
+	for !so() {
 		if ctx.Err() != nil {
-			t.Fatal("the plan is not made again by the measured latencies")
+			t.Fatal("waiting in vain: " + what)
 		}
 	}
 }
@@ -157,11 +157,21 @@ func TestFastBranchDoesNotWaitForSlowOne(t *testing.T) {
 	if n := s.ask(t, public.URL, bothItems, bothWant); n != 1 {
 		t.Fatalf("%d requests to p before latencies are known", n)
 	}
+	// Nothing waits for the price, so this plan stays as it is.
+	const prices, pricesWant = `{"query":"{ a { price } b { price } }"}`, `{"data":{"a":{"price":7},"b":{"price":7}}}`
+	s.ask(t, public.URL, prices, pricesWant)
 	s.measure(t, public.URL)
-	s.awaitDivided(t, public.URL)
+	await(t, "the plan asks p twice", func() bool { return s.ask(t, public.URL, bothItems, bothWant) == 2 })
 	if n := metric(t, admin.URL, `souk_router_plans_replaced_total{result="changed"}`); n != 1 {
 		t.Errorf("%v plans were replaced", n)
 	}
+
+	if n := s.ask(t, public.URL, prices, pricesWant); n != 1 {
+		t.Errorf("%d requests to p although nothing waits for it", n)
+	}
+	await(t, "the other plan is made again", func() bool {
+		return metric(t, admin.URL, `souk_router_plans_replaced_total{result="same"}`) == 1
+	})
 
 	held := make(chan struct{})
 	s.held.Store(&held)

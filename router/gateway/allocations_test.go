@@ -2,7 +2,14 @@
 
 package gateway_test
 
-import "testing"
+import (
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
 
 // The bound covers a whole request except the network, from its headers to its
 // response. The race detector empties pools at random.
@@ -10,6 +17,19 @@ func TestWarmRequestAllocatesLittle(t *testing.T) {
 	send := warm(t, `{"query":"query Hello($name: String) { hello(name: $name) }","variables":{"name":"x"}}`)
 	if n := testing.AllocsPerRun(200, func() { send() }); n > 20 {
 		t.Errorf("a warm request makes %v allocations", n)
+	}
+}
+
+// Latencies cost an operation nothing that could not be planned in another way.
+func TestWeighingLatencyAllocatesNothing(t *testing.T) {
+	const body = `{"query":"query Hello($name: String) { hello(name: $name) }","variables":{"name":"x"}}`
+	o := gateway.Options{Supergraph: sdl, Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil }}
+	c := config.Default()
+	without := warmWith(t, c, o, body)
+	c.QueryPlanner.WeighLatency = true
+	with := warmWith(t, c, o, body)
+	if a, b := testing.AllocsPerRun(200, func() { without() }), testing.AllocsPerRun(200, func() { with() }); b > a {
+		t.Errorf("a warm request makes %v allocations, and %v without latencies", b, a)
 	}
 }
 
