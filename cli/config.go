@@ -67,6 +67,12 @@ func validateConfig(ctx context.Context, file, graph string) (problems, warnings
 		return nil, nil, fmt.Errorf("%s: reading the supergraph: %w", graph, err)
 	}
 	problems = router.UnknownNames(&c, model, source)
+	for _, p := range router.Unreachable(&c, model, source) {
+		if p.Line == 0 {
+			p.Message = graph + ": " + p.Message
+		}
+		problems = append(problems, p)
+	}
 	for _, u := range model.Unserved {
 		switch {
 		case u.Subgraph != "" && len(c.OverrideSubgraphURLs[u.Subgraph]) > 0:

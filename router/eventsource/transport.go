@@ -32,6 +32,24 @@ func NewTransport(next execute.Transport, m *supergraph.Model, h *Hub) (execute.
 	return &Transport{Transport: next, hub: h, streams: s}, nil
 }
 
+// Check returns an error if event streams of a supergraph are not valid, or if brokers of these
+// kinds, by provider, cannot feed them.
+func Check(m *supergraph.Model, kinds map[string]string) error {
+	sources := make(map[string]Source, len(kinds))
+	for name, kind := range kinds {
+		switch kind { // only CheckTopic is called
+		case "nats":
+			sources[name] = (*NATS)(nil)
+		case "kafka":
+			sources[name] = (*Kafka)(nil)
+		default:
+			sources[name] = (*Redis)(nil)
+		}
+	}
+	_, err := compile(m, sources)
+	return err
+}
+
 // sources returns the providers. A nil Hub has none.
 func (h *Hub) sources() map[string]Source {
 	if h == nil {

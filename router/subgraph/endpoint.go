@@ -79,6 +79,23 @@ func CheckURLs(urls []string) error {
 	return nil
 }
 
+// CheckAddress returns the error that New has for the URLs of a subgraph.
+func CheckAddress(urls []string) error {
+	if err := CheckURLs(urls); err != nil {
+		return err
+	}
+	for _, text := range urls {
+		_, _, unix, err := ParseUnixURL(text)
+		if !unix {
+			_, err = parseURL(text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // normalised returns a URL in the form that equivalent ones have in common (RFC 3986, section 6.2.3).
 func normalised(text string) string {
 	u, err := url.Parse(text)

@@ -24,7 +24,7 @@ import (
 // flags are applied. The error is an [Errors]. The source provides the positions
 // of keys in the file; it may be nil.
 func (c *Config) Check(source *Source) error {
-	problems := append(c.check(source), c.checkCache(source)...)
+	problems := slices.Concat(c.check(source), c.checkCache(source), c.checkKeyStorage(source))
 	if len(problems) > 0 {
 		return problems.Sorted()
 	}
@@ -124,6 +124,10 @@ func (c *Config) contradictions(add addFunc) {
 		"rate_limit.by is header, which requires rate_limit.header, such as X-API-Key", "rate_limit.enabled", "rate_limit.header")
 	add(r.Enabled && r.Requests == 0 && len(r.Policies) == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false", "rate_limit.enabled", "rate_limit.policies")
 	r.checkPolicies(add)
+	checkRate(add, "rate_limit", r.Requests, r.Interval)
+	c.Coprocessor.check(add)
+	c.checkShared(add)
+	c.TrafficShaping.checkTimeoutHeaders(add)
 	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s", "rate_limit.enabled")
 	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set", "rate_limit.redis")
 	if r.RedisURL != "" {
@@ -177,6 +181,7 @@ func (r RateLimit) checkPolicies(add addFunc) {
 		names = append(names, p.Name)
 		add(p.Requests == 0, at, at+" has no requests")
 		add(p.Interval == 0, at, at+" has no interval")
+		checkRate(add, at, p.Requests, p.Interval)
 		add(p.By == "header" && p.Header == "", at+".by", at+".by is header, which requires "+at+".header, such as X-API-Key")
 		add(p.By == "claim" && p.Claim == "", at+".by", at+".by is claim, which requires "+at+".claim, such as tenant")
 	}
