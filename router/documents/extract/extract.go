@@ -80,7 +80,11 @@ func (c *collection) addFile(f documents.File, warn func(string)) {
 			c.problems = append(c.problems, fmt.Errorf("%s: %w", f.Path, err))
 		}
 		for _, t := range s.found {
-			c.add(f.Path, t.text, t.line)
+			if !t.partial {
+				c.add(f.Path, t.text, t.line)
+			} else if warn != nil && !isSchema(t.text) {
+				warn(fmt.Sprintf("%s:%d: a document has an interpolation within a definition, and is left out; only whole fragments can be interpolated, beside definitions", f.Path, t.line))
+			}
 		}
 		for _, d := range s.doubts {
 			if warn != nil {
@@ -88,6 +92,16 @@ func (c *collection) addFile(f documents.File, warn func(string)) {
 			}
 		}
 	}
+}
+
+// isSchema reports whether a text has definitions of types only, which are of no interest.
+func isSchema(text string) bool {
+	source := &ast.Source{Input: text}
+	if _, err := syntax.Query(source, 0); err == nil {
+		return false
+	}
+	_, err := syntax.Schema(source, 0)
+	return err == nil
 }
 
 // add adds the definitions of a text that begins at a line of a file. Schemas are left out.

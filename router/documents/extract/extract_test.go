@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func TestScriptsAndFilesAreRead(t *testing.T) {
 // All problems are reported with their places.
 func TestProblemsHaveTheirPlaces(t *testing.T) {
 	_, err := extract.Documents([]documents.File{
-		file("a.ts", "gql`query A { a }`\nconst x = gql`\n  query Bad {\n    a { ${FIELDS} }\n  }\n`\n"),
+		file("a.ts", "gql`query A { a }`\nconst x = gql`\n  query Bad {\n    a { }\n  }\n  ${F}\n`\n"),
 		file("b.graphql", "query A { b }\n{ unnamed }\nquery C {\n  ...Missing\n}\nfragment F on T { a }\n"),
 		file("c.graphql", "fragment F on T { b }\n"),
 		file("d.js", "\ngql`query D {"),
@@ -139,6 +140,50 @@ func TestWhatMayBeADocumentIsReported(t *testing.T) {
 	want := []string{"a.ts:2: " + tag, "a.ts:3: " + tag, "a.ts:4: " + several, "a.ts:5: " + several, "a.ts:6: the argument of gql(…) is no template and no string", "a.ts:7: " + several}
 	if !slices.Equal(warnings, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(warnings, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Interpolations are whole fragments beside definitions. A document with another one is left out
+// with a warning, because its text is not known.
+func TestInterpolationsWithinDefinitionsAreReported(t *testing.T) {
+	for text, whole := range map[string]bool{
+		"query Q { a } ${F}":                         true,
+		"${F}\nquery Q { a }":                        true,
+		"${F}query Q { a }${F}, ${F}":                true,
+		"query Q { a }\n# ${F}\n${F} # b":            true,
+		"query Q { a(b: \"{\") }${F}":                true,
+		"${F} \"\"\"of a\"\"\" query Q { a }":        true,
+		"fragment F on T { a }${F} query Q { ...F }": true,
+		"query Q${x} { a }":                          false,
+		"query ${x}Q { a }":                          false,
+		"${x} Q { a }":                               false,
+		"query Q ${x} { a }":                         false,
+		"query Q { a ${x} }":                         false,
+		"query Q { a${x} }":                          false,
+		"query Q { a { ${x} } }":                     false,
+		"query Q { a(b: \"${x}\") }":                 false,
+		"query Q { a(b: \"\"\"# ${x}\"\"\") }":       false,
+		"query Q($a: I = {b: 1} ${x}) { a }":         false,
+		"query Q @skip(if: true) ${x} { a }":         false,
+		"query Q { a } ${x} fragmentF on T { a }":    false,
+	} {
+		for _, tag := range []string{"gql`%s`", "graphql(`%s`)", "/* GraphQL */ `%s`"} {
+			var warnings []string
+			script := "const F = gql`fragment F on T { a }`\nconst q = " + fmt.Sprintf(tag, text)
+			list, err := extract.Documents([]documents.File{file("a.ts", script)}, extract.Options{Warn: func(w string) { warnings = append(warnings, w) }})
+			switch {
+			case err != nil:
+				t.Errorf("%s: got %v", script, err)
+			case whole && (len(warnings) > 0 || len(list) != 1 || list[0].Name != "Q"):
+				t.Errorf("%s: got %v with the warnings %q", script, list, warnings)
+			case !whole && (len(list) > 0 || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "a.ts:2: a document has an interpolation within a definition")):
+				t.Errorf("%s: got %v with the warnings %q", script, list, warnings)
+			}
+		}
+	}
+	_, err := extract.Documents([]documents.File{file("a.ts", "gql`type T { ${fields} b: Int }`")}, extract.Options{Warn: func(w string) { t.Errorf("a schema: %s", w) }})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 type template struct {
 	text string
 	line int // of the beginning of text in the file
+	// partial is set if there is an interpolation within a definition.
+	partial bool
 }
 
 // A doubt is something in a script that may be a document, but is not read as one.
@@ -78,11 +80,13 @@ func (s *scanner) code() error {
 			s.i = afterString(s.text, at)
 			s.doubtText(at, unescape(s.text[at:s.i]))
 		case c == '`':
-			text, err := s.template()
+			text, interpolations, err := s.template()
 			if err != nil {
 				return err
 			}
-			s.doubtText(at, text)
+			if besides(text, interpolations) {
+				s.doubtText(at, text)
+			}
 		case c == '/' && (after || beginsPattern(s.text[:at])):
 			s.i = afterPattern(s.text, at)
 		case c == '<' && s.jsx && beginsElement(s.text[:at]):
@@ -212,14 +216,14 @@ func (s *scanner) literal() (bool, error) {
 	begin := s.i
 	switch s.text[begin] {
 	case '`':
-		text, err := s.template()
+		text, interpolations, err := s.template()
 		if err != nil {
 			return false, err
 		}
-		s.found = append(s.found, template{text, s.line(begin)}) // after those in its interpolations
+		s.found = append(s.found, template{text, s.line(begin), !besides(text, interpolations)}) // after those in its interpolations
 	case '"', '\'':
 		s.i = afterString(s.text, begin)
-		s.found = append(s.found, template{unescape(s.text[begin:s.i]), s.line(begin)})
+		s.found = append(s.found, template{unescape(s.text[begin:s.i]), s.line(begin), false})
 	default:
 		return false, nil
 	}
@@ -243,14 +247,15 @@ func (s *scanner) space() {
 }
 
 // template reads the template that begins at a back tick, and the code in its interpolations.
-func (s *scanner) template() (string, error) {
+func (s *scanner) template() (string, []span, error) {
 	begin := s.i
 	var out strings.Builder
+	var interpolations []span
 	for s.i++; s.i < len(s.text); s.i++ {
 		switch c := s.text[s.i]; {
 		case c == '`':
 			s.i++
-			return out.String(), nil
+			return out.String(), interpolations, nil
 		case c == '\\' && s.i+1 < len(s.text):
 			s.i++
 			if strings.IndexByte("`$\\", s.text[s.i]) < 0 {
@@ -261,19 +266,21 @@ func (s *scanner) template() (string, error) {
 			from := s.i
 			s.i += 2
 			if err := s.code(); err != nil {
-				return "", err
+				return "", nil, err
 			}
+			begin := out.Len()
 			for _, c := range s.text[from:min(s.i+1, len(s.text))] {
 				if c != '\n' {
 					c = ' '
 				}
 				out.WriteRune(c)
 			}
+			interpolations = append(interpolations, span{begin, out.Len()})
 		default:
 			out.WriteByte(c)
 		}
 	}
-	return "", fmt.Errorf("line %d: %w", s.line(begin), errNotClosed)
+	return "", nil, fmt.Errorf("line %d: %w", s.line(begin), errNotClosed)
 }
 
 func (s *scanner) line(at int) int { return 1 + strings.Count(s.text[:min(at, len(s.text))], "\n") }
