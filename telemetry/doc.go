@@ -11,7 +11,7 @@
 // contexts of callers are propagated, at almost no cost.
 //
 // The hub is setup.go. signals.go exports traces, metrics and logs as the environment says,
-// validtext.go makes texts valid UTF-8 for it, exemplars.go corrects trace IDs of exemplars,
+// prometheus.go serves metrics at a port of its own if it says so, validtext.go makes texts valid UTF-8 for it, exemplars.go corrects trace IDs of exemplars,
 // losses.go bounds what waits for its export and counts what is lost, propagation.go carries
 // trace contexts over HTTP. others.go adds metrics of other registries. log.go sets up the local
 // log, standardlog.go redirects the logs of libraries, metric.go and definitions.go define metrics, and server.go and client.go measure

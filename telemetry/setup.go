@@ -70,7 +70,7 @@ const scopeName = "souk/telemetry"
 
 // Setup returns the telemetry of a service. The standard variables of OpenTelemetry say what
 // is exported, where and how: OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and
-// OTEL_LOGS_EXPORTER turn signals on (otlp, console) and off (none). If they are not set, an
+// OTEL_LOGS_EXPORTER turn signals on (otlp, console, for metrics also prometheus) and off (none). If they are not set, an
 // endpoint turns traces on, and the endpoint of metrics or logs those. OTEL_SDK_DISABLED=true
 // turns all off. docs/environment.md lists the others.
 //

@@ -115,7 +115,14 @@ func (s *signals) setUp(ctx context.Context, o Options, logger *slog.Logger, t *
 		batches := sdktrace.NewBatchSpanProcessor(&countedSpans{textSpanExporter{exporter}, gate}, sdktrace.WithMaxQueueSize(int(gate.size)))
 		s.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSpanProcessor(&boundedSpans{batches, gate}))
 	}
-	if metrics {
+	switch {
+	case metrics && getenv(metricSignal.exporter) == "prometheus":
+		server, err := servePrometheus(ctx, t.Handler(), logger, getenv)
+		if err != nil {
+			return metricSignal.failed(err, getenv)
+		}
+		s.metrics = server
+	case metrics:
 		reader, err := newMetricReader(ctx, t)
 		if err != nil {
 			return metricSignal.failed(err, getenv)

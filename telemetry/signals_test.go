@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -201,4 +203,59 @@ func TestExemplarsAreServedToClientsThatAcceptOpenMetrics(t *testing.T) {
 	if len(buckets) != 2 || buckets[0].GetUpperBound() != 60 { // and +Inf
 		t.Errorf("buckets %v", buckets)
 	}
+}
+
+// OTEL_METRICS_EXPORTER=prometheus serves all metrics at a port of its own.
+func TestMetricsAreServedAtAPortOfTheirOwn(t *testing.T) {
+	clearEnvironment(t)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := net.SplitHostPort(listener.Addr().String())
+	t.Setenv("OTEL_METRICS_EXPORTER", "prometheus")
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", host)
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
+	_, err = telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "shop"})
+	if err == nil || !strings.Contains(err.Error(), "OTEL_METRICS_EXPORTER=prometheus") || !strings.Contains(err.Error(), "set OTEL_EXPORTER_PROMETHEUS_HOST and") {
+		t.Errorf("a port that is in use: got %v", err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tel := setup(t, telemetry.Options{ServiceName: "shop"})
+	tel.Middleware(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	url := "http://" + net.JoinHostPort(host, port) + "/metrics"
+	text := get(t, url)
+	for _, want := range []string{"http_server_request_duration_seconds_count{", "go_goroutines ", "process_cpu_seconds_total "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics lack %s:\n%s", want, text)
+		}
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if again, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort(host, port)); err != nil {
+		t.Errorf("the port is not free after Shutdown: %v", err)
+	} else {
+		_ = again.Close()
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("got status %d, %v", response.StatusCode, err)
+	}
+	return string(text)
 }
