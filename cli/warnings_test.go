@@ -29,7 +29,7 @@ func TestConfigValidateFindsSubgraphsThatCannotBeReached(t *testing.T) {
 			"graph.graphql":   strings.Replace(supergraph, "http://a.invalid/graphql", url, 1),
 		})
 		got := soukIn(t, dir, nil, "config", "validate", "--supergraph", "graph.graphql", "router.yaml")
-		if status, out := got.wait(t), got.stdout.String(); (status == 0) != valid || !valid && !strings.Contains(out, `graph.graphql: subgraph "a": `) {
+		if status, out := got.wait(t), got.stdout.String(); (status == 0) != valid || !valid && strings.Count(out, "graph.graphql: ") != 1 {
 			t.Errorf("%q: got status %d and %s", url, status, out)
 		}
 		got = soukIn(t, dir, nil, "config", "validate", "--supergraph", "graph.graphql", "overridden.yaml")
@@ -37,7 +37,7 @@ func TestConfigValidateFindsSubgraphsThatCannotBeReached(t *testing.T) {
 			t.Errorf("%q, overridden: got status %d and %s", url, status, &got.stdout)
 		}
 		if !valid {
-			soukIn(t, dir, nil, "router", "--supergraph", "graph.graphql", "--config", "router.yaml").fails(t, `subgraph "a"`)
+			soukIn(t, dir, nil, "router", "--supergraph", "graph.graphql", "--config", "router.yaml").fails(t, "subgraph")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 
 	"souk/router/eventsource"
 	"souk/router/gateway/config"
@@ -10,11 +11,12 @@ import (
 )
 
 // Unreachable returns a problem for each subgraph of a supergraph whose URL the router refuses
-// when it starts, and for event streams that the configured brokers cannot feed.
+// when it starts, unless it is in m.Unserved, and for event streams that the configured brokers cannot feed.
 func Unreachable(c *config.Config, m *supergraph.Model, source *config.Source) config.Errors {
 	var problems config.Errors
 	for _, g := range m.Subgraphs {
-		if g.EventsOnly {
+		unserved := slices.ContainsFunc(m.Unserved, func(u supergraph.Unserved) bool { return u.Fatal && u.Subgraph == g.Name })
+		if g.EventsOnly || unserved {
 			continue
 		}
 		if err := subgraph.CheckAddress(c.OverrideSubgraphURLs.Of(g.Name, g.URL)); err != nil {
