@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"hash"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,9 +12,11 @@ import (
 
 	"souk/internal/blocking"
 	"souk/router"
+	"souk/router/gateway/config"
 )
 
-// follow reloads the configuration file and the REST routes whenever their contents change.
+// follow reloads the configuration file and the REST routes whenever their contents change, or
+// those of a file that a value of the configuration refers to.
 // The gateway itself watches the supergraph. follow polls and compares hashes of the
 // contents rather than timestamps, because Kubernetes replaces files by moving symbolic
 // links. It calls loaded after each reload. What was refused is tried
@@ -67,7 +71,8 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 	}
 }
 
-// fingerprint returns a hash of the configuration file and the REST routes.
+// fingerprint returns a hash of the configuration file, the files that it refers to, and the REST
+// routes.
 func (f routerFlags) fingerprint(ctx context.Context) ([sha256.Size]byte, error) {
 	var files []string
 	if f.config != "" {
@@ -89,6 +94,25 @@ func (f routerFlags) fingerprint(ctx context.Context) ([sha256.Size]byte, error)
 		sum := sha256.Sum256(text)
 		hash.Write([]byte(file))
 		hash.Write(sum[:])
+		if file == f.config {
+			if err := hashReferred(ctx, hash, file, text); err != nil {
+				return [sha256.Size]byte{}, err
+			}
+		}
 	}
 	return [sha256.Size]byte(hash.Sum(nil)), nil
+}
+
+// hashReferred adds the files that the text of a configuration refers to. One that cannot be read is
+// a change, too: reading the configuration then says where it is needed.
+func hashReferred(ctx context.Context, to hash.Hash, file string, text []byte) error {
+	for _, path := range config.ReferredFiles(file, text) {
+		content, err := blocking.Call(ctx, func() ([]byte, error) { return config.ReadReferred(path) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		sum := sha256.Sum256(content)
+		fmt.Fprintf(to, "%q %x %t", path, sum, err == nil)
+	}
+	return nil
 }

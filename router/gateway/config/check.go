@@ -109,7 +109,7 @@ func (c *Config) contradictions(add addFunc) {
 			fmt.Sprintf("admin.console.token has %d characters, but needs %d; use a random one, such as the output of openssl rand -hex 16", n, minConsoleToken))
 	}
 	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
-		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
+		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, or ${file.PATH} for the content of a file")
 	c.PersistedDocuments.check(add)
 	c.MCP.check(c.PersistedDocuments, add)
 	c.EventSources.check(c.Redis, add)
@@ -346,7 +346,7 @@ func (k *checker) text(s string, t tags, path string) {
 	switch {
 	case enum != "":
 		if known := strings.Split(enum, ","); !slices.Contains(known, s) {
-			k.fail(path, "%s is %q; it must be one of %s", name, s, strings.Join(known, ", "))
+			k.fail(path, "%s is %s; it must be one of %s", name, k.source.Shown(path, s), strings.Join(known, ", "))
 		}
 	case s == "" && (t.empty == "no" || strings.HasSuffix(path, "]")): // an item of a list
 		k.fail(path, "%s is empty", name)
@@ -354,9 +354,9 @@ func (k *checker) text(s string, t tags, path string) {
 		f := formats[format]
 		switch port := f.port; {
 		case !f.fits(s):
-			k.fail(path, "%s is %q; it must be %s%s", name, withoutPassword(s), f.wanted, bareReference(s))
+			k.fail(path, "%s is %s; it must be %s%s", name, k.source.Shown(path, withoutPassword(s)), f.wanted, bareReference(s))
 		case port != nil && !isPort(port(s)):
-			k.fail(path, "%s is %q; the port must be a number from 0 to 65535", name, withoutPassword(s))
+			k.fail(path, "%s is %s; the port must be a number from 0 to 65535", name, k.source.Shown(path, withoutPassword(s)))
 		}
 	}
 }

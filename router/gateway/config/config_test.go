@@ -210,6 +210,33 @@ func TestValuesFromFiles(t *testing.T) {
 	}
 }
 
+// What a variable or a file contributes may be a secret: no message has it.
+func TestValuesOfReferencesAreNotShown(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"secret": "hunter2secret\n",
+		"router.yaml": "limits: {max_depth: '${env.SECRET}', max_height: 'x${file.secret}'}\nlog: {level: '${env.SECRET}'}\npath: '${file.secret}'\n" +
+			"listen: '${env.SECRET}'\ntraffic_shaping: {router: {timeout: '${env.SECRET}'}}\nintrospection: '${file.secret}'\ntelemetry: {sample: 1}\nadmin: {console: {prometheus: 'http://a:${env.SECRET}'}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := config.Load(filepath.Join(dir, "router.yaml"), func(string) (string, bool) { return "hunter2secret", true })
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v", err)
+	}
+	for _, want := range []string{
+		`limits.max_depth is "${env.SECRET}", whose value is not shown; it must be a whole number`, `limits.max_height is "x${file.secret}", whose value is not shown`,
+		`log.level is "${env.SECRET}", whose value is not shown; it must be one of`, `path is "${file.secret}", whose value is not shown; it must be a path`,
+		`listen is "${env.SECRET}"`, `traffic_shaping.router.timeout is "${env.SECRET}"`, `introspection is "${file.secret}"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
 // The old name of a key is accepted with a warning that has its place, and refused beside the new
 // one.
 func TestOldNamesOfKeys(t *testing.T) {

@@ -75,13 +75,31 @@ func parse(data []byte, file string, lookup func(string) (string, bool)) (Config
 // maxSecret bounds the size of a file that a value refers to, in bytes.
 const maxSecret = 64 << 10
 
+// ReferredFiles returns the files that the text of a configuration file refers to as ${file.PATH}.
+// file is the path of the configuration.
+func ReferredFiles(file string, text []byte) []string {
+	files := yamlfile.References(string(text))
+	for i, path := range files {
+		files[i] = besides(filepath.Dir(file), path)
+	}
+	return files
+}
+
+// besides returns the path of a file that a configuration in a directory refers to.
+func besides(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// ReadReferred returns the content of a file that a configuration refers to.
+func ReadReferred(path string) ([]byte, error) { return boundedfile.Read(path, maxSecret) }
+
 // readSecret returns the content of a file that a value refers to. Files with secrets, such as
 // those that Kubernetes and Docker mount, may end with a line break.
 func readSecret(dir, path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
-	content, err := boundedfile.Read(path, maxSecret)
+	content, err := ReadReferred(besides(dir, path))
 	if err != nil {
 		return "", err
 	}

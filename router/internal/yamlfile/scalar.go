@@ -23,8 +23,11 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	if !ok {
 		return
 	}
+	if expanded != text {
+		d.source.refer(path, text)
+	}
 	wrong := func() {
-		d.fail(n.GetToken(), path, "%s is %q; it must be %s", path, expanded, wanted(v.Type()))
+		d.fail(n.GetToken(), path, "%s is %s; it must be %s", path, d.source.Shown(path, expanded), wanted(v.Type()))
 	}
 	if v.Kind() == reflect.String {
 		v.SetString(expanded)

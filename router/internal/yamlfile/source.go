@@ -2,6 +2,8 @@ package yamlfile
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/token"
@@ -17,6 +19,8 @@ type Source struct {
 	// sets it instead of the file.
 	overrides map[string]string
 	unread    []string // the paths of values that could not be read
+	// references maps the path of a value to its text in the file, if that has references.
+	references map[string]string
 	warnings  Errors
 }
 
@@ -78,6 +82,32 @@ func (s *Source) Name(path string) string {
 	return path
 }
 
+func (s *Source) refer(path, text string) {
+	if s.references == nil {
+		s.references = map[string]string{}
+	}
+	s.references[path] = text
+}
+
+// Shown returns the value at a path for a message. What a variable or a file contributes may be a
+// secret: the references are shown instead.
+func (s *Source) Shown(path, value string) string {
+	if s == nil || s.Overridden(path) || s.references[path] == "" {
+		return strconv.Quote(value)
+	}
+	return strconv.Quote(s.references[path]) + ", whose value is not shown"
+}
+
+// References returns the files that a text refers to as ${file.PATH}.
+func References(text string) (files []string) {
+	for _, part := range reference.FindAllStringSubmatch(text, -1) {
+		if part[4] != "" && !slices.Contains(files, part[4]) {
+			files = append(files, part[4])
+		}
+	}
+	return files
+}
+
 type place struct{ line, column int }
 
 func (s *Source) set(path string, t *token.Token) {
@@ -128,6 +158,12 @@ func (s *Source) rename(from, to string) {
 		if within(path, from) {
 			delete(s.places, path)
 			s.places[to+path[len(from):]] = at
+		}
+	}
+	for path, text := range s.references {
+		if within(path, from) {
+			delete(s.references, path)
+			s.references[to+path[len(from):]] = text
 		}
 	}
 	for i, path := range s.unread {
