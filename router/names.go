@@ -41,6 +41,7 @@ func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 		n.subgraphs("canary.override_subgraph_urls", maps.Keys(c.Canary.OverrideSubgraphURLs))
 	}
 	n.subgraphs("subscriptions.subgraphs", maps.Keys(c.Subscriptions.Subgraphs))
+	n.subgraphs("demand_control.subgraph.subgraphs", maps.Keys(c.DemandControl.Subgraph.Subgraphs))
 	n.subgraphs("request_extensions.subgraphs", maps.Keys(c.RequestExtensions.Subgraphs))
 	const cached = "response_cache.subgraph.subgraphs"
 	n.subgraphs(cached, maps.Keys(c.ResponseCache.Subgraph.Subgraphs))
@@ -53,6 +54,14 @@ func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 		for i, entity := range c.ResponseCache.Invalidation.Events[event] {
 			n.event(fmt.Sprintf("response_cache.invalidation.events.%s[%d]", event, i), entity)
 		}
+	}
+	n.types("response_cache.invalidation.mutations.except", "entity type", c.ResponseCache.Invalidation.Mutations.Except, (*supergraph.Type).Entity)
+	const scalars = "file_uploads.scalars"
+	if source.Given(scalars) || !slices.Equal(c.FileUploads.Scalars, config.Default().FileUploads.Scalars) { // graphs need not have the default one
+		n.types(scalars, "scalar", c.FileUploads.Scalars, func(t *supergraph.Type) bool { return t.Kind == supergraph.Scalar })
+	}
+	for i, d := range c.Telemetry.Deprecations {
+		n.coordinate(fmt.Sprintf("telemetry.deprecations[%d].coordinate", i), d.Coordinate)
 	}
 	return n.problems
 }
@@ -141,5 +150,60 @@ func (n *names) event(path, entity string) {
 			known = append(known, f.Name)
 		}
 		n.unknown(path, key, e.Key, e.Type, "field", known)
+	}
+}
+
+// types checks a list of types of a kind.
+func (n *names) types(key, what string, list []string, is func(*supergraph.Type) bool) {
+	for i, name := range list {
+		if t := n.model.Type(name); t != nil && is(t) {
+			continue
+		}
+		var known []string
+		for _, t := range n.model.Types() {
+			if is(t) {
+				known = append(known, t.Name)
+			}
+		}
+		n.unknown(fmt.Sprintf("%s[%d]", key, i), key, name, "the supergraph", what, known)
+	}
+}
+
+// coordinate checks the coordinate of a field, such as Product.price, of an argument, such as
+// Query.products(limit:), or of an enum value.
+func (n *names) coordinate(path, coordinate string) {
+	name, member, _ := strings.Cut(coordinate, ".")
+	t := n.model.Type(name)
+	if t == nil {
+		var known []string
+		for _, t := range n.model.Types() {
+			known = append(known, t.Name)
+		}
+		n.unknown(path, path, name, "the supergraph", "type", known)
+		return
+	}
+	member, argument, ofArgument := strings.Cut(member, "(")
+	known := make([]string, 0, len(t.Fields)+len(t.EnumValues))
+	for _, f := range t.Fields {
+		known = append(known, f.Name)
+	}
+	for _, v := range t.EnumValues {
+		known = append(known, v.Name)
+	}
+	if !slices.Contains(known, member) {
+		n.unknown(path, path, member, name, "member", known)
+		return
+	}
+	field := t.Field(member)
+	if !ofArgument || field == nil {
+		return
+	}
+	argument = strings.TrimSuffix(argument, ":)")
+	var arguments []string
+	for _, a := range field.Arguments {
+		arguments = append(arguments, a.Name)
+	}
+	if !slices.Contains(arguments, argument) {
+		n.unknown(path, path, argument, name+"."+member, "argument", arguments)
 	}
 }

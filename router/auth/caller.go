@@ -54,8 +54,8 @@ func (c *Caller) ScopeBy(claims []string) string {
 }
 
 // Claim returns the text of a claim, or "" if the caller is anonymous or has no such claim. name
-// is its name, or its path, such as realm.roles, if there is none of that name. Items of a list
-// are separated by commas; an object is JSON.
+// is its name, or its path, such as realm.roles, if there is none of that name. A list is as
+// [JoinItems] writes it; an object is JSON.
 func (c *Caller) Claim(name string) string {
 	if c == nil {
 		return ""
@@ -80,19 +80,32 @@ func claimText(value any) string {
 	case time.Time: // such as exp
 		return strconv.FormatInt(v.Unix(), 10)
 	case []string:
-		return strings.Join(v, ",")
+		return JoinItems(v)
 	case []any:
 		items := make([]string, len(v))
 		for i, item := range v {
 			items[i] = claimText(item)
 		}
-		return strings.Join(items, ",")
+		return JoinItems(items)
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return ""
 	}
 	return string(text)
+}
+
+// itemEscapes keep the items of a list apart.
+var itemEscapes = strings.NewReplacer("%", "%25", ",", "%2C")
+
+// JoinItems returns the items of a list, separated by commas. In an item, a comma is %2C and a percent
+// sign is %25: nobody can add an item by putting a comma into another one.
+func JoinItems(items []string) string {
+	escaped := make([]string, len(items))
+	for i, item := range items {
+		escaped[i] = itemEscapes.Replace(item)
+	}
+	return strings.Join(escaped, ",")
 }
 
 // Expired reports whether the caller's token has expired, which can happen on a

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"strings"
 	"sync"
 
 	"souk/router/auth"
@@ -177,7 +176,7 @@ const (
 )
 
 // ContextText returns a value of the request context as a text: a string without quotes, a number
-// or a boolean as it is, a list of those separated by commas. It is empty for anything else.
+// or a boolean as it is, a list of those as [auth.JoinItems] writes it. It is empty for anything else.
 func (e *Exchange) ContextText(name string) string {
 	var value any
 	d := json.NewDecoder(bytes.NewReader(e.Context(name)))
@@ -200,7 +199,10 @@ func (e *Exchange) ContextText(name string) string {
 			return ""
 		}
 	}
-	return strings.Join(texts, ",")
+	if !isList {
+		return texts[0]
+	}
+	return auth.JoinItems(texts)
 }
 
 // SetExtension adds a member to the extensions of the next response. It replaces a

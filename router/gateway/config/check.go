@@ -346,7 +346,7 @@ func (k *checker) text(s string, t tags, path string) {
 	switch {
 	case enum != "":
 		if known := strings.Split(enum, ","); !slices.Contains(known, s) {
-			k.fail(path, "%s is %s; it must be one of %s", name, k.source.Shown(path, s), strings.Join(known, ", "))
+			k.fail(path, "%s is %s; it must be one of %s", name, k.source.Shown(path, s), strings.Join(known, ", ")+switchedOff(path, s))
 		}
 	case s == "" && (t.empty == "no" || strings.HasSuffix(path, "]")): // an item of a list
 		k.fail(path, "%s is empty", name)
@@ -359,6 +359,19 @@ func (k *checker) text(s string, t tags, path string) {
 			k.fail(path, "%s is %s; the port must be a number from 0 to 65535", name, k.source.Shown(path, withoutPassword(s)))
 		}
 	}
+}
+
+// switchedOff says how a limit is turned off, which is no mode.
+func switchedOff(path, value string) string {
+	mode := path == "limits.mode" || strings.HasPrefix(path, "limits.modes.")
+	if !mode || !slices.Contains([]string{"off", "false", "none", "disabled"}, value) {
+		return ""
+	}
+	limit := "limits.max_depth"
+	if name, ok := strings.CutPrefix(path, "limits.modes."); ok {
+		limit = "limits." + name
+	}
+	return "; a limit is off if it is 0, such as " + limit + ": 0"
 }
 
 var bare = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)

@@ -61,7 +61,7 @@ func (c *Config) HasConsole() bool { return c.Admin.Console.Enabled || c.Dev }
 type Supergraph struct {
 	File         string        `yaml:"file" former:"path;In a configuration of Apollo Router, supergraph.path is the path of the GraphQL endpoint: here that is the key path" desc:"File that contains the supergraph SDL." empty:"no"`
 	Remote       Remote        `yaml:"remote" desc:"A supergraph that is kept elsewhere: at a URL, in an OCI registry or in a bucket of S3. It replaces file."`
-	HotReload    bool          `yaml:"hot_reload" desc:"Reload the supergraph when it changes."`
+	HotReload    bool          `yaml:"hot_reload" desc:"Reload the supergraph, the configuration file, the files that its values refer to, and REST routes when they change."`
 	PollInterval time.Duration `yaml:"poll_interval" desc:"How often the router checks the file for changes, and a waiting supergraph (wait_for_subgraphs)." min:"10ms"`
 
 	WaitForSubgraphs time.Duration `yaml:"wait_for_subgraphs" desc:"Use a changed supergraph only when each subgraph serves what it adds, in ten reads of { _service { sdl } } in a row. If that takes longer than this, the router reports a failed load, and goes on waiting. 0 uses the file at once: subgraphs may lack _service, or require credentials for it."`

@@ -34,6 +34,7 @@
 //	tags.go         what the struct tags say about values
 //	paths.go        checks of paths
 //	endpoint.go     the path of the GraphQL endpoint, or a pattern of paths
+//	warnings.go     TLS settings that protect nothing
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json
 //	explain.go      describes single keys

@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
+	"reflect"
+	"time"
 
 	"souk/jwks"
 	"souk/router/internal/tlsfile"
@@ -61,9 +63,11 @@ func (t ClientTLS) Source(o tlsfile.Options) (*tlsfile.Source, error) {
 }
 
 // CheckFiles reads the files with certificates and keys, and key sets, which [Config.Check] does not: a
-// configuration may be checked on another machine than the router's. The error is an [Errors].
+// configuration may be checked on another machine than the router's. The error is an [Errors]. Certificates
+// that are not valid now, and connections that verify none, are warnings of the source.
 func (c *Config) CheckFiles(source *Source) error {
 	k := &checker{source: source}
+	k.warn(reflect.ValueOf(*c), "", time.Now())
 	for key, t := range map[string]ServerTLS{"tls": c.TLS, "admin.tls": c.Admin.TLS} {
 		if t.Enabled() {
 			_, err := t.Config(false, tlsfile.Options{})

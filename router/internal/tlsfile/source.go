@@ -3,6 +3,7 @@ package tlsfile
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -181,6 +182,9 @@ func pair(cert, key string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("key_file: %w", err)
 	}
+	if encrypted(keyPEM) {
+		return tls.Certificate{}, fmt.Errorf("key_file: %s is encrypted with a passphrase, which the router does not ask for; write it without one, such as with openssl pkey -in %s -out NEW, readable for the router only", key, key)
+	}
 	c, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cert_file and key_file: %s and %s: %w", cert, key, withoutPrefix(err))
@@ -188,15 +192,43 @@ func pair(cert, key string) (tls.Certificate, error) {
 	return c, nil
 }
 
+// encrypted reports whether a private key in PEM format is encrypted.
+func encrypted(text []byte) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return true
+		}
+	}
+	return false
+}
+
+// Validity returns the period in which the first certificate of a file is valid.
+func Validity(cert string) (from, to time.Time, err error) {
+	text, err := content(cert)
+	if err != nil {
+		return from, to, err
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			c, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return from, to, fmt.Errorf("%s: %w", cert, err)
+			}
+			return c.NotBefore, c.NotAfter, nil
+		}
+	}
+	return from, to, fmt.Errorf("%s has no certificate in PEM format", cert)
+}
+
 // authorities returns the certificate authorities in a file. key is its key in the
 // configuration.
 func authorities(key, file string) (*x509.CertPool, error) {
-	pem, err := content(file)
+	text, err := content(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("%s: %s has no certificate in PEM format", key, file)
 	}
 	return pool, nil

@@ -24,6 +24,17 @@ type Source struct {
 	warnings  Errors
 }
 
+// Warn adds a warning about the value at a path, unless it is there already.
+func (s *Source) Warn(path, format string, args ...any) {
+	if s == nil {
+		return
+	}
+	e := s.Problem(path, format, args...)
+	if !slices.ContainsFunc(s.warnings, func(other *Error) bool { return *other == *e }) {
+		s.warnings = append(s.warnings, e)
+	}
+}
+
 func (s *Source) warn(e *Error) { s.warnings = append(s.warnings, e) }
 
 // Warnings returns what to change in a file although it can be used, such as the old names of
