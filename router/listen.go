@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,11 +17,15 @@ import (
 	"souk/router/internal/tlsfile"
 )
 
-// listen listens on host:port, or on a Unix socket if the address is unix:PATH. setting says
-// where the address comes from.
+// listen listens on host:port, or on a Unix socket if the address is unix:PATH, perhaps with
+// ?mode=0660. setting says where the address comes from.
 func listen(ctx context.Context, address, setting string) (net.Listener, error) {
 	network, at := "tcp", address
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+	path, mode, unix, err := config.UnixSocket(address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, setting)
+	}
+	if unix {
 		network, at = "unix", path
 		removeStale(ctx, path)
 	}
@@ -32,6 +35,12 @@ func listen(ctx context.Context, address, setting string) (net.Listener, error) 
 			err = op.Err // without the address, which the message has already
 		}
 		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, setting)
+	}
+	if mode != 0 {
+		if err := os.Chmod(path, mode); err != nil {
+			_ = l.Close()
+			return nil, fmt.Errorf("cannot set the mode of %s: %w; choose another address with %s", address, err, setting)
+		}
 	}
 	return l, nil
 }

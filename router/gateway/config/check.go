@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -325,7 +326,7 @@ var formats = map[string]struct {
 	fits   func(string) bool
 	port   func(string) string
 }{
-	"address":    {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock", isAddress, portOfAddress},
+	"address":    {"host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock or unix:/run/souk.sock?mode=0660", isAddress, portOfAddress},
 	"path":       {"a path that begins with /, such as /graphql, without wildcards and parameters", isPath, nil},
 	"endpoint":   {"a path that begins with /, such as /graphql, with parameters for whole segments, such as /:tenant/graphql, or a * at its end, such as /graphql/*", isEndpoint, nil},
 	"http":       {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
@@ -391,11 +392,27 @@ func isName(s string) bool { return name.MatchString(s) }
 func isMethod(s string) bool { return httpguts.ValidHeaderFieldName(s) && s == strings.ToUpper(s) }
 
 func isAddress(s string) bool {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		return path != ""
+	if path, _, unix, err := UnixSocket(s); unix {
+		return path != "" && err == nil
 	}
 	_, port, err := net.SplitHostPort(s)
 	return err == nil && port != ""
+}
+
+// UnixSocket returns the path of a Unix socket in an address, unix:PATH or unix:PATH?mode=0660, and its
+// mode, which is 0 if the address has none.
+func UnixSocket(address string) (path string, mode fs.FileMode, unix bool, err error) {
+	rest, unix := strings.CutPrefix(address, "unix:")
+	path, query, given := strings.Cut(rest, "?")
+	if !unix || !given {
+		return path, 0, unix, nil
+	}
+	text, ok := strings.CutPrefix(query, "mode=")
+	bits, err := strconv.ParseUint(text, 8, 32)
+	if !ok || err != nil || bits == 0 || bits > 0o777 {
+		return path, 0, true, fmt.Errorf("%q is not the mode of a Unix socket, such as mode=0660", query)
+	}
+	return path, fs.FileMode(bits), true, nil
 }
 
 func portOfAddress(s string) string {

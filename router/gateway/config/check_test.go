@@ -287,6 +287,8 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"health_check: {liveness_paths: ['/:a']}":             `health_check.liveness_paths[0] is "/:a"; it must be a path`,
 		"limits: {mode: off}":                                 `limits.mode is "off"; it must be one of enforce, log; a limit is off if it is 0, such as limits.max_depth: 0`,
 		"limits: {modes: {max_aliases: off}}":                 `a limit is off if it is 0, such as limits.max_aliases: 0`,
+		"listen: 'unix:/run/a.sock?mode=9'":                   `listen is "unix:/run/a.sock?mode=9"; it must be host:port`,
+		"admin: {listen: 'unix:/a?mod=0660'}":                 `admin.listen is "unix:/a?mod=0660"; it must be host:port`,
 		"[listen, path]":                                      `1:1: the configuration is a list; it must be a block with the keys admin, `,
 		"listen":                                              `1:1: the configuration is "listen"; it must be a block with the keys admin, `,
 		"7":                                                   `1:1: the configuration is "7"; it must be a block with the keys admin, `,

@@ -10,7 +10,7 @@ import (
 // that other GraphQL gateways use, where there is a common one.
 type Config struct {
 	Version    string     `yaml:"version" desc:"Version of the configuration format." enum:"1"`
-	Listen     string     `yaml:"listen" desc:"Address that the router listens on: host:port, or unix:PATH for a Unix socket." format:"address" empty:"no"`
+	Listen     string     `yaml:"listen" desc:"Address that the router listens on: host:port, or unix:PATH for a Unix socket. unix:PATH?mode=0660 sets the mode of the socket: whoever may write to it, such as a proxy in the same group, can connect. By default, the umask of the process decides." format:"address" empty:"no"`
 	TLS        ServerTLS  `yaml:"tls" desc:"TLS on the address in listen. Without a certificate the router speaks plain HTTP."`
 	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint, or a pattern. :NAME stands for one segment, as in /:tenant/graphql; /* at the end for any further segments or none, as in /graphql/*; another * at the end for any rest, as in /g*. Other endpoints go before a pattern, and so does all below /api/." format:"endpoint" empty:"no"`
 	Dev        bool       `yaml:"dev" desc:"Development mode: show error messages of subgraphs, add request statistics to the extensions of each response, and serve the playground."`
@@ -41,7 +41,7 @@ type Config struct {
 	Canary               Canary             `yaml:"canary" desc:"A second supergraph, or other URLs of subgraphs, for a share of the requests or for copies of queries."`
 	OverrideSubgraphURLs SubgraphURLs       `yaml:"override_subgraph_urls" desc:"Subgraph URLs that replace those in the supergraph, by subgraph name. unix:///run/products.sock?path=/graphql is a Unix socket. A list, such as [http://a:4001/graphql, http://b:4001/graphql], has several URLs of the same service: requests are spread over them, and each has its own connections and circuit breaker." format:"subgraph" empty:"no"`
 
-	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, rate_limit, and providers of event_sources."`
+	Redis           Redis           `yaml:"redis" desc:"Redis for all blocks that need one and have none of their own: response_cache, with the idempotency records and copies of key sets, rate_limit, persisted_documents, and providers of event_sources."`
 	ClientAddress   ClientAddress   `yaml:"client_address" desc:"How the router determines the network address of a client."`
 	Authentication  Authentication  `yaml:"authentication" desc:"How the router authenticates callers."`
 	Authorization   Authorization   `yaml:"authorization" desc:"Enforcement of @authenticated, @requiresScopes and @policy."`
@@ -343,7 +343,7 @@ type Batching struct {
 // PersistedDocuments configures documents that clients identify by hash.
 type PersistedDocuments struct {
 	Automatic        bool          `yaml:"automatic" desc:"Let clients register documents (automatic persisted queries, APQ)."`
-	Redis            Redis         `yaml:"redis" desc:"Redis that lets several routers share the documents that clients register. In front of it, each router has those in memory (caches.persisted_documents_bytes)."`
+	Redis            Redis         `yaml:"redis" desc:"Redis that lets several routers share the documents that clients register, if not the one in redis. In front of it, each router has those in memory (caches.persisted_documents_bytes)."`
 	TTL              time.Duration `yaml:"ttl" desc:"How long a registered document stays in Redis after its last use." min:"1s"`
 	MaxDocumentBytes int           `yaml:"max_document_bytes" desc:"Maximum size of a document that is kept in Redis. Larger ones stay in the memory of a router."`
 	Path             string        `yaml:"path" desc:"Trusted documents: a manifest of Apollo, a JSON object that maps IDs to documents, as Relay writes it, or a directory with such files and with .graphql files, whose IDs are their SHA-256." example:"documents.json"`

@@ -58,6 +58,7 @@ func TestEveryKeyIsExplained(t *testing.T) {
 func TestUnknownKeysAreNotExplained(t *testing.T) {
 	for name, want := range map[string]string{
 		"limits.max_dept": "did you mean limits.max_depth?", "listen.port": "nothing is below string", "cors.nothing_alike": "the keys are ", "": "the keys are ",
+		"max_dept": "did you mean limits.max_depth", "jwks": "did you mean authentication.jwt.jwks?", "allow_origins": "did you mean cors.allow_origins or ",
 		"traffic_shaping.subgraphs.products.timeot": "did you mean traffic_shaping.subgraphs.products.timeout?",
 	} {
 		if _, err := config.Explain(name); err == nil || !strings.Contains(err.Error(), want) {

@@ -31,7 +31,7 @@ type Redis struct {
 	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels." secret:"yes"`
 	Database         int           `yaml:"database" desc:"Database number. A Redis Cluster only has 0." min:"0"`
 	TLS              RedisTLS      `yaml:"tls" desc:"TLS settings. A rediss:// URL also enables TLS."`
-	KeyPrefix        string        `yaml:"key_prefix" desc:"Prefix of all keys, so that routers of different graphs can share a Redis, or a user of Redis needs no other keys." format:"key_prefix" example:"shop:"`
+	KeyPrefix        string        `yaml:"key_prefix" desc:"Prefix of all keys that the router writes, so that routers of different graphs can share a Redis, or a user of Redis needs no other keys. It does not apply to response_cache.invalidation.stream, which services write: name that stream as it is." format:"key_prefix" example:"shop:"`
 	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one command. After that the request continues without Redis." min:"1ms"`
 }
 

@@ -298,7 +298,7 @@ type Idempotency struct {
 
 // CacheInvalidation configures how cache entries are invalidated.
 type CacheInvalidation struct {
-	Stream    string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes." example:"events"`
+	Stream    string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes: its whole name, to which key_prefix is not added." example:"events"`
 	Events    map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
 	EventTags map[string][]string `yaml:"event_tags" desc:"Maps event types to the cache tags they invalidate. {subject} stands for the subject of the event." example:"product-{subject}"`
 	Mutations CacheMutations      `yaml:"mutations" desc:"Entities that mutations invalidate."`

@@ -25,6 +25,8 @@ type Options struct {
 	// Refused are messages for keys that are known and not supported. A key is the path of
 	// the document's key in which * stands for the names of a map, such as "graphs.*.key".
 	Refused map[string]string
+	// Elsewhere returns the paths of the keys of other blocks that a key may be meant for. It may be nil.
+	Elsewhere func(key string) []string
 }
 
 // Decode decodes a document into the struct that v points to, by the tags `yaml` of its
@@ -208,6 +210,12 @@ func (d *decoder) unknown(pair *ast.MappingValueNode, block []*ast.MappingValueN
 	inner := join(path, key.Value)
 	defer func() { d.problems[len(d.problems)-1].Unknown = inner }()
 	near := core.SuggestionList(key.Value, known)
+	if len(near) == 0 && d.Elsewhere != nil {
+		if others := d.Elsewhere(key.Value); len(others) > 0 {
+			d.report(key, "unknown key %q; did you mean %s?", inner, strings.Join(others, " or "))
+			return
+		}
+	}
 	if len(near) == 0 {
 		d.report(key, "unknown key %q; known are %s", inner, strings.Join(known, ", "))
 		return
