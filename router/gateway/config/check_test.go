@@ -194,7 +194,7 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"response_cache: {redis: {addresses: ['a:1'], tls: {ca_file: /nowhere}}}":      `tls.ca_file: open /nowhere`,
 		"response_cache: {redis: {tls: {cert_file: a}}}":                               `response_cache.redis.tls.cert_file needs response_cache.redis.tls.key_file`,
 		"response_cache: {subgraph: {subgraphs: {a: {ttl: 0s}}}}":                      `response_cache.subgraph.subgraphs.a.ttl is 0s; it must be 1ms or more`,
-		"listen: '${HOME}'":                  `1:9: listen is "${HOME}"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock; the environment variable HOME is written as ${env.HOME}`,
+		"listen: '${HOME}'":                  `1:9: listen is "${HOME}"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock or unix:/run/souk.sock?mode=0660; the environment variable HOME is written as ${env.HOME}`,
 		"listen: nowhere":                    `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock`,
 		"admin: {listen: '127.0.0.1:99999'}": `1:17: admin.listen is "127.0.0.1:99999"; the port must be a number from 0 to 65535`,
 		"listen: 127.0.0.1:80000":            `1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`,

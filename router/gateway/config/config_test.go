@@ -59,10 +59,10 @@ override_subgraph_urls:
 
 func TestParseErrorsNameTheProblem(t *testing.T) {
 	for text, want := range map[string]string{
-		"max_depth: 5":                               `1:1: unknown key "max_depth"; did you mean limits.max_depth`,
+		"max_depth: 5":                               `1:1: unknown key "max_depth"; did you mean limits.max_depth or limits.clients.NAME.max_depth?`,
 		"allow_origins: [a]":                         `1:1: unknown key "allow_origins"; did you mean cors.allow_origins or cors.policies.allow_origins?`,
 		"jwks: []":                                   `1:1: unknown key "jwks"; did you mean authentication.jwt.jwks?`,
-		"timeout: 5s":                                `1:1: unknown key "timeout"; did you mean coprocessor.timeout or `,
+		"timeout: 5s":                                `1:1: unknown key "timeout"; did you mean coprocessor.timeout or file_uploads.timeout or redis.timeout?`,
 		"limits: {jwks: 1}":                          `1:10: unknown key "limits.jwks"; did you mean authentication.jwt.jwks?`,
 		"lisen: x":                                   `1:1: unknown key "lisen"; did you mean "listen"?`,
 		"cors:\n  allow_origin: [a]":                 `2:3: unknown key "cors.allow_origin"; did you mean "allow_origins"?`,
