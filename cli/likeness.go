@@ -26,7 +26,7 @@ func withPeers(file string, err error) error {
 	unknown := map[string]bool{}
 	for _, p := range problems {
 		if p.Unknown != "" {
-			unknown[p.Unknown] = strings.Contains(p.Message, "did you mean")
+			unknown[p.Unknown] = strings.Contains(p.Message, "did you mean \"")
 		}
 	}
 	like := convert.Compare(unknown)

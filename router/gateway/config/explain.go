@@ -150,7 +150,7 @@ func (f found) suggestion(path string, part int) string {
 		parts[part] = near[0]
 		return fmt.Sprintf("; did you mean %s?", strings.Join(parts, "."))
 	}
-	if others := elsewhere(parts[part]); len(others) > 0 && part == len(parts)-1 {
+	if others := elsewhere(parts[part], true); len(others) > 0 && part == len(parts)-1 {
 		return fmt.Sprintf("; did you mean %s?", strings.Join(others, " or "))
 	}
 	return "; the keys are " + strings.Join(keys, ", ")
@@ -159,9 +159,12 @@ func (f found) suggestion(path string, part int) string {
 // maxElsewhere bounds the keys of other blocks that a message names.
 const maxElsewhere = 3
 
-// elsewhere returns the keys of all blocks whose last part is a name, or else similar to it: those
-// that are nested least first.
-func elsewhere(name string) []string {
+// sameElsewhere returns the keys of all blocks whose last part is a name.
+func sameElsewhere(name string) []string { return elsewhere(name, false) }
+
+// elsewhere returns the keys of all blocks whose last part is a name, or else may be similar to it:
+// those that are nested least first.
+func elsewhere(name string, similar bool) []string {
 	byName := map[string][]string{}
 	for _, key := range Keys() {
 		if last := key[strings.LastIndexByte(key, '.')+1:]; last != "NAME" {
@@ -169,7 +172,7 @@ func elsewhere(name string) []string {
 		}
 	}
 	keys := byName[name]
-	if len(keys) == 0 && len(name) > 3 { // anything is similar to a short one
+	if similar && len(keys) == 0 && len(name) > 3 { // anything is similar to a short one
 		if near := core.SuggestionList(name, slices.Collect(maps.Keys(byName))); len(near) > 0 {
 			keys = byName[near[0]]
 		}

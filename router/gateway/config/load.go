@@ -53,7 +53,7 @@ var refusedKeys = map[string]string{
 
 func parse(data []byte, file string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	c := Default()
-	options := yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys, Elsewhere: elsewhere}
+	options := yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys, Elsewhere: sameElsewhere}
 	if file != "" {
 		options.ReadFile = func(path string) (string, error) { return readSecret(filepath.Dir(file), path) }
 	}
