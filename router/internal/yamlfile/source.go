@@ -21,7 +21,7 @@ type Source struct {
 	unread    []string // the paths of values that could not be read
 	// references maps the path of a value to its text in the file, if that has references.
 	references map[string]string
-	warnings  Errors
+	warnings   Errors
 }
 
 // Warn adds a warning about the value at a path, unless it is there already.
