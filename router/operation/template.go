@@ -15,9 +15,6 @@ import (
 // same outline.
 type Template struct {
 	*Document
-	// Text is that of the document with variables.
-	Text string
-
 	// values are those of the first variables of Document, in order. fixed are the literals that
 	// are part of the template.
 	values []templateValue
@@ -66,9 +63,8 @@ func (d *Document) Template(text string, list []Literal) *Template {
 	if !ok || len(t.values) == 0 {
 		return nil
 	}
-	t.Text = apply(text, append(edits, head))
 	// The document that the literals are from is within the limits.
-	made, err := d.schema.With(Limits{}).Parse(t.Text, "")
+	made, err := d.schema.With(Limits{}).Parse(apply(text, append(edits, head)), "")
 	if err != nil {
 		return nil // such as a literal whose field the client has also given a variable of that name
 	}
