@@ -32,6 +32,7 @@
 //	coprocessor.go   the coprocessor
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies
+//	reachable.go     refuses subgraphs and event streams that cannot be reached
 //	urls.go          health and metrics of the URLs of subgraphs that have several
 //	limits.go        rate limits and the cost limit
 //	eventsources.go  message brokers that feed subscriptions

@@ -432,7 +432,7 @@ func TestCheckIncludesTheEnvironment(t *testing.T) {
 		t.Error(err)
 	}
 	c.Listen = "nowhere"
-	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock` {
+	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000, or a Unix socket, such as unix:/run/souk.sock or unix:/run/souk.sock?mode=0660` {
 		t.Errorf("invalid address from the command line: got %v", err)
 	}
 }
