@@ -78,6 +78,7 @@ func TestSpansHaveAttributes(t *testing.T) {
 func TestInstrumentsCountOperations(t *testing.T) {
 	r := newRouterWith(t, router.Options{Supergraph: smallSDL, Extensions: naming}, http.HandlerFunc(hello), func(c *config.Config) {
 		tenants(c)
+		c.TrafficShaping.Router.Deduplicate = new(false) // each operation has a fetch of its own
 		c.Telemetry.Instruments = map[string]config.Instrument{
 			"tenant.orders": {Type: "counter", Measure: "operations", Description: "Orders.", Attributes: []string{"tenant", "operation"}, Max: 2},
 			"greetings":     {Type: "histogram", Measure: "duration", Conditions: []config.Condition{{Attribute: "operation", Matches: "Gr.*t"}, {Attribute: "tenant", Equals: "none", Not: true}}},

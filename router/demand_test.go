@@ -209,3 +209,30 @@ func TestRESTKeepsLimitsOfResponses(t *testing.T) {
 		d.exports(`souk_router_graphql_errors_total{code="` + name + `"} 2`)
 	}
 }
+
+// The cost of an operation follows its literals, also where operations that differ only in these
+// share a plan.
+func TestLiteralsDecideTheCost(t *testing.T) {
+	sdl := composed(t, `extend schema @link(url: "https://specs.apollo.dev/cost/v0.1", import: ["@listSize"])
+		type Query { items(first: Int!): [Item!] @listSize(slicingArguments: ["first"]) }  type Item { id: ID! }`, "type Query { other: String }")
+	r := newRouter(t, sdl, nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":{"items":[]}}`)
+	}, func(c *config.Config) {
+		c.DemandControl.Enabled, c.DemandControl.Max, c.DemandControl.Expose = true, 50, true
+	})
+	server := httptest.NewServer(r.Handler())
+	t.Cleanup(server.Close)
+	for first, status := range []int{0: 200, 1: 200, 2: 200, 3: 200, 1000: 422, 49: 200, 51: 422, 4: 200} {
+		if status == 0 {
+			continue
+		}
+		response, body := ask(t, "POST", server.URL+"/graphql", fmt.Sprintf(`{"query":"{ items(first: %d) { id } }"}`, first), posts)
+		if response.StatusCode != status {
+			t.Errorf("first: %d: got %d, %s", first, response.StatusCode, body)
+		}
+		if want := fmt.Sprintf(`"estimated":%d`, first); status == 200 && !strings.Contains(body, want) {
+			t.Errorf("first: %d: got %s, want %s", first, body, want)
+		}
+	}
+}

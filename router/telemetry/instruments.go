@@ -99,6 +99,7 @@ func newInstrument(o InstrumentOptions) *Instrument {
 		i.record = func(_ context.Context, labels []string, value float64) { v.WithLabelValues(labels...).Add(value) }
 	}
 	i.series = newNameSet(func(c chosen) { remove(strings.Split(c.name, separator)...) })
+	i.series.joined = true
 	i.series.longest = maxLabelBytes
 	i.series.set(Names{Max: o.Max})
 	return i

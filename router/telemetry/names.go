@@ -29,6 +29,8 @@ type chosen struct{ name, version string }
 // use.
 type nameSet struct {
 	removed func(chosen)
+	// joined is set if values are several joined ones, each of which is UTF-8.
+	joined bool
 
 	mu   sync.RWMutex
 	most int
@@ -84,7 +86,7 @@ func (s *nameSet) label(c chosen) chosen {
 	case known:
 		n.Add(1)
 		return c
-	case !full && len(c.name)+len(c.version) <= s.longest && c.valid() && s.admit(c):
+	case !full && len(c.name)+len(c.version) <= s.longest && (s.joined || c.valid()) && s.admit(c):
 		return c
 	case fixed && c.version == "":
 		return c
