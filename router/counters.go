@@ -41,6 +41,9 @@ func exportCounters(m *routertelemetry.Metrics) {
 	for _, result := range []string{"ok", "refused"} {
 		m.Uploads(result)
 	}
+	for _, result := range []string{"changed", "same", "failed"} {
+		m.Replanned(result)
+	}
 	for _, action := range []string{"check", "next", "complete", "other"} {
 		for _, result := range []string{"ok", "unknown", "unauthorized", "invalid"} {
 			m.Callback(action, result)

@@ -71,8 +71,12 @@ func TestCountersOfAlertsStartAtZero(t *testing.T) {
 
 // unknown are counters whose labels the router of the store does not know before they count. No
 // alert reads them: only a use knows what is deprecated, and by whom it is used; the store offers no
-// tools to agents, and has one URL for each subgraph.
-var unknown = []string{"souk_router_deprecated_use_total", "souk_router_mcp_calls_total", "souk_router_subgraph_url_requests_total"}
+// tools to agents, has one URL for each subgraph, no subscriptions that a broker feeds, and no
+// trusted documents.
+var unknown = []string{
+	"souk_router_deprecated_use_total", "souk_router_mcp_calls_total", "souk_router_subgraph_url_requests_total", "souk_router_trusted_documents_total",
+	"souk_router_events_total", "souk_router_event_queue_overflows_total", "souk_router_event_reconnects_total",
+}
 
 // checkCounters checks that every counter of the router, and every one of the services that a
 // query uses, has a series.

@@ -249,7 +249,7 @@ func (d *delivery) first() error {
 	}
 	out := w.out
 	errors := d.takeErrors(func(e *responseError) bool { return e.deferID == 0 })
-	if !d.fit(len(out), errors) {
+	if w.overlong || !d.fit(len(out), errors) {
 		out, null = append(out[:start], "null"...), true
 		errors, d.instances = []responseError{w.lengthError()}, nil
 	}
@@ -384,7 +384,7 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(typ) && w.includes(&f) }) {
 		w.out = nil
 		mark := d.mark()
-		if w.object(object, sel, typ) {
+		if w.object(object, sel, typ) && !w.overlong {
 			d.addEntry(i, path, w.out)
 		} else {
 			i.failed = true

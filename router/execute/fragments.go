@@ -40,7 +40,7 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 		return // the fragment is for another type
 	}
 	mark := d.mark()
-	if w.object(i.object.a, i.sel, typ) {
+	if w.object(i.object.a, i.sel, typ) && !w.overlong {
 		d.addEntry(i, i.path, w.out)
 		return
 	}

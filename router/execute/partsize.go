@@ -6,7 +6,8 @@ import (
 )
 
 // This file bounds the parts of an incremental response. Each part may be as long as
-// another response (MaxResponseBytes). What does not fit is null, and an error says so.
+// another response (MaxResponseBytes). A fragment that does not fit is left out, and an error
+// says so; so is the first part. A part of it would have nulls that nothing tells from others.
 // The size includes what surrounds the data, but not extensions and the errors about the
 // size itself.
 

@@ -59,26 +59,28 @@ func (wideTransport) Subscribe(context.Context, *execute.SubgraphRequest, func(*
 	return io.EOF
 }
 
-// Each part of a response with deferred fragments is bounded, whatever has the bytes: what does
-// not fit is null, with an error.
+// Each part of a response with deferred fragments is bounded, whatever has the bytes. A fragment that
+// does not fit is lost as a whole, with an error, and so is a first part.
 func TestPartsOfAResponseAreBounded(t *testing.T) {
 	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
 		c.Limits.MaxResponseBytes = wideLimit
 		o.Supergraph = wideSDL
 		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return wideTransport{}, func() {}, nil }
 	})
+	const lost = `{"data":null,"errors":[`
 	for name, test := range map[string]struct {
 		query string
 		want  []string // in the response
+		lacks string
 	}{
-		"list of strings in the first part":         {`{ hello texts ... @defer { text } }`, []string{`"hello":"hi","texts":null}`, `"path":["texts"`, `"text":null`, `"path":["text"]`}},
-		"list of nullable strings":                  {`{ hello loose ... @defer { me { id } } }`, []string{`"hello":"hi","loose":null}`, `"path":["loose",1]`, `"me":{"id":"1"}`}},
-		"list of lists":                             {`{ hello matrix ... @defer { me { id } } }`, []string{`"hello":"hi","matrix":[null,null`, `"path":["matrix",0,`, `"me":{"id":"1"}`}},
-		"string in the first part":                  {`{ hello text ... @defer { me { id } } }`, []string{`"hello":"hi","text":null}`, `"path":["text"]`}},
-		"list of strings of the deferred root":      {`{ hello ... @defer { texts } }`, []string{`{"hello":"hi"}`, `{"texts":null}`, `"path":["texts",1]`}},
-		"string of an entity":                       {`{ me { id name ... @defer { mood } ... @defer { moods } } }`, []string{`"mood":"xxx`, `{"moods":null}`, `"path":["me","moods",1]`}},
-		"list of an entity whose fragment is lost":  {`{ me { id ... @defer { strict } } }`, []string{`{"me":{"id":"1"}}`, `"path":["me","strict",1]`}},
-		"small values of many entities in one part": {`{ users { id ... @defer { mood } } }`, []string{`"mood":"xxx`, `"path":["users",9,"mood"]`}},
+		"list of strings in the first part":         {`{ hello texts ... @defer { text } }`, []string{lost}, "text"},
+		"list of nullable strings":                  {`{ hello loose ... @defer { me { id } } }`, []string{lost}, "loose"},
+		"list of lists":                             {`{ hello matrix ... @defer { me { id } } }`, []string{lost}, "matrix"},
+		"string in the first part":                  {`{ hello text ... @defer { me { id } } }`, []string{lost}, `"text":`},
+		"list of strings of the deferred root":      {`{ hello ... @defer { texts } }`, []string{`{"hello":"hi"}`, `"path":["texts",1]`}, `"texts":`},
+		"string of an entity":                       {`{ me { id name ... @defer { mood } ... @defer { moods } } }`, []string{`"mood":"xxx`, `"path":["me","moods",1]`}, `"moods":`},
+		"list of an entity whose fragment is lost":  {`{ me { id ... @defer { strict } } }`, []string{`{"me":{"id":"1"}}`, `"path":["me","strict",1]`}, `"strict":`},
+		"small values of many entities in one part": {`{ users { id ... @defer { mood } } }`, []string{`"mood":"xxx`, `"path":["users",9,"mood"]`}, `"mood":null`},
 	} {
 		for _, accept := range []string{"multipart/mixed", "multipart/mixed;deferSpec=20220824", "text/event-stream"} {
 			t.Run(name+", "+accept, func(t *testing.T) {
@@ -90,6 +92,9 @@ func TestPartsOfAResponseAreBounded(t *testing.T) {
 					if !strings.Contains(got.body, want) {
 						t.Errorf("want %s in %.4000s", want, got.body)
 					}
+				}
+				if strings.Contains(got.body, test.lacks) {
+					t.Errorf("%s is in %.4000s", test.lacks, got.body)
 				}
 				for _, part := range strings.Split(got.body, "\n") {
 					// The errors about the limit itself may follow.

@@ -36,7 +36,7 @@ type Limits struct {
 	MaxFields          int               `yaml:"max_fields" desc:"Maximum number of fields, counted after fragments are expanded."`
 	MaxListItems       int               `yaml:"max_list_items" desc:"Maximum number of items in one list of an argument or variable."`
 	MaxRepresentations int               `yaml:"max_representations" desc:"Maximum number of entities in one request to a subgraph. Beyond it, the request is not sent, and its fields are null with the error MAX_REPRESENTATIONS_LIMIT. Entities found in the cache do not count."`
-	MaxResponseBytes   int               `yaml:"max_response_bytes" desc:"Maximum size of a response to a client, before compression. In place of a larger one, the client gets the error MAX_RESPONSE_BYTES_LIMIT and no data. It bounds each part of a response in parts (@defer): what does not fit there is null, with this error."`
+	MaxResponseBytes   int               `yaml:"max_response_bytes" desc:"Maximum size of a response to a client, before compression. In place of a larger one, the client gets the error MAX_RESPONSE_BYTES_LIMIT and no data. It bounds each part of a response in parts (@defer): a fragment that does not fit there fails with this error."`
 
 	Clients map[string]ClientLimits `yaml:"clients" desc:"Limits of single clients in place of those of this block, by the name that a client states in GraphQL-Client-Name or apollographql-client-name. The router does not verify names: a client can state that of another. Raise a limit for a name only if a proxy or an authentication in front of the router makes sure who uses it, or if every client may have the higher limit."`
 }
