@@ -47,7 +47,7 @@ func (d Documents) checkAlertmanager() error {
 		return err
 	}
 	err = errors.Join(within("group_wait", c.Route.Wait, 0, time.Minute), within("group_interval", c.Route.Interval, 0, 10*time.Minute), within("repeat_interval", c.Route.Repeat, time.Hour, 24*time.Hour))
-	for _, r := range c.Route.Routes {
+	for _, r := range c.Route.below() {
 		if len(r.Mute)+len(r.Active) > 0 {
 			err = errors.Join(err, fmt.Errorf("%s is silent at times", r.Receiver))
 		}
@@ -86,6 +86,14 @@ func (d Documents) alerts() (map[string]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// below returns the routes below a route, at every depth.
+func (r alertRoute) below() (all []alertRoute) {
+	for _, next := range r.Routes {
+		all = append(append(all, next), next.below()...)
+	}
+	return all
 }
 
 // receivers are those that alerts of a severity reach.
@@ -150,7 +158,19 @@ func matches(text string, labels map[string]string) bool {
 	return equal != strings.HasPrefix(found[2], "!")
 }
 
+// alwaysFires is the severity of alerts that fire as long as the monitoring works.
+const alwaysFires = "none"
+
+// cluster is the label that Prometheus adds to alerts (checkPrometheus wants it).
+const clusterName = "souk"
+
+// allMatch reports whether labels have what all matchers of Alertmanager want.
+func allMatch(matchers []string, labels map[string]string) bool {
+	return !slices.ContainsFunc(matchers, func(text string) bool { return !matches(text, labels) })
+}
+
 // checkInhibitions wants each to be of alerts that exist, and for those that have something in common.
+// Neither its source nor its target is an alert that always fires.
 func (c alertmanagerConfig) checkInhibitions(alerts map[string]string) (err error) {
 	for _, rule := range c.Inhibit {
 		if len(rule.Source) == 0 || len(rule.Target) == 0 || strings.Contains(strings.Join(rule.Target, " "), "=~ \".*\"") {
@@ -158,6 +178,16 @@ func (c alertmanagerConfig) checkInhibitions(alerts map[string]string) (err erro
 		}
 		if len(rule.Equal) == 0 {
 			err = errors.Join(err, fmt.Errorf("an inhibition of %q by %q is also for other programs (equal)", rule.Target, rule.Source))
+		}
+		for name, severity := range alerts {
+			labels := map[string]string{"alertname": name, "severity": severity, "cluster": clusterName}
+			switch {
+			case severity != alwaysFires:
+			case allMatch(rule.Source, labels):
+				err = errors.Join(err, fmt.Errorf("an inhibition by %q mutes %q for ever, because %s always fires", rule.Source, rule.Target, name))
+			case allMatch(rule.Target, labels):
+				err = errors.Join(err, fmt.Errorf("an inhibition of %q by %q mutes %s, whose end tells that the monitoring is down", rule.Target, rule.Source, name))
+			}
 		}
 		for _, text := range slices.Concat(rule.Source, rule.Target) {
 			found := alertMatcher.FindStringSubmatch(text)

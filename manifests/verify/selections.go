@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // CheckSelections wants a pod to have one PodDisruptionBudget at most, because the API server
@@ -90,12 +91,36 @@ func (d Documents) CheckBudgets() error {
 		}
 		for _, document := range d.selected(budget.Namespace, budget.Spec.Selector.MatchLabels) {
 			pods := replicas(document, scalers)
-			if least != nil && least.IntValue() >= pods || most != nil && most.IntValue() < 1 {
+			may, wrong := evictable(least, most, pods)
+			if wrong != nil {
+				err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s: %w", budget.Name, wrong))
+			} else if may < 1 {
 				err = errors.Join(err, fmt.Errorf("PodDisruptionBudget %s lets none of the %d pods of %s go", budget.Name, pods, document.GetName()))
 			}
 		}
 	}
 	return err
+}
+
+// evictable returns how many of some pods a budget lets go. Like Kubernetes, it rounds the number
+// for a percentage up.
+func evictable(least, most *intstr.IntOrString, pods int) (int, error) {
+	may := pods
+	if least != nil {
+		stay, err := intstr.GetScaledValueFromIntOrPercent(least, pods, true)
+		if err != nil {
+			return 0, fmt.Errorf("minAvailable: %w", err)
+		}
+		may = pods - stay
+	}
+	if most != nil {
+		gone, err := intstr.GetScaledValueFromIntOrPercent(most, pods, true)
+		if err != nil {
+			return 0, fmt.Errorf("maxUnavailable: %w", err)
+		}
+		may = min(may, gone)
+	}
+	return may, nil
 }
 
 // replicas are those that a controller has at least.

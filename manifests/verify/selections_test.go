@@ -43,9 +43,13 @@ func TestBudgetsLetPodsGo(t *testing.T) {
 		t.Error(err)
 	}
 	for name, wrong := range map[string]fault{
-		"all must stay": {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 2\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
-		"scaled":        {file: "08", old: "minAvailable: 1", new: "minAvailable: 2", said: "lets none of the 2 pods of api-gateway go"},
-		"no bound":      {file: "11", old: "  minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector has neither"},
+		"all must stay":  {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 2\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
+		"all of them":    {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 100%\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
+		"more than half": {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: 51%\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
+		"none may go":    {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "maxUnavailable: 0%\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector lets none of the 2 pods of otel-collector go"},
+		"no number":      {file: "11", old: "minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "minAvailable: half\n  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector: minAvailable: "},
+		"scaled":         {file: "08", old: "minAvailable: 1", new: "minAvailable: 2", said: "lets none of the 2 pods of api-gateway go"},
+		"no bound":       {file: "11", old: "  minAvailable: 1\n  selector:\n    matchLabels: {app: otel-collector}", new: "  selector:\n    matchLabels: {app: otel-collector}", said: "PodDisruptionBudget otel-collector has neither"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckBudgets())
 	}

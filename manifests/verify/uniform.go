@@ -61,6 +61,9 @@ func checkController(document Document) error {
 	if document.GetKind() == "Deployment" && fmt.Sprint(limit) != "5" {
 		return fmt.Errorf("%s %s keeps %v revisions and not 5", document.GetKind(), document.GetName(), limit)
 	}
+	if paused, _, _ := unstructured.NestedBool(document.Object, "spec", "paused"); paused {
+		return fmt.Errorf("%s %s is paused, so that updates of it do nothing", document.GetKind(), document.GetName())
+	}
 	if len(selected) == 0 || labelled["app.kubernetes.io/part-of"] != "souk" || labelled["app"] != document.GetLabels()["app"] {
 		return fmt.Errorf("the labels of %s %s and its pods differ", document.GetKind(), document.GetName())
 	}

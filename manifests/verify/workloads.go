@@ -16,6 +16,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // Programs are the store's own, by the label app of their pods.
@@ -116,13 +117,17 @@ func keepsCPU(m autoscalingv2.MetricSpec, program string) bool {
 	return name == corev1.ResourceCPU && target.Type == autoscalingv2.UtilizationMetricType && use != nil && *use >= 50 && *use <= 80
 }
 
+// manyReplicas are so many that any percentage of them is at least one.
+const manyReplicas = 100
+
 // checkEnd wants a new version to come before an old one goes, and an old one to
 // have the time to end: first it leaves the endpoints, then the program drains,
 // then the proxy goes, then the pod is killed.
 func checkEnd(deployment *appsv1.Deployment) error {
-	update := deployment.Spec.Strategy.RollingUpdate
-	if update == nil || update.MaxUnavailable == nil || update.MaxUnavailable.IntValue() != 0 {
+	if update := deployment.Spec.Strategy.RollingUpdate; update == nil || update.MaxUnavailable == nil {
 		return errors.New("an old pod may go before there is a new one")
+	} else if gone, err := intstr.GetScaledValueFromIntOrPercent(update.MaxUnavailable, manyReplicas, true); err != nil || gone != 0 {
+		return fmt.Errorf("an old pod may go before there is a new one: maxUnavailable is %s", update.MaxUnavailable)
 	}
 	template := deployment.Spec.Template
 	hook := template.Spec.Containers[0].Lifecycle

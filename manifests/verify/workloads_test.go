@@ -14,6 +14,8 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		"name of the budget":  {file: "07", old: "kind: PodDisruptionBudget\nmetadata:\n  name: notification-service", new: "kind: PodDisruptionBudget\nmetadata:\n  name: notification", said: "there is no PodDisruptionBudget notification-service"},
 		"autoscaler":          {file: "08", old: "maxReplicas: 10", new: "maxReplicas: 2", said: "api-gateway: its autoscaler"},
 		"update":              {file: "03", old: "maxSurge: 1, maxUnavailable: 0", new: "maxSurge: 0, maxUnavailable: 1", said: "an old pod may go before"},
+		"update of half":      {file: "03", old: "maxSurge: 1, maxUnavailable: 0", new: "maxSurge: 1, maxUnavailable: 50%", said: "user-service: an old pod may go before there is a new one: maxUnavailable is 50%"},
+		"update of all":       {file: "08", old: "maxSurge: 1, maxUnavailable: 0", new: "maxSurge: 1, maxUnavailable: 100%", said: "api-gateway: an old pod may go before there is a new one: maxUnavailable is 100%"},
 		"wait":                {file: "04", old: "preStop: {sleep: {seconds: 5}}", new: "preStop: {sleep: {seconds: 1}}", said: "does not wait until it has left"},
 		"end of the proxy":    {file: "05", old: `"terminationDrainDuration": "25s"`, new: `"terminationDrainDuration": "10s"`, said: "its proxy ends"},
 		"start":               {file: "06", old: `"holdApplicationUntilProxyStarts": true`, new: `"holdApplicationUntilProxyStarts": false`, said: "start before its proxy"},
