@@ -32,6 +32,7 @@
 //	schedules.go           backups: when they are made, and how long they stay
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
 //	traffic.go, streams.go retries, TLS, pools and ejection in the mesh, and the pool of streams
+//	destinations.go        where the gateway and the mesh send requests to
 //	monitoring.go          how often the monitoring looks
 //	alertmanager.go        whom it tells
 //	entries.go             entries of ambient mode, and the secret store

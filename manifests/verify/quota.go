@@ -147,7 +147,7 @@ func (d Documents) checkNamespace() error {
 
 // checkOperated wants what nobody sees before it is needed: backups, bounds, and closed doors.
 func (d Documents) checkOperated(pods []*corev1.Pod, sources string) error {
-	return errors.Join(d.checkRouter(sources), d.checkSchedules(), d.checkStorage(), d.checkSettings(), d.checkTraffic(), d.checkJobs(),
+	return errors.Join(d.checkRouter(sources), d.checkSchedules(), d.checkStorage(), d.checkSettings(), d.checkTraffic(), d.checkDestinations(), d.checkIntercepted(), d.checkJobs(),
 		d.checkMeshTelemetry(), d.checkWatch(pods), d.checkSchemes(pods),
 		d.checkRoles(), d.checkQuota(pods), d.checkNamespace(), checkTags(pods), d.checkSilent(pods), d.checkEnvironment(sources), d.checkDiscovery(pods))
 }

@@ -85,12 +85,18 @@ type routerConfig struct {
 }
 
 // trafficShaping has the limits of requests, and of those to subgraphs.
+// timeoutHeader is what the services read how long a caller still waits from.
+const timeoutHeader = "Souk-Timeout-Ms"
+
 type trafficShaping struct {
 	Router struct {
 		Timeout     string
 		MaxInFlight int64 `json:"max_in_flight"`
 	}
-	All       struct{ Timeout string }
+	All struct {
+		Timeout string
+		Header  string `json:"timeout_header"`
+	}
 	Subgraphs map[string]struct{ Timeout string }
 }
 
@@ -257,6 +263,9 @@ func (c routerConfig) checkBounds(d Documents, container corev1.Container, sourc
 	}
 	if m := c.Demand; !m.Enabled || m.Measure || m.Max < storeCost || m.Max > highestCost {
 		return fmt.Errorf("an operation may cost %.0f; the store's own cost up to %d, and twice as much is enough", m.Max, storeCost)
+	}
+	if header := c.Shaping.All.Header; header != timeoutHeader {
+		return fmt.Errorf("the services read the time that is left from %s, and the router sends it as %q (traffic_shaping.all.timeout_header)", timeoutHeader, header)
 	}
 	requests, streams := c.Shaping.Router.MaxInFlight, c.Subscriptions.MaxConnections
 	if requests < 100 || streams < 100 || requests+streams > taken {
