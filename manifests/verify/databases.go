@@ -138,8 +138,12 @@ func (d Documents) checkUpload(pod corev1.PodSpec) error {
 	}
 	for _, mount := range exporter.VolumeMounts {
 		for _, v := range set.Spec.Template.Spec.Volumes {
-			if file, below := strings.CutPrefix(queries.Value, mount.MountPath+"/"); below && v.Name == mount.Name && v.ConfigMap != nil && len(d.values("ConfigMap", set.Namespace, v.ConfigMap.Name, file)) == 1 {
-				return nil
+			file, below := strings.CutPrefix(queries.Value, mount.MountPath+"/")
+			if !below || v.Name != mount.Name || v.ConfigMap == nil {
+				continue
+			}
+			if texts := d.values("ConfigMap", set.Namespace, v.ConfigMap.Name, file); len(texts) == 1 {
+				return inContext("order-postgres: "+file, d.checkQueries(texts[0]))
 			}
 		}
 	}

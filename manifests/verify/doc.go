@@ -33,7 +33,8 @@
 //	sentinels.go           the quorum of the Sentinels, and what Redis may lose
 //	traffic.go, streams.go retries, TLS, pools and ejection in the mesh, and the pool of streams
 //	destinations.go        where the gateway and the mesh send requests to
-//	monitoring.go          how often the monitoring looks
+//	monitoring.go, scrapes.go
+//	                       how often the monitoring looks, and that it keeps what alerts need
 //	alertmanager.go        whom it tells
 //	entries.go             entries of ambient mode, and the secret store
 //	roles.go, discovery.go rights at the API server: no more, and those that Prometheus needs

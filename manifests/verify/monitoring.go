@@ -16,7 +16,7 @@ import (
 // checkWatch wants the monitoring to look often, to keep what it sees, to tell somebody soon, and
 // to be closed to strangers.
 func (d Documents) checkWatch(pods []*corev1.Pod) error {
-	return errors.Join(inContext("prometheus.yml", d.checkPrometheus()), inContext("alertmanager.yml", d.checkAlertmanager()),
+	return errors.Join(inContext("prometheus.yml", d.checkPrometheus(), d.checkSamples()), inContext("alertmanager.yml", d.checkAlertmanager()),
 		inContext("collector.yaml", d.checkCollector()), inContext("sampling_strategies.json", d.checkSampling()), checkTools(pods))
 }
 

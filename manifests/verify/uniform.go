@@ -35,6 +35,7 @@ func (d Documents) checkUniform(pods []*corev1.Pod, sources string) (err error) 
 				err = errors.Join(err, fmt.Errorf("%s: %s %s selects no pods by label", document.File, document.GetKind(), document.GetName()))
 			}
 		}
+		err = errors.Join(err, inContext(fmt.Sprintf("%s: %s %s", document.File, document.GetKind(), document.GetName()), checkObject(document)))
 		if document.GetKind() == "Deployment" || document.GetKind() == "StatefulSet" {
 			err = errors.Join(err, checkController(document))
 		}
@@ -52,6 +53,52 @@ func (d Documents) checkUniform(pods []*corev1.Pod, sources string) (err error) 
 		}
 	}
 	return err
+}
+
+// checkObject wants what the API server takes and users notice late: no way into the cluster beside
+// the gateway, configuration that can be changed, volumes that outlive their pods, and autoscalers
+// that scale up.
+func checkObject(document Document) error {
+	switch document.GetKind() {
+	case "Service":
+		kind, _, _ := unstructured.NestedString(document.Object, "spec", "type")
+		addresses, _, _ := unstructured.NestedSlice(document.Object, "spec", "externalIPs")
+		if kind != "" && kind != string(corev1.ServiceTypeClusterIP) || len(addresses) > 0 {
+			return fmt.Errorf("it is open to strangers or leads to them (type %q, %d externalIPs); only the gateway is", kind, len(addresses))
+		}
+	case "ConfigMap", "Secret":
+		if immutable, _, _ := unstructured.NestedBool(document.Object, "immutable"); immutable {
+			return errors.New("it is immutable, so that nobody can change it")
+		}
+	case "StatefulSet":
+		policy, _, _ := unstructured.NestedStringMap(document.Object, "spec", "persistentVolumeClaimRetentionPolicy")
+		for when, action := range policy {
+			if action != "Retain" {
+				return fmt.Errorf("its data are lost with its pods (persistentVolumeClaimRetentionPolicy, %s: %s)", when, action)
+			}
+		}
+	case "HorizontalPodAutoscaler":
+		return checkBehavior(document)
+	}
+	return nil
+}
+
+// checkBehavior wants an autoscaler to add pods at once, and to take them away later.
+func checkBehavior(scaler Document) error {
+	for _, direction := range []string{"scaleUp", "scaleDown"} {
+		rules, found, _ := unstructured.NestedMap(scaler.Object, "spec", "behavior", direction)
+		if policy := rules["selectPolicy"]; policy == "Disabled" {
+			return fmt.Errorf("it never does what %s is for (selectPolicy: Disabled)", direction)
+		}
+		window := integer(rules, "stabilizationWindowSeconds")
+		if direction == "scaleUp" && (window > 60 || rules["policies"] != nil) {
+			return fmt.Errorf("it adds pods only after %d seconds, or by policies that no check knows", window)
+		}
+		if _, set := rules["stabilizationWindowSeconds"]; direction == "scaleDown" && found && set && (window < 60 || window > 3600) {
+			return fmt.Errorf("it takes pods away after %d seconds of less load", window)
+		}
+	}
+	return nil
 }
 
 func checkController(document Document) error {
