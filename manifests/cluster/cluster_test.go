@@ -126,6 +126,36 @@ func TestOtherPrograms(t *testing.T) {
 	minikube.inOrder(t, "minikube start -p souk --driver docker --cni calico --addons metrics-server --wait all", "minikube -p souk image load DIR/image.tar")
 }
 
+// docs/tutorial.md has the options with which clusters are started here.
+func TestTutorialStartsTheSameClusters(t *testing.T) {
+	page, err := os.ReadFile("docs/tutorial.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for creator, starts := range map[string]string{"kind": "kind create", "k3d": "k3d cluster create", "minikube": "minikube start"} {
+		r := follow(t, []string{"docker", creator, "kubectl", "istioctl", "make"}, nil)
+		found := 0
+		for line := range strings.Lines(r.log) {
+			var wants string
+			switch {
+			case strings.HasPrefix(line, starts):
+				// The kubeconfig of make cluster is one of its own.
+				wants = "\n" + strings.Replace(line, " --kubeconfig-update-default=false", "", 1)
+			case strings.HasPrefix(line, "istioctl install") && strings.Contains(line, "--set "):
+				wants = "`" + strings.TrimSpace(line[strings.Index(line, "--set "):]) + "`"
+			default:
+				continue
+			}
+			if found++; !strings.Contains(string(page), wants) {
+				t.Errorf("%s: the tutorial lacks %q", creator, wants)
+			}
+		}
+		if want := map[bool]int{true: 1, false: 2}[creator == "kind"]; found != want {
+			t.Errorf("%s: %d commands with options, want %d:\n%s", creator, found, want, r.log)
+		}
+	}
+}
+
 func TestMissingProgramsAreNamed(t *testing.T) {
 	r := follow(t, nil, nil)
 	if r.status != 2 || r.log != "" {

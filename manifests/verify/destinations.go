@@ -47,7 +47,7 @@ var entryRequests = []struct {
 func (d Documents) checkDestinations() (err error) {
 	for _, document := range d.OfKind("VirtualService", "HTTPRoute") {
 		for i, rule := range rules(document) {
-			err = errors.Join(err, inContext(fmt.Sprintf("%s %s, rule %d", document.GetKind(), document.GetName(), i+1), checkUnchanged(document, rule), d.checkInside(document, rule)))
+			err = errors.Join(err, inContext(fmt.Sprintf("%s %s, rule %d", document.GetKind(), document.GetName(), i+1), checkUnchanged(document, rule), d.checkInside(document, rule), d.checkPorts(document, rule)))
 		}
 		if insideOf(document) != "" && document.GetKind() == "VirtualService" && !slices.ContainsFunc(rules(document), func(rule map[string]any) bool { return rule["match"] == nil }) {
 			err = errors.Join(err, fmt.Errorf("VirtualService %s has no rule for requests that match none", document.GetName()))
@@ -150,6 +150,44 @@ func (d Documents) checkInside(document Document, rule map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// checkPorts wants the targets of a rule to have a port of their Service, and a subset that a
+// DestinationRule declares.
+func (d Documents) checkPorts(document Document, rule map[string]any) (err error) {
+	entries, _, _ := unstructured.NestedSlice(rule, "route")
+	for _, entry := range entries {
+		target, _ := entry.(map[string]any)
+		destination, _, _ := unstructured.NestedMap(target, "destination")
+		host, _, _ := strings.Cut(fmt.Sprint(destination["host"]), ".")
+		port := fmt.Sprint(integer(destination, "port", "number"))
+		if _, _, wrong := d.behind(document.GetNamespace(), host, port); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("nothing serves the port %s of %s: %w", port, host, wrong))
+		}
+		if destination["subset"] == nil && slices.ContainsFunc(targets(document, rule), func(other string) bool { return strings.HasPrefix(other, host+"/") }) {
+			err = errors.Join(err, fmt.Errorf("several targets are %s, and one of them has no subset, so that its requests reach all versions", host))
+		}
+		if subset := destination["subset"]; subset != nil && !d.declares(host, subset) {
+			err = errors.Join(err, fmt.Errorf("no DestinationRule has the subset %v of %s", subset, host))
+		}
+	}
+	return err
+}
+
+// declares reports whether a DestinationRule has a subset of a host.
+func (d Documents) declares(host string, subset any) bool {
+	for _, document := range d.OfKind("DestinationRule") {
+		of, _, _ := unstructured.NestedString(document.Object, "spec", "host")
+		of, _, _ = strings.Cut(of, ".")
+		subsets, _, _ := unstructured.NestedSlice(document.Object, "spec", "subsets")
+		if of == host && slices.ContainsFunc(subsets, func(entry any) bool {
+			declared, _ := entry.(map[string]any)
+			return declared["name"] == subset
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // program returns the label app of the pods of a Service of the store.
