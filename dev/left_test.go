@@ -26,15 +26,15 @@ func TestStatementsOfClientsWhoHaveLeftAreCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, test := range []struct{ name, lock, operation string }{
-		{"a query", "orders", `{ orders(first: 5) { nodes { id } } }`},
-		{"a mutation", "order_keys", `mutation { placeOrder(input: {userId: \"1\", idempotencyKey: \"left\", lines: [{productId: \"1\", quantity: 1}]}) { __typename } }`},
+	for _, test := range []struct{ name, lock, operation, statement string }{
+		{"a query", "orders", `{ orders(first: 5) { nodes { id } } }`, `%FROM orders%ORDER BY id DESC LIMIT%`},
+		{"a mutation", "order_keys", `mutation { placeOrder(input: {userId: \"1\", idempotencyKey: \"left\", lines: [{productId: \"1\", quantity: 1}]}) { __typename } }`, `%FROM order_keys WHERE caller =%`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// On a busy machine, Postgres may end the statement before the client has left.
 			for range 20 {
 				before := store.canceled(t)
-				store.leaveDuring(t, db, test.lock, test.operation)
+				store.leaveDuring(t, db, test.lock, test.operation, test.statement)
 				if store.canceled(t) > before {
 					return
 				}
@@ -45,7 +45,7 @@ func TestStatementsOfClientsWhoHaveLeftAreCancelled(t *testing.T) {
 }
 
 // leaveDuring sends an operation, and leaves while it waits for the lock of a table.
-func (s *store) leaveDuring(t *testing.T, db *pgxpool.Pool, table, operation string) {
+func (s *store) leaveDuring(t *testing.T, db *pgxpool.Pool, table, operation, statement string) {
 	t.Helper()
 	tx, err := db.Begin(t.Context())
 	if err != nil {
@@ -69,18 +69,19 @@ func (s *store) leaveDuring(t *testing.T, db *pgxpool.Pool, table, operation str
 			response.Body.Close()
 		}
 	}()
-	s.awaitLock(t, db, true, done)
+	s.awaitLock(t, db, statement, true, done)
 	leave()
 	<-done
-	s.awaitLock(t, db, false, nil)
+	s.awaitLock(t, db, statement, false, nil)
 }
 
-// awaitLock waits until a statement of a request waits for a lock or none does, or until done.
-func (*store) awaitLock(t *testing.T, db *pgxpool.Pool, want bool, done <-chan struct{}) {
+// awaitLock waits until a statement like the one of a request waits for a lock or none does, or until
+// done. Those of tasks in the background may wait for it, too.
+func (*store) awaitLock(t *testing.T, db *pgxpool.Pool, statement string, want bool, done <-chan struct{}) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var n int
-		err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
+		err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`, statement).Scan(&n)
 		if err != nil {
 			t.Fatal(err)
 		}
