@@ -52,9 +52,9 @@ SLOWEST = ./dev ./router ./subgraphs/internal/events ./subgraphs/order/checkout 
 # The supergraph is checked last: on empty caches, the packages are then compiled.
 .PHONY: test
 test: format ## run every test, except those of verify that take long or build other programs
-	$(GO) run ./internal/testreport -vet=off -timeout 20m $(SLOWEST) ./...
+	$(GO) run ./internal/testreport -vet=off -ldflags=-w -timeout 20m $(SLOWEST) ./...
 	$(GO) run . compose --check $(STORE_GRAPH)
-	@echo 'make verify also vets the code, tests the pages in Chromium, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
+	@echo 'make verify also vets the code, tests the pages in Chromium, runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, breaks the running store to test its alerts, restores a backup of it and replaces its services one by one, tests the released binary and the REST API with Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 
 .PHONY: race
 race: ## run every test under the race detector
@@ -232,6 +232,10 @@ schemathesis: ## test the REST API against its OpenAPI document with Schemathesi
 browser: k6 ## test the playground, the console and the store's pages in Chromium, with k6 as the traffic
 	K6=$$($(GO) run ./loadtest/run -k6) SOUK_BROWSER=1 $(GO) test -count=1 -timeout 20m ./dev/browser
 
+.PHONY: operate
+operate: ## restore a backup of the running store, and replace its services one by one under load
+	SOUK_OPERATE=1 $(GO) test -count=1 -timeout 20m ./dev -run 'TestBackupIsRestored|TestRollingRestartFailsNoRequest'
+
 # How many changes to try; -1 means all of them, which takes about 20 minutes.
 MUTANTS ?= 400
 SEED    ?= $(shell date +%s)
@@ -250,7 +254,7 @@ verify: check jaeger collector envoy k6 docs add-subgraph own-graph release-test
 	ls manifests/observability/rules/*_test.yml | xargs -n 1 -P 2 promtool test rules # each takes a minute or two of one core
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
-	$(MAKE) -j2 schemathesis faults browser # they mostly wait
+	$(MAKE) -j2 schemathesis faults browser operate # they mostly wait
 
 .PHONY: rollback
 rollback: ## set the cluster back to the manifests (or OVERLAY) of the Git revision TO

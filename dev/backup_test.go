@@ -52,6 +52,7 @@ esac
 // The script of manifests/13-backup.yaml backs up a real store, and the commands of
 // docs/operations.md restore it.
 func TestBackupIsRestored(t *testing.T) {
+	operate(t)
 	for _, program := range []string{"pg_dump", "pg_restore", "psql", "redis-cli", "sha256sum"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("needs %s", program)
