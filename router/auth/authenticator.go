@@ -83,6 +83,9 @@ type Authenticator struct {
 	options Options
 	places  []Place // the first is Options.Header
 	sources []source
+	// trusted is how long a valid token is not verified again: verifiedFor, or the shortest
+	// Refresh of a source.
+	trusted time.Duration
 
 	mu       sync.RWMutex
 	verified map[[sha256.Size]byte]verified
@@ -103,8 +106,8 @@ type verified struct {
 }
 
 const (
-	// verifiedFor is how long a valid token is not verified again. It bounds how long
-	// tokens signed by a withdrawn key are still accepted. An entry also ends when
+	// verifiedFor is how long a valid token is not verified again, at most. It bounds how
+	// long tokens signed by a withdrawn key are still accepted. An entry also ends when
 	// the token expires.
 	verifiedFor = time.Minute
 	// maxVerifiedBytes bounds the cache of valid tokens. An entry has the token and
@@ -126,7 +129,7 @@ func New(o Options) (*Authenticator, error) {
 		o.Now = time.Now
 	}
 	a := &Authenticator{
-		options: o, places: append([]Place{{Header: o.Header, Scheme: o.Scheme}}, o.Places...), verified: map[[sha256.Size]byte]verified{},
+		options: o, places: append([]Place{{Header: o.Header, Scheme: o.Scheme}}, o.Places...), verified: map[[sha256.Size]byte]verified{}, trusted: verifiedFor,
 	}
 	all, err := jwks.Algorithms(o.Algorithms)
 	if err != nil {
@@ -139,6 +142,9 @@ func New(o Options) (*Authenticator, error) {
 		name := cmp.Or(s.URL, s.File)
 		if name == "" {
 			return nil, errors.New("authentication: a JWKS has no url and no file")
+		}
+		if s.Refresh > 0 {
+			a.trusted = min(a.trusted, s.Refresh)
 		}
 		algorithms, err := jwks.Algorithms(s.Algorithms)
 		if err != nil {
@@ -298,7 +304,7 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*Caller, erro
 	if err != nil {
 		return nil, err
 	}
-	v = verified{caller, now.Add(verifiedFor)}
+	v = verified{caller, now.Add(a.trusted)}
 	if end := caller.Expires.Add(a.options.Leeway); end.Before(v.until) {
 		v.until = end
 	}

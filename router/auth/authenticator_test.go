@@ -69,6 +69,15 @@ func (i *issuer) add(id string, raw any, algorithm jwa.SignatureAlgorithm) {
 	_ = i.public.AddKey(public)
 }
 
+// withdraw removes the public key.
+func (i *issuer) withdraw(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if key, ok := i.public.LookupKeyID(id); ok {
+		_ = i.public.RemoveKey(key)
+	}
+}
+
 var start = time.Unix(1_800_000_000, 0)
 
 // token signs claims with a key; the default claims are valid.
@@ -355,6 +364,21 @@ func TestUnreachableKeysAreUnavailable(t *testing.T) {
 	f.advance(20 * time.Minute)
 	if w, _ := f.call(bearer(token)); w.Code != 200 {
 		t.Errorf("with cached keys: got status %d", w.Code)
+	}
+}
+
+// A token that was verified is not accepted for longer than the keys may be old.
+func TestVerifiedTokensEndWithTheAgeOfKeys(t *testing.T) {
+	f := newFixture(t, func(o *auth.Options) { o.Sources[0].Refresh = 2 * time.Second })
+	token := f.token("ed", nil)
+	if w, _ := f.call(bearer(token)); w.Code != 200 {
+		t.Fatalf("got status %d", w.Code)
+	}
+	before := f.fetches
+	f.withdraw("ed")
+	f.advance(14 * time.Second)
+	if w, _ := f.call(bearer(token)); w.Code != 401 || f.fetches != before+1 {
+		t.Errorf("got status %d after %d fetches", w.Code, f.fetches-before)
 	}
 }
 

@@ -94,6 +94,18 @@ func TestTemplatesAreUsedOnlyWhereTheyFit(t *testing.T) {
 	}
 }
 
+// As a number in JSON, -0 would be 0, and an ID is a string.
+func TestNegativeZeroStaysAnID(t *testing.T) {
+	_, s, ask := startRecording(t, func(_ *config.Config, o *gateway.Options) {
+		o.Supergraph = strings.Replace(sdl, "long: String", "long(id: ID): String", 1)
+	})
+	for _, id := range []string{"1", "2", "3", "-0", "4"} {
+		if ask(`{ long(id: `+id+`) }`, `{}`); !strings.Contains(s.last(), id) || id == "-0" && !strings.Contains(s.last(), "(id:-0)") {
+			t.Errorf("%s: the subgraph got %s", id, s.last())
+		}
+	}
+}
+
 // Errors have the places of the document that the client sent, not of another one with the same
 // outline.
 func TestErrorsOfTemplatesHaveTheirOwnPlaces(t *testing.T) {

@@ -94,7 +94,13 @@ func besides(dir, path string) string {
 }
 
 // ReadReferred returns the content of a file that a configuration refers to.
-func ReadReferred(path string) ([]byte, error) { return boundedfile.Read(path, maxSecret) }
+func ReadReferred(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // reading a pipe would wait for its writer
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return boundedfile.Read(path, maxSecret)
+}
 
 // readSecret returns the content of a file that a value refers to. Files with secrets, such as
 // those that Kubernetes and Docker mount, may end with a line break.

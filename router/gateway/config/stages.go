@@ -53,7 +53,7 @@ func (j JWT) Headers() []string {
 type JWKS struct {
 	URL        string            `yaml:"url" desc:"URL of the key set." format:"jwks"`
 	File       string            `yaml:"file" desc:"File with the key set, in place of url. The router reads it again within a second of a change, before it verifies the next token. A token that it has verified before stays accepted for up to a minute, as with a URL. If a changed file cannot be read, the last good keys stay in use." example:"keys.json" alternative:"url"`
-	Refresh    time.Duration     `yaml:"refresh" desc:"Age at which the router fetches the key set again, once a token needs it. 0 is 10 minutes. A withdrawn key is accepted for this time and 10 seconds more, and longer only while the issuer does not respond."`
+	Refresh    time.Duration     `yaml:"refresh" desc:"Age at which the router fetches the key set again, once a token needs it. 0 is 10 minutes. A withdrawn key is accepted for this time and 10 seconds more, and longer only while the issuer does not respond. A token that was verified before stays accepted for up to a minute more, or this time if it is shorter."`
 	Headers    map[string]string `yaml:"headers" desc:"Headers of the requests for the key set, such as credentials. A redirect to another host is then an error." secret:"yes"`
 	TLS        ClientTLS         `yaml:"tls" desc:"TLS for an https URL."`
 	Issuer     string            `yaml:"issuer" desc:"Required value of the iss claim." example:"https://issuer.example/"`
