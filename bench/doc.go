@@ -9,8 +9,7 @@
 //
 // main.go is the hub, with the flags. workload.go has the workloads and grid.go all combinations
 // of workloads and settings. session.go measures one of them: process.go starts a program,
-// cputime.go reads its processor time, load.go sends the requests, and result.go computes and prints
-// ratios.
+// load.go sends the requests, and result.go computes and prints ratios.
 //
 // The program runs the other parts from its own executable: subgraphs.go serves the subgraphs, with
 // the data of world.go and the executor of execute.go, and floor.go is the floor, which repeats what

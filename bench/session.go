@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"souk/internal/processtime"
 )
 
 // A session measures all programs under one workload and setting.
@@ -153,7 +155,7 @@ func (s *session) measure(ctx context.Context, c *contender) (sample, error) {
 	if err != nil {
 		return out, err
 	}
-	before, _, err := usage(c.cmd.Process.Pid)
+	before, _, err := processtime.Of(c.cmd.Process.Pid)
 	if err != nil {
 		return out, err
 	}
@@ -163,7 +165,7 @@ func (s *session) measure(ctx context.Context, c *contender) (sample, error) {
 		return out, err
 	}
 	out.wall = time.Since(began)
-	after, resident, err := usage(c.cmd.Process.Pid)
+	after, resident, err := processtime.Of(c.cmd.Process.Pid)
 	if err != nil {
 		return out, err
 	}

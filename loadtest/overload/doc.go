@@ -27,8 +27,7 @@
 // the processors, including those of Postgres, hardly depends on what else the
 // machine does.
 //
-// main.go is the hub. store.go runs a store, and cpu.go reads its processor
-// time. client.go sends an order, load.go sends many, and tally.go counts them.
+// main.go is the hub. store.go runs a store. client.go sends an order, load.go sends many, and tally.go counts them.
 // phases.go has the sequence and the goals, beside.go compares two programs, and
 // table.go prints.
 package main

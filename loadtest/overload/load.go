@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"souk/internal/processtime"
 )
 
 // maxOpen bounds the orders that are under way, and with them the connections. An
@@ -78,23 +80,23 @@ func finish(err error, all *sync.WaitGroup) error {
 
 // measure measures the time and the processor time of a phase.
 func (t *tally) measure(s *store, phase func()) error {
-	before, err := s.processorTime()
+	before, err := s.used()
 	if err != nil {
 		return err
 	}
-	idle, err := idleTime()
+	idle, err := processtime.Idle()
 	if err != nil {
 		return err
 	}
 	t.began = time.Now()
 	phase()
 	t.took = time.Since(t.began)
-	after, err := s.processorTime()
+	after, err := s.used()
 	if err != nil {
 		return err
 	}
 	t.processor = after - before
-	still, err := idleTime()
+	still, err := processtime.Idle()
 	t.idle = float64(still-idle) / float64(t.took) / float64(runtime.NumCPU())
 	return err
 }

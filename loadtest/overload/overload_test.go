@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -114,38 +111,5 @@ func TestWhatWasPossibleFollowsTheProcessorTime(t *testing.T) {
 		if got := possible(capacity, reference, over); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
-	}
-}
-
-// What a child of a process uses counts, also after it has ended.
-func TestProcessorTimeIncludesChildren(t *testing.T) {
-	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Skip("needs /proc")
-	}
-	// The shell's child counts in a loop, and the shell lives on until its input ends.
-	shell := exec.CommandContext(t.Context(), "sh", "-c", `sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; echo done; read line`)
-	input, err := shell.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := shell.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &store{process: shell}
-	line := make([]byte, 5)
-	if _, err := io.ReadFull(output, line); err != nil || !bytes.Equal(line, []byte("done\n")) {
-		t.Fatalf("got %q, %v", line, err)
-	}
-	if used, err := s.processorTime(); err != nil || used < tick {
-		t.Errorf("got %v, %v", used, err)
-	}
-	_ = input.Close()
-	_ = shell.Wait() // read fails at the end of its input
-	if _, err := s.processorTime(); err == nil {
-		t.Error("a process that has ended has a processor time")
 	}
 }

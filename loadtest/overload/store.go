@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"souk/internal/processtime"
 )
 
 const (
@@ -104,6 +106,13 @@ func (s *store) fill(ctx context.Context) error {
 		s.products = append(s.products, product.ID.String())
 	}
 	return nil
+}
+
+// used returns what the store's process and its descendants, such as Postgres, have used of the
+// processors.
+func (s *store) used() (time.Duration, error) {
+	used, _, err := processtime.Of(s.process.Process.Pid)
+	return used, err
 }
 
 // order returns the HTTP request of another order.

@@ -80,27 +80,33 @@ func sdl(chosen map[string]string) string {
 	return text
 }
 
+// drawSchemas returns two schemas, which differ in one or two parts, with their texts.
+func drawSchemas(t *rapid.T) (before, after string, old, next *ast.Schema) {
+	chosen := map[string]string{}
+	for _, s := range slots {
+		chosen[s.name] = rapid.SampledFrom(s.texts).Draw(t, s.name)
+	}
+	changed := maps.Clone(chosen)
+	for range rapid.IntRange(1, 2).Draw(t, "changes") {
+		s := rapid.SampledFrom(slots).Draw(t, "slot")
+		changed[s.name] = rapid.SampledFrom(s.texts).Draw(t, "text")
+	}
+	before, after = sdl(chosen), sdl(changed)
+	var err error
+	if old, err = gqlparser.LoadSchema(&ast.Source{Input: before}); err != nil {
+		t.Fatalf("%v\n%s", err, before)
+	}
+	if next, err = gqlparser.LoadSchema(&ast.Source{Input: after}); err != nil {
+		t.Fatalf("%v\n%s", err, after)
+	}
+	return before, after, old, next
+}
+
 // Compare finds a breaking change exactly if one of all small operations on the old schema
 // becomes invalid on the next one, or gets values of another type.
 func TestBreakingIsWhatMakesAnOperationInvalid(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		chosen := map[string]string{}
-		for _, s := range slots {
-			chosen[s.name] = rapid.SampledFrom(s.texts).Draw(rt, s.name)
-		}
-		changed := maps.Clone(chosen)
-		for range rapid.IntRange(1, 2).Draw(rt, "changes") {
-			s := rapid.SampledFrom(slots).Draw(rt, "slot")
-			changed[s.name] = rapid.SampledFrom(s.texts).Draw(rt, "text")
-		}
-		old, err := gqlparser.LoadSchema(&ast.Source{Input: sdl(chosen)})
-		if err != nil {
-			rt.Fatalf("%v\n%s", err, sdl(chosen))
-		}
-		next, err := gqlparser.LoadSchema(&ast.Source{Input: sdl(changed)})
-		if err != nil {
-			rt.Fatalf("%v\n%s", err, sdl(changed))
-		}
+		before, after, old, next := drawSchemas(rt)
 		witness := ""
 		for _, operation := range (operations{old}).all() {
 			if why := broken(rt, old, next, operation); why != "" {
@@ -111,7 +117,7 @@ func TestBreakingIsWhatMakesAnOperationInvalid(t *testing.T) {
 		changes := schemadiff.Compare(old, next)
 		breaks := slices.ContainsFunc(changes, func(c schemadiff.Change) bool { return c.Level == schemadiff.Breaking })
 		if breaks != (witness != "") {
-			rt.Errorf("from\n%s\nto\n%s\nchanges %v\nbroken operation: %s", sdl(chosen), sdl(changed), changes, witness)
+			rt.Errorf("from\n%s\nto\n%s\nchanges %v\nbroken operation: %s", before, after, changes, witness)
 		}
 	})
 }

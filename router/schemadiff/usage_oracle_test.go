@@ -2,12 +2,10 @@ package schemadiff_test
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"pgregory.net/rapid"
 
@@ -21,21 +19,12 @@ import (
 func TestDetailsOfAUsageMakeNothingSafeThatBreaks(t *testing.T) {
 	spared := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		chosen := map[string]string{}
-		for _, s := range slots {
-			chosen[s.name] = rapid.SampledFrom(s.texts).Draw(rt, s.name)
-		}
-		changed := maps.Clone(chosen)
-		for range rapid.IntRange(1, 2).Draw(rt, "changes") {
-			s := rapid.SampledFrom(slots).Draw(rt, "slot")
-			changed[s.name] = rapid.SampledFrom(s.texts).Draw(rt, "text")
-		}
-		old, next := mustLoad(rt, sdl(chosen)), mustLoad(rt, sdl(changed))
+		before, after, old, next := drawSchemas(rt)
 		changes := schemadiff.Compare(old, next)
 		if !breaking(changes) {
 			return
 		}
-		schema, err := operation.NewSchema(sdl(chosen))
+		schema, err := operation.NewSchema(before)
 		if err != nil {
 			rt.Skip(err) // such as an enum as the type of an @oneOf field
 		}
@@ -51,21 +40,13 @@ func TestDetailsOfAUsageMakeNothingSafeThatBreaks(t *testing.T) {
 			}
 			spared++
 			if why := broken(rt, old, next, text); why != "" {
-				rt.Fatalf("from\n%s\nto\n%s\n%s is broken: %s\nuses %v\nchanges %v", sdl(chosen), sdl(changed), text, why, e.Coordinates, changes)
+				rt.Fatalf("from\n%s\nto\n%s\n%s is broken: %s\nuses %v\nchanges %v", before, after, text, why, e.Coordinates, changes)
 			}
 		}
 	})
 	if spared == 0 {
 		t.Error("no change was safe because of the details")
 	}
-}
-
-func mustLoad(t *rapid.T, text string) *ast.Schema {
-	schema, err := gqlparser.LoadSchema(&ast.Source{Input: text})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return schema
 }
 
 func breaking(changes []schemadiff.Change) bool {

@@ -1,15 +1,13 @@
 package planner_test
 
 import (
-	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
 
+	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/plan/planner"
 )
@@ -37,57 +35,40 @@ func took(p *plan.Plan, l planner.Latencies) (total time.Duration, requests int)
 // TestPlansByLatencyAreSound plans random operations on the supergraph of every case with
 // random latencies.
 func TestPlansByLatencyAreSound(t *testing.T) {
-	files, _ := filepath.Glob("../testdata/*.txtar")
 	divided := 0
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
+	onRandomOperations(t, func(rt *rapid.T, c *testCase, text string, op *operation.Operation) {
+		equal, different := planner.Latencies{}, planner.Latencies{}
+		for _, s := range c.model.Subgraphs {
+			equal[s.Name] = 100 * time.Millisecond
+			different[s.Name] = rapid.SampledFrom([]time.Duration{time.Millisecond, 50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}).Draw(rt, s.Name)
+		}
+		usual, err := c.planner.Plan(op)
+		if err != nil {
+			return // some fields cannot be fetched everywhere
+		}
+		if p, _, err := c.planner.PlanBy(op, equal); err != nil || !reflect.DeepEqual(p, usual) {
+			rt.Errorf("equal latencies make another plan (%v)", err)
+		}
+		rt.Log(text)
+		rt.Log(different)
+		p, batching, err := c.planner.PlanBy(op, different)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		check(rt, c, p)
+		total, requests := took(p, different)
+		if usually, most := took(usual, different); !batching.Matters {
+			if !reflect.DeepEqual(p, usual) {
+				rt.Errorf("latencies changed a plan for which they do not matter")
 			}
-			c := open(t, archive)
-			c.subgraphs = subgraphs(t, c.sdl, c.model)
-			rapid.Check(t, func(rt *rapid.T) {
-				g := generator{T: rt, schema: c.schema.Definitions()}
-				text := g.operation()
-				doc, err := c.schema.Parse(text, "")
-				if err != nil {
-					return // conflicting uses of one response key
-				}
-				equal, different := planner.Latencies{}, planner.Latencies{}
-				for _, s := range c.model.Subgraphs {
-					equal[s.Name] = 100 * time.Millisecond
-					different[s.Name] = rapid.SampledFrom([]time.Duration{time.Millisecond, 50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}).Draw(rt, s.Name)
-				}
-				usual, err := c.planner.Plan(doc.Operation(nil))
-				if err != nil {
-					return // some fields cannot be fetched everywhere
-				}
-				if p, _, err := c.planner.PlanBy(doc.Operation(nil), equal); err != nil || !reflect.DeepEqual(p, usual) {
-					rt.Errorf("equal latencies make another plan (%v)", err)
-				}
-				rt.Log(text)
-				rt.Log(different)
-				p, batching, err := c.planner.PlanBy(doc.Operation(nil), different)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				check(rt, c, p)
-				total, requests := took(p, different)
-				if usually, most := took(usual, different); !batching.Matters {
-					if !reflect.DeepEqual(p, usual) {
-						rt.Errorf("latencies changed a plan for which they do not matter")
-					}
-				} else if total.Seconds() != batching.Chosen.Seconds || requests != batching.Chosen.Requests ||
-					usually.Seconds() != batching.Usual.Seconds || most != batching.Usual.Requests {
-					rt.Errorf("the plan takes %v with %d requests, and %v with %d without latencies, but is said to: %+v", total, requests, usually, most, batching)
-				}
-				if !reflect.DeepEqual(p, usual) {
-					divided++
-				}
-			})
-		})
-	}
+		} else if total.Seconds() != batching.Chosen.Seconds || requests != batching.Chosen.Requests ||
+			usually.Seconds() != batching.Usual.Seconds || most != batching.Usual.Requests {
+			rt.Errorf("the plan takes %v with %d requests, and %v with %d without latencies, but is said to: %+v", total, requests, usually, most, batching)
+		}
+		if !reflect.DeepEqual(p, usual) {
+			divided++
+		}
+	})
 	if divided == 0 {
 		t.Error("latencies changed no plan")
 	}

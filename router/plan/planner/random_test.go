@@ -10,11 +10,26 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
+
+	"souk/router/operation"
 )
 
 // TestPlansOfRandomOperationsAreSound plans random operations on the
 // supergraph of every case.
 func TestPlansOfRandomOperationsAreSound(t *testing.T) {
+	onRandomOperations(t, func(rt *rapid.T, c *testCase, text string, op *operation.Operation) {
+		p, err := c.planner.Plan(op)
+		if err != nil {
+			return // some fields cannot be fetched everywhere
+		}
+		rt.Log(text)
+		check(rt, c, p)
+	})
+}
+
+// onRandomOperations calls test with random operations on the supergraph of every case.
+func onRandomOperations(t *testing.T, test func(rt *rapid.T, c *testCase, text string, op *operation.Operation)) {
+	t.Helper()
 	files, _ := filepath.Glob("../testdata/*.txtar")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -31,12 +46,7 @@ func TestPlansOfRandomOperationsAreSound(t *testing.T) {
 				if err != nil {
 					return // conflicting uses of one response key
 				}
-				p, err := c.planner.Plan(doc.Operation(nil))
-				if err != nil {
-					return // some fields cannot be fetched everywhere
-				}
-				rt.Log(text)
-				check(rt, c, p)
+				test(rt, c, text, doc.Operation(nil))
 			})
 		})
 	}

@@ -1,4 +1,6 @@
-package main
+// Package processtime reads from /proc what processes have used of the processors. It works on Linux
+// only.
+package processtime
 
 import (
 	"bytes"
@@ -10,13 +12,14 @@ import (
 	"time"
 )
 
-// ticksPerSecond is USER_HZ, in which Linux reports processor times on all usual platforms.
-const ticksPerSecond = 100
+// tick is USER_HZ, the unit in which Linux reports processor times on all usual platforms.
+const tick = time.Second / 100
 
 // A processStat is what /proc/PID/stat tells of a process (proc_pid_stat(5)).
 type processStat struct {
 	pid, parent int
 	cpu         time.Duration // user and system time of all its threads
+	ended       time.Duration // the same of its children that have ended
 }
 
 func parseStat(text []byte) (processStat, error) {
@@ -26,20 +29,21 @@ func parseStat(text []byte) (processStat, error) {
 	if begin < 0 || end < begin {
 		return processStat{}, fmt.Errorf("the state of a process has no name: %q", text)
 	}
-	const parentField, userField, systemField = 1, 11, 12 // after the name
+	// After the name: the times are utime, stime, cutime and cstime.
+	const parentField, firstTime, afterTimes = 1, 11, 15
 	fields := strings.Fields(string(text[end+1:]))
-	if len(fields) <= systemField {
+	if len(fields) < afterTimes {
 		return processStat{}, fmt.Errorf("the state of a process has %d fields: %q", len(fields), text)
 	}
-	var numbers [4]int
-	for i, s := range []string{strings.TrimSpace(string(text[:begin])), fields[parentField], fields[userField], fields[systemField]} {
+	var numbers [6]int
+	for i, s := range append([]string{strings.TrimSpace(string(text[:begin])), fields[parentField]}, fields[firstTime:afterTimes]...) {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return processStat{}, fmt.Errorf("reading the state of a process: %w", err)
 		}
 		numbers[i] = n
 	}
-	return processStat{numbers[0], numbers[1], time.Duration(numbers[2]+numbers[3]) * time.Second / ticksPerSecond}, nil
+	return processStat{numbers[0], numbers[1], time.Duration(numbers[2]+numbers[3]) * tick, time.Duration(numbers[4]+numbers[5]) * tick}, nil
 }
 
 // readProcesses returns all processes of this machine.
@@ -49,7 +53,7 @@ func readProcesses() ([]processStat, error) {
 		return nil, fmt.Errorf("listing processes: %w", err)
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("there are no processes in /proc: the benchmark reads processor times there, as Linux has them")
+		return nil, fmt.Errorf("there are no processes in /proc: processor times are read there, as Linux has them")
 	}
 	var list []processStat
 	for _, path := range paths {
@@ -86,15 +90,19 @@ func family(all []processStat, pid int) []processStat {
 	return members
 }
 
-// usage returns the processor time that a process and its descendants have used, and their
-// resident memory in bytes.
-func usage(pid int) (cpu time.Duration, resident int64, err error) {
+// Of returns the processor time that a process and its descendants have used, including those that
+// have ended, and their resident memory in bytes. It fails if the process has ended.
+func Of(pid int) (cpu time.Duration, resident int64, err error) {
 	all, err := readProcesses()
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, p := range family(all, pid) {
-		cpu += p.cpu
+	members := family(all, pid)
+	if len(members) == 0 {
+		return 0, 0, fmt.Errorf("reading the processor time of process %d: it has ended", pid)
+	}
+	for _, p := range members {
+		cpu += p.cpu + p.ended
 		resident += readResident(p.pid)
 	}
 	return cpu, resident, nil
@@ -115,4 +123,26 @@ func readResident(pid int) int64 {
 		return 0
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// Idle returns how long the processors of the machine had nothing to do.
+func Idle() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor times of the machine: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait ...
+	if len(fields) < 6 {
+		return 0, fmt.Errorf("reading the processor times of the machine: /proc/stat begins with %q", line)
+	}
+	var idle time.Duration
+	for _, field := range fields[4:6] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the processor times of the machine: %w", err)
+		}
+		idle += time.Duration(n) * tick
+	}
+	return idle, nil
 }
