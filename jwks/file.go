@@ -2,12 +2,12 @@ package jwks
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
+	"souk/internal/boundedfile"
 	"souk/internal/fileversion"
 )
 
@@ -38,17 +38,9 @@ func CheckFile(path string) error {
 
 // readFile reads a JWK Set of at most maxBytes bytes.
 func readFile(path string) (jwk.Set, []string, error) {
-	f, err := os.Open(path)
+	body, err := boundedfile.ReadRegular(path, maxBytes)
 	if err != nil {
 		return nil, nil, err // err contains the path
-	}
-	defer func() { _ = f.Close() }()
-	body, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(body) > maxBytes {
-		return nil, nil, fmt.Errorf("reading %s: the JWK Set is longer than %d bytes", path, maxBytes)
 	}
 	keys, skipped, err := read(body)
 	if err != nil {

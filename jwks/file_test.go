@@ -71,7 +71,7 @@ func TestFilesAreChecked(t *testing.T) {
 		"":                         "no such file",
 		"{}":                       `it has no member "keys"`,
 		`{"keys":[{"kty":"oct"}]}`: "none of the 1 keys is usable",
-		strings.Repeat(" ", 1<<20) + `{"keys":[]}`: "longer than 1048576 bytes",
+		strings.Repeat(" ", 1<<20) + `{"keys":[]}`: "is larger than 1 MB",
 	} {
 		path := filepath.Join(directory, "keys.json")
 		if document != "" {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/redis/go-redis/v9"
+
+	"souk/internal/boundedfile"
 )
 
 // A Storage keeps the last good keys of a [Set] beyond the process, so that a
@@ -141,7 +143,7 @@ func File(directory, url string) Storage {
 type file struct{ path string }
 
 func (f file) Load(context.Context) ([]byte, error) {
-	document, err := os.ReadFile(f.path)
+	document, err := boundedfile.ReadRegular(f.path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/internal/blocking"
+	"souk/internal/boundedfile"
 	"souk/internal/filekind"
 	"souk/router/compose/internal/fetch"
-	"souk/router/internal/boundedfile"
 	"souk/router/internal/syntax"
 	"souk/router/supergraph"
 )

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"souk/internal/boundedfile"
 	"souk/internal/filekind"
-	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 

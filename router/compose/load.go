@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"souk/internal/blocking"
+	"souk/internal/boundedfile"
 	"souk/internal/processgroup"
 	"souk/router/compose/internal/fetch"
-	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 

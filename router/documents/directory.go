@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"souk/router/internal/boundedfile"
+	"souk/internal/boundedfile"
 )
 
 const (

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"time"
 
+	"souk/internal/boundedfile"
 	"souk/router/internal/tlsfile"
 )
 
@@ -121,11 +121,8 @@ func (p EventProvider) checkFiles(at string, k *checker) {
 		k.file(at+"."+key, err)
 	}
 	if name := p.NATS.CredentialsFile; name != "" {
-		file, err := os.Open(name)
-		if err != nil {
+		if _, err := boundedfile.ReadRegular(name, maxSecret); err != nil {
 			k.fail(at+".nats.credentials_file", "%s.nats.credentials_file: %v", at, err)
-			return
 		}
-		_ = file.Close()
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"souk/internal/boundedfile"
 	"souk/internal/filekind"
-	"souk/router/internal/boundedfile"
 	"souk/router/internal/yamlfile"
 )
 
@@ -95,11 +95,7 @@ func besides(dir, path string) string {
 
 // ReadReferred returns the content of a file that a configuration refers to.
 func ReadReferred(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // reading a pipe would wait for its writer
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	return boundedfile.Read(path, maxSecret)
+	return boundedfile.ReadRegular(path, maxSecret)
 }
 
 // readSecret returns the content of a file that a value refers to. Files with secrets, such as

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"souk/internal/boundedfile"
 	"souk/internal/outfile"
-	"souk/router/internal/boundedfile"
 )
 
 // A Copy is a file with the last text that could be used, for a restart while the source is away.

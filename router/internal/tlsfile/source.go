@@ -6,13 +6,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"souk/internal/boundedfile"
 	"souk/internal/fileversion"
 )
 
@@ -153,32 +153,13 @@ func (s *Source) look() (versions, error) {
 	return seen, nil
 }
 
-// content returns the content of a file.
-func content(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s has %d bytes; a PEM file may have %d", name, info.Size(), maxFile)
-	}
-	return io.ReadAll(io.LimitReader(file, maxFile))
-}
-
 // pair returns the certificate with its key.
 func pair(cert, key string) (tls.Certificate, error) {
-	certPEM, err := content(cert)
+	certPEM, err := boundedfile.ReadRegular(cert, maxFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cert_file: %w", err)
 	}
-	keyPEM, err := content(key)
+	keyPEM, err := boundedfile.ReadRegular(key, maxFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("key_file: %w", err)
 	}
@@ -204,7 +185,7 @@ func encrypted(text []byte) bool {
 
 // Validity returns the period in which the first certificate of a file is valid.
 func Validity(cert string) (from, to time.Time, err error) {
-	text, err := content(cert)
+	text, err := boundedfile.ReadRegular(cert, maxFile)
 	if err != nil {
 		return from, to, err
 	}
@@ -223,7 +204,7 @@ func Validity(cert string) (from, to time.Time, err error) {
 // authorities returns the certificate authorities in a file. key is its key in the
 // configuration.
 func authorities(key, file string) (*x509.CertPool, error) {
-	text, err := content(file)
+	text, err := boundedfile.ReadRegular(file, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}

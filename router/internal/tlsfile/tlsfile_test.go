@@ -173,7 +173,7 @@ func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
 		"no such file":                    {CA: dir + "/missing.pem"},
 		"ca_file: " + own.Key + " has no": {CA: own.Key},
 		"is not a regular file":           {CA: dir},
-		"a PEM file may have 4194304":     {CA: huge},
+		"is larger than 4 MB":             {CA: huge},
 		"cert_file and key_file: ":        {Cert: own.Key, Key: own.Key},
 	} {
 		if _, err := client.Source(nil, Options{}); err == nil || !strings.Contains(err.Error(), want) {
