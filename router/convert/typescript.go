@@ -234,7 +234,8 @@ func (n *node) literal(text string) {
 		n.raw += "}"
 	case text != "" && (text[0] == '\'' || text[0] == '"' || text[0] == '`') && quotedEnd(text) == len(text):
 		n.raw, n.isString = unquoted(text[1:len(text)-1]), true
-		if text[0] == '`' && !n.template() {
+		// A configuration has no way to write ${ as it is.
+		if text[0] == '`' && !n.template() || text[0] != '`' && strings.Contains(n.raw, "${") {
 			n.computed = shown(text)
 		}
 	default:

@@ -57,6 +57,7 @@ func TestFormsOfTypeScript(t *testing.T) {
 		"a method":       {"export const gatewayConfig = defineConfig({ async supergraph() { return 'a' } })", "supergraph (line 1) is not translated: it is computed"},
 		"an old name":    {"export const gatewayConfig = defineConfig({ jwt: { singingKeyProviders: [createRemoteJwksSigningKeyProvider({ jwksUri: 'https://a.example/k' })] } })", "required: true"},
 		"an escape":      {"export const gatewayConfig = defineConfig({ supergraph: 'it\\'s, {a}.graphql'.trim() })", "it is computed"},
+		"a plain text":   {"export const gatewayConfig = defineConfig({ supergraph: 'a/${env.X}.graphql' })", "supergraph (line 1) is not translated: it is computed ('a/${env.X}.graphql')"},
 		"a comment":      {"export const gatewayConfig = defineConfig({ // port: 1, }\n maxDepth: 4, /* } */ })", "max_depth: 4"},
 		"a URL":          {"export const gatewayConfig = defineConfig({ supergraph: 'https://a.example/s' })", `url: "https://a.example/s"`},
 		"arrays of maps": {"export const gatewayConfig = defineConfig({ transportEntries: { a: { headers: [\n['x', 'y'],\n] } } })", `x: "y"`},
