@@ -39,6 +39,27 @@ func benchAnswers(n int, twice bool) [2]string {
 	}
 }
 
+// joinPlan has two subgraphs with scalars and a nested object each, as a typical list has.
+const joinPlan = `
+query Query
+fetch a : { items { id name price } }
+entities b dependsOn 0
+  _entities r @items Item{id} : { stock note warehouse { code city } }
+projection { items:[Item!]! { id:ID! name:String! price:Int stock:Int note:String warehouse:Warehouse { code:String! city:String } } }`
+
+// joinAnswers are the responses to joinPlan's fetches for n items.
+func joinAnswers(n int) [2]string {
+	var items, entities []string
+	for i := range n {
+		items = append(items, fmt.Sprintf(`{"id":"%d","name":"Item number %d of the catalogue for this year","price":%d}`, i, i, 100+i%900))
+		entities = append(entities, fmt.Sprintf(`{"stock":%d,"note":"We have had it for a year now and use it every day, in the kitchen.","warehouse":{"code":"W%02d","city":"Rotterdam"}}`, i%97, i%12))
+	}
+	return [2]string{
+		`{"data":{"items":[` + strings.Join(items, ",") + `]}}`,
+		`{"data":{"_entities":[` + strings.Join(entities, ",") + `]}}`,
+	}
+}
+
 type replay [2]string
 
 func (t replay) Send(_ context.Context, r *SubgraphRequest) (*SubgraphResponse, error) {
@@ -55,8 +76,10 @@ func (t replay) Subscribe(context.Context, *SubgraphRequest, func(*SubgraphRespo
 	return nil
 }
 
-func benchProgram(b testing.TB) *Program {
-	p, err := plantext.Parse(benchPlan)
+func benchProgram(b testing.TB) *Program { return programOf(b, benchPlan) }
+
+func programOf(b testing.TB, text string) *Program {
+	p, err := plantext.Parse(text)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -173,6 +196,38 @@ func BenchmarkExecute(b *testing.B) {
 				}
 				perUnit(b, n, len(answers[0])+len(answers[1]))
 			})
+		}
+	}
+}
+
+func BenchmarkJoin(b *testing.B) {
+	for _, n := range sizes[:4] {
+		b.Run(fmt.Sprintf("entities=%d", n), func(b *testing.B) {
+			answers := joinAnswers(n)
+			b.ReportAllocs()
+			e := New(Options{Transport: replay(answers)})
+			request := &Request{Program: programOf(b, joinPlan)}
+			for b.Loop() {
+				response := e.Execute(context.Background(), request)
+				if response.Errors > 0 {
+					b.Fatal(string(response.Body))
+				}
+				response.Release()
+			}
+			perUnit(b, n, len(answers[0])+len(answers[1]))
+		})
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	p, err := plantext.Parse(benchPlan)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Compile(p); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

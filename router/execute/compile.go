@@ -28,6 +28,8 @@ type compiler struct {
 	plan    *plan.Plan
 	program *Program
 	root    *position
+	// selected are the positions with selections.
+	selected []*position
 }
 
 func (c *compiler) compile() error {
@@ -59,6 +61,7 @@ func (c *compiler) compile() error {
 	if p.projection, err = c.selection(c.plan.RootType, c.plan.Projection, c.root); err != nil {
 		return err
 	}
+	c.runs()
 	c.payloads()
 	return nil
 }
@@ -402,6 +405,7 @@ func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 	segments := make([]segment, len(path))
 	for i, s := range path {
 		slot, below := at.slot(s.StorageKey)
+		at.noteRead(slot)
 		segments[i] = segment{storageKey: s.StorageKey, slot: slot, types: c.set(s.Types)}
 		at = below
 	}
@@ -418,6 +422,7 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 			s.fields[i].child = c.shape(f.Selections, below)
 		}
 	}
+	c.noteShape(at, s)
 	return s
 }
 
@@ -425,6 +430,7 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 	compiled := make([]representationField, len(fields))
 	for i, f := range fields {
 		slot, below := at.slot(f.StorageKey)
+		at.noteRead(slot)
 		compiled[i] = representationField{
 			name: appendKey([]byte{','}, f.Name), field: f.Name, storageKey: f.StorageKey, slot: slot, on: c.set(f.On), nested: f.Fields != nil,
 			kind: inputKind(f.Kind), lists: anyLists, fields: c.representation(f.Fields, below),
@@ -439,6 +445,7 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 
 func (c *compiler) selection(typeName string, fields []*plan.Field, at *position) (*selection, error) {
 	sel := &selection{typeName: typeName, fields: make([]field, len(fields))}
+	c.noteSelection(at, sel)
 	for i, f := range fields {
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.StorageKey)

@@ -24,7 +24,7 @@ func (x *execution) reportMissing(f *fetch, state *fetchState) {
 		if field.slot == headerSlot {
 			continue
 		}
-		if v := x.tree.values[object+uint32(field.slot)]; v.kind != absentKind || v.flags&reportedFlag != 0 {
+		if v := x.tree.values[object+uint32(field.slot)]; v.kind != absentKind || v.flags&reportedFlag != 0 || x.tree.hasRun(object, field.run) {
 			continue
 		}
 		places := []occurrence{{}}

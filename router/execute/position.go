@@ -13,6 +13,12 @@ type position struct {
 	united *position
 	fields []*position    // in the order of their slots, from 1
 	index  map[string]int // storage key to slot
+
+	// shapes and selections are what fetches and the client select here. read says of which slots
+	// something else reads the values. See runs.go.
+	shapes     []*shape
+	selections []*selection
+	read       []bool
 }
 
 // find returns the position that represents p.

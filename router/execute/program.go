@@ -31,6 +31,7 @@ type Program struct {
 	// two fetches write below the same position.
 	noSharing bool
 	payloads  []*deferredPayload // by their IDs, from 1
+	runs      int                // their number
 
 	// Audience is set by the caller of Compile, before the first use of the program.
 	// Execution does not depend on it.
@@ -231,6 +232,7 @@ type shapeField struct {
 	storageKey  string // the storage key
 	slot        int
 	child       *shape // nil for a leaf
+	run         *run   // that the field belongs to, or nil
 }
 
 // A selection is a selection set of the client's operation.
@@ -262,6 +264,8 @@ type field struct {
 	possible typeset
 	enum     []string
 	sel      *selection
+	// run begins with the field; mostly nil.
+	run *run
 	// introspect is the operation's field; set for introspectionSource.
 	introspect *operation.Field
 	// denial is the reason for deniedSource, or nil.

@@ -19,6 +19,10 @@ type responseReader struct {
 	stack   []value
 	targets []targetObject // of the entity being read
 	sources []targetObject // those that have exactly what the response says
+	// hasRuns is set once a run has been stored, and noRuns if none is to be.
+	hasRuns, noRuns bool
+	// misses counts, by run, how often in sequence a response did not have it.
+	misses []uint8
 }
 
 type change struct {
@@ -35,6 +39,8 @@ func (a *responseReader) begin(t *tree, p *Program, text []byte) bool {
 	a.body = uint16(len(t.bodies))
 	a.start = uint32(len(t.values))
 	a.changed, a.stack = a.changed[:0], a.stack[:0]
+	a.hasRuns, a.noRuns = false, false
+	a.misses = append(a.misses[:0], make([]uint8, p.runs)...)
 	t.bodies = append(t.bodies, text)
 	return true
 }
@@ -77,6 +83,17 @@ func (a *responseReader) object(i int, base uint32, s *shape) int {
 		}
 		var f *shapeField
 		// Subgraphs respond in the order of the selection set.
+		if next < len(s.fields) && s.fields[next].beginsRun() {
+			r := s.fields[next].run
+			if end := a.run(i, base, r); end >= 0 {
+				next += len(r.fields)
+				var more bool
+				if i, more = jsonscan.Next(b, end, '}'); !more {
+					return i
+				}
+				continue
+			}
+		}
 		if next < len(s.fields) && hasPrefixAt(b, i, s.fields[next].responseKey) {
 			f = &s.fields[next]
 			i += len(f.responseKey)
@@ -106,6 +123,9 @@ func (a *responseReader) object(i int, base uint32, s *shape) int {
 		}
 	}
 }
+
+// beginsRun reports whether a run begins with the field.
+func (f *shapeField) beginsRun() bool { return f.run != nil && f.run.fields[0].slot == uint32(f.slot) }
 
 func hasPrefixAt(b []byte, i int, prefix []byte) bool {
 	return len(b)-i >= len(prefix) && string(b[i:i+len(prefix)]) == string(prefix)
@@ -139,6 +159,9 @@ func (a *responseReader) field(i int, base uint32, f *shapeField) int {
 	at := base + uint32(f.slot)
 	if f.slot == headerSlot {
 		return a.typename(i, at)
+	}
+	if a.hasRun(base, f.run) {
+		a.expand(base, f.run)
 	}
 	v, end := a.value(i, at, f.child, 0)
 	if end >= 0 && v.kind != absentKind {
@@ -309,11 +332,15 @@ func (a *responseReader) shareAny(to targetObject, s *shape) bool {
 
 // share copies the fields of a shape from one object to another, so that both
 // refer to the same objects and arrays below. It returns false, without changes,
-// if both have an object or array in one field: they would have to be merged.
+// if both have an object or array in one field, or values in one run: they would have to
+// be merged.
 func (a *responseReader) share(from, to uint32, s *shape) bool {
 	for i := range s.fields {
 		slot := uint32(s.fields[i].slot)
 		if a.values[to+slot].composite() && a.values[from+slot].composite() {
+			return false
+		}
+		if r := s.fields[i].run; (a.hasRun(from, r) || a.hasRun(to, r)) && !a.isEmpty(to, r) {
 			return false
 		}
 	}

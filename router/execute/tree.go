@@ -1,9 +1,11 @@
 package execute
 
-// A value is one value of the tree of responses, in one of three forms.
+// A value is one value of the tree of responses, in one of four forms.
 //
 //   - A leaf is a span of a subgraph's response, in the subgraph's own bytes: the
 //     number of the response, offset a and length b.
+//   - A run is a span, too: several fields of an object as the subgraph has sent them.
+//     See run.go.
 //   - An object is the index a of its header in the tree; its slots follow.
 //   - An array is the index a of its first element and their number b.
 //
@@ -16,6 +18,8 @@ type value struct {
 	typ   typeID
 	kind  kind
 	flags uint8
+	// objects is the number of objects in a run.
+	objects uint16
 }
 
 type kind uint8
@@ -28,6 +32,7 @@ const (
 	numberKind
 	stringKind
 	rawKind // an array or object of a custom scalar
+	runKind // in the slot of a run
 	objectKind
 	arrayKind
 )

@@ -48,8 +48,18 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	w.objects++
 	w.out = append(w.out, '{')
 	start := len(w.out)
-	for i := range sel.fields {
+	for i := 0; i < len(sel.fields); i++ {
 		f := &sel.fields[i]
+		if w.tree.hasRun(object, f.run) {
+			if len(w.out) > start {
+				w.out = append(w.out, ',')
+			}
+			v := w.tree.values[object+f.run.slot]
+			w.out = append(w.out, w.tree.text(v)...)
+			w.objects += int(v.objects)
+			i += len(f.run.fields) - 1
+			continue
+		}
 		if !f.has(typ) || w.delivery != nil && !w.includes(f) {
 			continue
 		}
