@@ -241,7 +241,7 @@ func (d *delivery) first() error {
 	buffer.B = append(buffer.B, `{"data":`...)
 	w.out = buffer.B
 	start := len(w.out)
-	d.begin(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
+	d.begin(nil, value{tag: tag{kind: objectKind}}, nil, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)
 	if null {
 		w.out = append(w.out[:start], "null"...)

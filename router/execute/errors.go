@@ -314,7 +314,7 @@ func (x *execution) markPathReported(object uint32, path []pathElement, s *shape
 		x.tree.markReported(object, s)
 		return
 	}
-	v := value{kind: objectKind, a: object}
+	v := value{a: object, tag: tag{kind: objectKind}}
 	for i, element := range path {
 		var at uint32
 		switch {

@@ -229,11 +229,11 @@ func (a *responseReader) value(i int, old uint32, s *shape, depth int) (value, i
 	if end < 0 {
 		return value{}, end
 	}
-	return value{a: uint32(i), b: uint32(end - i), body: a.body, kind: k}, end
+	return value{a: uint32(i), b: uint32(end - i), place: place{body: a.body}, tag: tag{kind: k}}, end
 }
 
 func (a *responseReader) nested(i int, old uint32, s *shape) (value, int) {
-	v := value{kind: objectKind}
+	v := value{tag: tag{kind: objectKind}}
 	if old != 0 && a.values[old].kind == objectKind {
 		v = a.writable(old, s.size)
 	} else {
@@ -282,7 +282,7 @@ func (a *responseReader) array(i int, old uint32, s *shape, depth int) (value, i
 	first := a.alloc(n)
 	copy(a.values[first:], a.stack[mark:])
 	a.stack = a.stack[:mark]
-	return value{kind: arrayKind, a: first, b: n}, i
+	return value{a: first, b: n, tag: tag{kind: arrayKind}}, i
 }
 
 // writable returns the object (of the given size) or array at an index for

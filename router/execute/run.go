@@ -63,12 +63,12 @@ func (a *responseReader) run(i int, base uint32, r *run) int {
 			return miss
 		}
 		if f.stored {
-			a.set(base+f.slot, value{a: uint32(from), b: uint32(i - from), body: a.body, kind: kindOfText(a.text[from])})
+			a.set(base+f.slot, value{a: uint32(from), b: uint32(i - from), place: place{body: a.body}, tag: tag{kind: kindOfText(a.text[from])}})
 		}
 	}
 	a.misses[r.number] = 0
 	a.hasRuns = true
-	a.set(base+r.slot, value{a: uint32(start), b: uint32(i - start), body: a.body, kind: runKind, objects: m.objects})
+	a.set(base+r.slot, value{a: uint32(start), b: uint32(i - start), place: place{body: a.body, objects: m.objects}, tag: tag{kind: runKind}})
 	return i
 }
 

@@ -12,14 +12,22 @@ package execute
 // It has no pointers, so the garbage collector does not scan it.
 type value struct {
 	a, b uint32
-	body uint16
+	place
+	tag
+}
+
+// A place is the body that a span is in, and the number of objects in a run.
+type place struct {
+	body, objects uint16
+}
+
+// A tag has the kind of a value, and flags.
+type tag struct {
 	// typ is the object's type, in a header only. The header's span is the
 	// __typename in the subgraph's response.
 	typ   typeID
 	kind  kind
 	flags uint8
-	// objects is the number of objects in a run.
-	objects uint16
 }
 
 type kind uint8

@@ -296,7 +296,7 @@ func (w *writer) rawList(v value, f *field, level int, sel *selection, typ typeI
 		}
 		w.path[top].index = n
 		end := jsonscan.Value(b, i)
-		item := value{a: uint32(i), b: uint32(end - i), body: v.body, kind: kindOfText(b[i])}
+		item := value{a: uint32(i), b: uint32(end - i), place: place{body: v.body}, tag: tag{kind: kindOfText(b[i])}}
 		ok = w.value(item, f, level, sel, typ) && w.fits()
 		i, more = jsonscan.Next(b, end, ']')
 	}
