@@ -37,6 +37,9 @@ type world struct {
 	seed uint64
 	// nullable omits "!" from all types.
 	nullable bool
+	// alike gives the client's fields the names that fetches ask for, and their responses no
+	// spaces, so that there are runs.
+	alike bool
 	// shapes are the selections of each fetch by the response key of an _entities
 	// field, or by "" for a root fetch.
 	shapes map[int]map[string]plan.Selections
@@ -50,6 +53,7 @@ func (w *world) chance(percent int, label string) bool {
 
 func newWorld(t *rapid.T, nullable bool) *world {
 	w := &world{t: t, nullable: nullable, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string]plan.Selections{}}
+	w.alike = w.chance(60, "alike")
 	w.root = &node{named: "Query", kind: plan.Object, children: w.children(3)}
 	if w.chance(30, "twins") {
 		// Two positions with equal fields, for fetches with several targets.
@@ -115,6 +119,9 @@ func (w *world) projection(n *node) []*plan.Field {
 	var fields []*plan.Field
 	for _, c := range n.children {
 		f := &plan.Field{ResponseKey: "r_" + c.key, StorageKey: c.key, Type: c.typ, Kind: c.kind}
+		if w.alike {
+			f.ResponseKey = c.wire
+		}
 		if c.children != nil {
 			f.Fields = w.projection(c)
 		}
@@ -122,6 +129,9 @@ func (w *world) projection(n *node) []*plan.Field {
 			f.On = []string{"T1"}
 		}
 		fields = append(fields, f)
+	}
+	if w.alike && !w.nullable && w.chance(40, "typename first") {
+		return append([]*plan.Field{{ResponseKey: "__typename", Source: plan.Typename, Type: "String!", Kind: plan.String}}, fields...)
 	}
 	if !w.nullable && w.chance(30, "typename") {
 		fields = append(fields, &plan.Field{ResponseKey: "t", Source: plan.Typename, Type: "String!", Kind: plan.String})
@@ -252,13 +262,21 @@ func (w *world) answer(r *rand.Rand, n *node, shape plan.Selections) string {
 		if r.IntN(30) == 0 {
 			continue
 		}
-		members = append(members, strconv.Quote(f.ResponseKey)+" :"+w.value(r, c, c.typ, f.Selections))
+		colon := " :"
+		if w.alike {
+			colon = ":"
+		}
+		members = append(members, strconv.Quote(f.ResponseKey)+colon+w.value(r, c, c.typ, f.Selections))
 	}
 	if r.IntN(5) == 0 {
 		members = append(members, `"extra":{"a":[1,{}]}`)
 		r.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 	}
-	return "{" + strings.Join(members, ", ") + "}"
+	comma := ", "
+	if w.alike {
+		comma = ","
+	}
+	return "{" + strings.Join(members, comma) + "}"
 }
 
 func (w *world) value(r *rand.Rand, n *node, typ string, shape plan.Selections) string {
