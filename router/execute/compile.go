@@ -388,6 +388,9 @@ func (c *compiler) representations(list []plan.Representation, at *position) []*
 			prefix: appendString([]byte(`{"__typename":`), r.Typename),
 			fields: c.representation(r.Fields, at), typeName: r.Typename,
 		}
+		if fields := out[i].fields; len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
+			out[i].leaf, out[i].opening = true, slices.Concat(out[i].prefix, fields[0].name)
+		}
 	}
 	return out
 }

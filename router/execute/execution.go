@@ -458,7 +458,7 @@ func (x *execution) received(ctx context.Context, f *fetch, state *fetchState) {
 func (x *execution) body(f *fetch, state *fetchState) *Buffer {
 	size := len(f.prefix) + 64
 	for i := range f.entities {
-		size += len(state.entities[i].text) + len(state.entities[i].spans) + 32
+		size += len(state.entities[i].text) + 32
 	}
 	for _, v := range f.variables {
 		size += len(v.key) + len(x.req.Variables.Get(v.name)) + 1
@@ -502,6 +502,9 @@ func (x *execution) body(f *fetch, state *fetchState) *Buffer {
 
 // representations appends the representations to send, separated by commas.
 func (e *entityState) representations(b []byte) []byte {
+	if len(e.cached) == 0 && len(e.text) > 0 {
+		return append(b, e.text[:len(e.text)-1]...)
+	}
 	for i := range e.sendCount() {
 		if i > 0 {
 			b = append(b, ',')

@@ -194,6 +194,10 @@ type representation struct {
 	on     typeset
 	prefix []byte // {"__typename":"T"
 	fields []representationField
+	// leaf is set if there is one field, a leaf that all objects have, as in most keys. Then
+	// opening is what comes before its value.
+	leaf    bool
+	opening []byte
 
 	typeName string
 }

@@ -69,7 +69,8 @@ func mix(types uint64, t typeID) uint64 { return (types ^ uint64(t)) * 0x9E3779B
 
 // An entityState is an entity fetch within an execution.
 type entityState struct {
-	// text has the distinct representations; spans tell where each is.
+	// text has the distinct representations, each with a comma after it; spans tell where
+	// each is.
 	text  []byte
 	spans []span
 	// first is the last target found of each representation. Its next links to
@@ -159,6 +160,14 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 		if typ != noType && !r.on.has(typ) {
 			continue
 		}
+		if r.leaf {
+			if v := b.values[object+uint32(r.fields[0].slot)]; v.kind == stringKind {
+				b.wrong = b.wrong[:mark]
+				e.text = append(append(append(e.text, r.opening...), b.text(v)...), '}')
+				b.intern(start, object, types)
+				return present
+			}
+		}
 		e.text = append(e.text, r.prefix...)
 		before := len(b.wrong)
 		p := b.fields(object, r.fields)
@@ -194,6 +203,7 @@ func (b *representationBuilder) intern(start int, object uint32, types uint64) {
 		if number == 0 {
 			e.table[h] = uint32(len(e.spans)) + 1
 			e.spans = append(e.spans, span{uint32(start), uint32(len(e.text))})
+			e.text = append(e.text, ',')
 			e.targets = append(e.targets, targetObject{object, -1, types})
 			e.first = append(e.first, target)
 			return

@@ -196,10 +196,17 @@ func (m *runMatcher) oneOf(i int, texts [][]byte) int {
 	return miss
 }
 
-// integer matches an Int. What appendInt would change or refuse does not match.
+// integer matches an Int of up to nine digits, and others that appendInt does not change.
 func (m *runMatcher) integer(i int) int {
-	end := jsonscan.Number(m.text, i)
-	if end < 0 || !isInt(m.text[i:end]) {
+	b := m.text
+	end := i
+	for end < len(b) && b[end]-'0' < 10 {
+		end++
+	}
+	if n := end - i; n > 0 && n < 10 && (n == 1 || b[i] != '0') && end < len(b) && (b[end] == ',' || b[end] == '}' || b[end] == ']') {
+		return end
+	}
+	if end = jsonscan.Number(b, i); end < 0 || !isInt(b[i:end]) {
 		return miss
 	}
 	return end

@@ -150,10 +150,14 @@ const (
 // special sets the high bit of each byte of w that needs a closer look in a
 // string: a quote, a backslash, a control character or one beyond ASCII. Only the
 // lowest bit that is set is reliable.
+//
+// Subtracting n sets the high bit of an ASCII byte below n. Exclusive or with 2 makes 0x20
+// of a quote, which is next to the control characters, and leaves those below 0x20; with a
+// backslash, it makes 0 of a backslash only.
 func special(w uint64) uint64 {
-	quote := w ^ ones*'"'
-	slash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w | w) & highs
+	quote := (w ^ ones*2) - ones*0x21
+	slash := (w ^ ones*'\\') - ones
+	return (quote | slash | w) & highs
 }
 
 // String scans the string whose opening quote is at i.
