@@ -425,7 +425,7 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 			s.fields[i].child = c.shape(f.Selections, below)
 		}
 	}
-	c.noteShape(at, s)
+	at.noteShape(s)
 	return s
 }
 

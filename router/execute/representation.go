@@ -77,8 +77,10 @@ type entityState struct {
 	// the others.
 	first   []int32
 	targets []targetObject
-	// table finds a representation's index, plus one, by its hash.
-	table []uint32
+	// table finds a representation's index, plus one, by its hash. It is made once the
+	// representations are not in ascending order any more.
+	table  []uint32
+	hashed bool
 
 	lookup CacheLookup
 	// sent are the indices of the representations to send, in order; nil for
@@ -106,7 +108,10 @@ func (e *entityState) reset() {
 	if len(e.table) > maxKeptTable || cap(e.text) > maxKeptText {
 		*e = entityState{}
 	}
-	clear(e.table)
+	if e.hashed {
+		clear(e.table)
+	}
+	e.hashed = false
 	e.lookup = CacheLookup{}
 	e.sent, e.cached, e.fetched = e.sent[:0], e.cached[:0], e.fetched[:0]
 	e.hasErrors = false
@@ -192,34 +197,71 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 // exists, and makes the object one of its targets.
 func (b *representationBuilder) intern(start int, object uint32, types uint64) {
 	e := b.into
-	if 4*(len(e.spans)+1) > 3*len(e.table) {
-		b.grow()
-	}
 	text := e.text[start:]
+	number := -1
+	if order := e.order(text); e.hashed || order < 0 {
+		number = b.find(text)
+	} else if order == 0 {
+		number = len(e.spans) - 1
+	}
 	target := int32(len(e.targets))
+	if number >= 0 {
+		e.text = e.text[:start]
+		e.targets = append(e.targets, targetObject{object, e.first[number], types})
+		e.first[number] = target
+		return
+	}
+	e.spans = append(e.spans, span{uint32(start), uint32(len(e.text))})
+	e.text = append(e.text, ',')
+	e.targets = append(e.targets, targetObject{object, -1, types})
+	e.first = append(e.first, target)
+}
+
+// order compares a text with the last representation: first by length, so that numbers are in
+// their order. Lists are often sorted by their keys. As long as each representation is
+// greater than the one before, it equals none, and no table is needed.
+func (e *entityState) order(text []byte) int {
+	if e.hashed || len(e.spans) == 0 {
+		return 1
+	}
+	last := e.spans[len(e.spans)-1]
+	if order := len(text) - int(last.end-last.start); order != 0 {
+		return order
+	}
+	return bytes.Compare(text, e.text[last.start:last.end])
+}
+
+// find returns the index of the representation with a text. If there is none, it returns -1 and
+// enters the text, which the caller adds.
+func (b *representationBuilder) find(text []byte) int {
+	e := b.into
+	if n := 4 * (len(e.spans) + 1); !e.hashed || n > 3*len(e.table) {
+		b.hash(n)
+	}
 	mask := uint64(len(e.table) - 1)
 	for h := maphash.Bytes(b.seed, text) & mask; ; h = (h + 1) & mask {
 		number := e.table[h]
 		if number == 0 {
 			e.table[h] = uint32(len(e.spans)) + 1
-			e.spans = append(e.spans, span{uint32(start), uint32(len(e.text))})
-			e.text = append(e.text, ',')
-			e.targets = append(e.targets, targetObject{object, -1, types})
-			e.first = append(e.first, target)
-			return
+			return -1
 		}
 		if s := e.spans[number-1]; bytes.Equal(e.text[s.start:s.end], text) {
-			e.text = e.text[:start]
-			e.targets = append(e.targets, targetObject{object, e.first[number-1], types})
-			e.first[number-1] = target
-			return
+			return int(number) - 1
 		}
 	}
 }
 
-func (b *representationBuilder) grow() {
+// hash enters all representations into a table with three times a size, or a larger one.
+func (b *representationBuilder) hash(size int) {
 	e := b.into
-	e.table = make([]uint32, max(2*len(e.table), 64))
+	if 3*len(e.table) < size {
+		n := max(2*len(e.table), 64)
+		for 3*n < size {
+			n *= 2
+		}
+		e.table = make([]uint32, n)
+	}
+	e.hashed = true
 	mask := uint64(len(e.table) - 1)
 	for i, s := range e.spans {
 		h := maphash.Bytes(b.seed, e.text[s.start:s.end]) & mask

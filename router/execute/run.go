@@ -31,8 +31,8 @@ type runField struct {
 	stored  bool
 	kind    valueKind
 	nonNull []bool
-	// texts are the JSON texts that an enum value or __typename can have.
-	texts [][]byte
+	// names are those that an enum value or __typename can have.
+	names []string
 	// fields are those of an object, and child is its shape.
 	fields []runField
 	child  *shape
@@ -134,7 +134,7 @@ func (m *runMatcher) value(i int, f *runField, level int) int {
 		if f.kind == stringValue || f.kind == idValue || f.kind == anyValue {
 			return jsonscan.String(b, i)
 		}
-		return m.oneOf(i, f.texts)
+		return m.oneOf(i, f.names)
 	case f.kind == intValue:
 		return m.integer(i)
 	case f.kind == booleanValue && c == 't':
@@ -186,11 +186,12 @@ func (m *runMatcher) object(i int, fields []runField) int {
 	return i + 1
 }
 
-// oneOf matches one of some texts.
-func (m *runMatcher) oneOf(i int, texts [][]byte) int {
-	for _, t := range texts {
-		if hasPrefixAt(m.text, i, t) {
-			return i + len(t)
+// oneOf matches a string that is one of some names.
+func (m *runMatcher) oneOf(i int, names []string) int {
+	b := m.text
+	for _, name := range names {
+		if end := i + 1 + len(name); end < len(b) && b[end] == '"' && string(b[i+1:end]) == name {
+			return end + 1
 		}
 	}
 	return miss

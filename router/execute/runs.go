@@ -1,6 +1,9 @@
 package execute
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // This file finds the runs of a plan (see run.go), once its shapes and selections are compiled.
 //
@@ -11,21 +14,9 @@ import "slices"
 // stored twice.
 
 // noteShape notes what a fetch selects on the objects at a position.
-func (c *compiler) noteShape(at *position, s *shape) {
-	at = at.find()
-	at.shapes = append(at.shapes, s)
-}
-
-// noteSelection notes what the client selects on the objects at a position.
-func (c *compiler) noteSelection(at *position, s *selection) {
-	if at == nil {
-		return
-	}
-	at = at.find()
-	if at.selections == nil {
-		c.selected = append(c.selected, at)
-	}
-	at.selections = append(at.selections, s)
+func (p *position) noteShape(s *shape) {
+	p = p.find()
+	p.shapes = append(p.shapes, s)
 }
 
 // noteRead notes that something else than the client's selections reads a slot.
@@ -42,21 +33,76 @@ func (p *position) noteRead(slot int) {
 
 func (p *position) isRead(slot int) bool { return p.read != nil && p.read[slot] }
 
+// noteSelection notes what the client selects on the objects at a position.
+func (c *compiler) noteSelection(at *position, s *selection) {
+	if at == nil {
+		return
+	}
+	at = at.find()
+	if at.selections == nil {
+		c.selected = append(c.selected, at)
+	}
+	at.selections = append(at.selections, s)
+}
+
 // runs finds the runs of all positions. A program with deferred payloads has none, because each
 // payload writes a part of a selection.
 func (c *compiler) runs() {
 	if len(c.plan.Deferred) > 0 {
 		return
 	}
+	var t slotTable
 	for _, p := range c.selected {
+		if len(p.shapes) == 0 {
+			continue
+		}
+		t.fill(p)
 		for _, sel := range p.selections {
 			for start := 0; start < len(sel.fields); {
 				end := start
-				for end < len(sel.fields) && p.canCopy(&sel.fields[end]) && (end == start || p.together(&sel.fields[end-1], &sel.fields[end])) {
+				for end < len(sel.fields) && t.canCopy(&sel.fields[end]) && (end == start || t.together(sel.fields[end-1].slot, sel.fields[end].slot)) {
 					end++
 				}
-				c.addRun(p, sel.fields[start:end])
+				c.addRun(&t, sel.fields[start:end])
 				start = max(end, start+1)
+			}
+		}
+	}
+}
+
+// A slotTable has a row for each shape of a position, and then for each selection, with where
+// it has the field of each slot.
+type slotTable struct {
+	*position
+	size int
+	at   []int // the field's index, from 1
+}
+
+// several is in a slotTable for a slot that several fields have.
+const several = -1
+
+func (t *slotTable) fill(p *position) {
+	t.position, t.size = p, int(p.size())
+	n := t.size * (len(p.shapes) + len(p.selections))
+	t.at = slices.Grow(t.at[:0], n)[:n]
+	clear(t.at)
+	note := func(row, slot, i int) {
+		switch at := &t.at[row*t.size+max(slot, headerSlot)]; {
+		case *at == 0:
+			*at = i + 1
+		default:
+			*at = several
+		}
+	}
+	for row, s := range p.shapes {
+		for i := range s.fields {
+			note(row, s.fields[i].slot, i)
+		}
+	}
+	for row, s := range p.selections {
+		for i := range s.fields {
+			if s.fields[i].source == storedSource {
+				note(len(p.shapes)+row, s.fields[i].slot, i)
 			}
 		}
 	}
@@ -64,65 +110,35 @@ func (c *compiler) runs() {
 
 // canCopy reports whether a field can be in a run, and is in none yet: all who select it
 // mean the same.
-func (p *position) canCopy(f *field) bool {
-	if f.source != storedSource || f.on != nil || f.slot <= headerSlot || f.sel != nil && p.isRead(f.slot) {
+func (t *slotTable) canCopy(f *field) bool {
+	if f.source != storedSource || f.on != nil || f.slot <= headerSlot || f.sel != nil && t.isRead(f.slot) {
 		return false
 	}
 	fetched := false
-	for _, s := range p.shapes {
-		i := s.only(f.slot)
-		if i == several || i >= 0 && (s.fields[i].run != nil || !f.copies(&s.fields[i])) {
+	for row, s := range t.shapes {
+		i := t.at[row*t.size+f.slot]
+		if i == several || i > 0 && (s.fields[i-1].run != nil || !f.copies(&s.fields[i-1])) {
 			return false
 		}
-		fetched = fetched || i >= 0
+		fetched = fetched || i > 0
 	}
-	for _, s := range p.selections {
-		if i := s.only(f.slot); i == several || i >= 0 && !f.equals(&s.fields[i]) {
+	for row, s := range t.selections {
+		if i := t.at[(len(t.shapes)+row)*t.size+f.slot]; i == several || i > 0 && !f.equals(&s.fields[i-1]) {
 			return false
 		}
 	}
 	return fetched
 }
 
-// together reports whether all who select one of two fields select the second right after
-// the first.
-func (p *position) together(f, second *field) bool {
-	adjacent := func(i, j int) bool { return i == absent && j == absent || i >= 0 && j == i+1 }
-	return !slices.ContainsFunc(p.shapes, func(s *shape) bool { return !adjacent(s.only(f.slot), s.only(second.slot)) }) &&
-		!slices.ContainsFunc(p.selections, func(s *selection) bool { return !adjacent(s.only(f.slot), s.only(second.slot)) })
-}
-
-const (
-	absent  = -1
-	several = -2
-)
-
-// only returns the index of the only field with a slot, or absent or several.
-func (s *shape) only(slot int) int {
-	found := absent
-	for i := range s.fields {
-		if s.fields[i].slot == slot {
-			if found != absent {
-				return several
-			}
-			found = i
+// together reports whether all who select a field select the next one right after it, and
+// nobody selects the next one without it.
+func (t *slotTable) together(slot, next int) bool {
+	for row := 0; row < len(t.at); row += t.size {
+		if i, j := t.at[row+slot], t.at[row+next]; i != 0 && j != i+1 || i == 0 && j != 0 {
+			return false
 		}
 	}
-	return found
-}
-
-// only returns the index of the only field that has the value in a slot, or absent or several.
-func (s *selection) only(slot int) int {
-	found := absent
-	for i := range s.fields {
-		if s.fields[i].slot == slot && s.fields[i].source == storedSource {
-			if found != absent {
-				return several
-			}
-			found = i
-		}
-	}
-	return found
+	return true
 }
 
 // copies reports whether a field has the value of a fetched field under the same name. If
@@ -144,7 +160,7 @@ func (f *field) copies(fetched *shapeField) bool {
 		case typenameSource:
 			same = fetchedBelow.slot == headerSlot && below.isNamed(fetchedBelow.responseKey)
 		case storedSource:
-			same = below.slot > headerSlot && below.slot == fetchedBelow.slot && f.sel.only(below.slot) == i && below.copies(fetchedBelow)
+			same = below.slot > headerSlot && below.slot == fetchedBelow.slot && below.copies(fetchedBelow)
 		}
 		if !same || below.on != nil {
 			return false
@@ -154,85 +170,86 @@ func (f *field) copies(fetched *shapeField) bool {
 }
 
 // isNamed reports whether a field has a response key, which is given as JSON.
-func (f *field) isNamed(key []byte) bool { return string(f.name[1:len(f.name)-1]) == string(key) }
+func (f *field) isNamed(key []byte) bool { return bytes.Equal(f.name[1:len(f.name)-1], key) }
 
 // equals reports whether two fields that copy the same fetched field accept the same values.
 func (f *field) equals(g *field) bool {
-	return f.on == nil && g.on == nil && f.kind == g.kind && f.typeName == g.typeName && slices.Equal(f.nonNull, g.nonNull) && f.sel.equals(g.sel)
-}
-
-func (s *selection) equals(t *selection) bool {
-	if s == nil || t == nil {
-		return s == t
+	if f == g {
+		return true
 	}
-	return slices.EqualFunc(s.fields, t.fields, func(f, g field) bool {
-		return f.source == g.source && f.slot == g.slot && string(f.name) == string(g.name) && f.equals(&g)
-	})
+	if f.on != nil || g.on != nil || f.source != g.source || f.kind != g.kind || f.typeName != g.typeName || !slices.Equal(f.nonNull, g.nonNull) {
+		return false
+	}
+	if f.sel == nil || g.sel == nil {
+		return f.sel == g.sel
+	}
+	for i := range f.sel.fields {
+		if len(f.sel.fields) != len(g.sel.fields) || f.sel.fields[i].slot != g.sel.fields[i].slot || !f.sel.fields[i].equals(&g.sel.fields[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-// addRun makes a run of some fields, if that saves anything: two leaves, or an object.
-func (c *compiler) addRun(p *position, fields []field) {
-	keep := slices.IndexFunc(fields, func(f field) bool { return !p.isRead(f.slot) })
-	if keep < 0 || len(fields) == 1 && fields[0].sel == nil {
+// addRun makes a run of some fields, if that saves anything: of two leaves or more, or of an
+// object. One of them must not be needed otherwise, so that its slot is free.
+func (c *compiler) addRun(t *slotTable, fields []field) {
+	free := 0
+	for free < len(fields) && t.isRead(fields[free].slot) {
+		free++
+	}
+	if free == len(fields) || len(fields) == 1 && fields[0].sel == nil {
 		return
 	}
-	r := &run{slot: uint32(fields[keep].slot), number: c.program.runs, fields: make([]runField, len(fields))}
+	r := &run{slot: uint32(fields[free].slot), number: c.program.runs, fields: c.runFields(fields, nil)}
 	c.program.runs++
 	for i := range fields {
-		before := ","
-		if i == 0 {
-			before = ""
-		}
-		r.fields[i] = c.runField(&fields[i], before)
-		r.fields[i].stored = p.isRead(fields[i].slot)
+		r.fields[i].stored = t.isRead(fields[i].slot)
 	}
-	for _, s := range p.shapes {
-		if first := s.only(fields[0].slot); first >= 0 {
+	for row, s := range t.shapes {
+		if first := t.at[row*t.size+fields[0].slot]; first > 0 {
 			for i := range fields {
-				s.fields[first+i].run = r
-				r.fields[i].child = s.fields[first+i].child
+				of := &s.fields[first-1+i]
+				of.run, r.fields[i].child = r, of.child
 			}
 		}
 	}
-	for _, s := range p.selections {
-		if first := s.only(fields[0].slot); first >= 0 {
-			s.fields[first].run = r
+	for row, s := range t.selections {
+		if first := t.at[(len(t.shapes)+row)*t.size+fields[0].slot]; first > 0 {
+			s.fields[first-1].run = r
 		}
 	}
 }
 
-// runField makes a field of a run or of an object in it. Before its key is a comma, the brace of
-// the object, or nothing.
-func (c *compiler) runField(f *field, before string) runField {
-	made := runField{key: newToken(before + string(f.name[1:])), slot: uint32(max(f.slot, headerSlot)), kind: f.kind, nonNull: f.nonNull}
-	for _, text := range f.enum {
-		made.texts = append(made.texts, appendString(nil, text))
-	}
-	if f.sel == nil {
-		return made
-	}
-	for i := range f.sel.fields {
-		before := ","
-		if i == 0 {
-			before = "{"
+// runFields makes the fields of a run, or those of an object in it, which has some possible types.
+func (c *compiler) runFields(fields []field, possible typeset) []runField {
+	made := make([]runField, len(fields))
+	for i := range fields {
+		f := &fields[i]
+		made[i] = runField{key: newToken(f.name), slot: uint32(max(f.slot, headerSlot)), kind: f.kind, nonNull: f.nonNull, names: f.enum}
+		switch {
+		case f.source == typenameSource:
+			made[i].kind, made[i].names = enumValue, c.typeNames(possible)
+		case f.sel != nil:
+			made[i].fields = c.runFields(f.sel.fields, f.possible)
+			made[i].fields[0].key = newToken(slices.Concat([]byte{'{'}, f.sel.fields[0].name[1:]))
 		}
-		below := c.runField(&f.sel.fields[i], before)
-		if f.sel.fields[i].source == typenameSource {
-			below.kind, below.texts = enumValue, c.typeTexts(f.possible)
+		if slices.ContainsFunc(made[i].names, func(name string) bool { return !plainText(name) }) {
+			made[i].names = nil
 		}
-		made.fields = append(made.fields, below)
 	}
+	made[0].key = newToken(fields[0].name[1:])
 	return made
 }
 
-// typeTexts returns the values of __typename that are written as they are, for objects of some
+// typeNames returns the values of __typename that are written as they are, for objects of some
 // types.
-func (c *compiler) typeTexts(possible typeset) (texts [][]byte) {
+func (c *compiler) typeNames(possible typeset) (names []string) {
 	p := c.program
 	for t := firstType; int(t) < len(p.types); t++ {
 		if possible.has(t) && !p.interfaceObjects.has(t) {
-			texts = append(texts, p.quoted[t])
+			names = append(names, p.types[t])
 		}
 	}
-	return texts
+	return names
 }
