@@ -171,7 +171,9 @@ func BenchmarkProject(b *testing.B) {
 		r.advance(1, true)
 		out := make([]byte, 0, 2*(len(answers[0])+len(answers[1])))
 		for b.Loop() {
-			r.writer.execution, r.writer.out = r, out[:0]
+			r.writer.execution = r
+			r.writer.begin().Release()
+			r.writer.out = out[:0]
 			if !r.writer.object(0, r.program.projection, r.program.rootType) {
 				b.Fatal("got null data")
 			}

@@ -16,6 +16,7 @@
 //	positions   storage slots of objects       position.go
 //	contexts    values for @fromContext        context.go
 //	selections  as the entity cache sees them  selection.go
+//	runs        fields copied together         runs.go, token.go
 //
 // Executing, for each request:
 //
@@ -25,7 +26,7 @@
 //	                                       expired.go, refresh.go, inspect.go
 //	send        requests to subgraphs          transport.go, files.go, buffer.go,
 //	                                       reservation.go
-//	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go
+//	merge       responses into the tree        merge.go, reader.go, run.go, tree.go, turns.go
 //	outcome     errors of one response         outcome.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
@@ -40,7 +41,9 @@
 //
 // The tree is one slice of values without pointers; see tree.go. An object has a
 // header and a slot for each storage key at its position, whatever fetch fills
-// it. Leaves are not decoded: they stay in the subgraph's response, as bytes.
+// it. Leaves are not decoded: they stay in the subgraph's response, as bytes. Fields next
+// to each other that the client gets as the subgraph sends them stay there together, with
+// the objects in them: as a run, which is one value of the tree (see run.go).
 // Two occurrences of one entity share what is below them, so an entity that
 // occurs a thousand times is read once. Where sharing could be observed (see
 // Program.noSharing) they remain separate objects.

@@ -76,45 +76,11 @@ func (a *responseReader) object(i int, base uint32, s *shape) int {
 	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == '}' {
 		return i + 1
 	}
-	next := 0
-	for {
+	for next := 0; ; {
 		if i >= len(b) || b[i] != '"' {
 			return ^i
 		}
-		var f *shapeField
-		// Subgraphs respond in the order of the selection set.
-		if next < len(s.fields) && s.fields[next].beginsRun() {
-			r := s.fields[next].run
-			if end := a.run(i, base, r); end >= 0 {
-				next += len(r.fields)
-				var more bool
-				if i, more = jsonscan.Next(b, end, '}'); !more {
-					return i
-				}
-				continue
-			}
-		}
-		if next < len(s.fields) && hasPrefixAt(b, i, s.fields[next].responseKey) {
-			f = &s.fields[next]
-			i += len(f.responseKey)
-		} else {
-			end := jsonscan.String(b, i)
-			if end < 0 {
-				return end
-			}
-			f, next = s.field(b[i:end], next)
-			i = end
-		}
-		if i = jsonscan.Colon(b, i); i < 0 {
-			return i
-		}
-		if f == nil {
-			i = jsonscan.Value(b, i)
-		} else {
-			next++
-			i = a.field(i, base, f)
-		}
-		if i < 0 {
+		if i, next = a.members(i, base, s, next); i < 0 {
 			return i
 		}
 		var more bool
@@ -122,6 +88,39 @@ func (a *responseReader) object(i int, base uint32, s *shape) int {
 			return i
 		}
 	}
+}
+
+// members reads the member at index i, or a run of members, where the field with the index next
+// is expected: subgraphs respond in the order of the selection set. It returns the index after
+// what it has read, and that of the next field.
+func (a *responseReader) members(i int, base uint32, s *shape, next int) (int, int) {
+	b := a.text
+	var f *shapeField
+	if next < len(s.fields) {
+		f = &s.fields[next]
+		if f.beginsRun() {
+			if end := a.run(i, base, f.run); end >= 0 {
+				return end, next + len(f.run.fields)
+			}
+		}
+	}
+	if f != nil && hasPrefixAt(b, i, f.responseKey) {
+		i += len(f.responseKey)
+	} else {
+		end := jsonscan.String(b, i)
+		if end < 0 {
+			return end, next
+		}
+		f, next = s.field(b[i:end], next)
+		i = end
+	}
+	if i = jsonscan.Colon(b, i); i < 0 {
+		return i, next
+	}
+	if f == nil {
+		return jsonscan.Value(b, i), next
+	}
+	return a.field(i, base, f), next + 1
 }
 
 // beginsRun reports whether a run begins with the field.

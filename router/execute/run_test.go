@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"souk/router/execute"
@@ -108,5 +110,31 @@ func TestObjectsInRunsAreCounted(t *testing.T) {
 			t.Errorf("got %d objects and %d errors: %s", response.Objects, response.Errors, response.Body)
 		}
 		response.Release()
+	}
+}
+
+// A run is longer than the reader follows it, or is missing from many objects before one has it.
+func TestRunsThatAreGivenUpAreReadFieldByField(t *testing.T) {
+	item := func(id, pages string) string {
+		return `{"id":` + id + `,"name":"a","n":3,"flag":true,"rate":0.5,"color":"RED","any":1,"tags":["t"],"grid":[],"pages":[` + pages + `],"media":null,"last":1}`
+	}
+	var pages, items []string
+	for i := range 5000 {
+		pages = append(pages, fmt.Sprintf(`{"no":%d,"words":"page number %d"}`, i, i))
+	}
+	for i := range 50 {
+		items = append(items, item(fmt.Sprint(i), ""))
+	}
+	items = append(items, item(`"1"`, ""), item(`"2"`, ""))
+	program := compile(t, runPlan)
+	for name, list := range map[string]string{"long": item(`"1"`, strings.Join(pages, ",")), "missing": strings.Join(items, ",")} {
+		t.Run(name, func(t *testing.T) {
+			a, b := `{"data":{"items":[`+list+`],"one":null}}`, `{"data":{"_e0":null,"_e1":null}}`
+			data, errors := answer(t, program, a, b)
+			wantData, wantErrors := answer(t, program, spaced(a), spaced(b))
+			if !bytes.Equal(data, wantData) || !bytes.Equal(errors, wantErrors) {
+				t.Errorf("got  %.3000s %s\nwant %.3000s %s", data, errors, wantData, wantErrors)
+			}
+		})
 	}
 }
