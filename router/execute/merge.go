@@ -69,12 +69,6 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		return none, malformed("has too many responses")
 	}
 	members, err := x.read(f, state)
-	if err == nil && members.errors.is() && a.hasRuns {
-		// Errors explain nulls, which must be in their own slots.
-		a.rollback()
-		a.noRuns = true
-		members, err = x.read(f, state)
-	}
 	if err != nil {
 		if repaired := jsonscan.Repair(a.text); repaired != nil {
 			a.rollback()

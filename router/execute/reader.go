@@ -19,8 +19,6 @@ type responseReader struct {
 	stack   []value
 	targets []targetObject // of the entity being read
 	sources []targetObject // those that have exactly what the response says
-	// hasRuns is set once a run has been stored, and noRuns if none is to be.
-	hasRuns, noRuns bool
 	// misses counts, by run, how often in sequence a response did not have it.
 	misses []uint8
 }
@@ -39,7 +37,6 @@ func (a *responseReader) begin(t *tree, p *Program, text []byte) bool {
 	a.body = uint16(len(t.bodies))
 	a.start = uint32(len(t.values))
 	a.changed, a.stack = a.changed[:0], a.stack[:0]
-	a.hasRuns, a.noRuns = false, false
 	a.misses = append(a.misses[:0], make([]uint8, p.runs)...)
 	t.bodies = append(t.bodies, text)
 	return true

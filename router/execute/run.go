@@ -12,7 +12,9 @@ import "souk/router/internal/jsonscan"
 //
 // Otherwise, as with a null for a non-null type, a number for an ID, other members in
 // between, or white space, the reader stores each field in its own slot. Both forms hold
-// the same, and expand makes the second of the first. See runs.go for which fields make runs.
+// the same, and expand makes the second of the first. A run lacks nothing and has no null but
+// those that the type allows, so no error needs to explain what is in it. See runs.go for
+// which fields make runs.
 type run struct {
 	// slot is that of one of the fields. It has the span.
 	slot   uint32
@@ -50,7 +52,7 @@ const (
 // run reads the run at index i into the object at base. It returns the index after it, or a
 // negative number if the fields must be read one by one.
 func (a *responseReader) run(i int, base uint32, r *run) int {
-	if a.noRuns || a.misses[r.number] > maxMisses || !a.isEmpty(base, r) {
+	if a.misses[r.number] > maxMisses || !a.isEmpty(base, r) {
 		return miss
 	}
 	m := runMatcher{text: a.text, end: i + maxRun}
@@ -67,7 +69,6 @@ func (a *responseReader) run(i int, base uint32, r *run) int {
 		}
 	}
 	a.misses[r.number] = 0
-	a.hasRuns = true
 	a.set(base+r.slot, value{a: uint32(start), b: uint32(i - start), place: place{body: a.body, objects: m.objects}, tag: tag{kind: runKind}})
 	return i
 }

@@ -46,6 +46,10 @@ func FuzzRuns(f *testing.F) {
 		`{"data":{"items":[{"id":"1","name":"a","n":3,"name":"b","id":null,"flag":true,"rate":0.5,"color":"RED","any":0,"tags":["\ud800"],"grid":[[1]],"pages":[{"no":1,"words":"w"}],"media":{"__typename":"Movie","title":"t"},"last":1,"pages":[{"no":2,"words":"v"}],"media":{"title":"u"}}],"one":{"any":1,"size":{"x":1,"y":2},"size":{"x":7}}}}`,
 		`{"data":{"_e0":[{"stock":1,"note":"n","maker":{"code":"c","city":{"name":"n"}},"stock":3,"maker":{"city":{"name":"m"}}}],"_e1":[]}}`,
 	)
+	f.Add(
+		`{"data":{"items":[{"id":"1","name":null,"n":null,"flag":true,"rate":1,"color":null,"any":null,"tags":null,"grid":null,"pages":[{"no":null,"words":"w"}],"media":null,"last":1},{"id":"2","name":"b","n":1,"flag":true,"rate":null,"color":null,"any":null,"tags":null,"grid":null,"pages":null,"media":null,"last":1}],"one":{"any":1,"size":{"x":1,"y":null}}},"errors":[{"message":"m","path":["items",0,"n"]},{"message":"m","path":["items",1,"rate"]},{"message":"m","path":["items",0,"pages",0,"no"]},{"message":"m","path":["one","size","y"]},{"message":"m","path":["one"]}]}`,
+		`{"data":{"_e0":[{"stock":null,"note":null,"maker":{"code":"c","city":null}},{"stock":1,"note":"n","maker":{"code":null,"city":null}}],"_e1":[null]},"errors":[{"message":"m","path":["_e0",0,"maker","city"]},{"message":"m","path":["_e0",1,"maker","code"]},{"message":"m","path":["_e1",0]},{"message":"m","path":["_e0",0]},{"message":"m"}]}`,
+	)
 	program := compile(f, runPlan)
 	f.Fuzz(func(t *testing.T, a, b string) {
 		data, errors := answer(t, program, a, b)
