@@ -43,7 +43,7 @@ var workloads = []workload{
 	},
 	{
 		name: "join", description: "5,000 entities of two subgraphs, 1.3 MB",
-		operations: 1, operation: same(`{ items(first: 5000) { id name price stock note warehouse { code city } } }`), connections: 4, goal: 2.5,
+		operations: 1, operation: same(`{ items(first: 5000) { id name price stock note warehouse { code city } } }`), connections: 4, goal: 2.0,
 	},
 	{
 		name: "literals", description: "10,000 operations in turn that differ in the values of arguments",

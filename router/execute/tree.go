@@ -9,7 +9,8 @@ package execute
 //   - An object is the index a of its header in the tree; its slots follow.
 //   - An array is the index a of its first element and their number b.
 //
-// It has no pointers, so the garbage collector does not scan it.
+// It has no pointers, so the garbage collector does not scan it. It consists of structs
+// with at most four fields, because the compiler keeps only such structs in registers.
 type value struct {
 	a, b uint32
 	place
