@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/internal/detach"
 	"souk/internal/netlimit"
 	"souk/router/dependency"
 	"souk/router/gateway/config"
@@ -38,6 +39,13 @@ type Reloadable struct {
 type inUse struct {
 	*Router
 	requests sync.WaitGroup
+	done     func() // requests.Done
+}
+
+func newInUse(r *Router) *inUse {
+	u := &inUse{Router: r}
+	u.done = u.requests.Done
+	return u
 }
 
 // NewReloadable returns a Reloadable with its first configuration. ctx bounds only the
@@ -57,7 +65,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, l.extensions.close(), l.shared.close(), shutdown())
 	}
-	l.current = &inUse{Router: r}
+	l.current = newInUse(r)
 	return l, nil
 }
 
@@ -116,7 +124,7 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 		next.listening(l.listener)
 	}
 	old := l.current
-	l.current = &inUse{Router: next}
+	l.current = newInUse(next)
 	l.mu.Unlock()
 	old.gateway.Drain()
 	if old.canary != nil {
@@ -169,7 +177,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
-		public: l.Handler(), admin: l.Admin(), health: l.handler((*Router).healthChecks), callbacks: l.handler((*Router).callbackHandler), listening: l.listening, bound: l.options.Listening,
+		public: l.Handler(), detaches: len(l.extensions.Middleware) == 0, admin: l.Admin(), health: l.handler((*Router).healthChecks), callbacks: l.handler((*Router).callbackHandler), listening: l.listening, bound: l.options.Listening,
 		shutdownTimeout: func() time.Duration {
 			l.mu.RLock()
 			defer l.mu.RUnlock()
@@ -205,7 +213,7 @@ func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 		r := l.current
 		r.requests.Add(1)
 		l.mu.RUnlock()
-		defer r.requests.Done()
+		defer detach.After(req.Context(), r.done)
 		of(r.Router).ServeHTTP(w, req)
 	})
 }

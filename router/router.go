@@ -465,7 +465,7 @@ func (r *Router) adminHandler() (http.Handler, error) {
 func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
-		public: r.public, admin: r.admin, health: r.healthChecks(), callbacks: r.callbackHandler(), listening: r.listening, bound: r.options.Listening, drain: r.drain,
+		public: r.public, detaches: len(r.options.Middleware) == 0, admin: r.admin, health: r.healthChecks(), callbacks: r.callbackHandler(), listening: r.listening, bound: r.options.Listening, drain: r.drain,
 		shutdownTimeout: func() time.Duration { return r.config.TrafficShaping.Router.ShutdownTimeout },
 	})
 }

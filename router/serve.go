@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"souk/internal/detach"
 	"souk/internal/drain"
 	"souk/internal/netlimit"
 	"souk/router/console"
@@ -27,8 +28,11 @@ type server struct {
 	logger        *slog.Logger
 	metrics       *routertelemetry.Metrics
 	public, admin http.Handler
-	health        http.Handler // of the port in health_check.listen
-	callbacks     http.Handler // of the port in subscriptions.callback.listen
+	// detaches is set if streams on the public port may outlive their handlers. The program's own
+	// middleware would take the return of its handler for the end of a response.
+	detaches  bool
+	health    http.Handler // of the port in health_check.listen
+	callbacks http.Handler // of the port in subscriptions.callback.listen
 	// listening is called with the listener of the public port before it serves.
 	listening func(*netlimit.Listener)
 	// bound, if not nil, is called when both ports are bound.
@@ -56,7 +60,11 @@ func serve(ctx context.Context, s server) error {
 	var active drain.Count
 	s.requests, s.cut = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer s.cut(nil)
-	public, err := s.open(ctx, port{name: "public", key: "tls"}, s.config.Listen, "--listen or `listen`", s.config.TLS, active.Handler(s.public))
+	handler := active.Handler(s.public)
+	if s.detaches {
+		handler = detach.Handler(handler)
+	}
+	public, err := s.open(ctx, port{name: "public", key: "tls"}, s.config.Listen, "--listen or `listen`", s.config.TLS, handler)
 	if err != nil {
 		return err
 	}
@@ -168,7 +176,7 @@ const warnEvery = 60
 func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	limits := s.config.Limits
 	return &http.Server{
-		Handler: s.deadlines(h), BaseContext: func(net.Listener) context.Context { return s.requests }, ConnState: l.ConnState, ErrorLog: errorLog(s.logger),
+		Handler: s.deadlines(h), BaseContext: func(net.Listener) context.Context { return s.requests }, ConnState: l.ConnState, ConnContext: detach.ConnContext, ErrorLog: errorLog(s.logger),
 		ReadHeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, MaxHeaderBytes: limits.MaxHeaderBytes,
 	}
 }

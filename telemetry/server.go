@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"souk/internal/detach"
 )
 
 // Middleware returns middleware that measures the requests of a server and creates a
@@ -69,7 +71,6 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	completed := false
 	// Deferred to count a handler that panics, too.
 	defer func() {
-		active.Dec()
 		status, duration := rec.status, time.Since(start)
 		if rec.stream {
 			duration = rec.opened
@@ -82,14 +83,24 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				status = http.StatusInternalServerError
 			}
 		}
-		route := h.route(r)
-		observe(h.t.server.duration.Get(serverKey{method, route, status}), duration, span)
-		if span != nil {
-			endServerSpan(span, method, route, status)
+		key := serverKey{method, h.route(r), status}
+		if d := detach.Of(ctx); d != nil {
+			d.After(func() { h.ended(key, duration, active, span) }) // only streams outlive handlers
+			return
 		}
+		h.ended(key, duration, active, span)
 	}()
 	h.next.ServeHTTP(rec, r)
 	completed = true
+}
+
+// ended records a request whose response has ended.
+func (h *measuredHandler) ended(key serverKey, duration time.Duration, active prometheus.Gauge, span trace.Span) {
+	active.Dec()
+	observe(h.t.server.duration.Get(key), duration, span)
+	if span != nil {
+		endServerSpan(span, key.method, key.route, key.status)
+	}
 }
 
 func endServerSpan(span trace.Span, method, route string, status int) {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"souk/internal/detach"
 )
 
 // A Count counts the requests that are being answered, with streams and sockets
@@ -17,9 +19,10 @@ func (c *Count) Load() int64 { return c.n.Load() }
 
 // Handler counts the requests to next.
 func (c *Count) Handler(next http.Handler) http.Handler {
+	ended := func() { c.n.Add(-1) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.n.Add(1)
-		defer c.n.Add(-1)
+		defer detach.After(r.Context(), ended)
 		next.ServeHTTP(w, r)
 	})
 }

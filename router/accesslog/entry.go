@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/internal/detach"
 	"souk/router/attributes"
 	"souk/router/console/record"
 )
@@ -93,6 +94,11 @@ func (e *entry) take(ctx context.Context, l *Log, o *record.Operation) bool {
 	e.seen = see(o)
 	e.attribute(ctx, l, o)
 	return true
+}
+
+// outlive prepares the entry for a response that outlives its handler.
+func (e *entry) outlive() {
+	e.request, e.writer.ResponseWriter = detach.Request(e.request), nil
 }
 
 func (e *entry) end(failed bool) {

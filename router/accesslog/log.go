@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"souk/internal/detach"
 	"souk/router/attributes"
 	"souk/router/gateway/config"
 )
@@ -57,8 +58,17 @@ func (l *Log) Middleware(next http.Handler) http.Handler {
 		e.request = in
 		defer func() {
 			failure := recover()
-			e.end(failure != nil)
-			l.write(r.Context(), e)
+			if d := detach.Of(in.Context()); d != nil {
+				e.outlive()
+				d.After(func() {
+					e.writer.bytes += d.Written()
+					e.end(failure != nil)
+					l.write(e.request.Context(), e)
+				})
+			} else {
+				e.end(failure != nil)
+				l.write(r.Context(), e)
+			}
 			if failure != nil {
 				panic(failure)
 			}

@@ -66,6 +66,16 @@ type exchange struct {
 	exposed exposure
 	// eventID is the ID of the event that is being sent, or "".
 	eventID string
+	// outlives is set if the response outlives its handler: see package detach.
+	outlives bool
+}
+
+// end ends an exchange.
+func (x *exchange) end() {
+	x.slot.release()
+	x.saw()
+	x.memory.Release()
+	x.snapshot.release()
 }
 
 // A prepared operation has passed all stages before the executor.

@@ -145,12 +145,16 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		(&problem{status: http.StatusServiceUnavailable, code: codeShuttingDown, detail: "The router is shutting down."}).write(w)
 		return
 	}
-	defer current.release()
 	x := exchange{Gateway: gw, snapshot: current, w: w, r: r, accept: accept}
 	x.memory.Of(gw.options.Memory)
-	defer x.memory.Release()
+	// x.slot is read when the function returns: a batch or an event stream may have
+	// taken it over.
+	defer func() {
+		if !x.outlives {
+			x.end()
+		}
+	}()
 	x.see("http")
-	defer x.saw()
 	// Admission precedes reading the body, so that a rejected request costs little
 	// memory.
 	var refused *Refusal
@@ -158,9 +162,6 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		x.fail(refused)
 		return
 	}
-	// x.slot is read when the function returns: a batch or an event stream may have
-	// taken it over.
-	defer func() { x.slot.release() }()
 	switch token := streamToken(r); {
 	case token != "" && gw.singleConnection():
 		x.serveReserved(token)

@@ -193,14 +193,18 @@ func (gw *Gateway) openReserved(w http.ResponseWriter, r *http.Request, token st
 	ctx, cancel := context.WithCancel(res.life)
 	defer cancel()
 	defer context.AfterFunc(r.Context(), cancel)()
-	err := subscribe.ServeMultiplex(ctx, w, gw.config.Subscriptions.Heartbeat, func(m *subscribe.Multiplex) func() {
-		res.stream = m
-		close(res.connected)
-		return func() { // wait until no operation writes to the response
-			res.end()
-			res.running.Wait()
-		}
-	})
+	m := subscribe.NewMultiplex(w, gw.config.Subscriptions.Heartbeat)
+	err := m.Begin()
+	if err == nil {
+		err = m.Serve(ctx, func(m *subscribe.Multiplex) func() {
+			res.stream = m
+			close(res.connected)
+			return func() { // wait until no operation writes to the response
+				res.end()
+				res.running.Wait()
+			}
+		})
+	}
 	if err != nil && r.Context().Err() == nil {
 		gw.logger.DebugContext(ctx, "event stream ended", "error", err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"souk/internal/detach"
 	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/hook"
@@ -103,21 +105,67 @@ func (x *exchange) serveStream(p *prepared) {
 		x.writeProblem(refused)
 		return
 	}
+	var out subscribe.Writer
+	if x.accept.subscription && p.op.Kind == operation.Subscription {
+		out = subscribe.NewSubscriptionParts(x.w, x.config.Subscriptions.Heartbeat)
+	} else {
+		out = subscribe.NewEvents(x.w, x.config.Subscriptions.Heartbeat, func() string { return x.eventID })
+	}
+	run := func(ctx context.Context, emit func([]byte) error) error { return x.stream(ctx, p, emit) }
+	detaches := p.op.Kind == operation.Subscription && detach.Supports(x.r)
+	if detaches {
+		x.w.Header().Set("Connection", "close") // the server cannot have the connection back
+	}
+	err := out.Begin()
+	if err == nil && detaches {
+		var d *detach.Response
+		var ahead *bufio.ReadWriter
+		if d, ahead, err = detach.Take(x.w, x.r); err == nil {
+			x.serveDetached(d, ahead, p, out, run, done)
+			return
+		}
+		if errors.Is(err, detach.ErrUnsupported) {
+			err = nil
+		}
+	}
 	defer done()
 	ctx, stop := x.untilStopped(x.r.Context())
 	defer stop()
-	serve := func(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run subscribe.Stream) error {
-		return subscribe.ServeEvents(ctx, w, heartbeat, func() string { return x.eventID }, run)
+	if err == nil {
+		err = out.Serve(ctx, run)
 	}
-	if x.accept.subscription && p.op.Kind == operation.Subscription {
-		serve = subscribe.ServeSubscriptionParts
-	}
-	err := serve(ctx, x.w, x.config.Subscriptions.Heartbeat, func(ctx context.Context, emit func([]byte) error) error {
-		return x.stream(ctx, p, emit)
-	})
 	if err != nil && x.r.Context().Err() == nil {
 		x.logger.DebugContext(ctx, "stream ended", "error", err)
 	}
+}
+
+// serveDetached serves a stream that has begun and outlives the handler. done is called at its end.
+func (x *exchange) serveDetached(d *detach.Response, ahead *bufio.ReadWriter, p *prepared, out subscribe.Writer, run subscribe.Stream, done func()) {
+	out.Detach(d)
+	x.outlive(d, p)
+	sentAhead := ahead.Reader.Buffered() > 0
+	d.Serve(func() {
+		ctx, stop := x.untilStopped(x.r.Context())
+		defer stop()
+		if !sentAhead {
+			d.Watch(stop)
+		}
+		err := panics.Catch(func() error { return out.Serve(ctx, run) })
+		if !x.logFault(ctx, err) && err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+			x.logger.DebugContext(ctx, "stream ended", "error", err)
+		}
+	}, done)
+}
+
+// outlive prepares an exchange for the time after its handler.
+func (x *exchange) outlive(d *detach.Response, p *prepared) {
+	x.outlives = true
+	d.After(x.end)
+	x.r, x.w = detach.Request(x.r), nil
+	if x.hooked != nil {
+		x.hooked.HTTP = detach.Request(x.hooked.HTTP)
+	}
+	x.detach(p)
 }
 
 // untilStopped returns a context for a stream. While the gateway drains, streams end at
@@ -222,7 +270,7 @@ func (x *exchange) lastEventID(p *prepared) string {
 // by hours, and reduces the charge for the text to what the operation retains: the
 // document and the variables. As for bodies, the first body.FreeBytes are free.
 func (x *exchange) detach(p *prepared) {
-	if x.text.Held() == 0 {
+	if x.text.Held() == 0 && !x.outlives {
 		return
 	}
 	vars, retained := slices.Clone(p.vars), len(p.document.text)+x.detachExtensions()
@@ -238,7 +286,9 @@ func (x *exchange) detach(p *prepared) {
 	if retained <= body.FreeBytes {
 		retained = 0
 	}
-	x.text.Resize(retained)
+	if x.text != nil {
+		x.text.Resize(retained)
+	}
 }
 
 // upstream opens a subscription to the subgraph and hands on its responses.
@@ -367,9 +417,6 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	defer done()
-	ctx, stop := gw.untilStopped(r.Context())
-	defer stop()
 	var initialised *http.Request
 	sockets := subscribe.Sockets{
 		Origins:       []string{"*"}, // checkSocketOrigin has checked the origin
@@ -392,7 +439,25 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 			return gw.runMessage(initialised.WithContext(ctx), payload, lease, emit)
 		},
 	}
-	sockets.Serve(ctx, w, r)
+	socket := sockets.Accept(w, r)
+	if socket == nil {
+		done()
+		return
+	}
+	ctx := context.WithoutCancel(r.Context()) // not of use for a connection that was taken over
+	serve := func() {
+		ctx, stop := gw.untilStopped(ctx)
+		defer stop()
+		socket.Serve(ctx)
+	}
+	if d := socket.Detached(); d != nil {
+		d.Serve(func() {
+			gw.logFault(ctx, panics.Catch(func() error { serve(); return nil }))
+		}, done)
+		return
+	}
+	defer done()
+	serve()
 }
 
 // Reasons in the close frame of a WebSocket. They are limited to 123 bytes (RFC 6455,

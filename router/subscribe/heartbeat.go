@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"souk/internal/detach"
 )
 
 // minPatience is the minimum time limit for a write to a client.
@@ -15,25 +17,35 @@ const minPatience = 5 * time.Second
 // A flusher writes messages to a client and flushes each. It writes a heartbeat if
 // no message has been written for a while.
 type flusher struct {
-	w        http.ResponseWriter
-	control  *http.ResponseController
-	giveUp   context.CancelFunc // called when a write fails
-	patience time.Duration      // time limit of a write
+	output    output
+	header    http.ResponseWriter // until the response has begun
+	heartbeat time.Duration       // 0 means none
+	patience  time.Duration       // time limit of a write
 
-	mu   sync.Mutex
-	busy bool // a message was written since the last heartbeat
+	mu     sync.Mutex
+	giveUp context.CancelFunc // called when a write fails; nil until the stream runs
+	busy   bool               // a message was written since the last heartbeat
 }
 
-func newFlusher(w http.ResponseWriter, heartbeat time.Duration, giveUp context.CancelFunc) *flusher {
-	return &flusher{w: w, control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
+func (f *flusher) init(w http.ResponseWriter, heartbeat time.Duration) {
+	f.output, f.header = newResponse(w), w
+	f.heartbeat, f.patience = heartbeat, max(heartbeat, minPatience)
 }
 
-// smallMessage is the size of a write buffer in bytes. A message up to this size
-// takes one write; a larger one is not copied.
-const smallMessage = 2 << 10
+// begin sends the header and a first message.
+func (f *flusher) begin(contentType string, first func(*bufio.Writer)) error {
+	h := f.header.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
+	f.header.WriteHeader(http.StatusOK)
+	f.header = nil
+	return f.send(first)
+}
 
-// writers has write buffers. An idle stream has none.
-var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, smallMessage) }}
+// Detach makes the stream go on in a response that outlives its handler. Call it between
+// Begin and Serve.
+func (f *flusher) Detach(d *detach.Response) { f.output = newChunks(d) }
 
 // send writes and flushes the message that compose writes. It gives up on a client
 // that does not read for longer than patience.
@@ -45,20 +57,10 @@ func (f *flusher) send(compose func(*bufio.Writer)) error {
 }
 
 func (f *flusher) write(compose func(*bufio.Writer)) error {
-	// Ignore the error: some ResponseWriters, such as those in tests, do not
-	// support deadlines.
-	_ = f.control.SetWriteDeadline(time.Now().Add(f.patience))
-	out, _ := writers.Get().(*bufio.Writer)
-	out.Reset(f.w)
-	compose(out) // Flush returns any error
-	err := out.Flush()
-	out.Reset(nil)
-	writers.Put(out)
-	if err == nil {
-		err = f.control.Flush()
-	}
-	if err != nil {
-		f.giveUp()
+	if err := f.output.send(f.patience, compose); err != nil {
+		if f.giveUp != nil {
+			f.giveUp()
+		}
 		return fmt.Errorf("writing to a stream: %w", err)
 	}
 	return nil
@@ -76,11 +78,28 @@ func (f *flusher) beatOnce(sign string) error {
 	return f.write(func(out *bufio.Writer) { _, _ = out.WriteString(sign) })
 }
 
-// carry runs a stream and sends heartbeats meanwhile. A heartbeat of 0 turns them
-// off.
-func (f *flusher) carry(ctx context.Context, heartbeat time.Duration, sign string, run func(context.Context) error) error {
-	if heartbeat > 0 {
-		defer every(heartbeat, func() bool { return f.beatOnce(sign) == nil })()
+// carry runs a stream, with heartbeats, and ends the response. A heartbeat of 0 turns them
+// off. last is the message after the last response; it may fail if run does.
+func (f *flusher) carry(ctx context.Context, sign string, run func(context.Context) error, last func(error) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.mu.Lock()
+	f.giveUp = cancel
+	f.mu.Unlock()
+	err := f.beating(ctx, sign, run)
+	err = last(err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if failed := f.output.end(f.patience); err == nil && failed != nil {
+		err = fmt.Errorf("ending a stream: %w", failed)
+	}
+	return err
+}
+
+// beating runs a stream and sends heartbeats meanwhile.
+func (f *flusher) beating(ctx context.Context, sign string, run func(context.Context) error) error {
+	if f.heartbeat > 0 {
+		defer every(f.heartbeat, func() bool { return f.beatOnce(sign) == nil })()
 	}
 	return run(ctx)
 }

@@ -12,23 +12,29 @@ import (
 // A Multiplex is an event stream that carries several operations, identified by
 // id: the single connection mode of GraphQL over SSE. It is safe for concurrent
 // use.
-type Multiplex struct{ f *flusher }
+type Multiplex struct{ flusher }
 
-// ServeMultiplex writes an event stream until ctx is done or the client has left.
-// It passes the stream to attach. The stream must not be written to after the
-// function that attach returns has been called.
-func ServeMultiplex(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, attach func(*Multiplex) (detach func())) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	f := newFlusher(w, heartbeat, cancel)
-	if err := f.beginEvents(); err != nil {
-		return err
-	}
-	defer attach(&Multiplex{f})()
-	return f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error {
+// NewMultiplex returns a stream in the response w. A comment is sent if nothing else has
+// been sent for the duration of heartbeat.
+func NewMultiplex(w http.ResponseWriter, heartbeat time.Duration) *Multiplex {
+	m := new(Multiplex)
+	m.init(w, heartbeat)
+	return m
+}
+
+// Begin sends the header and, so that clients receive it, a comment.
+func (m *Multiplex) Begin() error { return m.beginEvents() }
+
+// Serve carries operations until ctx is done or the client has left. It passes the stream
+// to attach. The stream must not be written to after the function that attach returns has
+// been called.
+func (m *Multiplex) Serve(ctx context.Context, attach func(*Multiplex) (detach func())) error {
+	end := attach(m)
+	return m.carry(ctx, heartbeatEvent, func(ctx context.Context) error {
+		defer end()
 		<-ctx.Done()
 		return ctx.Err()
-	})
+	}, func(err error) error { return err })
 }
 
 // Run runs a stream as the operation with an id. If the stream ends with [ErrCut]
@@ -52,5 +58,5 @@ func (m *Multiplex) event(name, id string, payload []byte) error {
 		pieces = append(pieces, []byte(`,"payload":`), payload)
 	}
 	pieces = append(pieces, []byte("}"))
-	return m.f.send(func(out *bufio.Writer) { writeEvent(out, name, pieces...) })
+	return m.send(func(out *bufio.Writer) { writeEvent(out, name, pieces...) })
 }

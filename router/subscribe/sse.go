@@ -12,47 +12,52 @@ import (
 // heartbeatEvent is a comment, which clients ignore.
 const heartbeatEvent = ":\n\n"
 
-// ServeEvents writes a stream as server-sent events: a next event for each response
+// Events is a stream as server-sent events: a next event for each response
 // and a complete event at the end. A *Failure becomes another next event before
 // complete. If the stream ends with [ErrCut] or an unexpected error, no complete
 // event follows. A comment is sent if nothing else has been sent for the duration
-// of heartbeat. The function id is called for each response and returns the ID of the
-// event, or "". ServeEvents returns when the stream has ended.
-func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, id func() string, run Stream) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	f := newFlusher(w, heartbeat, cancel)
-	if err := f.beginEvents(); err != nil {
-		return err
-	}
+// of the heartbeat.
+type Events struct {
+	flusher
+	id func() string
+}
+
+// NewEvents returns a stream in the response w. The function id is called for each
+// response and returns the ID of the event, or "".
+func NewEvents(w http.ResponseWriter, heartbeat time.Duration, id func() string) *Events {
+	e := &Events{id: id}
+	e.init(w, heartbeat)
+	return e
+}
+
+// Begin sends the header and, so that clients receive it, a comment.
+func (e *Events) Begin() error { return e.beginEvents() }
+
+// Serve runs a stream and returns when it has ended.
+func (e *Events) Serve(ctx context.Context, run Stream) error {
 	next := func(response []byte) error {
-		return f.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
+		return e.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
 	}
 	identified := func(response []byte) error {
-		return f.send(func(out *bufio.Writer) {
-			writeID(out, id())
+		return e.send(func(out *bufio.Writer) {
+			writeID(out, e.id())
 			writeEvent(out, "next", response)
 		})
 	}
-	err := f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error { return run(ctx, identified) })
-	var failure *Failure
-	if errors.As(err, &failure) {
-		err = next(failure.response())
-	}
-	if err != nil {
-		return err
-	}
-	return f.send(func(out *bufio.Writer) { writeEvent(out, "complete") })
+	return e.carry(ctx, heartbeatEvent, func(ctx context.Context) error { return run(ctx, identified) }, func(err error) error {
+		var failure *Failure
+		if errors.As(err, &failure) {
+			err = next(failure.response())
+		}
+		if err != nil {
+			return err
+		}
+		return e.send(func(out *bufio.Writer) { writeEvent(out, "complete") })
+	})
 }
 
-// beginEvents sends the header and, so that clients receive it, a comment.
 func (f *flusher) beginEvents() error {
-	h := f.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
-	f.w.WriteHeader(http.StatusOK)
-	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString(heartbeatEvent) })
+	return f.begin("text/event-stream", func(out *bufio.Writer) { _, _ = out.WriteString(heartbeatEvent) })
 }
 
 // writeID writes the ID of the event that follows. The client sends the last one when it

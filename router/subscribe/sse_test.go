@@ -3,15 +3,25 @@ package subscribe_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
 	"souk/router/subscribe"
 )
 
+func serveEvents(t *testing.T, w http.ResponseWriter, run subscribe.Stream) error {
+	t.Helper()
+	events := subscribe.NewEvents(w, 0, func() string { return "" })
+	if err := events.Begin(); err != nil {
+		return err
+	}
+	return events.Serve(t.Context(), run)
+}
+
 func TestEachLineBecomesADataField(t *testing.T) {
 	w := httptest.NewRecorder()
-	err := subscribe.ServeEvents(t.Context(), w, 0, func() string { return "" }, func(_ context.Context, emit func([]byte) error) error {
+	err := serveEvents(t, w, func(_ context.Context, emit func([]byte) error) error {
 		return emit([]byte("{\n\"data\": null\r\n}"))
 	})
 	want := ":\n\nevent: next\ndata: {\ndata: \"data\": null\ndata: }\n\nevent: complete\ndata:\n\n"
@@ -36,7 +46,7 @@ func (c *goneClient) Write(b []byte) (int, error) {
 }
 
 func TestEventsEndWhenClientLeaves(t *testing.T) {
-	err := subscribe.ServeEvents(t.Context(), &goneClient{ResponseRecorder: httptest.NewRecorder()}, 0, func() string { return "" }, func(ctx context.Context, emit func([]byte) error) error {
+	err := serveEvents(t, &goneClient{ResponseRecorder: httptest.NewRecorder()}, func(ctx context.Context, emit func([]byte) error) error {
 		if err := emit([]byte("{}")); !errors.Is(err, errGone) {
 			t.Errorf("emit() = %v, want %v", err, errGone)
 		}
@@ -44,6 +54,6 @@ func TestEventsEndWhenClientLeaves(t *testing.T) {
 		return ctx.Err()
 	})
 	if err == nil {
-		t.Error("ServeEvents() = nil, want an error")
+		t.Error("Serve() = nil, want an error")
 	}
 }

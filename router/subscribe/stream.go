@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"souk/internal/detach"
 	"souk/router/execute"
 )
 
@@ -15,6 +16,16 @@ import (
 // client. [ErrCut] and any other error end the stream without a final message, so
 // that the client considers the connection lost and reconnects.
 type Stream func(ctx context.Context, emit func(response []byte) error) error
+
+// A Writer writes the responses of one stream to a client.
+type Writer interface {
+	// Begin sends the header of the response.
+	Begin() error
+	// Detach makes the stream go on in a response that outlives its handler.
+	Detach(d *detach.Response)
+	// Serve runs a stream and returns when it has ended.
+	Serve(ctx context.Context, run Stream) error
+}
 
 // A Failure is an error that ends an operation with errors and no data.
 type Failure struct {

@@ -20,43 +20,45 @@ const (
 	emptyPart = partHeader + "{}" + partDelimiter
 )
 
-// ServeSubscriptionParts writes a stream in Apollo's multipart subscription
+// SubscriptionParts is a stream in Apollo's multipart subscription
 // protocol: each part is an object whose member payload is a response. Errors of
 // the operation are sent as a last payload. If the transport fails, the last part
 // has a null payload and the errors beside it. If the stream ends with [ErrCut] or
 // an unexpected error, the closing delimiter is missing. A part with an empty
-// object is sent if nothing else has been sent for the duration of heartbeat.
-// ServeSubscriptionParts returns when the stream has ended.
-func ServeSubscriptionParts(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run Stream) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	f := newFlusher(w, heartbeat, cancel)
-	h := w.Header()
-	h.Set("Content-Type", `multipart/mixed;boundary="graphql";subscriptionSpec=`+SubscriptionSpec)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
-	w.WriteHeader(http.StatusOK)
-	// Clients detect the end of a part by the delimiter after it. So each part
-	// is written with the delimiter that follows it.
-	begin := func(out *bufio.Writer) { _, _ = out.WriteString(partDelimiter) }
-	if err := f.send(begin); err != nil {
-		return err
-	}
+// object is sent if nothing else has been sent for the duration of the heartbeat.
+type SubscriptionParts struct{ flusher }
+
+// NewSubscriptionParts returns a stream in the response w.
+func NewSubscriptionParts(w http.ResponseWriter, heartbeat time.Duration) *SubscriptionParts {
+	s := new(SubscriptionParts)
+	s.init(w, heartbeat)
+	return s
+}
+
+// Begin sends the header. Clients detect the end of a part by the delimiter after it. So each
+// part is written with the delimiter that follows it.
+func (s *SubscriptionParts) Begin() error {
+	return s.begin(`multipart/mixed;boundary="graphql";subscriptionSpec=`+SubscriptionSpec, func(out *bufio.Writer) { _, _ = out.WriteString(partDelimiter) })
+}
+
+// Serve runs a stream and returns when it has ended.
+func (s *SubscriptionParts) Serve(ctx context.Context, run Stream) error {
 	emit := func(response []byte) error {
-		return f.send(func(out *bufio.Writer) { writePart(out, `{"payload":`, response) })
+		return s.send(func(out *bufio.Writer) { writePart(out, `{"payload":`, response) })
 	}
-	err := f.carry(ctx, heartbeat, emptyPart, func(ctx context.Context) error { return run(ctx, emit) })
-	var failure *Failure
-	switch {
-	case errors.As(err, &failure) && failure.Transport:
-		err = f.send(func(out *bufio.Writer) { writePart(out, `{"payload":null,"errors":`, failure.Errors) })
-	case failure != nil:
-		err = emit(failure.response())
-	}
-	if err != nil {
-		return err
-	}
-	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString("--\r\n") })
+	return s.carry(ctx, emptyPart, func(ctx context.Context) error { return run(ctx, emit) }, func(err error) error {
+		var failure *Failure
+		switch {
+		case errors.As(err, &failure) && failure.Transport:
+			err = s.send(func(out *bufio.Writer) { writePart(out, `{"payload":null,"errors":`, failure.Errors) })
+		case failure != nil:
+			err = emit(failure.response())
+		}
+		if err != nil {
+			return err
+		}
+		return s.send(func(out *bufio.Writer) { _, _ = out.WriteString("--\r\n") })
+	})
 }
 
 func writePart(out *bufio.Writer, before string, value []byte) {

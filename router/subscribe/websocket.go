@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"souk/internal/detach"
 	"souk/internal/memory"
 	"souk/router/internal/body"
 )
@@ -82,29 +83,44 @@ const (
 // patience is the time limit for a write to a client.
 const patience = 10 * time.Second
 
-// Serve upgrades a request to a WebSocket and serves the connection until the client
-// closes it or ctx is done.
-func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+// A Socket is an open WebSocket.
+type Socket struct{ c connection }
+
+// Accept upgrades a request to a WebSocket. It returns nil if that fails; it has then sent
+// the reason. The caller must call Serve.
+func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request) *Socket {
 	options := &websocket.AcceptOptions{Subprotocols: []string{Protocol}, OriginPatterns: s.Origins}
-	conn, err := websocket.Accept(&handshake{ResponseWriter: w}, r, options)
+	h := &handshake{ResponseWriter: w, request: r}
+	conn, err := websocket.Accept(h, r, options)
 	if err != nil {
-		return // Accept has sent an error response
+		return nil // Accept has sent an error response
 	}
+	if s.MaxMessage > 0 {
+		conn.SetReadLimit(s.MaxMessage)
+	}
+	return &Socket{connection{Sockets: s, conn: conn, wire: h.wire, detached: h.detached, request: detach.Request(r)}}
+}
+
+// Detached returns the response that outlives the handler, or nil if Serve must return before
+// the handler does.
+func (s *Socket) Detached() *detach.Response { return s.c.detached }
+
+// Serve serves the connection until the client closes it or ctx is done.
+func (s *Socket) Serve(ctx context.Context) {
+	c, conn := &s.c, s.c.conn
 	defer func() { _ = conn.CloseNow() }()
 	if conn.Subprotocol() != Protocol {
 		_ = conn.Close(closeNotAcceptable, "Subprotocol not acceptable; use "+Protocol)
 		return
 	}
-	if s.MaxMessage > 0 {
-		conn.SetReadLimit(s.MaxMessage)
-	}
 	// The library closes a connection whose read or write is cancelled, before a
 	// reason can be sent. So reads and writes get a context that is not cancelled.
-	c := &connection{Sockets: s, conn: conn, request: r, uncancelled: context.WithoutCancel(ctx), operations: map[string]context.CancelCauseFunc{}}
+	c.uncancelled = context.WithoutCancel(ctx)
+	c.operations = map[string]context.CancelCauseFunc{}
 	goingAway := context.AfterFunc(ctx, func() { _ = conn.Close(websocket.StatusGoingAway, "Going away") })
 	defer goingAway()
 	ctx, cancel := context.WithCancel(ctx)
-	err = c.serve(ctx)
+	err := c.serve(ctx)
 	cancel()
 	c.running.Wait()
 	c.watching.Wait()
@@ -139,8 +155,10 @@ func TryAgainLater(reason string) error { return closing(websocket.StatusTryAgai
 // A connection is one WebSocket connection.
 type connection struct {
 	*Sockets
-	conn    *websocket.Conn
-	request *http.Request
+	conn     *websocket.Conn
+	wire     *wire
+	detached *detach.Response
+	request  *http.Request // until the session begins
 	// uncancelled is never cancelled; see Serve.
 	uncancelled context.Context
 	session     *Session
@@ -219,6 +237,7 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 				}
 				return nil, closing(closeForbidden, "%s", err)
 			}
+			c.request = nil
 			if c.session.expired() {
 				return nil, closing(closeForbidden, reasonExpired)
 			}
@@ -313,37 +332,22 @@ func (c *connection) write(m message) error {
 	if err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(c.uncancelled, patience)
-	defer cancel()
-	return c.conn.Write(ctx, websocket.MessageText, data)
+	if err := c.wire.message(data); err != nil {
+		return fmt.Errorf("writing a message: %w", err)
+	}
+	return nil
 }
-
-// largeMessage is the size in bytes from which a response is sent as several frames
-// of one message, to avoid a copy.
-const largeMessage = 64 << 10
 
 // next sends a response in a next message.
 func (c *connection) next(id string, response []byte) error {
-	if len(response) < largeMessage {
-		return c.write(message{ID: id, Type: "next", Payload: response})
-	}
 	quoted, err := json.Marshal(id)
 	if err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(c.uncancelled, patience)
-	defer cancel()
-	w, err := c.conn.Writer(ctx, websocket.MessageText)
-	if err != nil {
+	if err := c.wire.message([]byte(`{"id":`), quoted, []byte(`,"type":"next","payload":`), response, []byte("}")); err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	head := append(append([]byte(`{"id":`), quoted...), `,"type":"next","payload":`...)
-	for _, piece := range [][]byte{head, response, []byte("}")} {
-		if _, err := w.Write(piece); err != nil {
-			return fmt.Errorf("writing a message: %w", err)
-		}
-	}
-	return w.Close()
+	return nil
 }
 
 // handle handles a message from the client.

@@ -70,18 +70,25 @@ func runClient(address, protocol, text string) error {
 
 const operation = `{"query":"subscription { ticks }"}`
 
+// streams are the protocols other than WebSocket: what a client accepts, and what the router sends
+// first.
+var streams = map[string]struct{ accept, begin string }{
+	"sse":       {accept: "text/event-stream", begin: ":\n\n"},
+	"multipart": {accept: `multipart/mixed;boundary="graphql";subscriptionSpec=1.0`, begin: "\r\n--graphql"},
+}
+
 // subscribe opens a subscription and waits until the router has accepted it.
 func subscribe(address, protocol string) (net.Conn, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	if protocol == "sse" {
-		_, err = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, len(operation), operation)
+	if s, ok := streams[protocol]; ok {
+		_, err = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, s.accept, len(operation), operation)
 		if err != nil {
 			return nil, err
 		}
-		return conn, readUntil(conn, ":\n\n")
+		return conn, readUntil(conn, s.begin)
 	}
 	_, err = fmt.Fprintf(conn, "GET /graphql HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n", address)
 	if err != nil {

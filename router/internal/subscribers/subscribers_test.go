@@ -144,7 +144,7 @@ func affordable(t *testing.T, n int) int {
 }
 
 func TestIdleSubscribersGetEvents(t *testing.T) {
-	for _, protocol := range []string{"sse", "websocket"} {
+	for _, protocol := range []string{"sse", "multipart", "websocket"} {
 		t.Run(protocol, func(t *testing.T) {
 			n := affordable(t, *subscribers)
 			s := &ticker{tick: make(chan struct{})}
