@@ -8,11 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"souk/internal/detach/detachtest"
 	"souk/router/gateway/config"
 )
 
@@ -275,7 +275,7 @@ func TestCallbacksAreBounded(t *testing.T) {
 }
 
 func TestCallbackEndpointExistsIfNeeded(t *testing.T) {
-	server := httptest.NewServer(openRouter(t, callbackSDL, nil, hello, nil))
+	server := detachtest.NewServer(openRouter(t, callbackSDL, nil, hello, nil))
 	defer server.Close()
 	r, err := http.Post(server.URL+"/callback/x", "application/json", strings.NewReader("{}"))
 	if err != nil {

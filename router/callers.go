@@ -209,7 +209,7 @@ func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFun
 	ctx := context.WithoutCancel(req.Context())
 	caller := auth.From(ctx)
 	if caller == nil || caller.Expires.IsZero() {
-		return context.WithCancel(ctx)
+		return ctx, func() {} // never canceled, and costs nothing
 	}
 	return context.WithDeadline(ctx, caller.Expires.Add(r.config.Authentication.JWT.Leeway))
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
+	"souk/internal/detach/detachtest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/telemetry"
@@ -108,7 +109,7 @@ func serveSupergraph(t *testing.T, supergraph string, log io.Writer, change func
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(r.Handler())
+	server := detachtest.NewServer(r.Handler())
 	t.Cleanup(func() {
 		server.Close()
 		if err := r.Close(); err != nil {
@@ -542,7 +543,7 @@ func TestRatePoliciesCanBeLogged(t *testing.T) {
 	var r *router.Router
 	start := func(limit config.RateLimit) string {
 		r = newRouter(t, composed(t, accountsA, accountsB), nil, accounts(""), func(c *config.Config) { c.RateLimit = limit })
-		server := httptest.NewServer(r.Handler())
+		server := detachtest.NewServer(r.Handler())
 		t.Cleanup(server.Close)
 		return server.URL
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/detach/detachtest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/internal/redistest"
@@ -94,7 +95,7 @@ func (v *variants) start(t *testing.T, log io.Writer, configure func(*config.Con
 	if r, err = router.NewReloadable(t.Context(), c, o); err != nil {
 		t.Fatal(err)
 	}
-	public, private := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
+	public, private := detachtest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
 	t.Cleanup(func() {
 		public.Close()
 		private.Close()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"souk/internal/detach/detachtest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/hook"
@@ -103,7 +104,11 @@ func newHookedWith(t *testing.T, supergraph string, change func(*config.Config),
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(h.Handler())
+	serve := detachtest.NewServer
+	if len(x.Middleware) > 0 {
+		serve = httptest.NewServer // as Serve does: middleware sees whole responses
+	}
+	server := serve(h.Handler())
 	h.url = server.URL
 	t.Cleanup(func() {
 		server.Close()

@@ -4,8 +4,8 @@
 // While a handler runs, package net/http keeps the stack of its goroutine, which the chain of
 // handlers has grown, two buffers, the request and more: 30 kB. A handler that expects a long
 // response therefore calls [Take], passes a function to [Response.Serve] and returns. When all
-// handlers have returned, the function runs in a goroutine of its own and owns the connection,
-// which is closed when the function returns.
+// handlers have returned, the function runs in a goroutine of its own. The response lasts, even
+// longer than the function, until [Response.End] closes its connection.
 //
 // Handlers around it must not take their return for the end of the response: they pass what they
 // do at the end to [After]. Handlers that do not know this package must not be between [Handler]
@@ -61,10 +61,10 @@ func Handler(next http.Handler) http.Handler {
 			c.within = false
 			switch {
 			case c.taken == nil:
-			case returned:
-				go c.taken.serve()
+			case returned && c.taken.run != nil:
+				go c.taken.run()
 			default: // a panic, which package net/http logs
-				c.taken.end()
+				c.taken.End()
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -83,7 +83,7 @@ func Supports(r *http.Request) bool {
 type Response struct {
 	net.Conn
 	written atomic.Int64
-	run     func() // nil if there is nothing to do but to close the connection
+	run     func()
 
 	mu    sync.Mutex
 	after []func()
@@ -110,8 +110,9 @@ func Take(w http.ResponseWriter, r *http.Request) (*Response, *bufio.ReadWriter,
 	return d, buffer, nil
 }
 
-// Serve calls run when all handlers have returned. run must end when the connection is closed.
-// last is called when the response has ended, after the functions of After.
+// Serve calls run when all handlers have returned, unless one of them panics. run must have End
+// called when the response is complete, or when its connection fails. last is called when the
+// response has ended, after the functions of After.
 func (d *Response) Serve(run, last func()) { d.run, d.last = run, last }
 
 // Watch calls left when the client closes the connection. It may also call left when the response
@@ -137,15 +138,8 @@ func (d *Response) Write(b []byte) (int, error) {
 // Written returns the number of bytes that were written after Take.
 func (d *Response) Written() int64 { return d.written.Load() }
 
-func (d *Response) serve() {
-	defer d.end()
-	if d.run != nil {
-		d.run()
-	}
-}
-
-// end closes the connection and calls the functions of After.
-func (d *Response) end() {
+// End closes the connection and calls the functions of After.
+func (d *Response) End() {
 	_ = d.Conn.Close()
 	d.mu.Lock()
 	list, last := d.after, d.last

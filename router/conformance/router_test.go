@@ -21,6 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 	"golang.org/x/tools/txtar"
 
+	"souk/internal/detach/detachtest"
 	"souk/router"
 	"souk/router/compose"
 	"souk/router/gateway/config"
@@ -94,7 +95,7 @@ func serve(t *testing.T, configuration config.Config, sdl string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(r.Handler())
+	server := detachtest.NewServer(r.Handler())
 	t.Cleanup(func() {
 		server.Close()
 		if err := r.Close(); err != nil {

@@ -102,7 +102,8 @@ type Options struct {
 	Hooks []hook.Hooks
 	// Lifetime returns a context that is canceled when the caller's access token
 	// expires, and a function that releases it. The context outlives the request;
-	// it bounds subscriptions and WebSockets. Nil means that identities do not
+	// it bounds subscriptions and WebSockets. Its Done is nil if the token does not
+	// expire. Nil means that identities do not
 	// expire.
 	Lifetime func(r *http.Request) (context.Context, context.CancelFunc)
 	// Labels returns the labels of progressive overrides that are active for a

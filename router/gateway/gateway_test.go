@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
+	"souk/internal/detach/detachtest"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -123,7 +123,7 @@ func start(t *testing.T, s *subgraph, configure func(*config.Config, *gateway.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(gw.Handler())
+	server := detachtest.NewServer(gw.Handler())
 	t.Cleanup(func() { gw.Close(); server.Close() })
 	return gw, server.URL
 }

@@ -18,6 +18,9 @@ import (
 // shared stream for too long.
 var errSlowClient = errors.New("the client reads events too slowly")
 
+// errSharedFault ends the subscriptions to a shared stream that has panicked.
+var errSharedFault = errors.New("the shared stream has failed")
+
 // sharedStreams holds the open upstream subscriptions that identical client
 // subscriptions can join. The zero value is ready for use.
 type sharedStreams struct {
@@ -90,44 +93,59 @@ type follower struct {
 	bytes    int
 	dropped  bool
 	patience time.Duration // the remaining part of queueLimits.patience
-	// ready is signaled when the queue or the state of the stream has changed, room
-	// when the follower has taken an event or left.
-	ready, room chan struct{}
-	gone        bool
+	// room is signaled when the follower has taken an event or left.
+	room chan struct{}
+	gone bool
+
+	ctx   context.Context
+	emit  func(response []byte, eventID string) error
+	ended func(error)
+	// working is set while a goroutine sends the events in the queue, and once there is
+	// nothing more to send.
+	working bool
 }
 
-// follow passes the responses of a subscription to emit. It joins an identical open
-// stream or opens a new one.
-func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func(response []byte, eventID string) error) error {
+// follow passes the responses of a subscription to emit, and calls ended when there are no more.
+// It joins an identical open stream or opens a new one.
+func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func(response []byte, eventID string) error, ended func(error)) {
+	f := &follower{room: make(chan struct{}, 1), ctx: ctx, emit: emit}
 	key := x.streamKey(p)
 	s.mu.Lock()
-	st, f := s.open[key].join()
-	if f == nil {
-		c := x.config.Subscriptions
-		st = &sharedStream{
-			limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
-			memory: x.options.Memory,
-			done:   make(chan struct{}),
-			of:     p.document,
-		}
-		if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
-			// The events of a broker are independent, and clients may have had them.
-			st.replay = *replay && !p.program.FedByEvents()
-		}
-		_, f = st.join()
-		if s.open == nil {
-			s.open = map[string]*sharedStream{}
-		}
-		s.open[key] = st
-		var shared context.Context
-		shared, st.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		go s.run(shared, key, st, x, p)
+	st := s.open[key]
+	if !st.join(f) {
+		st = s.start(ctx, key, x, p)
+		st.join(f)
 	} else {
 		x.metrics.SubscriptionsJoined.Inc()
 	}
 	s.mu.Unlock()
-	defer s.leave(key, st, f)
-	return st.handOn(ctx, f, emit)
+	st.begin(f, func(err error) {
+		s.leave(key, st, f)
+		ended(err)
+	})
+}
+
+// start opens a stream. The caller holds s.mu.
+func (s *sharedStreams) start(ctx context.Context, key string, x *exchange, p *prepared) *sharedStream {
+	c := x.config.Subscriptions
+	st := &sharedStream{
+		limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
+		memory: x.options.Memory,
+		done:   make(chan struct{}),
+		of:     p.document,
+	}
+	if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
+		// The events of a broker are independent, and clients may have had them.
+		st.replay = *replay && !p.program.FedByEvents()
+	}
+	if s.open == nil {
+		s.open = map[string]*sharedStream{}
+	}
+	s.open[key] = st
+	var shared context.Context
+	shared, st.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go s.run(shared, key, st, x, p)
+	return st
 }
 
 // run executes the upstream subscription of a shared stream.
@@ -138,6 +156,9 @@ func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x
 		return x.upstream(ctx, p, func(response []byte, id string) error { return st.publish(ctx, response, id) })
 	})
 	x.logFault(ctx, err)
+	if _, ok := err.(*panics.Error); ok { //nolint:errorlint // others become errors for clients
+		err = errSharedFault // so that it is logged once, and not for each follower
+	}
 	s.forget(key, st)
 	st.end(err)
 }
@@ -166,22 +187,46 @@ func (s *sharedStreams) leave(key string, st *sharedStream, f *follower) {
 	}
 }
 
-// join adds a follower. It returns nil if st is nil or has ended.
-func (st *sharedStream) join() (*sharedStream, *follower) {
+// join adds a follower. It returns false if st is nil or has ended.
+func (st *sharedStream) join(f *follower) bool {
 	if st == nil {
-		return nil, nil
+		return false
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.ended {
-		return nil, nil
+		return false
 	}
-	f := &follower{patience: st.limits.patience, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	f.patience = st.limits.patience
+	f.working = true // until begin
 	if st.replay && st.latest != nil {
-		f.push(st.latest)
+		st.push(f, st.latest)
 	}
 	st.followers = append(st.followers, f)
-	return st, f
+	return true
+}
+
+// begin lets a follower send events. It calls ended when there are no more.
+func (st *sharedStream) begin(f *follower, ended func(error)) {
+	// When the client leaves, nothing but this ends an idle follower.
+	unwatch := context.AfterFunc(f.ctx, func() {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.wake(f)
+	})
+	f.ended = func(err error) {
+		unwatch()
+		ended(err)
+	}
+	st.handOn(f)
+}
+
+// wake sees to it that a goroutine sends what is in the queue. The caller holds st.mu.
+func (st *sharedStream) wake(f *follower) {
+	if !f.working {
+		f.working = true
+		go st.handOn(f)
+	}
 }
 
 // remove removes a follower and reports whether it was the last one.
@@ -202,7 +247,7 @@ func (st *sharedStream) end(err error) {
 	st.latest.release()
 	st.latest = nil
 	for _, f := range st.followers {
-		signal(f.ready)
+		st.wake(f)
 	}
 }
 
@@ -241,13 +286,13 @@ func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) 
 			st.mu.Unlock()
 			return nil
 		case f.fits(event, st.limits):
-			f.push(event)
+			st.push(f, event)
 			st.mu.Unlock()
 			return nil
 		case !alone && f.patience <= 0:
 			f.dropped = true
 			f.clear()
-			signal(f.ready)
+			st.wake(f)
 			st.mu.Unlock()
 			return nil
 		}
@@ -288,10 +333,11 @@ func (f *follower) fits(event *event, l queueLimits) bool {
 	return len(f.queue) == 0 || len(f.queue) < l.events && f.bytes+len(event.text) <= l.bytes
 }
 
-func (f *follower) push(event *event) {
+// push queues an event. The caller holds st.mu.
+func (st *sharedStream) push(f *follower, event *event) {
 	f.queue = append(f.queue, event.retain())
 	f.bytes += len(event.text)
-	signal(f.ready)
+	st.wake(f)
 }
 
 // clear releases all queued events.
@@ -302,37 +348,35 @@ func (f *follower) clear() {
 	f.queue, f.bytes = nil, 0
 }
 
-// handOn passes a follower's events to emit until the stream ends.
-func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func(response []byte, eventID string) error) error {
+// handOn passes a follower's events to emit until the queue is empty. Then no goroutine is left
+// for the follower.
+func (st *sharedStream) handOn(f *follower) {
 	for {
 		event, over, err := st.take(f)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case over:
-			return err
-		case event != nil:
-			err := emit(event.text, event.id)
-			event.release()
-			if err != nil {
-				return fmt.Errorf("sending an event: %w", err)
-			}
-			continue
+		if over {
+			f.ended(err)
+			return
 		}
-		select {
-		case <-f.ready:
-		case <-ctx.Done():
-			return ctx.Err()
+		if event == nil {
+			return
+		}
+		err = panics.Catch(func() error { return f.emit(event.text, event.id) })
+		event.release()
+		if err != nil {
+			f.ended(fmt.Errorf("sending an event: %w", err))
+			return
 		}
 	}
 }
 
-// take returns the next event, or nil if the queue is empty. If the stream has ended for
-// the follower, over is true and err is the reason.
+// take returns the next event, or nil if the queue is empty: then the caller must return. If there
+// will be no more events for the follower, over is true and err is the reason.
 func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
+	case f.ctx.Err() != nil:
+		return nil, true, f.ctx.Err()
 	case f.dropped:
 		return nil, true, errSlowClient
 	case len(f.queue) > 0:
@@ -341,12 +385,16 @@ func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 		f.queue = f.queue[1:]
 		f.bytes -= len(event.text)
 		if len(f.queue) == 0 {
+			f.queue = nil
 			f.patience = st.limits.patience // it has caught up
 		}
 		signal(f.room)
 		return event, false, nil
+	case st.ended:
+		return nil, true, st.err
 	}
-	return nil, st.ended, st.err
+	f.working = false
+	return nil, false, nil
 }
 
 // signal wakes the receiver of c, now or at its next receive.

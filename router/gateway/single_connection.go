@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"souk/router/hook"
-	"souk/router/internal/panics"
 	"souk/router/subscribe"
 )
 
@@ -322,11 +321,12 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 			res.remove(id)
 			return
 		}
-		res.stream.Run(own.r.Context(), id, func(ctx context.Context, emit func([]byte) error) error {
-			defer res.remove(id) // the id is free again when the client reads complete
-			err := panics.Catch(func() error { return own.stream(ctx, p, emit) })
-			own.logFault(ctx, err)
-			return err
+		res.stream.Run(own.r.Context(), id, func(ctx context.Context, emit func([]byte) error, ended func(error)) {
+			own.stream(ctx, p, emit, func(err error) {
+				own.logFault(ctx, err)
+				res.remove(id) // the id is free again when the client reads complete
+				ended(err)
+			})
 		})
 	})
 	return nil

@@ -6,16 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"souk/internal/detach"
 	"souk/internal/memory"
@@ -111,7 +107,6 @@ func (x *exchange) serveStream(p *prepared) {
 	} else {
 		out = subscribe.NewEvents(x.w, x.config.Subscriptions.Heartbeat, func() string { return x.eventID })
 	}
-	run := func(ctx context.Context, emit func([]byte) error) error { return x.stream(ctx, p, emit) }
 	detaches := p.op.Kind == operation.Subscription && detach.Supports(x.r)
 	if detaches {
 		x.w.Header().Set("Connection", "close") // the server cannot have the connection back
@@ -121,7 +116,7 @@ func (x *exchange) serveStream(p *prepared) {
 		var d *detach.Response
 		var ahead *bufio.ReadWriter
 		if d, ahead, err = detach.Take(x.w, x.r); err == nil {
-			x.serveDetached(d, ahead, p, out, run, done)
+			x.serveDetached(d, ahead, p, out, done)
 			return
 		}
 		if errors.Is(err, detach.ErrUnsupported) {
@@ -132,40 +127,18 @@ func (x *exchange) serveStream(p *prepared) {
 	ctx, stop := x.untilStopped(x.r.Context())
 	defer stop()
 	if err == nil {
-		err = out.Serve(ctx, run)
+		result := make(chan error, 1)
+		x.serveOut(ctx, p, out, func(err error) { result <- err })
+		err = <-result
 	}
-	if err != nil && x.r.Context().Err() == nil {
+	if !x.logFault(ctx, err) && err != nil && x.r.Context().Err() == nil {
 		x.logger.DebugContext(ctx, "stream ended", "error", err)
 	}
 }
 
-// serveDetached serves a stream that has begun and outlives the handler. done is called at its end.
-func (x *exchange) serveDetached(d *detach.Response, ahead *bufio.ReadWriter, p *prepared, out subscribe.Writer, run subscribe.Stream, done func()) {
-	out.Detach(d)
-	x.outlive(d, p)
-	sentAhead := ahead.Reader.Buffered() > 0
-	d.Serve(func() {
-		ctx, stop := x.untilStopped(x.r.Context())
-		defer stop()
-		if !sentAhead {
-			d.Watch(stop)
-		}
-		err := panics.Catch(func() error { return out.Serve(ctx, run) })
-		if !x.logFault(ctx, err) && err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
-			x.logger.DebugContext(ctx, "stream ended", "error", err)
-		}
-	}, done)
-}
-
-// outlive prepares an exchange for the time after its handler.
-func (x *exchange) outlive(d *detach.Response, p *prepared) {
-	x.outlives = true
-	d.After(x.end)
-	x.r, x.w = detach.Request(x.r), nil
-	if x.hooked != nil {
-		x.hooked.HTTP = detach.Request(x.hooked.HTTP)
-	}
-	x.detach(p)
+// serveOut writes the stream of an operation.
+func (x *exchange) serveOut(ctx context.Context, p *prepared, out subscribe.Writer, ended func(error)) {
+	out.Serve(ctx, func(ctx context.Context, emit func([]byte) error, ended func(error)) { x.stream(ctx, p, emit, ended) }, ended)
 }
 
 // untilStopped returns a context for a stream. While the gateway drains, streams end at
@@ -186,39 +159,51 @@ func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
 }
 
 // stream runs an operation of any kind for as long as its caller's identity
-// holds.
-func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error) error {
+// holds, and then calls ended. While a subscription waits for events, it needs no goroutine.
+func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error, ended func(error)) {
 	x.slot.unmeasured = true
 	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
+	release := func() {}
+	finish := func(err error) {
+		if err != nil {
+			err = x.failedStream(ctx, x.ended(ctx, p, err))
+		}
+		release()
+		end(nil)
+		ended(err)
+	}
 	if x.options.Lifetime != nil {
-		life, release := x.options.Lifetime(x.r)
-		defer release()
+		life, forget := x.options.Lifetime(x.r)
+		release = forget
 		if life.Err() != nil {
 			end(subscribe.ErrExpired)
-			return x.failedStream(ctx, x.ended(ctx, p, subscribe.ErrExpired))
+			finish(subscribe.ErrExpired)
+			return
 		}
-		defer context.AfterFunc(life, func() { end(subscribe.ErrExpired) })()
+		if life.Done() != nil {
+			unwatch := context.AfterFunc(life, func() { end(subscribe.ErrExpired) })
+			release = func() { unwatch(); forget() }
+		}
 	}
-	var err error
-	switch {
-	case p.op.Kind == operation.Subscription:
-		err = x.subscribe(ctx, end, p, x.emitHooked(ctx, emit))
-	case x.shares(p) && !p.deferring:
-		err = x.emitShared(ctx, p, emit)
-	default:
-		err = x.deliver(ctx, p, time.Now(), func(response *execute.Response) error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			_, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
-			return emit(body)
-		})
+	if p.op.Kind == operation.Subscription {
+		x.subscribe(ctx, end, p, x.emitHooked(ctx, emit), finish)
+		return
 	}
-	if err == nil {
-		return nil
+	finish(panics.Catch(func() error { return x.answer(ctx, p, emit) }))
+}
+
+// answer runs a query or mutation whose client accepts only a stream.
+func (x *exchange) answer(ctx context.Context, p *prepared, emit func([]byte) error) error {
+	if x.shares(p) && !p.deferring {
+		return x.emitShared(ctx, p, emit)
 	}
-	return x.failedStream(ctx, x.ended(ctx, p, err))
+	return x.deliver(ctx, p, time.Now(), func(response *execute.Response) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
+		return emit(body)
+	})
 }
 
 // emitShared emits the one response of a query, which identical queries share.
@@ -238,23 +223,30 @@ func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte
 	return emit(body)
 }
 
-func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
+// subscribe runs a subscription, and then calls ended. If it shares a stream, subscribe returns
+// before.
+func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error, ended func(error)) {
 	x.detach(p)
 	x.slot.release() // subscriptions.max_connections bounds those that are open
 	if x.seen != nil {
 		x.seen.Stream = true
 	}
 	x.metrics.Subscriptions.Inc()
-	defer x.metrics.Subscriptions.Dec()
-	defer x.follow(p, end)()
+	unfollow := x.follow(p, end)
+	finish := func(err error) {
+		unfollow()
+		x.metrics.Subscriptions.Dec()
+		ended(err)
+	}
 	identified := func(response []byte, id string) error {
 		x.eventID = id
 		return emit(response)
 	}
 	if !x.config.Subscriptions.Deduplicate || x.lastEventID(p) != "" {
-		return x.upstream(ctx, p, identified)
+		finish(panics.Catch(func() error { return x.upstream(ctx, p, identified) }))
+		return
 	}
-	return x.shared.follow(ctx, x, p, identified)
+	x.shared.follow(ctx, x, p, identified, finish)
 }
 
 // lastEventID returns the Last-Event-ID of a client that continues a subscription whose events
@@ -270,9 +262,6 @@ func (x *exchange) lastEventID(p *prepared) string {
 // by hours, and reduces the charge for the text to what the operation retains: the
 // document and the variables. As for bodies, the first body.FreeBytes are free.
 func (x *exchange) detach(p *prepared) {
-	if x.text.Held() == 0 && !x.outlives {
-		return
-	}
 	vars, retained := slices.Clone(p.vars), len(p.document.text)+x.detachExtensions()
 	for i := range vars {
 		vars[i].Value = bytes.Clone(vars[i].Value)
@@ -402,219 +391,6 @@ func (gw *Gateway) adopt(next *snapshot, m *metrics, p *prepared) (*execute.Prog
 	}
 	program, _, err := next.program(context.Background(), m, &prepared{document: d, op: d.Undeferred(p.vars), vars: p.vars})
 	return program, err
-}
-
-// serveWebSocket serves the graphql-transport-ws protocol. The middleware of the endpoint
-// runs after connection_init rather than at the handshake: browsers cannot set headers on
-// the handshake, so they send the token in the payload.
-func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	if refused := gw.checkSocketOrigin(r); refused != nil {
-		refused.write(w)
-		return
-	}
-	done, refused := gw.openStream()
-	if refused != nil {
-		refused.write(w)
-		return
-	}
-	var initialised *http.Request
-	sockets := subscribe.Sockets{
-		Origins:       []string{"*"}, // checkSocketOrigin has checked the origin
-		InitTimeout:   gw.config.Subscriptions.InitTimeout,
-		Heartbeat:     gw.config.Subscriptions.Heartbeat,
-		MaxMessage:    int64(gw.config.Limits.MaxBodyBytes),
-		MaxOperations: maxOperations,
-		// A message corresponds to an HTTP request body.
-		MessageTimeout: gw.config.Limits.BodyTimeout,
-		Memory:         gw.options.Memory,
-		Init: func(r *http.Request, payload json.RawMessage) (*subscribe.Session, error) {
-			var err error
-			initialised, err = gw.initialise(r, payload)
-			if err != nil {
-				return nil, err
-			}
-			return gw.session(initialised), nil
-		},
-		Run: func(ctx context.Context, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
-			return gw.runMessage(initialised.WithContext(ctx), payload, lease, emit)
-		},
-	}
-	socket := sockets.Accept(w, r)
-	if socket == nil {
-		done()
-		return
-	}
-	ctx := context.WithoutCancel(r.Context()) // not of use for a connection that was taken over
-	serve := func() {
-		ctx, stop := gw.untilStopped(ctx)
-		defer stop()
-		socket.Serve(ctx)
-	}
-	if d := socket.Detached(); d != nil {
-		d.Serve(func() {
-			gw.logFault(ctx, panics.Catch(func() error { serve(); return nil }))
-		}, done)
-		return
-	}
-	defer done()
-	serve()
-}
-
-// Reasons in the close frame of a WebSocket. They are limited to 123 bytes (RFC 6455,
-// section 5.5). "Forbidden" is the reason that the graphql-transport-ws protocol gives
-// for close code 4403.
-var (
-	errUnauthorized = errors.New("Forbidden")
-	errInitPayload  = errors.New("payload of connection_init is not an object")
-	errInitHeader   = errors.New("header in connection_init is not a valid string")
-)
-
-func (gw *Gateway) session(r *http.Request) *subscribe.Session {
-	s := &subscribe.Session{Values: r.Context()}
-	if gw.options.Lifetime != nil {
-		s.Identity, s.Release = gw.options.Lifetime(r)
-	}
-	return s
-}
-
-// initialise adds the headers in the payload of connection_init to the handshake request
-// and runs the middleware on it. It returns the request as the middleware passes it on,
-// with the caller in its context.
-func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.Request, error) {
-	r = r.Clone(r.Context())
-	if err := gw.initHeaders(r.Header, payload); err != nil {
-		return nil, err
-	}
-	var through *http.Request
-	w := &refusedInit{header: http.Header{}}
-	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(w, r)
-	if through == nil {
-		return nil, w.reason()
-	}
-	return through, nil
-}
-
-// initHeaders copies headers from the payload of connection_init, or from its member
-// "headers", to h. Only names in subscriptions.init_headers count. A header that the
-// handshake already has stays, unless init_overrides_handshake is set: a proxy between
-// the client and the router may have set it. A listed header with an invalid value is an
-// error, so that a client that tries to authenticate never becomes anonymous. An empty
-// string is ignored.
-func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) error {
-	if len(payload) == 0 {
-		return nil
-	}
-	var given map[string]json.RawMessage
-	if json.Unmarshal(payload, &given) != nil {
-		return errInitPayload
-	}
-	var inner map[string]json.RawMessage
-	if json.Unmarshal(given["headers"], &inner) == nil && inner != nil {
-		given = inner
-	}
-	// A name that occurs in two spellings becomes a header with two values, which
-	// authentication rejects. Choosing one would depend on map order.
-	set := map[string][]string{}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		canonical := http.CanonicalHeaderKey(name)
-		if !slices.ContainsFunc(gw.config.Subscriptions.InitHeaders, func(listed string) bool { return http.CanonicalHeaderKey(listed) == canonical }) {
-			continue
-		}
-		var text string
-		if json.Unmarshal(given[name], &text) != nil || !httpguts.ValidHeaderFieldValue(text) {
-			return fmt.Errorf("%w: %s", errInitHeader, canonical)
-		}
-		if text != "" {
-			set[canonical] = append(set[canonical], text)
-		}
-	}
-	for _, name := range gw.config.Subscriptions.InitHeaders {
-		name = http.CanonicalHeaderKey(name)
-		_, taken := h[name]
-		if values := set[name]; len(values) > 0 && (!taken || gw.config.Subscriptions.InitOverrides) {
-			h[name] = values
-		}
-	}
-	return nil
-}
-
-// A refusedInit records the response of middleware that rejects connection_init.
-type refusedInit struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-// Header implements http.ResponseWriter.
-func (w *refusedInit) Header() http.Header { return w.header }
-
-// Write implements http.ResponseWriter.
-func (w *refusedInit) Write(b []byte) (int, error) { return w.body.Write(b) }
-
-// WriteHeader implements http.ResponseWriter.
-func (w *refusedInit) WriteHeader(status int) { w.status = status }
-
-// reason returns the error that closes the connection: the message of the first GraphQL
-// error in the response.
-func (w *refusedInit) reason() error {
-	var response struct{ Errors []struct{ Message string } }
-	if json.Unmarshal(w.body.Bytes(), &response) != nil || len(response.Errors) == 0 {
-		return errUnauthorized
-	}
-	message := response.Errors[0].Message
-	if w.status == http.StatusServiceUnavailable {
-		return subscribe.TryAgainLater(message)
-	}
-	return errors.New(message)
-}
-
-// runMessage runs the operation of a subscribe message. The result is a list of errors, or nil.
-func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) (refused json.RawMessage) {
-	err := panics.Catch(func() error {
-		refused = gw.runSubscribe(r, payload, lease, emit)
-		return nil
-	})
-	if err != nil {
-		gw.logFault(r.Context(), err)
-		return errorList(gw.refuse(err))
-	}
-	return refused
-}
-
-func (gw *Gateway) runSubscribe(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
-	current := gw.acquire()
-	if current == nil {
-		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: codeShuttingDown}}))
-	}
-	defer current.release()
-	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket, text: lease}
-	x.see("websocket")
-	defer x.saw()
-	var refused *Refusal
-	if x.slot, refused = gw.takeSlot(r, http.Header{}); refused != nil {
-		f := gw.refuse(refused)
-		x.sawFailure(f)
-		return errorList(f)
-	}
-	defer x.slot.release()
-	var req request
-	err := req.parse(payload)
-	var p *prepared
-	if err == nil {
-		p, err = x.prepare(r.Context(), &req)
-	}
-	payload, req = nil, request{} //nolint:ineffassign,wastedassign // a subscription must not retain the message
-	if err != nil {
-		gw.logFault(r.Context(), err)
-		f := gw.refuse(err)
-		x.sawFailure(f)
-		return x.refusedStream(x.r.Context(), errorList(f))
-	}
-	var failure *subscribe.Failure
-	if errors.As(x.stream(x.r.Context(), p, emit), &failure) {
-		return failure.Errors
-	}
-	return nil
 }
 
 func errorList(f failure) json.RawMessage {

@@ -79,29 +79,35 @@ func (f *flusher) beatOnce(sign string) error {
 }
 
 // carry runs a stream, with heartbeats, and ends the response. A heartbeat of 0 turns them
-// off. last is the message after the last response; it may fail if run does.
-func (f *flusher) carry(ctx context.Context, sign string, run func(context.Context) error, last func(error) error) error {
+// off. last writes what follows the last response and returns what ended gets.
+func (f *flusher) carry(ctx context.Context, sign string, run func(context.Context, func(error)), last func(error) error, ended func(error)) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	f.mu.Lock()
 	f.giveUp = cancel
 	f.mu.Unlock()
-	err := f.beating(ctx, sign, run)
-	err = last(err)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if failed := f.output.end(f.patience); err == nil && failed != nil {
-		err = fmt.Errorf("ending a stream: %w", failed)
+	quiet := func() {}
+	if f.heartbeat > 0 {
+		quiet = every(f.heartbeat, func() bool { return f.beatOnce(sign) == nil })
 	}
-	return err
+	run(ctx, func(err error) {
+		quiet()
+		err = last(err)
+		if failed := f.end(); err == nil {
+			err = failed
+		}
+		cancel()
+		ended(err)
+	})
 }
 
-// beating runs a stream and sends heartbeats meanwhile.
-func (f *flusher) beating(ctx context.Context, sign string, run func(context.Context) error) error {
-	if f.heartbeat > 0 {
-		defer every(f.heartbeat, func() bool { return f.beatOnce(sign) == nil })()
+// end ends the response.
+func (f *flusher) end() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.output.end(f.patience); err != nil {
+		return fmt.Errorf("ending a stream: %w", err)
 	}
-	return run(ctx)
+	return nil
 }
 
 // every calls f at an interval until f returns false or stop is called, which waits for a call in

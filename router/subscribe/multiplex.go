@@ -30,18 +30,22 @@ func (m *Multiplex) Begin() error { return m.beginEvents() }
 // been called.
 func (m *Multiplex) Serve(ctx context.Context, attach func(*Multiplex) (detach func())) error {
 	end := attach(m)
-	return m.carry(ctx, heartbeatEvent, func(ctx context.Context) error {
-		defer end()
+	result := make(chan error, 1)
+	m.carry(ctx, heartbeatEvent, func(ctx context.Context, ended func(error)) {
 		<-ctx.Done()
-		return ctx.Err()
-	}, func(err error) error { return err })
+		end()
+		ended(ctx.Err())
+	}, func(err error) error { return err }, func(err error) { result <- err })
+	return <-result
 }
 
-// Run runs a stream as the operation with an id. If the stream ends with [ErrCut]
-// or an unexpected error, Run sends no complete event.
+// Run runs a stream as the operation with an id and returns when it has ended. If the stream
+// ends with [ErrCut] or an unexpected error, Run sends no complete event.
 func (m *Multiplex) Run(ctx context.Context, id string, run Stream) {
 	next := func(response []byte) error { return m.event("next", id, response) }
-	err := run(ctx, next)
+	result := make(chan error, 1)
+	run(ctx, next, func(err error) { result <- err })
+	err := <-result
 	var failure *Failure
 	if errors.As(err, &failure) {
 		err = next(failure.response())

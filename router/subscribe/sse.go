@@ -33,8 +33,8 @@ func NewEvents(w http.ResponseWriter, heartbeat time.Duration, id func() string)
 // Begin sends the header and, so that clients receive it, a comment.
 func (e *Events) Begin() error { return e.beginEvents() }
 
-// Serve runs a stream and returns when it has ended.
-func (e *Events) Serve(ctx context.Context, run Stream) error {
+// Serve implements [Writer].
+func (e *Events) Serve(ctx context.Context, run Stream, ended func(error)) {
 	next := func(response []byte) error {
 		return e.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
 	}
@@ -44,7 +44,7 @@ func (e *Events) Serve(ctx context.Context, run Stream) error {
 			writeEvent(out, "next", response)
 		})
 	}
-	return e.carry(ctx, heartbeatEvent, func(ctx context.Context) error { return run(ctx, identified) }, func(err error) error {
+	last := func(err error) error {
 		var failure *Failure
 		if errors.As(err, &failure) {
 			err = next(failure.response())
@@ -53,7 +53,8 @@ func (e *Events) Serve(ctx context.Context, run Stream) error {
 			return err
 		}
 		return e.send(func(out *bufio.Writer) { writeEvent(out, "complete") })
-	})
+	}
+	e.carry(ctx, heartbeatEvent, func(ctx context.Context, ended func(error)) { run(ctx, identified, ended) }, last, ended)
 }
 
 func (f *flusher) beginEvents() error {

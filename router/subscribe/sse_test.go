@@ -10,13 +10,15 @@ import (
 	"souk/router/subscribe"
 )
 
-func serveEvents(t *testing.T, w http.ResponseWriter, run subscribe.Stream) error {
+func serveEvents(t *testing.T, w http.ResponseWriter, run func(context.Context, func([]byte) error) error) error {
 	t.Helper()
 	events := subscribe.NewEvents(w, 0, func() string { return "" })
 	if err := events.Begin(); err != nil {
 		return err
 	}
-	return events.Serve(t.Context(), run)
+	result := make(chan error, 1)
+	events.Serve(t.Context(), func(ctx context.Context, emit func([]byte) error, ended func(error)) { ended(run(ctx, emit)) }, func(err error) { result <- err })
+	return <-result
 }
 
 func TestEachLineBecomesADataField(t *testing.T) {

@@ -12,10 +12,12 @@ import (
 
 // A Stream runs one operation. It passes each response, a JSON text, to emit until
 // there are no more responses (nil), ctx is done, or emit fails. It may reuse the
-// text when emit has returned. A *Failure ends the operation with errors for the
-// client. [ErrCut] and any other error end the stream without a final message, so
-// that the client considers the connection lost and reconnects.
-type Stream func(ctx context.Context, emit func(response []byte) error) error
+// text when emit has returned. Then it calls ended with the reason, once and perhaps
+// long after it has returned: an idle stream has no goroutine. A *Failure ends the
+// operation with errors for the client. [ErrCut] and any other error end the stream
+// without a final message, so that the client considers the connection lost and
+// reconnects.
+type Stream func(ctx context.Context, emit func(response []byte) error, ended func(error))
 
 // A Writer writes the responses of one stream to a client.
 type Writer interface {
@@ -23,8 +25,9 @@ type Writer interface {
 	Begin() error
 	// Detach makes the stream go on in a response that outlives its handler.
 	Detach(d *detach.Response)
-	// Serve runs a stream and returns when it has ended.
-	Serve(ctx context.Context, run Stream) error
+	// Serve runs a stream. When it has ended, Serve calls ended with the error, perhaps
+	// after it has returned.
+	Serve(ctx context.Context, run Stream, ended func(error))
 }
 
 // A Failure is an error that ends an operation with errors and no data.

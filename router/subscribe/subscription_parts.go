@@ -41,12 +41,12 @@ func (s *SubscriptionParts) Begin() error {
 	return s.begin(`multipart/mixed;boundary="graphql";subscriptionSpec=`+SubscriptionSpec, func(out *bufio.Writer) { _, _ = out.WriteString(partDelimiter) })
 }
 
-// Serve runs a stream and returns when it has ended.
-func (s *SubscriptionParts) Serve(ctx context.Context, run Stream) error {
+// Serve implements [Writer].
+func (s *SubscriptionParts) Serve(ctx context.Context, run Stream, ended func(error)) {
 	emit := func(response []byte) error {
 		return s.send(func(out *bufio.Writer) { writePart(out, `{"payload":`, response) })
 	}
-	return s.carry(ctx, emptyPart, func(ctx context.Context) error { return run(ctx, emit) }, func(err error) error {
+	last := func(err error) error {
 		var failure *Failure
 		switch {
 		case errors.As(err, &failure) && failure.Transport:
@@ -58,7 +58,8 @@ func (s *SubscriptionParts) Serve(ctx context.Context, run Stream) error {
 			return err
 		}
 		return s.send(func(out *bufio.Writer) { _, _ = out.WriteString("--\r\n") })
-	})
+	}
+	s.carry(ctx, emptyPart, func(ctx context.Context, ended func(error)) { run(ctx, emit, ended) }, last, ended)
 }
 
 func writePart(out *bufio.Writer, before string, value []byte) {

@@ -16,6 +16,7 @@ import (
 	"souk/internal/detach"
 	"souk/internal/memory"
 	"souk/router/internal/body"
+	"souk/router/internal/panics"
 )
 
 // Protocol is the name of the WebSocket subprotocol.
@@ -26,11 +27,12 @@ type Sockets struct {
 	// Init handles connection_init with its payload, or nil. An error closes
 	// the connection with code 4403 (Forbidden) and its text as the reason.
 	Init func(r *http.Request, payload json.RawMessage) (*Session, error)
-	// Run runs an operation from the payload of a subscribe message. If the
-	// operation was not executed, it returns a JSON list of request errors,
-	// otherwise nil. The lease is charged for the message; Run may reduce the
-	// charge once it does not need all of the payload.
-	Run func(ctx context.Context, payload json.RawMessage, lease *memory.Lease, emit func(response []byte) error) (refused json.RawMessage)
+	// Run runs an operation from the payload of a subscribe message. When it has
+	// ended, Run calls ended, perhaps after it has returned: with a JSON list of
+	// request errors if the operation was not executed, otherwise nil. The lease is
+	// charged for the message; Run may reduce the charge once it does not need all of
+	// the payload.
+	Run func(ctx context.Context, payload json.RawMessage, lease *memory.Lease, emit func(response []byte) error, ended func(refused json.RawMessage))
 	// Origins are patterns of the origins allowed in addition to the host
 	// itself; "*" allows all.
 	Origins []string
@@ -105,13 +107,14 @@ func (s *Sockets) Accept(w http.ResponseWriter, r *http.Request) *Socket {
 // the handler does.
 func (s *Socket) Detached() *detach.Response { return s.c.detached }
 
-// Serve serves the connection until the client closes it or ctx is done.
-func (s *Socket) Serve(ctx context.Context) {
+// Serve serves the connection until the client closes it or ctx is done. It returns an error only
+// if something panicked.
+func (s *Socket) Serve(ctx context.Context) error {
 	c, conn := &s.c, s.c.conn
 	defer func() { _ = conn.CloseNow() }()
 	if conn.Subprotocol() != Protocol {
 		_ = conn.Close(closeNotAcceptable, "Subprotocol not acceptable; use "+Protocol)
-		return
+		return nil
 	}
 	// The library closes a connection whose read or write is cancelled, before a
 	// reason can be sent. So reads and writes get a context that is not cancelled.
@@ -131,6 +134,11 @@ func (s *Socket) Serve(ctx context.Context) {
 	if errors.As(err, &closing) {
 		_ = conn.Close(closing.code, closing.reason)
 	}
+	var fault *panics.Error
+	if errors.As(err, &fault) {
+		return fault
+	}
+	return nil
 }
 
 // A closeError closes a connection with a code.
@@ -202,15 +210,17 @@ func (c *connection) serve(ctx context.Context) error {
 		}()
 	}
 	for {
-		m, err := c.read()
-		if err != nil {
+		err := c.read(func(m message) error {
+			if m.Type != "subscribe" {
+				m.lease.Release() // what little is left of it ends with handle
+			}
+			err := c.handle(ctx, m)
+			if err != nil {
+				m.lease.Release()
+			}
 			return err
-		}
-		if m.Type != "subscribe" {
-			m.lease.Release() // what little is left of it ends with handle
-		}
-		if err := c.handle(ctx, m); err != nil {
-			m.lease.Release()
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -222,38 +232,43 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 		_ = c.conn.Close(closeInitTimeout, "Connection initialisation timeout")
 	})
 	defer late.Stop()
-	for {
-		m, err := c.read()
+	for c.session == nil {
+		err := c.read(func(m message) error {
+			m.lease.Release() // no operation holds the payload yet
+			switch m.Type {
+			case "connection_init":
+				return c.begin(m.Payload)
+			case "ping", "pong":
+				return c.handle(ctx, m)
+			default:
+				return closing(closeUnauthorized, "Unauthorized: send connection_init first")
+			}
+		})
 		if err != nil {
 			return nil, err
 		}
-		m.lease.Release() // no operation holds the payload yet
-		switch m.Type {
-		case "connection_init":
-			if c.session, err = c.Init(c.request, m.Payload); err != nil {
-				var own *closeError
-				if errors.As(err, &own) {
-					return nil, own
-				}
-				return nil, closing(closeForbidden, "%s", err)
-			}
-			c.request = nil
-			if c.session.expired() {
-				return nil, closing(closeForbidden, reasonExpired)
-			}
-			// Operations end with the connection and have the values of the
-			// session. Without the cancellation of those, package context needs no
-			// goroutine to cancel what is derived.
-			joined := &joinedContext{Context: ctx, values: context.WithoutCancel(c.session.Values)}
-			return joined, c.write(message{Type: "connection_ack"})
-		case "ping", "pong":
-			if err := c.handle(ctx, m); err != nil {
-				return nil, err
-			}
-		default:
-			return nil, closing(closeUnauthorized, "Unauthorized: send connection_init first")
-		}
 	}
+	// Operations end with the connection and have the values of the
+	// session. Without the cancellation of those, package context needs no
+	// goroutine to cancel what is derived.
+	return &joinedContext{Context: ctx, values: context.WithoutCancel(c.session.Values)}, nil
+}
+
+// begin handles connection_init.
+func (c *connection) begin(payload json.RawMessage) error {
+	session, err := c.Init(c.request, payload)
+	if err != nil {
+		var own *closeError
+		if errors.As(err, &own) {
+			return own
+		}
+		return closing(closeForbidden, "%s", err)
+	}
+	c.session, c.request = session, nil
+	if c.session.expired() {
+		return closing(closeForbidden, reasonExpired)
+	}
+	return c.write(message{Type: "connection_ack"})
 }
 
 // A joinedContext is done when one context is done and has the values of another.
@@ -269,15 +284,31 @@ func (j *joinedContext) Value(key any) any {
 	return j.Context.Value(key)
 }
 
-// read reads the next message. Its memory is charged to a lease.
-func (c *connection) read() (m message, err error) {
+// read waits for a message and passes it to handle. It waits with little on the stack of this
+// goroutine, which would otherwise keep the size that reading and handling a message once took.
+func (c *connection) read(handle func(message) error) error {
 	kind, reader, err := c.conn.Reader(c.uncancelled)
 	if err != nil {
-		return m, err
+		return err
 	}
 	if kind != websocket.MessageText {
-		return m, closing(closeBadRequest, "Messages must be text")
+		return closing(closeBadRequest, "Messages must be text")
 	}
+	result := make(chan error, 1)
+	go func() {
+		result <- panics.Catch(func() error {
+			m, err := c.decode(reader)
+			if err != nil {
+				return err
+			}
+			return handle(m)
+		})
+	}()
+	return <-result
+}
+
+// decode reads a message. Its memory is charged to a lease.
+func (c *connection) decode(reader io.Reader) (m message, err error) {
 	lease := new(memory.Lease)
 	lease.Of(c.Memory)
 	data, err := c.receive(reader, lease)
@@ -394,35 +425,38 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.operations[m.ID] = cancel
-	c.running.Go(func() {
-		defer cancel(nil)
-		defer m.lease.Release()
-		payload := m.Payload
-		m.Payload = nil // Run decides how long it is needed
-		c.run(ctx, m.ID, payload, m.lease)
+	c.running.Add(1)
+	lease := m.lease // and not m: Run decides how long the payload is needed
+	go c.run(ctx, m, func() {
+		lease.Release()
+		cancel(nil)
+		c.running.Done()
 	})
 	return nil
 }
 
 // run runs an operation and sends its final message.
-func (c *connection) run(ctx context.Context, id string, payload json.RawMessage, lease *memory.Lease) {
-	refused := c.Run(ctx, payload, lease, func(response []byte) error {
+func (c *connection) run(ctx context.Context, m message, done func()) {
+	id := m.ID
+	c.Run(ctx, m.Payload, m.lease, func(response []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		return c.next(id, response)
+	}, func(refused json.RawMessage) {
+		defer done()
+		c.mu.Lock()
+		delete(c.operations, id) // the client may now reuse the id
+		c.mu.Unlock()
+		if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrExpired) {
+			return // the client ended the operation or has left
+		}
+		end := message{ID: id, Type: "complete"}
+		if refused != nil {
+			end = message{ID: id, Type: "error", Payload: refused}
+		}
+		_ = c.write(end) // if it fails, so does the next read
 	})
-	c.mu.Lock()
-	delete(c.operations, id) // the client may now reuse the id
-	c.mu.Unlock()
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrExpired) {
-		return // the client ended the operation or has left
-	}
-	end := message{ID: id, Type: "complete"}
-	if refused != nil {
-		end = message{ID: id, Type: "error", Payload: refused}
-	}
-	_ = c.write(end) // if it fails, so does the next read
 }
 
 // expire closes the connection when the client's identity expires. It ends the
