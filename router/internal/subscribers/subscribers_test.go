@@ -27,8 +27,20 @@ import (
 )
 
 var (
-	subscribers = flag.Int("subscribers", 200, "number of idle subscribers")
+	subscribers = flag.Int("subscribers", 1000, "number of idle subscribers")
 	profiles    = flag.String("profiles", "", "directory for profiles of the heap and of goroutines while all are idle")
+)
+
+const (
+	// subscriberBytes bounds the resident memory that an idle subscriber takes, so that 10,000
+	// fit in 200 MB.
+	subscriberBytes = 20_000
+	// fixedBytes is what the first subscription takes besides: its plan, pools of buffers, and
+	// pages that the heap does not fill.
+	fixedBytes = 2_000_000
+	// many subscribers get an event within manyTime of processor time. Fewer are not measured,
+	// because others may use the machine.
+	many, manyTime = 10_000, time.Second
 )
 
 // A ticker is a subgraph that sends one event when it is told to.
@@ -104,6 +116,12 @@ func measure(t *testing.T) usage {
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
+	return usage{resident: resident(t), heap: int(m.HeapAlloc), stacks: int(m.StackInuse), cpu: cpu(t)}
+}
+
+// resident returns the resident memory of the process in bytes.
+func resident(t *testing.T) int {
+	t.Helper()
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		t.Skipf("skipped: the memory of the process is not known: %v", err)
@@ -112,7 +130,7 @@ func measure(t *testing.T) usage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return usage{resident: pages * os.Getpagesize(), heap: int(m.HeapAlloc), stacks: int(m.StackInuse), cpu: cpu(t)}
+	return pages * os.Getpagesize()
 }
 
 func cpu(t *testing.T) time.Duration {
@@ -150,44 +168,62 @@ func TestIdleSubscribersGetEvents(t *testing.T) {
 			s := &ticker{tick: make(chan struct{})}
 			address := serve(t, s)
 			before := measure(t)
-			program, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			client := exec.CommandContext(t.Context(), program)
-			client.Env = append(os.Environ(), clientAddress+"="+address, clientProtocol+"="+protocol, clientCount+"="+strconv.Itoa(n))
-			client.Stderr = t.Output()
-			stdin, err := client.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			stdout, err := client.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(stdout)
-			expect := func(want string) {
-				t.Helper()
-				if !lines.Scan() || lines.Text() != want {
-					t.Fatalf("the client says %q, want %q", lines.Text(), want)
-				}
-			}
+			expect, leave := startClient(t, address, protocol, n)
 			expect("open")
 			idle := measure(t)
 			writeProfiles(t, protocol)
 			s.tick <- struct{}{}
 			expect("got")
 			spent := cpu(t) - idle.cpu
-			t.Logf("%d idle subscribers over %s: each takes %.1f kB of resident memory (heap %.1f kB, stacks %.1f kB); an event to all takes %v of processor time",
-				n, protocol, kilobytes(idle.resident-before.resident, n), kilobytes(idle.heap-before.heap, n), kilobytes(idle.stacks-before.stacks, n), spent.Round(time.Millisecond))
-			_ = stdin.Close()
-			if err := client.Wait(); err != nil {
-				t.Error(err)
+			after := resident(t)
+			t.Logf("%d idle subscribers over %s: each takes %.1f kB of resident memory (heap %.1f kB, stacks %.1f kB), and %.1f kB after an event to all, which takes %v of processor time",
+				n, protocol, kilobytes(idle.resident-before.resident, n), kilobytes(idle.heap-before.heap, n), kilobytes(idle.stacks-before.stacks, n),
+				kilobytes(after-before.resident, n), spent.Round(time.Millisecond))
+			if most := n*subscriberBytes + fixedBytes; idle.resident-before.resident > most && !underRace {
+				t.Errorf("they take %d bytes of resident memory, more than %d", idle.resident-before.resident, most)
 			}
+			if n >= many && spent > manyTime*time.Duration(n)/many {
+				t.Errorf("an event takes %v of processor time, more than %v for each %d subscribers", spent, manyTime, many)
+			}
+			leave()
 		})
+	}
+}
+
+// startClient starts another process that opens subscriptions. The first function waits for what
+// it says, the second one lets it end.
+func startClient(t *testing.T, address, protocol string, n int) (expect func(string), leave func()) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := exec.CommandContext(t.Context(), program)
+	client.Env = append(os.Environ(), clientAddress+"="+address, clientProtocol+"="+protocol, clientCount+"="+strconv.Itoa(n))
+	client.Stderr = t.Output()
+	stdin, err := client.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := client.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	expect = func(want string) {
+		t.Helper()
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("the client says %q, want %q", lines.Text(), want)
+		}
+	}
+	return expect, func() {
+		_ = stdin.Close()
+		if err := client.Wait(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

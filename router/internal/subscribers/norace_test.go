@@ -1,0 +1,5 @@
+//go:build !race
+
+package subscribers_test
+
+const underRace = false
