@@ -93,7 +93,8 @@ type Options struct {
 type Extensions struct {
 	// Middleware wraps the handler of the public port. The first is the outermost. Each
 	// function is called once, not for each configuration, so a handler may have state. It
-	// sees a WebSocket once, at the handshake.
+	// sees a WebSocket once, at the handshake. With middleware, subscriptions do not outlive the
+	// handlers of their requests, and so take more memory while they wait.
 	Middleware []func(http.Handler) http.Handler
 	// AdminMiddleware wraps the handler of the admin port.
 	AdminMiddleware []func(http.Handler) http.Handler
