@@ -483,17 +483,30 @@ func (r *Router) drain(servers []*http.Server, cut func()) error {
 		r.canary.gateway.Drain()
 	}
 	var err error
-	for _, server := range servers {
+	for i, server := range servers {
+		if i == 1 { // http.Server.Shutdown does not wait for WebSockets, nor for streams that outlive their handlers
+			r.awaitStreams(ctx)
+		}
 		if e := server.Shutdown(ctx); e != nil {
 			cut() // so that the remaining requests do not count as ended by their clients
 			err = errors.Join(err, fmt.Errorf("waiting for requests to end: %w", e), server.Close())
 		}
 	}
-	r.gateway.AwaitStreams(ctx) // http.Server.Shutdown does not wait for WebSockets
-	if r.canary != nil {
-		r.canary.gateway.AwaitStreams(ctx)
+	if len(servers) == 1 {
+		r.awaitStreams(ctx)
 	}
 	return err
+}
+
+// awaitStreams waits until no stream is open or ctx is done.
+func (r *Router) awaitStreams(ctx context.Context) {
+	open := r.gateway.AwaitStreams(ctx)
+	if r.canary != nil {
+		open += r.canary.gateway.AwaitStreams(ctx)
+	}
+	if open > 0 {
+		r.options.Telemetry.Logger.WarnContext(ctx, "streams have not ended in time; their connections are closed", "streams", open)
+	}
 }
 
 // Close ends background work and closes connections, in reverse order of creation.

@@ -277,11 +277,13 @@ func (gw *Gateway) Drain() {
 }
 
 // AwaitStreams waits, after Drain, until no stream or WebSocket is open or ctx is
-// done.
-func (gw *Gateway) AwaitStreams(ctx context.Context) {
+// done. It returns how many are open.
+func (gw *Gateway) AwaitStreams(ctx context.Context) int {
 	select {
 	case <-gw.open.idle():
+		return 0
 	case <-ctx.Done():
+		return gw.open.load()
 	}
 }
 

@@ -47,6 +47,12 @@ func (o *openStreams) add(most int) bool {
 	return true
 }
 
+func (o *openStreams) load() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.count
+}
+
 func (o *openStreams) done() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -246,7 +252,13 @@ func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p
 		finish(panics.Catch(func() error { return x.upstream(ctx, p, identified) }))
 		return
 	}
-	x.shared.follow(ctx, x, p, identified, finish)
+	err := panics.Catch(func() error {
+		x.shared.follow(ctx, x, p, identified, finish)
+		return nil
+	})
+	if err != nil { // before anything is open: events are handed on by other means
+		finish(err)
+	}
 }
 
 // lastEventID returns the Last-Event-ID of a client that continues a subscription whose events
