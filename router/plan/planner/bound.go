@@ -16,31 +16,21 @@ func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Select
 	b.visit(root, selections, nil)
 	// Fields that one subgraph resolves need a request to it. Of the others,
 	// those whose subgraphs are disjoint need a request each.
-	used := map[*supergraph.Subgraph]bool{}
-	for _, g := range b.only {
-		used[g] = true
-	}
-	requests := len(used)
 	for _, any := range b.anyOf {
-		disjoint := true
-		for _, g := range any {
-			disjoint = disjoint && !used[g]
-		}
-		if disjoint {
-			requests++
-			for _, g := range any {
-				used[g] = true
-			}
+		if !slices.ContainsFunc(any, func(g *supergraph.Subgraph) bool { return slices.Contains(b.used, g) }) {
+			b.requests++
+			b.used = w.memory.subgraphs.Append(b.used, any...)
 		}
 	}
-	return Cost{Requests: requests, Levels: b.levels}
+	return Cost{Requests: b.requests, Levels: b.levels}
 }
 
 type bounder struct {
 	*walker
-	only   []*supergraph.Subgraph   // those that a field needs
-	anyOf  [][]*supergraph.Subgraph // those of which a field needs one
-	levels int
+	// used are the subgraphs of the requests that are counted.
+	used             []*supergraph.Subgraph
+	anyOf            [][]*supergraph.Subgraph // those of which a field needs one
+	requests, levels int
 }
 
 // visit adds what a selection set needs. The subgraphs in level1 may resolve
@@ -72,18 +62,21 @@ func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*sup
 		if !in.Resolves(b.labels) && !in.External {
 			continue
 		}
-		resolving = append(resolving, in.Subgraph)
+		resolving = b.memory.subgraphs.Append(resolving, in.Subgraph)
 		if in.Requires == nil && in.Contexts == nil && (level1 == nil || slices.Contains(level1, in.Subgraph)) {
-			first = append(first, in.Subgraph)
+			first = b.memory.subgraphs.Append(first, in.Subgraph)
 		}
 	}
 	switch len(resolving) {
 	case 0:
 		return // an @interfaceObject resolves it
 	case 1:
-		b.only = append(b.only, resolving[0])
+		if !slices.Contains(b.used, resolving[0]) {
+			b.requests++
+			b.used = b.memory.subgraphs.Append(b.used, resolving[0])
+		}
 	default:
-		b.anyOf = append(b.anyOf, resolving)
+		b.anyOf = b.memory.subgraphLists.Append(b.anyOf, resolving)
 	}
 	if first == nil {
 		b.levels = 2

@@ -41,7 +41,7 @@ func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
 	}
 	at := b.position.slot.child(f)
 	for p := b.position; p != nil; p = p.parent {
-		if deferID, ok := w.selected[p.fields[at]]; ok && deferID < w.deferID {
+		if known, ok := p.fields.get(at); ok && known.selected && known.selectedIn < w.deferID {
 			return true
 		}
 		if p.on == nil {
@@ -49,8 +49,8 @@ func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
 		}
 	}
 	leaf := b.position.field(at)
-	if deferID, ok := w.selected[leaf]; !ok || w.deferID < deferID {
-		w.selected[leaf] = w.deferID
+	if !leaf.selected || w.deferID < leaf.selectedIn {
+		leaf.selected, leaf.selectedIn = true, w.deferID
 	}
 	return false
 }
@@ -58,9 +58,9 @@ func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
 // leavesBelow finds the leaves below a field, given the paths to the field.
 func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f *operation.Field, fromEarlierPayload bool) ([]*leaf, error) {
 	if !def.Named.Composite() {
-		return []*leaf{w.newLeaf(paths)}, nil
+		return w.memory.leafLists.Append(nil, w.newLeaf(paths)), nil
 	}
-	child := w.register(&branch{
+	child := w.register(branch{
 		position: paths[0].position, typ: def.Named, parent: b,
 		paths: w.cheapestPerSubgraph(paths), fromEarlierPayload: fromEarlierPayload,
 	})
@@ -73,10 +73,10 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 		if name == nil {
 			return nil, &unreachable{child, &operation.Field{Name: "__typename", Alias: "__typename"}}
 		}
-		leaves = append(leaves, name)
+		leaves = w.memory.leafLists.Append(leaves, name)
 	}
 	if first := child.position.firstBranch; err == nil && len(leaves) == 0 && (first == nil || first.deferID >= w.deferID) {
-		leaves = []*leaf{w.newLeaf(child.paths)} // whether the object is null
+		leaves = w.memory.leafLists.Append(nil, w.newLeaf(child.paths)) // whether the object is null
 	}
 	return leaves, err
 }
@@ -136,7 +136,7 @@ func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyFie
 			continue
 		}
 		if out := w.fieldFrom(e, b.position, f); out != nil {
-			candidates = append(candidates, out)
+			candidates = w.memory.edgeLists.Append(candidates, out)
 		}
 	}
 	return candidates
@@ -154,13 +154,21 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	if w.thorough {
 		most = 6
 	}
-	kept := slices.Clone(paths)
-	slices.SortStableFunc(kept, byCost)
-	count := map[*supergraph.Subgraph]int{}
-	return slices.DeleteFunc(kept, func(e *edge) bool {
-		count[e.subgraph]++
-		return count[e.subgraph] > most
-	})
+	sorted := w.memory.edgeLists.Append(nil, paths...)
+	slices.SortStableFunc(sorted, byCost)
+	kept := sorted[:0]
+	for _, e := range sorted {
+		same := 0
+		for _, have := range kept {
+			if have.subgraph == e.subgraph {
+				same++
+			}
+		}
+		if same < most {
+			kept = append(kept, e)
+		}
+	}
+	return kept
 }
 
 // intersectMembers returns the members of a union that every subgraph knows that
@@ -200,7 +208,7 @@ func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err erro
 		return nil
 	}
 	for _, g := range subgraphs {
-		single := &branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps}
+		single := w.memory.branches.Of(branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps})
 		if err = w.reachesForAllTypes(single, b, f); err == nil {
 			return nil
 		}

@@ -21,11 +21,12 @@ import (
 // edges and l leaves that takes O(n·l) time at worst; sharing keeps it near
 // linear for operations that people write.
 type chooser struct {
+	memory *scratch
 	edges  []edgeChoice // by edge.id
 	chosen []*edge      // by leaf.id; nil while there is no choice
 	// jumps are the chosen entity jumps, by where they start and what they can
 	// be merged with.
-	jumps map[jumpTarget]bool
+	jumps []jumpTarget
 	// prices, unless nil, records what each candidate of a leaf would have added
 	// when the leaf's path was chosen, for an explanation.
 	prices map[*leaf][]int
@@ -47,13 +48,13 @@ type jumpTarget struct {
 	group    mergeGroup
 }
 
-func newChooser() *chooser { return &chooser{round: 1, jumps: map[jumpTarget]bool{}} }
+func newChooser(memory *scratch) *chooser { return &chooser{memory: memory, round: 1} }
 
 // choose picks a path for each leaf that the walker has found so far.
 func (c *chooser) choose(w *walker, leaves []*leaf) {
-	c.edges = append(c.edges, make([]edgeChoice, w.edges-len(c.edges))...)
-	c.chosen = append(c.chosen, make([]*edge, w.leaves-len(c.chosen))...)
-	order := slices.Clone(leaves)
+	c.edges = c.memory.choices.Append(c.edges, c.memory.choices.Make(w.edges-len(c.edges))...)
+	c.chosen = c.memory.edgeLists.Append(c.chosen, c.memory.edgeLists.Make(w.leaves-len(c.chosen))...)
+	order := c.memory.leafLists.Append(nil, leaves...)
 	slices.SortStableFunc(order, func(a, b *leaf) int {
 		return cmp.Or(cmp.Compare(a.deferID, b.deferID), cmp.Compare(len(a.candidates), len(b.candidates)))
 	})
@@ -87,7 +88,7 @@ func (c *chooser) take(e *edge) {
 	c.edges[e.id].taken = true
 	c.round++
 	if e.kind == keyEdge {
-		c.jumps[targetOf(e)] = true
+		c.jumps = c.memory.targets.Append(c.jumps, targetOf(e))
 	}
 	c.take(e.tail)
 	for _, condition := range e.conditions {
@@ -109,7 +110,7 @@ func (c *chooser) price(e *edge) int {
 		return known.price
 	}
 	price := e.ownCost()
-	if e.kind == keyEdge && c.jumps[targetOf(e)] {
+	if e.kind == keyEdge && slices.Contains(c.jumps, targetOf(e)) {
 		price = mergeableCost
 	}
 	price += c.price(e.tail)

@@ -3,7 +3,9 @@ package planner
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 
+	"souk/internal/slab"
 	"souk/router/plan"
 )
 
@@ -13,8 +15,10 @@ func (c Cost) compare(other Cost) int {
 
 // measure returns the cost of the plan that choices for the leaves lead to. It
 // does what placing and scheduling do, without the selections.
-func measure(leaves []*leaf, chosen []*edge) Cost {
-	m := measurer{chosen: chosen, known: map[*edge][]*fetch{}}
+func measure(memory *scratch, leaves []*leaf, chosen []*edge) Cost {
+	m := &memory.measurer
+	m.reset()
+	m.chosen = chosen
 	for _, l := range leaves {
 		m.follow(chosen[l.id])
 	}
@@ -27,55 +31,80 @@ func measure(leaves []*leaf, chosen []*edge) Cost {
 			c.Requests++
 		}
 	}
-	c.Requests += len(mergeGroups(m.fetches))
+	c.Requests += countMergeGroups(m.fetches)
 	return c
 }
 
+// A measurer computes costs, one after another, in the same memory.
 type measurer struct {
 	chosen  []*edge
-	known   map[*edge][]*fetch // after which what an edge arrives at is known
+	known   []knownAfter // by edge.id
+	fetches []*fetch
+	// round counts the costs, and tells what is known in the present one.
+	round int
+
+	fetchMemory slab.Slab[fetch]
+	listMemory  slab.Slab[*fetch]
+}
+
+// A knownAfter has the fetches after which what an edge arrives at is known.
+type knownAfter struct {
+	round   int
 	fetches []*fetch
 }
 
+func (m *measurer) reset() {
+	m.chosen, m.fetches = nil, nil
+	m.round++
+	m.fetchMemory.Reset()
+	m.listMemory.Reset()
+}
+
+func (m *measurer) bytes() int {
+	return len(m.known)*int(unsafe.Sizeof(knownAfter{})) + m.fetchMemory.Bytes() + m.listMemory.Bytes()
+}
+
 func (m *measurer) follow(e *edge) []*fetch {
-	known, ok := m.known[e]
-	if ok {
-		return known
+	if missing := e.id + 1 - len(m.known); missing > 0 {
+		m.known = append(m.known, make([]knownAfter, missing)...)
 	}
+	if m.known[e.id].round == m.round {
+		return m.known[e.id].fetches
+	}
+	var known []*fetch
 	switch e.kind {
 	case rootEdge:
 		known = m.root(e)
 	case keyEdge:
-		f := &fetch{kind: plan.EntitiesFetch, subgraph: e.subgraph, dependsOn: m.conditions(e, nil), deferID: e.deferID}
-		m.fetches = append(m.fetches, f)
-		known = []*fetch{f}
+		known = m.add(fetch{kind: plan.EntitiesFetch, subgraph: e.subgraph, dependsOn: m.conditions(e, nil), deferID: e.deferID})
 	default:
 		known = m.conditions(e, m.follow(e.tail))
 	}
-	m.known[e] = known
+	m.known[e.id] = knownAfter{m.round, known}
 	return known
+}
+
+func (m *measurer) add(value fetch) []*fetch {
+	f := m.fetchMemory.Of(value)
+	m.fetches = m.listMemory.Append(m.fetches, f)
+	return m.listMemory.Append(nil, f)
 }
 
 func (m *measurer) root(e *edge) []*fetch {
 	for _, f := range m.fetches {
 		if f.kind != plan.EntitiesFetch && f.subgraph == e.subgraph && f.position == e.position && f.deferID == e.deferID {
-			return []*fetch{f}
+			return m.listMemory.Append(nil, f)
 		}
 	}
-	f := &fetch{kind: plan.RootFetch, subgraph: e.subgraph, position: e.position, dependsOn: m.conditions(e, nil), deferID: e.deferID}
-	m.fetches = append(m.fetches, f)
-	return []*fetch{f}
+	return m.add(fetch{kind: plan.RootFetch, subgraph: e.subgraph, position: e.position, dependsOn: m.conditions(e, nil), deferID: e.deferID})
 }
 
 func (m *measurer) conditions(e *edge, known []*fetch) []*fetch {
-	if len(e.conditions) == 0 {
-		return known
-	}
-	known = slices.Clone(known)
+	known = known[:len(known):len(known)]
 	for _, c := range e.conditions {
 		for _, f := range m.follow(m.chosen[c.id]) {
 			if !slices.Contains(known, f) {
-				known = append(known, f)
+				known = m.listMemory.Append(known, f)
 			}
 		}
 	}

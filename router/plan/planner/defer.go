@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"souk/router/operation"
 	"souk/router/plan"
 )
@@ -48,6 +50,17 @@ func deferRootFetches(fetches []*fetch) {
 			}
 		}
 	}
+}
+
+// defers reports whether a deferred fragment is among the selections or below them.
+func defers(selections []operation.Selection) bool {
+	return slices.ContainsFunc(selections, func(sel operation.Selection) bool {
+		if f, ok := sel.(*operation.Field); ok {
+			return defers(f.Selections)
+		}
+		f, ok := sel.(*operation.InlineFragment)
+		return ok && (f.Defer != nil || defers(f.Selections))
+	})
 }
 
 func (f *fetch) isQuery() bool { return f.kind == plan.RootFetch && f.operationKind == operation.Query }

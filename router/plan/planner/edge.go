@@ -60,7 +60,7 @@ type edge struct {
 	cost, depth, minLevel int
 
 	// out and typename are the edges that have been created from here.
-	out      map[*position]*edge // by a field or a downcast
+	out      table[*position, *edge] // by a field or a downcast
 	typename *edge
 }
 
@@ -153,23 +153,21 @@ func (e *edge) isKey(f *operation.Field) bool {
 }
 
 // newEdge completes an edge and adds it to its tail.
-func (w *walker) newEdge(e *edge) *edge {
+func (w *walker) newEdge(value edge) *edge {
 	w.budget--
+	e := w.memory.edges.Of(value)
 	e.id = w.edges
 	w.edges++
 	e.computeCost()
 	if e.kind == fieldEdge || e.kind == downcastEdge {
-		if e.tail.out == nil {
-			e.tail.out = map[*position]*edge{}
-		}
-		e.tail.out[e.position] = e
+		e.tail.out.put(&w.memory.out, e.position, e)
 	}
 	return e
 }
 
 // newLeaf returns a leaf of the current payload.
 func (w *walker) newLeaf(candidates []*edge) *leaf {
-	l := &leaf{id: w.leaves, candidates: candidates, deferID: w.deferID}
+	l := w.memory.leaves.Of(leaf{id: w.leaves, candidates: candidates, deferID: w.deferID})
 	w.leaves++
 	return l
 }
@@ -192,10 +190,10 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 		return nil
 	}
 	child := at.field(at.slot.child(f))
-	if out := e.out[child]; out != nil {
+	if out, ok := e.out.get(child); ok {
 		return out
 	}
-	return w.newEdge(&edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(e.typ.Field(f.Name)) != nil, field: f, fieldIn: in})
+	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(e.typ.Field(f.Name)) != nil, field: f, fieldIn: in})
 }
 
 // typenameFrom follows a path to __typename; nil for an @interfaceObject,
@@ -205,7 +203,7 @@ func (w *walker) typenameFrom(e *edge, at *position) *edge {
 		return nil
 	}
 	if e.typename == nil {
-		e.typename = w.newEdge(&edge{kind: typenameEdge, tail: e, subgraph: e.subgraph, position: at})
+		e.typename = w.newEdge(edge{kind: typenameEdge, tail: e, subgraph: e.subgraph, position: at})
 	}
 	return e.typename
 }
@@ -227,10 +225,10 @@ func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
 		if known == nil {
 			return nil
 		}
-		conditions, to = []*leaf{known}, e.typ
+		conditions, to = w.memory.leafLists.Append(nil, known), e.typ
 	}
-	if out := e.out[at]; out != nil {
+	if out, ok := e.out.get(at); ok {
 		return out
 	}
-	return w.newEdge(&edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided, eventOnly: e.eventOnly})
+	return w.newEdge(edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided, eventOnly: e.eventOnly})
 }

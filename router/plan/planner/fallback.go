@@ -61,6 +61,11 @@ func (e *entityFetch) fallbacks() []*entityFetch {
 // addFallbacks adds a fallback fetch for each merged fetch that needs one, and
 // makes it a dependency of the fetches that depend on the merged one.
 func addFallbacks(fetches []*fetch) []*fetch {
+	if !slices.ContainsFunc(fetches, func(f *fetch) bool {
+		return slices.ContainsFunc(f.entities, func(e *entityFetch) bool { return e.unmerged != nil })
+	}) {
+		return fetches
+	}
 	fallbacks := map[*fetch]*fetch{}
 	out := slices.Clone(fetches)
 	for _, f := range fetches {

@@ -66,6 +66,8 @@ type selectedField struct {
 	field     *operation.Field
 	fieldIn   *supergraph.FieldIn
 	selection *selectionSet // nil for a leaf
+	// responseKey is that of the subgraph's response, once it is assigned.
+	responseKey string
 }
 
 // field adds the field of an edge, and returns the selection set below it.
@@ -75,11 +77,12 @@ func (s *selectionSet) field(e *edge) *selectionSet {
 			return f.selection
 		}
 	}
-	f := &selectedField{slot: e.position.slot, field: e.field, fieldIn: e.fieldIn}
+	memory := e.position.slot.memory
+	f := memory.selected.Of(selectedField{slot: e.position.slot, field: e.field, fieldIn: e.fieldIn})
 	if e.typ.Composite() {
-		f.selection = &selectionSet{typ: e.typ}
+		f.selection = memory.selections.Of(selectionSet{typ: e.typ})
 	}
-	s.fields = append(s.fields, f)
+	s.fields = memory.selectedLists.Append(s.fields, f)
 	return f.selection
 }
 

@@ -24,16 +24,16 @@ func thoroughEdges(first int) int { return 2_000 + 10*first }
 // Most often the greedy choice is as good as a lower bound, and nothing is left
 // to do. Otherwise the operation is walked once more, thoroughly, and searched.
 func (p *Planner) improve(w *walker, c *chooser, op *operation.Operation, root *slot, leaves []*leaf, explanation *Explanation) []*leaf {
-	greedy, bound := measure(leaves, c.chosen), w.lowerBound(p.model.Query, op.Selections)
+	greedy, bound := measure(w.memory, leaves, c.chosen), w.lowerBound(p.model.Query, op.Selections)
 	explanation.Bound, explanation.Greedy, explanation.Chosen = bound, greedy, greedy
 	explanation.Edges = w.edges
 	if greedy.compare(bound) <= 0 {
 		return leaves
 	}
 	explanation.Search = Incomplete
-	thorough := p.newWalker(w.labels, thoroughEdges(w.edges))
+	thorough := p.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
 	thorough.thorough = true
-	all, err := thorough.walk(&branch{position: &position{slot: root}, typ: p.model.Query}, op.Selections)
+	all, err := thorough.walk(w.memory.branches.Of(branch{position: w.memory.positions.Of(position{slot: root}), typ: p.model.Query}), op.Selections)
 	explanation.Edges += thorough.edges
 	if err != nil || thorough.budget < 0 {
 		return leaves

@@ -29,7 +29,17 @@ func (w *walker) withJumps(b *branch) []*edge {
 		b.entitiesExplored = true
 		w.explore(b)
 	}
-	return append(b.paths[:len(b.paths):len(b.paths)], b.jumps...)
+	return w.join(b.paths, b.jumps)
+}
+
+// join returns the paths of two lists.
+func (w *walker) join(a, b []*edge) []*edge {
+	if len(b) == 0 {
+		return a[:len(a):len(a)]
+	}
+	all := w.memory.edgeLists.Make(len(a) + len(b))
+	copy(all[copy(all, a):], b)
+	return all
 }
 
 func (w *walker) explore(b *branch) {
@@ -43,17 +53,17 @@ func (w *walker) explore(b *branch) {
 		return
 	}
 	for progress := true; progress && w.budget >= 0; {
-		from := b.withoutJumps(b.jumps)
+		from := w.withoutJumps(b)
 		var round []*edge
 		waiting = slices.DeleteFunc(waiting, func(options []entityJump) bool {
 			best := w.cheapestJump(from, options)
 			if best == nil {
 				return false
 			}
-			round = append(round, best)
+			round = w.memory.edgeLists.Append(round, best)
 			return true
 		})
-		b.jumps = append(b.jumps, round...)
+		b.jumps = w.join(b.jumps, round)
 		progress = len(round) > 0
 	}
 }
@@ -64,7 +74,7 @@ func (w *walker) explore(b *branch) {
 func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 	made := map[entityJump]*edge{}
 	for range len(w.model.Subgraphs) {
-		from := b.withoutJumps(b.jumps)
+		from := w.withoutJumps(b)
 		next, progress := map[entityJump]*edge{}, false
 		var jumps []*edge
 		for _, options := range waiting {
@@ -86,43 +96,48 @@ func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 }
 
 // withoutJumps returns a branch of the same objects for visiting the conditions
-// of jumps: its paths are those of the branch and the given jumps.
-func (b *branch) withoutJumps(jumps []*edge) *branch {
-	return &branch{
-		position: b.position, typ: b.typ, parent: b.parent,
-		paths:         append(b.paths[:len(b.paths):len(b.paths)], jumps...),
+// of jumps: its paths are those of the branch and the jumps that were made before.
+func (w *walker) withoutJumps(b *branch) *branch {
+	return w.memory.branches.Of(branch{
+		position: b.position, typ: b.typ, parent: b.parent, paths: w.join(b.paths, b.jumps),
 		noEntityJumps: true, commonMembers: b.commonMembers,
-	}
+	})
 }
 
 // possibleJumps lists the jumps from a branch, without looking at whether
 // their keys can be fetched. Each item has the alternatives for one subgraph,
 // or for one field of it that requires something: they differ in the key.
 func (w *walker) possibleJumps(b *branch) [][]entityJump {
-	var list [][]entityJump
-	for _, t := range append([]*supergraph.Type{b.typ}, b.typ.Interfaces...) {
-		for _, in := range t.In {
-			if t != b.typ && !in.InterfaceObject || len(in.Possible) == 0 {
-				continue
+	list := w.jumpsTo(nil, b, b.typ)
+	for _, t := range b.typ.Interfaces {
+		list = w.jumpsTo(list, b, t)
+	}
+	return list
+}
+
+// jumpsTo adds the jumps to a type of the objects of a branch: their own, or an interface.
+func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type) [][]entityJump {
+	for _, in := range t.In {
+		if t != b.typ && !in.InterfaceObject || len(in.Possible) == 0 {
+			continue
+		}
+		var keys []*supergraph.Key
+		for _, k := range in.Keys {
+			if k.Resolvable {
+				keys = w.memory.keys.Append(keys, k)
 			}
-			var keys []*supergraph.Key
-			for _, k := range in.Keys {
-				if k.Resolvable {
-					keys = append(keys, k)
-				}
-			}
-			if len(keys) == 0 {
-				continue
-			}
-			if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
-				return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject() && !e.eventOnly
-			}) {
-				list = w.appendJumps(list, t, in.Subgraph, keys, nil)
-			}
-			for _, f := range t.Fields {
-				if fi := f.InSubgraph(in.Subgraph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
-					list = w.appendJumps(list, t, in.Subgraph, keys, fi)
-				}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
+			return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject() && !e.eventOnly
+		}) {
+			list = w.appendJumps(list, t, in.Subgraph, keys, nil)
+		}
+		for _, f := range t.Fields {
+			if fi := f.InSubgraph(in.Subgraph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
+				list = w.appendJumps(list, t, in.Subgraph, keys, fi)
 			}
 		}
 	}
@@ -132,14 +147,14 @@ func (w *walker) possibleJumps(b *branch) [][]entityJump {
 func (w *walker) appendJumps(list [][]entityJump, t *supergraph.Type, g *supergraph.Subgraph, keys []*supergraph.Key, requires *supergraph.FieldIn) [][]entityJump {
 	var options []entityJump
 	for _, k := range keys {
-		if j := (entityJump{t, g, k, requires}); !w.jumping[j] {
-			options = append(options, j)
+		if j := (entityJump{t, g, k, requires}); !slices.Contains(w.jumping, j) {
+			options = w.memory.jumps.Append(options, j)
 		}
 	}
 	if options == nil {
 		return list
 	}
-	return append(list, options)
+	return w.memory.jumpLists.Append(list, options)
 }
 
 // cheapestJump makes the cheapest of some jumps; nil if none can be made.
@@ -157,19 +172,19 @@ func (w *walker) cheapestJump(from *branch, options []entityJump) *edge {
 // cannot be fetched over the paths of the branch.
 func (w *walker) jump(from *branch, j entityJump) *edge {
 	outer := w.target
-	w.jumping[j], w.target = true, j.subgraph
-	defer func() { delete(w.jumping, j); w.target = outer }()
+	w.jumping, w.target = append(w.jumping, j), j.subgraph
+	defer func() { w.jumping, w.target = w.jumping[:len(w.jumping)-1], outer }()
 	conditions, err := w.walk(from, j.key.Fields.Selections)
 	if err == nil && j.requires != nil && j.requires.Requires != nil {
 		var more []*leaf
 		more, err = w.walk(from, j.requires.Requires.Selections)
-		conditions = append(conditions, more...)
+		conditions = w.memory.leafLists.Append(conditions, more...)
 	}
 	var contexts []*contextValue
 	if err == nil && j.requires != nil {
 		var more []*leaf
 		contexts, more, err = w.contextValues(from, j.requires)
-		conditions = append(conditions, more...)
+		conditions = w.memory.leafLists.Append(conditions, more...)
 	}
 	if err == nil && len(conditions) == 0 { // @key(fields: "__typename")
 		conditions = w.exists(from)
@@ -177,7 +192,7 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 	if err != nil || len(conditions) == 0 {
 		return nil
 	}
-	return w.newEdge(&edge{
+	return w.newEdge(edge{
 		kind: keyEdge, conditions: conditions, subgraph: j.subgraph, typ: j.typ, position: from.position,
 		key: j.key, contexts: contexts, onlyField: j.requires, deferID: w.deferID,
 	})
@@ -187,11 +202,16 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 // reaches them: a jump that sends nothing but a type needs an object that is
 // not null.
 func (w *walker) exists(b *branch) []*leaf {
-	paths := slices.DeleteFunc(slices.Clone(b.paths), func(e *edge) bool { return e.onlyField != nil })
+	var paths []*edge
+	for _, e := range b.paths {
+		if e.onlyField == nil {
+			paths = w.memory.edgeLists.Append(paths, e)
+		}
+	}
 	if len(paths) == 0 {
 		return nil
 	}
-	return []*leaf{w.newLeaf(paths)}
+	return w.memory.leafLists.Append(nil, w.newLeaf(paths))
 }
 
 // rootJumps goes to the query types of all subgraphs that have one: from the
@@ -203,11 +223,11 @@ func (w *walker) rootJumps(b *branch) []*edge {
 		if !b.fromEarlierPayload && slices.ContainsFunc(b.paths, func(e *edge) bool { return e.subgraph == in.Subgraph }) {
 			continue
 		}
-		e := &edge{kind: rootEdge, subgraph: in.Subgraph, typ: b.typ, position: b.position, deferID: w.deferID}
+		e := edge{kind: rootEdge, subgraph: in.Subgraph, typ: b.typ, position: b.position, deferID: w.deferID}
 		if b.position.parent != nil {
-			e.conditions = []*leaf{w.newLeaf(b.paths)}
+			e.conditions = w.memory.leafLists.Append(nil, w.newLeaf(b.paths))
 		}
-		jumps = append(jumps, w.newEdge(e))
+		jumps = w.memory.edgeLists.Append(jumps, w.newEdge(e))
 	}
 	return jumps
 }

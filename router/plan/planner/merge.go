@@ -10,6 +10,9 @@ import (
 // mergeEntities merges the entity fetches of one request: those of the same
 // objects first, then those of objects of different types at one place.
 func mergeEntities(entities []*entityFetch) []*entityFetch {
+	if len(entities) < 2 {
+		return entities
+	}
 	same := mergeAlike(entities, (*entityFetch).objects, (*entityFetch).mergeSameObjects)
 	return mergeAlike(same, (*entityFetch).place, (*entityFetch).mergeOtherType)
 }

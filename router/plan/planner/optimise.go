@@ -17,6 +17,7 @@ import (
 // request that is made anyway: that adds no request and, unless the leaf is the
 // key of another request and known earlier elsewhere, no level.
 type optimiser struct {
+	memory *scratch
 	leaves []*leaf // those of the operation
 	chosen []*edge // by leaf.id
 	taken  []bool  // by edge.id
@@ -59,6 +60,7 @@ type requestGroup struct {
 // best that was found.
 func optimise(w *walker, leaves []*leaf, limit Cost, budget int) (chosen []*edge, c Cost, exact bool) {
 	o := &optimiser{
+		memory: w.memory,
 		leaves: leaves, chosen: make([]*edge, w.leaves), taken: make([]bool, w.edges), excluded: make([]bool, w.edges),
 		groups: map[requestGroup]int{}, bestCost: limit, budget: budget, exact: true,
 	}
@@ -107,7 +109,7 @@ func (o *optimiser) complete() {
 // one after another, where that costs less: requests can be merged if they do
 // not wait for different ones.
 func (o *optimiser) improveConditions(chosen []*edge) Cost {
-	best := measure(o.leaves, chosen)
+	best := measure(o.memory, o.leaves, chosen)
 	o.budget -= len(o.trail)
 	for _, d := range o.trail {
 		if d.leaf == nil || d.leaf.conditionOf == nil || best == (Cost{len(o.groups), o.levels}) {
@@ -120,7 +122,7 @@ func (o *optimiser) improveConditions(chosen []*edge) Cost {
 			}
 			o.budget -= len(o.trail)
 			chosen[d.leaf.id] = e
-			if c := measure(o.leaves, chosen); c.compare(best) < 0 {
+			if c := measure(o.memory, o.leaves, chosen); c.compare(best) < 0 {
 				best = c
 			} else {
 				chosen[d.leaf.id] = before

@@ -21,9 +21,10 @@ type placement struct {
 // becomes a fetch of its own; the scheduler merges them.
 type placer struct {
 	model         *supergraph.Model
+	memory        *scratch
 	operationKind operation.Kind
 	chooser       *chooser
-	placed        map[*edge]*placement
+	placed        []*placement // by edge.id
 	fetches       []*fetch
 	// joinable are the root fetches that a further root edge can be part of:
 	// all of a query's, and for a mutation only that of the field before.
@@ -38,7 +39,10 @@ func (p *placer) placeAll(leaves []*leaf) {
 }
 
 func (p *placer) place(e *edge) *placement {
-	if placed := p.placed[e]; placed != nil {
+	if missing := e.id + 1 - len(p.placed); missing > 0 {
+		p.placed = p.memory.placed.Append(p.placed, p.memory.placed.Make(missing)...)
+	}
+	if placed := p.placed[e.id]; placed != nil {
 		return placed
 	}
 	var placed *placement
@@ -49,7 +53,7 @@ func (p *placer) place(e *edge) *placement {
 		placed = p.placeJump(e)
 	default:
 		tail := p.place(e.tail)
-		placed = &placement{fetch: tail.fetch, selection: tail.selection, known: p.conditions(e, tail.known)}
+		placed = p.memory.placements.Of(placement{fetch: tail.fetch, selection: tail.selection, known: p.conditions(e, tail.known)})
 		switch {
 		case e.kind == fieldEdge:
 			placed.selection = tail.selection.field(e)
@@ -59,33 +63,38 @@ func (p *placer) place(e *edge) *placement {
 			placed.selection = tail.selection.fragment(e.typ)
 		}
 	}
-	p.placed[e] = placed
+	p.placed[e.id] = placed
 	return placed
 }
 
 // conditions places the conditions of an edge, and adds the fetches that they
 // are known by to others.
 func (p *placer) conditions(e *edge, known []*fetch) []*fetch {
-	known = slices.Clone(known)
+	known = known[:len(known):len(known)]
 	for _, c := range e.conditions {
 		for _, f := range p.place(p.chooser.chosen[c.id]).known {
 			if !slices.Contains(known, f) {
-				known = append(known, f)
+				known = p.memory.fetchLists.Append(known, f)
 			}
 		}
 	}
 	return known
 }
 
+// begin returns the placement of an edge that begins a path in a fetch.
+func (p *placer) begin(f *fetch, s *selectionSet) *placement {
+	return p.memory.placements.Of(placement{fetch: f, selection: s, known: p.memory.fetchLists.Append(nil, f)})
+}
+
 func (p *placer) placeRoot(e *edge) *placement {
 	for _, f := range p.joinable {
 		if f.subgraph == e.subgraph && f.position == e.position && f.deferID == e.deferID {
-			return &placement{fetch: f, selection: f.selection, known: []*fetch{f}}
+			return p.begin(f, f.selection)
 		}
 	}
-	f := p.add(&fetch{
+	f := p.add(fetch{
 		kind: plan.RootFetch, operationKind: p.operationKind, subgraph: e.subgraph, position: e.position,
-		selection: &selectionSet{typ: e.typ}, dependsOn: p.conditions(e, nil), deferID: e.deferID,
+		selection: p.memory.selections.Of(selectionSet{typ: e.typ}), dependsOn: p.conditions(e, nil), deferID: e.deferID,
 	})
 	switch {
 	case e.position.parent != nil:
@@ -98,32 +107,36 @@ func (p *placer) placeRoot(e *edge) *placement {
 		f.dependsOn = slices.DeleteFunc(slices.Clone(p.fetches), func(before *fetch) bool { return before == f || before.deferID > 0 })
 		p.joinable = nil
 	}
-	p.joinable = append(p.joinable, f)
-	return &placement{fetch: f, selection: f.selection, known: []*fetch{f}}
+	p.joinable = p.memory.fetchLists.Append(p.joinable, f)
+	return p.begin(f, f.selection)
 }
 
 func (p *placer) placeJump(e *edge) *placement {
-	f := &fetch{kind: plan.EntitiesFetch, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: p.conditions(e, nil), deferID: e.deferID}
+	dependsOn := p.conditions(e, nil)
 	representation := plan.Representation{Typename: e.typ.Name}
 	sent := e.key.Fields.Selections
 	if e.onlyField != nil && e.onlyField.Requires != nil {
 		sent = append(sent[:len(sent):len(sent)], e.onlyField.Requires.Selections...)
 	}
 	representation.Fields = p.represent(nil, e.subgraph, e.position.slot, e.typ, e.typ.Possible, e.typ.Possible, sent)
-	selection := &selectionSet{typ: e.typ}
-	f.entities = []*entityFetch{{
+	selection := p.memory.selections.Of(selectionSet{typ: e.typ})
+	entities := p.memory.entities.Of(entityFetch{
 		key:              e.key,
 		targets:          []plan.Target{{Path: e.position.path(), Representations: []plan.Representation{representation}}},
-		selections:       []typedSelection{{e.typ, selection}},
+		selections:       p.memory.typed.Append(nil, typedSelection{e.typ, selection}),
 		contextArguments: p.contextArguments(e),
-	}}
-	p.add(f)
-	return &placement{fetch: f, selection: selection, known: []*fetch{f}}
+	})
+	f := p.add(fetch{
+		kind: plan.EntitiesFetch, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: dependsOn, deferID: e.deferID,
+		entities: p.memory.entityLists.Append(nil, entities),
+	})
+	return p.begin(f, selection)
 }
 
-func (p *placer) add(f *fetch) *fetch {
+func (p *placer) add(value fetch) *fetch {
+	f := p.memory.fetches.Of(value)
 	f.order = len(p.fetches)
-	p.fetches = append(p.fetches, f)
+	p.fetches = p.memory.fetchLists.Append(p.fetches, f)
 	return f
 }
 

@@ -21,6 +21,8 @@ type Planner struct {
 	model            *supergraph.Model
 	options          Options
 	interfaceObjects []string
+	types            responseTypes
+	scratches        scratchPool
 }
 
 // New returns a planner for a supergraph.
@@ -61,17 +63,22 @@ func (p *Planner) PlanBy(op *operation.Operation, l Latencies, labels ...string)
 // plan plans an operation. It records the decisions if prices is not nil, and weighs
 // latencies if w is not nil.
 func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
-	w := p.newWalker(func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
-	root := &slot{}
+	memory := p.scratches.get()
+	defer p.scratches.put(memory)
+	w := p.newWalker(memory, func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
+	root := memory.slots.Of(slot{memory: memory})
 	root.register(op.Selections, 0)
-	placer := &placer{model: p.model, operationKind: op.Kind, chooser: newChooser(), placed: map[*edge]*placement{}}
+	placer := &placer{model: p.model, memory: memory, operationKind: op.Kind, chooser: newChooser(memory)}
 	placer.chooser.prices = prices
 	explanation := Explanation{Search: NotSearched}
-	if err := p.placeOperation(w, placer, op, &position{slot: root}, &explanation); err != nil {
+	if err := p.placeOperation(w, placer, op, memory.positions.Of(position{slot: root}), &explanation); err != nil {
 		return nil, explanation, p.explain(w, err)
 	}
-	deferRootFetches(placer.fetches)
-	deferred := deferredPayloads(nil, 0, nil, op.Selections)
+	var deferred []*plan.DeferredPayload
+	if defers(op.Selections) {
+		deferRootFetches(placer.fetches)
+		deferred = deferredPayloads(nil, 0, nil, op.Selections)
+	}
 	fetches := weigher.schedule(placer.fetches, deferred, &explanation)
 	out := &plan.Plan{
 		Kind: op.Kind, RootType: op.RootType,
@@ -80,13 +87,13 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
 		InterfaceObjects: p.interfaceObjects,
 	}
-	projector := &projector{model: p.model, plan: out}
+	projector := &projector{planner: p, memory: memory, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
 	return out, explanation, nil
 }
 
-func (p *Planner) newWalker(labels func(string) bool, budget int) *walker {
-	return &walker{model: p.model, labels: labels, budget: budget, jumping: map[entityJump]bool{}, selected: map[*position]int{}, resolvedForAllTypes: map[interfaceField]resolution{}}
+func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget int) *walker {
+	return &walker{model: p.model, memory: memory, labels: labels, budget: budget}
 }
 
 // placeOperation chooses paths to everything an operation selects, and places
@@ -96,7 +103,7 @@ func (p *Planner) newWalker(labels func(string) bool, budget int) *walker {
 func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
 	typ := p.model.Root(op.Kind)
 	if op.Kind == operation.Query {
-		leaves, err := w.walk(&branch{position: at, typ: typ}, op.Selections)
+		leaves, err := w.walk(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)
 		if err != nil {
 			return err
 		}
@@ -145,7 +152,7 @@ func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.
 		if fi := typ.Field(f.Name); fi == nil || fi.InSubgraph(in.Subgraph) == nil {
 			continue
 		}
-		start := w.newEdge(&edge{kind: rootEdge, subgraph: in.Subgraph, typ: typ, position: at})
+		start := w.newEdge(edge{kind: rootEdge, subgraph: in.Subgraph, typ: typ, position: at})
 		leaves, failed := w.walk(&branch{position: at, typ: typ, paths: []*edge{start}, entitiesExplored: true}, []operation.Selection{f})
 		if failed != nil {
 			err = failed

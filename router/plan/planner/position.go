@@ -16,21 +16,22 @@ type position struct {
 	// set, the wider position that this one narrows to objects of the type on.
 	parent    *position
 	on        *supergraph.Type
-	fields    map[*slot]*position
-	downcasts map[*supergraph.Type]*position
+	fields    table[*slot, *position]
+	downcasts table[*supergraph.Type, *position]
 	// firstBranch is the first visit to a selection set here.
 	firstBranch *branch
+	// selected is set if the leaf here is selected, and selectedIn is the earliest payload that
+	// selects it.
+	selected   bool
+	selectedIn int
 }
 
 // field is the position of a field of the objects here.
 func (p *position) field(s *slot) *position {
-	child := p.fields[s]
-	if child == nil {
-		child = &position{slot: s, parent: p}
-		if p.fields == nil {
-			p.fields = map[*slot]*position{}
-		}
-		p.fields[s] = child
+	child, ok := p.fields.get(s)
+	if !ok {
+		child = s.memory.positions.Of(position{slot: s, parent: p})
+		p.fields.put(&s.memory.fields, s, child)
 	}
 	return child
 }
@@ -40,26 +41,32 @@ func (p *position) downcast(on *supergraph.Type) *position {
 	if p.on == on {
 		return p
 	}
-	narrowed := p.downcasts[on]
-	if narrowed == nil {
-		narrowed = &position{slot: p.slot, parent: p, on: on}
-		if p.downcasts == nil {
-			p.downcasts = map[*supergraph.Type]*position{}
-		}
-		p.downcasts[on] = narrowed
+	narrowed, ok := p.downcasts.get(on)
+	if !ok {
+		memory := p.slot.memory
+		narrowed = memory.positions.Of(position{slot: p.slot, parent: p, on: on})
+		p.downcasts.put(&memory.narrowed, on, narrowed)
 	}
 	return narrowed
 }
 
 // path leads from the root to the objects here, by storage keys.
 func (p *position) path() []plan.Segment {
+	return p.appendPath(0)
+}
+
+// appendPath is path with room for so many more segments.
+func (p *position) appendPath(more int) []plan.Segment {
 	if p.parent == nil {
-		return nil
+		if more == 0 {
+			return nil
+		}
+		return make([]plan.Segment, 0, more)
 	}
-	path := p.parent.path()
 	if p.on == nil {
-		return append(path, plan.Segment{StorageKey: p.slot.storageKey()})
+		return append(p.parent.appendPath(more+1), plan.Segment{StorageKey: p.slot.storageKey()})
 	}
+	path := p.parent.appendPath(more)
 	if len(path) > 0 {
 		path[len(path)-1].Types = []string{p.on.Name}
 	}

@@ -38,20 +38,18 @@ type printer struct {
 	// entity fetch.
 	contexts     map[*supergraph.ContextArgument]string
 	contextCount int
-	// responseKeys are those of the subgraph's response.
-	responseKeys map[*selectedField]string
 	variables    map[string]bool // the client's that are used
 }
 
 // printFetch returns the selections of a fetch, and where its response is stored.
 func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
-	p := &printer{op: op, subgraph: f.subgraph, responseKeys: map[*selectedField]string{}, variables: map[string]bool{}}
+	p := &printer{op: op, subgraph: f.subgraph}
 	out := &plan.Fetch{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, DeferID: f.deferID}
 	if f.kind == plan.EntitiesFetch {
 		p.entities(f, out)
 	} else {
 		out.Path = f.position.path()
-		p.assignResponseKeys([]*selectionSet{f.selection})
+		f.selection.assignResponseKeys()
 		out.Selections = p.selections(f.selection)
 		out.EventStream = f.kind == plan.SubscriptionFetch && slices.ContainsFunc(f.selection.fields, func(s *selectedField) bool {
 			return f.selection.typ.Field(s.field.Name).Events != nil
@@ -69,16 +67,27 @@ func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
 // entities describes the _entities fields. Those that select the same share
 // one.
 func (p *printer) entities(f *fetch, out *plan.Fetch) {
-	same := map[string]*plan.EntityFetch{}
+	var same map[string]*plan.EntityFetch
+	if len(f.entities) > 1 {
+		same = map[string]*plan.EntityFetch{}
+	}
 	for _, of := range f.entities {
 		e := &plan.EntityFetch{Targets: of.targets}
-		selections := make([]*selectionSet, len(of.selections))
-		for i, s := range of.selections {
-			selections[i] = s.selection
+		if len(of.selections) == 1 {
+			of.selections[0].selection.assignResponseKeys()
+		} else {
+			selections := make([]*selectionSet, len(of.selections))
+			for i, s := range of.selections {
+				selections[i] = s.selection
+			}
+			assignResponseKeys(selections)
 		}
-		p.assignResponseKeys(selections)
 		p.contextArguments(of, e)
 		e.Selections = p.fragments(of.selections)
+		if len(f.entities) == 1 {
+			out.Entities = append(out.Entities, e)
+			break
+		}
 		key := e.Selections.GraphQL() + storedUnderOtherKeys(nil, e.Selections)
 		if have := same[key]; have != nil {
 			for _, t := range e.Targets {
@@ -100,7 +109,10 @@ func (p *printer) entities(f *fetch, out *plan.Fetch) {
 // contextArguments names the variables of an entity fetch's context arguments.
 // Those with the same type and sources share one.
 func (p *printer) contextArguments(of *entityFetch, e *plan.EntityFetch) {
-	p.contexts = map[*supergraph.ContextArgument]string{}
+	p.contexts = nil
+	if of.contextArguments != nil {
+		p.contexts = map[*supergraph.ContextArgument]string{}
+	}
 	for _, a := range of.contextArguments {
 		same := slices.IndexFunc(e.Arguments, func(have plan.ContextArgument) bool {
 			return have.Type == a.argument.Type && reflect.DeepEqual(have.Sources, a.sources)
@@ -183,20 +195,25 @@ func (p *printer) selections(s *selectionSet) plan.Selections {
 	if p.selectsTypename(s) {
 		out = append(out, &plan.SelectedField{Name: "__typename", ResponseKey: "__typename", StorageKey: "__typename"})
 	}
-	for _, f := range s.fields {
-		field := &plan.SelectedField{
-			Name: f.field.Name, ResponseKey: p.responseKeys[f], StorageKey: f.slot.storageKey(), Arguments: p.arguments(f),
-		}
+	fields := make([]plan.SelectedField, len(s.fields))
+	for i, f := range s.fields {
+		fields[i] = plan.SelectedField{Name: f.field.Name, ResponseKey: f.responseKey, StorageKey: f.slot.storageKey(), Arguments: p.arguments(f)}
 		if f.selection != nil {
-			field.Selections = p.selections(f.selection)
+			fields[i].Selections = p.selections(f.selection)
 		}
-		out = append(out, field)
+		out = append(out, &fields[i])
 	}
-	return append(out, p.fragments(s.fragments)...)
+	return p.appendFragments(out, s.fragments)
 }
 
 func (p *printer) fragments(list []typedSelection) plan.Selections {
-	var out plan.Selections
+	if list == nil {
+		return nil
+	}
+	return p.appendFragments(make(plan.Selections, 0, len(list)), list)
+}
+
+func (p *printer) appendFragments(out plan.Selections, list []typedSelection) plan.Selections {
 	for _, s := range list {
 		out = append(out, &plan.InlineFragment{On: s.on.Name, Selections: p.selections(s.selection)})
 	}
@@ -207,6 +224,9 @@ func (p *printer) fragments(list []typedSelection) plan.Selections {
 func (p *printer) arguments(f *selectedField) []operation.Argument {
 	for _, a := range f.field.Arguments {
 		for _, v := range a.Variables {
+			if p.variables == nil {
+				p.variables = map[string]bool{}
+			}
 			p.variables[v] = true
 		}
 	}

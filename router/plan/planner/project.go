@@ -10,8 +10,9 @@ import (
 
 // A projector lays out the client's response.
 type projector struct {
-	model *supergraph.Model
-	plan  *plan.Plan
+	planner *Planner
+	memory  *scratch
+	plan    *plan.Plan
 }
 
 // A deferrable is a selection set with the payload it belongs to.
@@ -32,9 +33,13 @@ type selectedOn struct {
 // object type gets those that CollectFields (GraphQL, section 6.3.2) returns for
 // it, in that order.
 func (p *projector) fields(t *supergraph.Type, at *slot, selections []deferrable) []*plan.Field {
-	possible := visible(t.Possible)
-	if p.plan.PossibleTypes[t.Name] == nil {
-		p.plan.PossibleTypes[t.Name] = typeNames(possible)
+	known := p.planner.types.of(t)
+	possible := known.possible
+	p.plan.PossibleTypes[t.Name] = known.names
+	if len(possible) == 1 && len(selections) == 1 && possible[0] == t {
+		if fields, ok := p.alone(t, at, selections[0]); ok {
+			return fields
+		}
 	}
 	var all []selectedOn
 	for _, s := range selections {
@@ -61,7 +66,7 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []deferrable
 	slices.SortStableFunc(entries, func(a, b *responseEntry) int { return place[a.merged[0].field] - place[b.merged[0].field] })
 	var out []*plan.Field
 	for _, e := range entries {
-		f := p.field(t, at, e)
+		f := p.entry(t, at, e)
 		if len(e.types) < len(possible) {
 			f.On = typeNames(e.types)
 		}
@@ -70,8 +75,28 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []deferrable
 	return out
 }
 
-func visible(types []*supergraph.Type) []*supergraph.Type {
-	return slices.DeleteFunc(slices.Clone(types), func(t *supergraph.Type) bool { return t.Inaccessible })
+// alone returns the entries for selections on an object type if none of them are merged, as
+// operations have most of them: if there are no fragments and no other selections.
+func (p *projector) alone(t *supergraph.Type, at *slot, s deferrable) ([]*plan.Field, bool) {
+	for i, sel := range s.selections {
+		f, ok := sel.(*operation.Field)
+		if !ok || i > maxEntries || slices.ContainsFunc(s.selections[:i], func(other operation.Selection) bool { return other.(*operation.Field).Alias == f.Alias }) {
+			return nil, false
+		}
+	}
+	if len(s.selections) == 0 {
+		return nil, true
+	}
+	fields, out := make([]plan.Field, len(s.selections)), make([]*plan.Field, len(s.selections))
+	for i, sel := range s.selections {
+		f := sel.(*operation.Field)
+		out[i] = &fields[i]
+		p.field(out[i], at, f, t.Field(f.Name), s.deferID)
+		if def := t.Field(f.Name); out[i].Source == plan.Stored && def.Named.Composite() {
+			out[i].Fields = p.below(at, f, def, p.memory.deferrables.Append(nil, deferrable{f.Selections, s.deferID}))
+		}
+	}
+	return out, true
 }
 
 // collect flattens fragments.
@@ -83,7 +108,7 @@ func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, s deferr
 		case *operation.InlineFragment:
 			inner := types
 			if sel.TypeCondition != "" {
-				inner = intersect(types, p.model.Type(sel.TypeCondition).Possible)
+				inner = intersect(types, p.planner.model.Type(sel.TypeCondition).Possible)
 			}
 			p.collect(to, inner, deferrable{sel.Selections, deferIDOf(sel, s.deferID)})
 		}
@@ -148,47 +173,59 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 	return out
 }
 
-// field returns one entry of the response.
-func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
+// entry returns one entry of the response.
+func (p *projector) entry(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
 	first := e.merged[0].field
-	out := &plan.Field{ResponseKey: first.Alias, DeferID: e.merged[0].deferID}
-	if len(e.payloads) > 0 {
-		out.DeferID = e.payloads[0]
-	}
-	if len(e.payloads) > 1 {
-		out.AlsoDeferredIn = e.payloads[1:]
-	}
-	switch first.Name {
-	case "__typename":
-		out.Source, out.Type, out.Kind = plan.Typename, "String!", plan.String
-		return out
-	case "__schema", "__type":
-		out.Source, out.Introspect, out.Kind = plan.Introspection, introspectionField(first), plan.Object
-		out.Type = map[string]string{"__schema": "__Schema!", "__type": "__Type"}[first.Name]
-		return out
-	}
 	def := t.Field(first.Name)
 	if len(e.types) > 0 {
 		def = e.types[0].Field(first.Name)
 	}
-	out.Type, out.Kind = def.Type, kindOf(def.Named)
-	if first.Denied != nil {
-		out.Source, out.Denial = plan.Denied, first.Denied
-		return out
+	out := &plan.Field{}
+	deferID := e.merged[0].deferID
+	if len(e.payloads) > 0 {
+		deferID = e.payloads[0]
 	}
-	c := at.child(first)
-	out.StorageKey = c.storageKey()
-	if def.Named.Kind == supergraph.Enum && p.plan.EnumValues[def.Named.Name] == nil {
-		p.plan.EnumValues[def.Named.Name] = enumValues(def.Named)
+	if len(e.payloads) > 1 {
+		out.AlsoDeferredIn = e.payloads[1:]
 	}
-	if def.Named.Composite() {
+	p.field(out, at, first, def, deferID)
+	if out.Source == plan.Stored && def.Named.Composite() {
 		var below []deferrable
 		for _, s := range e.merged {
 			below = append(below, deferrable{s.field.Selections, s.deferID})
 		}
-		out.Fields = p.fields(def.Named, c, below)
+		out.Fields = p.below(at, first, def, below)
 	}
 	return out
+}
+
+// field sets what an entry states of its own value.
+func (p *projector) field(out *plan.Field, at *slot, f *operation.Field, def *supergraph.Field, deferID int) {
+	out.ResponseKey, out.DeferID = f.Alias, deferID
+	switch f.Name {
+	case "__typename":
+		out.Source, out.Type, out.Kind = plan.Typename, "String!", plan.String
+		return
+	case "__schema", "__type":
+		out.Source, out.Introspect, out.Kind = plan.Introspection, introspectionField(f), plan.Object
+		out.Type = map[string]string{"__schema": "__Schema!", "__type": "__Type"}[f.Name]
+		return
+	}
+	out.Type, out.Kind = def.Type, kindOf(def.Named)
+	if f.Denied != nil {
+		out.Source, out.Denial = plan.Denied, f.Denied
+		return
+	}
+	out.Source = plan.Stored
+	out.StorageKey = at.child(f).storageKey()
+	if def.Named.Kind == supergraph.Enum {
+		p.plan.EnumValues[def.Named.Name] = p.planner.types.of(def.Named).enumValues
+	}
+}
+
+// below returns the entries of the objects that a field has.
+func (p *projector) below(at *slot, f *operation.Field, def *supergraph.Field, selections []deferrable) []*plan.Field {
+	return p.fields(def.Named, at.child(f), selections)
 }
 
 // introspectionField returns an introspection field as the plan has it.
@@ -230,16 +267,6 @@ func deferredPayloads(list []*plan.DeferredPayload, outer int, path []string, se
 		}
 	}
 	return list
-}
-
-func enumValues(t *supergraph.Type) []string {
-	values := []string{}
-	for _, v := range t.EnumValues {
-		if !v.Inaccessible {
-			values = append(values, v.Name)
-		}
-	}
-	return values
 }
 
 func kindOf(t *supergraph.Type) plan.TypeKind {

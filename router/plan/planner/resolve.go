@@ -74,6 +74,9 @@ func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name strin
 		}
 	}
 	if independent {
+		if w.resolvedForAllTypes == nil {
+			w.resolvedForAllTypes = map[interfaceField]resolution{}
+		}
 		w.resolvedForAllTypes[key] = all
 	}
 	return all.provided, all.ok

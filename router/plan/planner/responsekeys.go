@@ -7,12 +7,29 @@ import (
 	"souk/router/supergraph"
 )
 
+// assignResponseKeys assigns the response keys of the fields in a selection set. Without fragments,
+// they have a storage key each.
+func (s *selectionSet) assignResponseKeys() {
+	if len(s.fragments) > 0 {
+		assignResponseKeys([]*selectionSet{s})
+		return
+	}
+	for _, f := range s.fields {
+		f.responseKey = f.slot.storageKey()
+	}
+	for _, f := range s.fields {
+		if f.selection != nil {
+			f.selection.assignResponseKeys()
+		}
+	}
+}
+
 // assignResponseKeys assigns the response keys of the fields in the selection
 // sets at one response position. That is the storage key, except for fields that
 // share a storage key but whose types must not share a response key (GraphQL,
 // section 5.3.2, SameResponseShape): all but the first get an alias such as
 // _1_name.
-func (p *printer) assignResponseKeys(selections []*selectionSet) {
+func assignResponseKeys(selections []*selectionSet) {
 	var flat []*selectedField
 	var flatten func(s *selectionSet)
 	flatten = func(s *selectionSet) {
@@ -36,7 +53,7 @@ func (p *printer) assignResponseKeys(selections []*selectionSet) {
 			keys = append(keys, responseKey)
 		}
 		same[responseKey] = append(same[responseKey], f)
-		p.responseKeys[f] = responseKey
+		f.responseKey = responseKey
 	}
 	for _, responseKey := range keys {
 		var below []*selectionSet
@@ -46,7 +63,7 @@ func (p *printer) assignResponseKeys(selections []*selectionSet) {
 			}
 		}
 		if below != nil {
-			p.assignResponseKeys(below)
+			assignResponseKeys(below)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func schedule(fetches []*fetch, weigh func([]*fetch) [][]*fetch) []*fetch {
 	if groups != nil {
 		fetches = mergeFetches(fetches, slices.Values(groups))
 		resetLevels(fetches)
-	} else {
+	} else if mayMerge(fetches) {
 		fetches = mergeFetches(fetches, maps.Values(mergeGroups(fetches)))
 	}
 	fetches = addFallbacks(fetches)
@@ -93,6 +93,9 @@ func byDependency(a, b *fetch) int {
 // dropImplied removes dependencies that follow from others (transitive
 // reduction). The fetches must be in the order of byDependency.
 func dropImplied(fetches []*fetch) {
+	if !slices.ContainsFunc(fetches, func(f *fetch) bool { return len(f.dependsOn) > 1 }) {
+		return
+	}
 	before := map[*fetch]map[*fetch]bool{}
 	for _, f := range fetches {
 		before[f] = map[*fetch]bool{}
@@ -117,6 +120,34 @@ type mergeGroup struct {
 
 func groupOf(f *fetch) mergeGroup { return mergeGroup{f.subgraph, f.deferID, f.level} }
 
+// mayMerge reports whether two fetches could become one request on some level.
+func mayMerge(fetches []*fetch) bool {
+	for i, f := range fetches {
+		if i == maxEntries { // it would take quadratic time
+			return true
+		}
+		if f.kind == plan.EntitiesFetch && slices.ContainsFunc(fetches[:i], func(g *fetch) bool {
+			return g.kind == plan.EntitiesFetch && g.subgraph == f.subgraph && g.deferID == f.deferID
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// countMergeGroups returns the number of requests that entity fetches become.
+func countMergeGroups(fetches []*fetch) (n int) {
+	if mayMerge(fetches) {
+		return len(mergeGroups(fetches))
+	}
+	for _, f := range fetches {
+		if f.kind == plan.EntitiesFetch {
+			n++
+		}
+	}
+	return n
+}
+
 func mergeGroups(fetches []*fetch) map[mergeGroup][]*fetch {
 	groups := map[mergeGroup][]*fetch{}
 	for _, f := range fetches {
@@ -131,6 +162,9 @@ func mergeGroups(fetches []*fetch) map[mergeGroup][]*fetch {
 // the same subgraph, unless another fetch would have to wait for it. It goes
 // from the last level to the first, so that a group can move several times.
 func delayToMerge(fetches []*fetch) {
+	if !mayMerge(fetches) {
+		return
+	}
 	last := 0
 	dependents := map[*fetch][]*fetch{}
 	for _, f := range fetches {

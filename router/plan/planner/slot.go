@@ -24,11 +24,18 @@ type slot struct {
 	// deferID is the earliest payload whose selections include the slot: 0 for
 	// the initial one, or the ID of a @defer.
 	deferID int
-	// index has the children by all their parts and, for the first child with
+	// children are the slots of the fields of the objects stored here. Many of them have an index.
+	children []*slot
+	index    *slotIndex
+	memory   *scratch
+}
+
+// A slotIndex finds the children of a slot.
+type slotIndex struct {
+	// byParts has the children by all their parts and, for the first child with
 	// some field and arguments, also without the response key.
-	index map[slotKey]*slot
-	// keyOwners are the children by storage key: those that have it, and those
-	// that will because they are the first that a client calls so.
+	byParts map[slotKey]*slot
+	// keyOwners are the children by storage key: see slot.owner.
 	keyOwners map[string]*slot
 }
 
@@ -42,9 +49,10 @@ func (s *slot) register(selections []operation.Selection, deferID int) {
 			if sel.Name == "__typename" || sel.Denied != nil {
 				continue
 			}
-			c := s.index[slotKey{sel.Alias, sel.Name, argumentText(sel.Arguments)}]
+			arguments := argumentText(sel.Arguments)
+			c := s.find(sel.Alias, sel.Name, arguments)
 			if c == nil {
-				c = s.add(sel.Alias, sel)
+				c = s.add(sel.Alias, sel.Name, arguments)
 				c.deferID = deferID
 			}
 			c.deferID = min(c.deferID, deferID)
@@ -67,28 +75,74 @@ func deferIDOf(f *operation.InlineFragment, enclosing int) int {
 // slot with the same value will do, so that it is not fetched twice.
 func (s *slot) child(f *operation.Field) *slot {
 	arguments := argumentText(f.Arguments)
-	if c := s.index[slotKey{f.Alias, f.Name, arguments}]; c != nil {
+	if c := s.find(f.Alias, f.Name, arguments); c != nil {
 		return c
 	}
-	if c := s.index[slotKey{"", f.Name, arguments}]; c != nil {
+	if c := s.find("", f.Name, arguments); c != nil {
 		return c
 	}
-	return s.add("", f)
+	return s.add("", f.Name, arguments)
 }
 
-func (s *slot) add(responseKey string, f *operation.Field) *slot {
-	c := &slot{parent: s, responseKey: responseKey, field: f.Name, arguments: argumentText(f.Arguments)}
-	if s.index == nil {
-		s.index, s.keyOwners = map[slotKey]*slot{}, map[string]*slot{}
+// find returns the child with these parts or, without a response key, the first one with the field
+// and the arguments; nil if there is none.
+func (s *slot) find(responseKey, field, arguments string) *slot {
+	if s.index != nil {
+		return s.index.byParts[slotKey{responseKey, field, arguments}]
 	}
-	if responseKey != "" && s.keyOwners[responseKey] == nil {
-		s.keyOwners[responseKey] = c
+	for _, c := range s.children {
+		if (responseKey == "" || c.responseKey == responseKey) && c.field == field && c.arguments == arguments {
+			return c
+		}
 	}
-	s.index[slotKey{responseKey, c.field, c.arguments}] = c
-	if value := (slotKey{"", c.field, c.arguments}); s.index[value] == nil {
-		s.index[value] = c
+	return nil
+}
+
+// owner returns the child that has a storage key, or that will because it is the first one that a
+// client calls so; nil if there is none.
+func (s *slot) owner(storageKey string) (first *slot) {
+	if s.index != nil {
+		return s.index.keyOwners[storageKey]
+	}
+	for _, c := range s.children {
+		if c.key == storageKey {
+			return c
+		}
+		if first == nil && c.responseKey == storageKey {
+			first = c
+		}
+	}
+	return first
+}
+
+func (s *slot) add(responseKey, field, arguments string) *slot {
+	c := s.memory.slots.Of(slot{parent: s, responseKey: responseKey, field: field, arguments: arguments, memory: s.memory})
+	s.children = s.memory.slotLists.Append(s.children, c)
+	switch {
+	case s.index != nil:
+		s.index.add(c)
+	case len(s.children) > maxEntries:
+		s.index = &slotIndex{map[slotKey]*slot{}, map[string]*slot{}}
+		for _, c := range s.children {
+			if c.key != "" {
+				s.index.keyOwners[c.key] = c
+			}
+		}
+		for _, c := range s.children {
+			s.index.add(c)
+		}
 	}
 	return c
+}
+
+func (x *slotIndex) add(c *slot) {
+	if c.responseKey != "" && x.keyOwners[c.responseKey] == nil {
+		x.keyOwners[c.responseKey] = c
+	}
+	x.byParts[slotKey{c.responseKey, c.field, c.arguments}] = c
+	if value := (slotKey{"", c.field, c.arguments}); x.byParts[value] == nil {
+		x.byParts[value] = c
+	}
 }
 
 // storageKey assigns the slot's key when it is first used: the client's
@@ -102,18 +156,29 @@ func (s *slot) storageKey() string {
 	if wanted == "" {
 		wanted = s.field
 	}
-	for i := 0; wanted == "__typename" || s.parent.keyOwners[wanted] != nil && s.parent.keyOwners[wanted] != s; i++ {
+	for i := 0; wanted == "__typename" || s.parent.isTaken(wanted, s); i++ {
 		wanted = fmt.Sprintf("_i%d", i)
 	}
 	s.key = wanted
-	s.parent.keyOwners[wanted] = s
+	if s.parent.index != nil {
+		s.parent.index.keyOwners[wanted] = s
+	}
 	return s.key
+}
+
+// isTaken reports whether a storage key belongs to another child than c.
+func (s *slot) isTaken(storageKey string, c *slot) bool {
+	owner := s.owner(storageKey)
+	return owner != nil && owner != c
 }
 
 // argumentText is equal for equal arguments, whatever their order.
 func argumentText(arguments []operation.Argument) string {
 	if len(arguments) == 0 {
 		return ""
+	}
+	if len(arguments) == 1 {
+		return "(" + arguments[0].Name + ": " + arguments[0].Value + ")"
 	}
 	parts := make([]string, len(arguments))
 	for i, a := range arguments {

@@ -18,6 +18,7 @@ import (
 // of types.
 type walker struct {
 	model  *supergraph.Model
+	memory *scratch
 	labels func(string) bool
 	// deferID is the payload whose selections are visited: 0 for the initial
 	// one, or the ID of a @defer. enclosing are the payloads around it.
@@ -29,12 +30,10 @@ type walker struct {
 	edges, leaves int
 	// jumping are the entity jumps whose conditions are being visited, so that
 	// none becomes its own condition. target is the subgraph of the innermost.
-	jumping map[entityJump]bool
+	jumping []entityJump
 	target  *supergraph.Subgraph
 	// resolvedForAllTypes remembers results of the method of that name.
 	resolvedForAllTypes map[interfaceField]resolution
-	// selected has the earliest payload that selects the leaf at a position.
-	selected map[*position]int
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
@@ -68,7 +67,7 @@ type branch struct {
 	commonMembers []*supergraph.Type
 	// downcasts are the branches of single object types; nil for a type that
 	// no subgraph returns here.
-	downcasts map[*supergraph.Type]*branch
+	downcasts table[*supergraph.Type, *branch]
 	// typename is the leaf for __typename once it has been sought.
 	typename       *leaf
 	typenameSought bool
@@ -78,13 +77,14 @@ type branch struct {
 // remembered there. A deferred payload reuses entity jumps of an enclosing
 // payload at the same position, never those of a sibling: a sibling may be
 // delivered later.
-func (w *walker) register(b *branch) *branch {
+func (w *walker) register(value branch) *branch {
+	b := w.memory.branches.Of(value)
 	b.deferID = w.deferID
 	first := b.position.firstBranch
 	switch {
 	case b.fromEarlierPayload && first != nil:
 		if first.deferID == w.deferID || slices.Contains(w.enclosing, first.deferID) {
-			b.paths = append(b.paths[:len(b.paths):len(b.paths)], first.jumps...)
+			b.paths = w.join(b.paths, first.jumps)
 		}
 	case first == nil && len(w.jumping) == 0:
 		b.position.firstBranch = b
@@ -111,7 +111,11 @@ func (w *walker) walk(b *branch, selections []operation.Selection) ([]*leaf, err
 		if err != nil {
 			return nil, err
 		}
-		leaves = append(leaves, more...)
+		if leaves == nil {
+			leaves = more
+			continue
+		}
+		leaves = w.memory.leafLists.Append(leaves, more...)
 	}
 	return leaves, nil
 }
@@ -139,7 +143,7 @@ func (w *walker) selectField(b *branch, f *operation.Field) ([]*leaf, error) {
 			return nil, nil
 		}
 		if l := w.typenameLeaf(b); l != nil {
-			return []*leaf{l}, nil
+			return w.memory.leafLists.Append(nil, l), nil
 		}
 		return nil, &unreachable{b, f}
 	}
@@ -164,11 +168,11 @@ func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf
 		defer func(outer int, enclosing []int) { w.deferID, w.enclosing = outer, enclosing }(w.deferID, w.enclosing)
 		w.enclosing = append(w.enclosing[:len(w.enclosing):len(w.enclosing)], w.deferID)
 		w.deferID = f.Defer.ID
-		b = &branch{
+		b = w.memory.branches.Of(branch{
 			position: b.position, typ: b.typ, parent: b.parent,
-			paths:              append(b.paths[:len(b.paths):len(b.paths)], b.jumps...),
+			paths:              w.join(b.paths, b.jumps),
 			fromEarlierPayload: true, commonMembers: b.commonMembers,
-		}
+		})
 	}
 	condition := b.typ
 	if f.TypeCondition != "" {
@@ -193,7 +197,7 @@ func (w *walker) selectByType(b *branch, types []*supergraph.Type, selections []
 		if l == nil {
 			return nil, false, &unreachable{b, &operation.Field{Name: "__typename", Alias: "__typename"}}
 		}
-		leaves = append(leaves, l)
+		leaves = w.memory.leafLists.Append(leaves, l)
 	}
 	for _, o := range types {
 		d := w.downcast(b, o)
@@ -206,7 +210,7 @@ func (w *walker) selectByType(b *branch, types []*supergraph.Type, selections []
 			return nil, true, err
 		}
 		if err == nil {
-			leaves = append(leaves, more...)
+			leaves = w.memory.leafLists.Append(leaves, more...)
 		}
 	}
 	return leaves, reached, nil
@@ -228,31 +232,27 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 		return b
 	}
 	w.budget--
-	if d, ok := b.downcasts[o]; ok {
+	if d, ok := b.downcasts.get(o); ok {
 		return d
 	}
 	if !has(b.typ.Possible, o) || b.commonMembers != nil && !has(b.commonMembers, o) {
 		return nil
 	}
-	d := &branch{position: b.position.downcast(o), typ: o, parent: b.parent, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
+	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
 	from := b.paths
 	if !b.fromEarlierPayload {
 		from = w.withJumps(b)
 	}
 	for _, e := range from {
-		if out := w.downcastFrom(e, b, d.position); out != nil {
-			d.paths = append(d.paths, out)
+		if out := w.downcastFrom(e, b, made.position); out != nil {
+			made.paths = w.memory.edgeLists.Append(made.paths, out)
 		}
 	}
-	if len(d.paths) == 0 {
-		d = nil
-	} else {
-		d = w.register(d)
+	var d *branch
+	if len(made.paths) > 0 {
+		d = w.register(made)
 	}
-	if b.downcasts == nil {
-		b.downcasts = map[*supergraph.Type]*branch{}
-	}
-	b.downcasts[o] = d
+	b.downcasts.put(&w.memory.downcasts, o, d)
 	return d
 }
 
@@ -277,7 +277,7 @@ func (w *walker) typenameEdges(b *branch, paths []*edge) []*edge {
 	var candidates []*edge
 	for _, e := range paths {
 		if out := w.typenameFrom(e, b.position); out != nil {
-			candidates = append(candidates, out)
+			candidates = w.memory.edgeLists.Append(candidates, out)
 		}
 	}
 	return candidates

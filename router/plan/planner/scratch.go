@@ -1,0 +1,93 @@
+package planner
+
+import (
+	"sync"
+
+	"souk/internal/slab"
+	"souk/router/supergraph"
+)
+
+// A scratch is the memory of one planning: what the stages need and the plan does not keep. It is
+// used again for later plans, so nothing of it may be in a plan, an explanation or an error that
+// the planner returns.
+type scratch struct {
+	slots     slab.Slab[slot]
+	slotLists slab.Slab[*slot]
+	positions slab.Slab[position]
+	fields    slab.Slab[tableEntry[*slot, *position]]
+	narrowed  slab.Slab[tableEntry[*supergraph.Type, *position]]
+
+	branches      slab.Slab[branch]
+	downcasts     slab.Slab[tableEntry[*supergraph.Type, *branch]]
+	edges         slab.Slab[edge]
+	out           slab.Slab[tableEntry[*position, *edge]]
+	edgeLists     slab.Slab[*edge]
+	leaves        slab.Slab[leaf]
+	leafLists     slab.Slab[*leaf]
+	jumps         slab.Slab[entityJump]
+	jumpLists     slab.Slab[[]entityJump]
+	keys          slab.Slab[*supergraph.Key]
+	subgraphs     slab.Slab[*supergraph.Subgraph]
+	subgraphLists slab.Slab[[]*supergraph.Subgraph]
+
+	deferrables slab.Slab[deferrable]
+	choices     slab.Slab[edgeChoice]
+	targets     slab.Slab[jumpTarget]
+	measurer    measurer
+	placements  slab.Slab[placement]
+	placed      slab.Slab[*placement]
+
+	fetches       slab.Slab[fetch]
+	fetchLists    slab.Slab[*fetch]
+	entities      slab.Slab[entityFetch]
+	entityLists   slab.Slab[*entityFetch]
+	selections    slab.Slab[selectionSet]
+	selected      slab.Slab[selectedField]
+	selectedLists slab.Slab[*selectedField]
+	typed         slab.Slab[typedSelection]
+}
+
+// maxScratch is the size in bytes of a scratch that is kept for other plans. Few operations need so
+// much.
+const maxScratch = 1 << 20
+
+// A reusable slab is one of a scratch.
+type reusable interface {
+	Reset()
+	Bytes() int
+}
+
+func (s *scratch) slabs() [30]reusable {
+	return [...]reusable{
+		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
+		&s.branches, &s.downcasts, &s.edges, &s.out, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
+		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
+		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
+	}
+}
+
+// A scratchPool keeps the scratches of plannings that have ended. The garbage collector empties it.
+type scratchPool struct{ pool sync.Pool }
+
+func (p *scratchPool) get() *scratch {
+	if s, ok := p.pool.Get().(*scratch); ok {
+		return s
+	}
+	return &scratch{}
+}
+
+// put takes back a scratch that nothing refers to any more.
+func (p *scratchPool) put(s *scratch) {
+	size := s.measurer.bytes()
+	for _, slab := range s.slabs() {
+		size += slab.Bytes()
+	}
+	if size > maxScratch {
+		return
+	}
+	for _, slab := range s.slabs() {
+		slab.Reset()
+	}
+	s.measurer.reset()
+	p.pool.Put(s)
+}
