@@ -51,3 +51,15 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 		t.Errorf("%v allocations, %d bytes after %d", n, s.Bytes(), size)
 	}
 }
+
+func TestBlocksHandOutEachValueOnce(t *testing.T) {
+	b := slab.NewBlock[int](10)
+	first, second := b.Make(4), b.Make(6)
+	for i := range 20 {
+		first = append(first, i)
+		*b.New() = i
+	}
+	if !slices.Equal(second, make([]int, 6)) || first[4] != 0 || len(first) != 24 {
+		t.Errorf("got %v and %v", first, second)
+	}
+}

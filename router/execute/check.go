@@ -31,10 +31,13 @@ func checkPlan(p *plan.Plan) error {
 // checkFields refuses fields of deferred payloads that do not exist.
 func checkFields(fields []*plan.Field, payloads int) error {
 	for _, f := range fields {
-		for _, id := range append(f.AlsoDeferredIn[:len(f.AlsoDeferredIn):len(f.AlsoDeferredIn)], f.DeferID) {
-			if id < 0 || id > payloads {
-				return fmt.Errorf("field %q is in the deferred payload %d, which does not exist", f.ResponseKey, id)
+		wrong := func(id int) bool { return id < 0 || id > payloads }
+		if i := slices.IndexFunc(f.AlsoDeferredIn, wrong); i >= 0 || wrong(f.DeferID) {
+			id := f.DeferID
+			if i >= 0 {
+				id = f.AlsoDeferredIn[i]
 			}
+			return fmt.Errorf("field %q is in the deferred payload %d, which does not exist", f.ResponseKey, id)
 		}
 		if err := checkFields(f.Fields, payloads); err != nil {
 			return err
@@ -115,6 +118,14 @@ func checkPath(path []plan.Segment) error {
 // checkSelections refuses fields that share a response key but not the place
 // that the value is stored in.
 func checkSelections(selections plan.Selections) error {
+	if isFlat(selections) {
+		for _, sel := range selections {
+			if err := checkSelections(sel.(*plan.SelectedField).Selections); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	storageKeys := map[string]string{}
 	var check func(list plan.Selections) error
 	check = func(list plan.Selections) error {

@@ -10,14 +10,27 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"souk/internal/slab"
 	"souk/router/operation"
 	"souk/router/plan"
 )
 
 // Compile prepares a plan for execution. It fails if the plan contradicts
 // itself.
-func Compile(p *plan.Plan) (*Program, error) {
-	c := &compiler{plan: p, root: new(position), program: &Program{kind: p.Kind}}
+func Compile(p *plan.Plan) (*Program, error) { return compile(p, true) }
+
+// Compile prepares a plan for execution by e. Without a cache, the program does not
+// describe what a cache needs to know.
+func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
+	return compile(p, e.options.Cache != nil)
+}
+
+func compile(p *plan.Plan, cached bool) (*Program, error) {
+	n := countOf(p)
+	c := &compiler{
+		plan: p, cached: cached, root: newLayout(n.selected), program: &Program{kind: p.Kind},
+		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels),
+	}
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("compile plan: %w", err)
 	}
@@ -28,8 +41,14 @@ type compiler struct {
 	plan    *plan.Plan
 	program *Program
 	root    *position
+	cached  bool
 	// selected are the positions with selections.
 	selected []*position
+
+	names  []string // the type names in the plan
+	text   slab.Block[byte]
+	levels slab.Block[bool]
+	sets   slab.Block[uint64]
 }
 
 func (c *compiler) compile() error {
@@ -102,6 +121,9 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 
 // payloadsOf returns the payloads whose fragments select a field; nil for none.
 func payloadsOf(f *plan.Field) (set deferIDSet) {
+	if f.DeferID == 0 && len(f.AlsoDeferredIn) == 0 {
+		return nil
+	}
 	for _, id := range append(f.AlsoDeferredIn[:len(f.AlsoDeferredIn):len(f.AlsoDeferredIn)], f.DeferID) {
 		if id > 0 {
 			set.add(id)
@@ -165,8 +187,7 @@ func (f *field) noteCarriers(payloads []*deferredPayload) {
 
 // types assigns an ID to each type name of the plan, in alphabetical order.
 func (c *compiler) types() error {
-	names := []string{c.plan.RootType}
-	names = append(names, c.plan.InterfaceObjects...)
+	names := append(append(c.names, c.plan.RootType), c.plan.InterfaceObjects...)
 	for name, possible := range c.plan.PossibleTypes {
 		names = append(append(names, name), possible...)
 	}
@@ -218,10 +239,12 @@ func (c *compiler) types() error {
 		return fmt.Errorf("the plan names %d types; at most %d can be told apart", len(names), math.MaxUint16-int(firstType))
 	}
 	p := c.program
-	p.types = append(make([]string, firstType), names...)
-	for _, name := range p.types {
-		p.quoted = append(p.quoted, appendString(nil, name))
+	p.types = append(make([]string, firstType, int(firstType)+len(names)), names...)
+	p.quoted = make([][]byte, len(p.types))
+	for i, name := range p.types {
+		p.quoted[i] = c.quote("", name, "")
 	}
+	c.sets = slab.NewBlock[uint64](c.words())
 	p.typeIDs = make(map[string]typeID, len(names))
 	for i, name := range names {
 		p.typeIDs[name] = firstType + typeID(i)
@@ -238,7 +261,7 @@ func (c *compiler) set(names []string) typeset {
 	if names == nil {
 		return nil
 	}
-	s := make(typeset, (len(c.program.types)+63)/64)
+	s := typeset(c.sets.Make((len(c.program.types) + 63) / 64))
 	for _, name := range names {
 		t := c.program.typeIDs[name]
 		s[t>>6] |= 1 << (t & 63)
@@ -281,17 +304,16 @@ func layOutSelections(at *position, selections plan.Selections) {
 // position. Equal entities cannot share what is below it then: the second fetch
 // would have to copy it while a third already reads from it.
 func (c *compiler) writtenTwice() bool {
-	by := make(map[*position]int) // the first fetch that writes there
 	for _, f := range c.plan.Fetches {
 		switch {
 		case f.FallbackFor != nil: // for objects that have nothing yet
 		case f.Kind != plan.EntitiesFetch:
-			if writtenBefore(by, c.follow(f.Path), f.Selections, f.ID) {
+			if writtenBefore(c.follow(f.Path), f.Selections, f.ID) {
 				return true
 			}
 		default:
 			for _, e := range f.Entities {
-				if len(e.Targets) > 0 && writtenBefore(by, c.follow(e.Targets[0].Path), e.Selections, f.ID) {
+				if len(e.Targets) > 0 && writtenBefore(c.follow(e.Targets[0].Path), e.Selections, f.ID) {
 					return true
 				}
 			}
@@ -302,21 +324,21 @@ func (c *compiler) writtenTwice() bool {
 
 // writtenBefore notes which fetch writes to the positions below one, and reports
 // whether another has before.
-func writtenBefore(by map[*position]int, at *position, selections plan.Selections, fetch int) bool {
+func writtenBefore(at *position, selections plan.Selections, fetch int) bool {
 	return slices.ContainsFunc(selections, func(sel plan.Selection) bool {
 		f, ok := sel.(*plan.SelectedField)
 		if !ok {
-			return writtenBefore(by, at, sel.(*plan.InlineFragment).Selections, fetch)
+			return writtenBefore(at, sel.(*plan.InlineFragment).Selections, fetch)
 		}
 		if f.StorageKey == typenameKey || f.Selections == nil {
 			return false
 		}
 		below := at.field(f.StorageKey).find()
-		if first, ok := by[below]; ok && first != fetch {
+		if below.writer > 0 && below.writer != fetch+1 {
 			return true
 		}
-		by[below] = fetch
-		return writtenBefore(by, below, f.Selections, fetch)
+		below.writer = fetch + 1
+		return writtenBefore(below, f.Selections, fetch)
 	})
 }
 
@@ -332,13 +354,16 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	compiled := &fetch{
 		received: new(atomic.Int64),
 		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch, eventStream: f.EventStream,
-		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: appendString([]byte(`{"query":`), f.Query),
+		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: c.quote(`{"query":`, f.Query, ""),
 	}
 	if f.OperationName != "" {
 		compiled.operationName = " " + f.OperationName
 	}
-	for _, v := range f.Variables {
-		compiled.variables = append(compiled.variables, variable{v.Name, appendKey(nil, v.Name)})
+	if len(f.Variables) > 0 {
+		compiled.variables = make([]variable, len(f.Variables))
+	}
+	for i, v := range f.Variables {
+		compiled.variables[i] = variable{v.Name, c.quote("", v.Name, ":")}
 	}
 	if f.Kind == plan.EntitiesFetch {
 		c.entities(f, compiled)
@@ -348,10 +373,10 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	compiled.path, at = c.path(f.Path)
 	compiled.shape = c.shape(f.Selections, at)
 	compiled.storagePath = storageKeys(f.Path)
-	if f.OperationKind == operation.Mutation {
+	if f.OperationKind == operation.Mutation && c.cached {
 		compiled.mutation = f.Selections
 	}
-	if f.OperationKind == operation.Query {
+	if f.OperationKind == operation.Query && c.cached {
 		compiled.cache = rootSelection(f)
 		for _, v := range f.Variables {
 			compiled.usedVariables = append(compiled.usedVariables, v.Name)
@@ -365,8 +390,10 @@ func (c *compiler) entities(f *plan.Fetch, into *fetch) {
 	into.storagePath = storageKeys(f.Entities[0].Targets[0].Path)
 	for _, e := range f.Entities {
 		compiled := &entityFetch{
-			responseKey: appendString(nil, e.ResponseKey), variableKey: appendKey(nil, e.Variable),
-			cache: entitySelection(f, e), usedVariables: e.Selections.Variables(),
+			responseKey: c.quote("", e.ResponseKey, ""), variableKey: c.quote("", e.Variable, ":"), usedVariables: e.Selections.Variables(),
+		}
+		if c.cached {
+			compiled.cache = entitySelection(f, e)
 		}
 		for _, t := range e.Targets {
 			path, at := c.path(t.Path)
@@ -385,7 +412,7 @@ func (c *compiler) representations(list []plan.Representation, at *position) []*
 	for i, r := range list {
 		out[i] = &representation{
 			on:     c.set(r.On),
-			prefix: appendString([]byte(`{"__typename":`), r.Typename),
+			prefix: c.quote(`{"__typename":`, r.Typename, ""),
 			fields: c.representation(r.Fields, at), typeName: r.Typename,
 		}
 		if fields := out[i].fields; len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
@@ -416,11 +443,11 @@ func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 }
 
 func (c *compiler) shape(selections plan.Selections, at *position) *shape {
-	fields := selections.Flatten()
+	fields := flatten(selections)
 	s := &shape{size: at.size(), fields: make([]shapeField, len(fields))}
 	for i, f := range fields {
 		slot, below := at.slot(f.StorageKey)
-		s.fields[i] = shapeField{responseKey: appendString(nil, f.ResponseKey), storageKey: f.StorageKey, slot: slot}
+		s.fields[i] = shapeField{responseKey: c.quote("", f.ResponseKey, ""), storageKey: f.StorageKey, slot: slot}
 		if f.Selections != nil && slot != headerSlot {
 			s.fields[i].child = c.shape(f.Selections, below)
 		}
@@ -430,16 +457,19 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 }
 
 func (c *compiler) representation(fields []plan.RepresentationField, at *position) []representationField {
+	if len(fields) == 0 {
+		return nil
+	}
 	compiled := make([]representationField, len(fields))
 	for i, f := range fields {
 		slot, below := at.slot(f.StorageKey)
 		at.noteRead(slot)
 		compiled[i] = representationField{
-			name: appendKey([]byte{','}, f.Name), field: f.Name, storageKey: f.StorageKey, slot: slot, on: c.set(f.On), nested: f.Fields != nil,
+			name: c.quote(",", f.Name, ":"), field: f.Name, storageKey: f.StorageKey, slot: slot, on: c.set(f.On), nested: f.Fields != nil,
 			kind: inputKind(f.Kind), lists: anyLists, fields: c.representation(f.Fields, below),
 		}
 		if f.Type != "" {
-			compiled[i].nonNull, compiled[i].typeName = nonNull(f.Type), namedType(f.Type)
+			compiled[i].nonNull, compiled[i].typeName = c.nonNull(f.Type), namedType(f.Type)
 			compiled[i].lists = len(compiled[i].nonNull) - 1
 		}
 	}
@@ -453,8 +483,8 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.StorageKey)
 		*compiled = field{
-			name: appendKey([]byte{','}, f.ResponseKey), responseKey: f.ResponseKey, storageKey: f.StorageKey, slot: slot, on: c.set(f.On),
-			nonNull: nonNull(f.Type), typeName: namedType(f.Type),
+			name: c.quote(",", f.ResponseKey, ":"), responseKey: f.ResponseKey, storageKey: f.StorageKey, slot: slot, on: c.set(f.On),
+			nonNull: c.nonNull(f.Type), typeName: namedType(f.Type),
 			denial: f.Denial, deferID: f.DeferID, selectedIn: payloadsOf(f),
 		}
 		sel.conditional = sel.conditional || compiled.on != nil
@@ -475,11 +505,11 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		case enumValue:
 			compiled.enum = c.plan.EnumValues[compiled.typeName]
 		case compositeValue:
-			compiled.possible = c.set(append([]string{}, c.plan.PossibleTypes[compiled.typeName]...))
 			if f.Kind == plan.Object {
 				compiled.declared = c.program.typeIDs[compiled.typeName]
 				compiled.possible = c.set([]string{compiled.typeName})
 			} else {
+				compiled.possible = c.set(append([]string{}, c.plan.PossibleTypes[compiled.typeName]...))
 				compiled.declared = compiled.possible.only(len(c.program.types))
 			}
 			if compiled.sel, err = c.selection(compiled.typeName, f.Fields, below); err != nil {
@@ -557,9 +587,8 @@ func namedType(t string) string { return strings.Trim(t, "[]!") }
 
 // nonNull states, for each list level of a type from the outside and last for
 // the named type, whether it is non-null.
-func nonNull(t string) []bool {
-	lists := strings.Count(t, "[")
-	levels := make([]bool, lists+1)
+func (c *compiler) nonNull(t string) []bool {
+	levels := c.levels.Make(strings.Count(t, "[") + 1)
 	for i := range levels {
 		if strings.HasSuffix(t, "!") {
 			levels[i] = true
@@ -575,6 +604,16 @@ func appendString(b []byte, s string) []byte {
 	if plainText(s) {
 		return append(append(append(b, '"'), s...), '"')
 	}
+	if needsBackslashes(s) {
+		b = append(b, '"')
+		for i := range len(s) {
+			if s[i] == '"' || s[i] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, s[i])
+		}
+		return append(b, '"')
+	}
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
@@ -587,6 +626,17 @@ func appendString(b []byte, s string) []byte {
 func plainText(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// needsBackslashes reports whether a text is the same in JSON with a backslash before each quotation
+// mark and backslash.
+func needsBackslashes(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf {
 			return false
 		}
 	}

@@ -1,5 +1,11 @@
 package execute
 
+import (
+	"slices"
+
+	"souk/internal/slab"
+)
+
 // A position is a response position: the objects that can be at one path of the
 // tree. All objects at a position have the same layout: a storage slot for each
 // storage key that any fetch stores there.
@@ -12,13 +18,43 @@ type position struct {
 	// united points towards the position that represents this one.
 	united *position
 	fields []*position    // in the order of their slots, from 1
-	index  map[string]int // storage key to slot
+	keys   []string       // of fields
+	index  map[string]int // storage key to slot, if there are many fields
+	memory *layout
+	// writer is the first fetch that writes objects here, counted from 1.
+	writer int
 
 	// shapes and selections are what fetches and the client select here. read says of which slots
 	// something else reads the values. See runs.go.
 	shapes     []*shape
 	selections []*selection
 	read       []bool
+}
+
+// A layout is the memory of the positions of a plan.
+type layout struct {
+	positions slab.Block[position]
+	lists     slab.Block[*position]
+	keys      slab.Block[string]
+}
+
+// newLayout returns the position of the root, and memory for so many others.
+func newLayout(fields int) *position {
+	m := &layout{slab.NewBlock[position](fields + 1), slab.NewBlock[*position](2 * fields), slab.NewBlock[string](2 * fields)}
+	root := m.positions.New()
+	root.memory = m
+	return root
+}
+
+// fewFields is the number of fields that are compared one after another.
+const fewFields = 16
+
+// at returns the slot of a key; 0 if there is none.
+func (p *position) at(key string) int {
+	if p.index != nil {
+		return p.index[key]
+	}
+	return slices.Index(p.keys, key) + 1
 }
 
 // find returns the position that represents p.
@@ -35,20 +71,31 @@ func (p *position) find() *position {
 // field returns the position of a field of p, and adds it if it is new.
 func (p *position) field(key string) *position {
 	p = p.find()
-	if i, ok := p.index[key]; ok {
+	if i := p.at(key); i > 0 {
 		return p.fields[i-1]
 	}
-	f := new(position)
+	f := p.memory.positions.New()
+	f.memory = p.memory
 	p.add(key, f)
 	return f
 }
 
 func (p *position) add(key string, f *position) {
-	if p.index == nil {
-		p.index = make(map[string]int)
+	if len(p.fields) == cap(p.fields) {
+		n := max(2*len(p.fields), 4)
+		p.fields = append(p.memory.lists.Make(n)[:0], p.fields...)
+		p.keys = append(p.memory.keys.Make(n)[:0], p.keys...)
 	}
-	p.fields = append(p.fields, f)
-	p.index[key] = len(p.fields)
+	p.fields, p.keys = append(p.fields, f), append(p.keys, key)
+	switch {
+	case p.index != nil:
+		p.index[key] = len(p.keys)
+	case len(p.keys) > fewFields:
+		p.index = make(map[string]int, 2*fewFields)
+		for i, key := range p.keys {
+			p.index[key] = i + 1
+		}
+	}
 }
 
 // unite makes p and q one position.
@@ -58,15 +105,11 @@ func (p *position) unite(q *position) {
 		return
 	}
 	q.united = p
-	keys := make([]string, len(q.fields))
-	for key, i := range q.index {
-		keys[i-1] = key
-	}
-	for i, key := range keys {
+	for i, key := range q.keys {
 		// The call before may have united p itself with another
 		// position.
 		into := p.find()
-		if at, ok := into.index[key]; ok {
+		if at := into.at(key); at > 0 {
 			into.fields[at-1].unite(q.fields[i])
 		} else {
 			into.add(key, q.fields[i])
@@ -86,7 +129,7 @@ func (p *position) slot(key string) (int, *position) {
 		return noSlot, nil
 	}
 	p = p.find()
-	if i, ok := p.index[key]; ok {
+	if i := p.at(key); i > 0 {
 		return i, p.fields[i-1].find()
 	}
 	return noSlot, nil

@@ -505,7 +505,7 @@ func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, by planner.
 }
 
 func (s *snapshot) compile(p *plan.Plan, op *operation.Operation) (*execute.Program, error) {
-	program, err := execute.Compile(p)
+	program, err := s.executor.Compile(p)
 	if err != nil {
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}

@@ -1,0 +1,111 @@
+package execute
+
+import (
+	"strings"
+
+	"souk/router/plan"
+)
+
+// counts says how much memory the parts of a program take, so that there is one allocation for each
+// kind. They are right for most plans. If a part takes more, it is allocated separately.
+type counts struct {
+	selected int // fields that fetches select
+	names    int // type names
+	text     int // bytes of names and keys as JSON
+	levels   int // list levels of types
+}
+
+// quoted is the number of bytes that a name takes as the key of an object.
+func quoted(name string) int { return len(name) + len(`,"":`) }
+
+func countOf(p *plan.Plan) (n counts) {
+	n.names = 1 + len(p.InterfaceObjects)
+	n.text = 2*len(`""`) + quoted(p.RootType)
+	for name, possible := range p.PossibleTypes {
+		n.names += 1 + len(possible)
+		n.text += quoted(name)
+		for _, o := range possible {
+			n.text += quoted(o)
+		}
+	}
+	for _, f := range p.Fetches {
+		n.text += len(`{"query":""`) + len(f.Query) + strings.Count(f.Query, `"`) + strings.Count(f.Query, `\`)
+		for _, v := range f.Variables {
+			n.text += quoted(v.Name)
+		}
+		n.selections(f.Selections)
+		for _, e := range f.Entities {
+			n.selections(e.Selections)
+			n.text += quoted(e.ResponseKey) + quoted(e.Variable)
+			for _, t := range e.Targets {
+				n.selected += len(t.Path)
+				for _, r := range t.Representations {
+					n.names += 1 + len(r.On)
+					n.text += len(`{"__typename":`) + quoted(r.Typename)
+					n.representation(r.Fields)
+				}
+			}
+		}
+	}
+	n.fields(p.Projection)
+	return n
+}
+
+func (n *counts) selections(list plan.Selections) {
+	for _, sel := range list {
+		switch sel := sel.(type) {
+		case *plan.SelectedField:
+			n.selected++
+			n.text += quoted(sel.ResponseKey)
+			n.selections(sel.Selections)
+		case *plan.InlineFragment:
+			n.selections(sel.Selections)
+		}
+	}
+}
+
+func (n *counts) representation(fields []plan.RepresentationField) {
+	for _, f := range fields {
+		n.names += len(f.On)
+		n.text += quoted(f.Name)
+		n.levels += strings.Count(f.Type, "[") + 1
+		n.representation(f.Fields)
+	}
+}
+
+func (n *counts) fields(list []*plan.Field) {
+	for _, f := range list {
+		n.names += 1 + len(f.On)
+		n.text += quoted(f.ResponseKey)
+		n.levels += strings.Count(f.Type, "[") + 1
+		n.fields(f.Fields)
+	}
+}
+
+// words is the number of words that the sets of types in the plan's projection take.
+func (c *compiler) words() int {
+	sets := 1
+	var count func(list []*plan.Field)
+	count = func(list []*plan.Field) {
+		for _, f := range list {
+			if f.On != nil {
+				sets++
+			}
+			if f.Fields != nil {
+				sets++
+				count(f.Fields)
+			}
+		}
+	}
+	count(c.plan.Projection)
+	return sets * ((len(c.program.types) + 63) / 64)
+}
+
+// quote returns a text as a JSON string between two others.
+func (c *compiler) quote(before, text, after string) []byte {
+	if !needsBackslashes(text) {
+		return append(appendString([]byte(before), text), after...)
+	}
+	n := len(before) + len(text) + 2 + strings.Count(text, `"`) + strings.Count(text, `\`) + len(after)
+	return append(appendString(append(c.text.Make(n)[:0], before...), text), after...)
+}
