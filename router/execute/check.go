@@ -118,7 +118,7 @@ func checkPath(path []plan.Segment) error {
 // checkSelections refuses fields that share a response key but not the place
 // that the value is stored in.
 func checkSelections(selections plan.Selections) error {
-	if isFlat(selections) {
+	if selections = unwrap(selections); isFlat(selections) {
 		for _, sel := range selections {
 			if err := checkSelections(sel.(*plan.SelectedField).Selections); err != nil {
 				return err

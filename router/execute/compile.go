@@ -29,7 +29,7 @@ func compile(p *plan.Plan, cached bool) (*Program, error) {
 	n := countOf(p)
 	c := &compiler{
 		plan: p, cached: cached, root: newLayout(n.selected), program: &Program{kind: p.Kind},
-		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels),
+		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels), initial: new(fieldPayloads),
 	}
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("compile plan: %w", err)
@@ -49,6 +49,8 @@ type compiler struct {
 	text   slab.Block[byte]
 	levels slab.Block[bool]
 	sets   slab.Block[uint64]
+	// initial is what all fields have if nothing is deferred.
+	initial *fieldPayloads
 }
 
 func (c *compiler) compile() error {
@@ -119,11 +121,16 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 	}
 }
 
+// fieldPayloads returns the payloads that the plan states for a field.
+func (c *compiler) fieldPayloads(f *plan.Field) *fieldPayloads {
+	if len(c.plan.Deferred) == 0 {
+		return c.initial
+	}
+	return &fieldPayloads{deferID: f.DeferID, selectedIn: payloadsOf(f)}
+}
+
 // payloadsOf returns the payloads whose fragments select a field; nil for none.
 func payloadsOf(f *plan.Field) (set deferIDSet) {
-	if f.DeferID == 0 && len(f.AlsoDeferredIn) == 0 {
-		return nil
-	}
 	for _, id := range append(f.AlsoDeferredIn[:len(f.AlsoDeferredIn):len(f.AlsoDeferredIn)], f.DeferID) {
 		if id > 0 {
 			set.add(id)
@@ -443,9 +450,10 @@ func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 }
 
 func (c *compiler) shape(selections plan.Selections, at *position) *shape {
-	fields := flatten(selections)
+	fields := flat(selections)
 	s := &shape{size: at.size(), fields: make([]shapeField, len(fields))}
-	for i, f := range fields {
+	for i := range fields {
+		f := fields[i].(*plan.SelectedField)
 		slot, below := at.slot(f.StorageKey)
 		s.fields[i] = shapeField{responseKey: c.quote("", f.ResponseKey, ""), storageKey: f.StorageKey, slot: slot}
 		if f.Selections != nil && slot != headerSlot {
@@ -485,7 +493,7 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		*compiled = field{
 			name: c.quote(",", f.ResponseKey, ":"), responseKey: f.ResponseKey, storageKey: f.StorageKey, slot: slot, on: c.set(f.On),
 			nonNull: c.nonNull(f.Type), typeName: namedType(f.Type),
-			denial: f.Denial, deferID: f.DeferID, selectedIn: payloadsOf(f),
+			denial: f.Denial, fieldPayloads: c.fieldPayloads(f),
 		}
 		sel.conditional = sel.conditional || compiled.on != nil
 		var err error

@@ -12,7 +12,7 @@
 // Compiling, once for each plan:
 //
 //	check       refuse contradictory plans     check.go
-//	compile     plan to program                compile.go, program.go
+//	compile     plan to program                compile.go, program.go, count.go, flatten.go
 //	positions   storage slots of objects       position.go
 //	contexts    values for @fromContext        context.go
 //	selections  as the entity cache sees them  selection.go

@@ -23,14 +23,29 @@ func isFlat(selections plan.Selections) bool {
 	return true
 }
 
-// flatten returns the fields of a selection set and of its fragments, which must not be changed.
-func flatten(selections plan.Selections) []*plan.SelectedField {
-	if !isFlat(selections) {
-		return selections.Flatten()
+// unwrap returns the selections of a fragment that is the whole selection set, as in a request for
+// entities of one type.
+func unwrap(selections plan.Selections) plan.Selections {
+	for len(selections) == 1 {
+		f, ok := selections[0].(*plan.InlineFragment)
+		if !ok {
+			break
+		}
+		selections = f.Selections
 	}
-	fields := make([]*plan.SelectedField, len(selections))
-	for i, sel := range selections {
-		fields[i] = sel.(*plan.SelectedField)
+	return selections
+}
+
+// flat returns a selection set with the fields of another one and of its fragments, which must not be
+// changed.
+func flat(selections plan.Selections) plan.Selections {
+	if selections = unwrap(selections); isFlat(selections) {
+		return selections
 	}
-	return fields
+	fields := selections.Flatten()
+	out := make(plan.Selections, len(fields))
+	for i, f := range fields {
+		out[i] = f
+	}
+	return out
 }

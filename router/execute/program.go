@@ -256,14 +256,14 @@ type field struct {
 	storageKey  string // the storage key
 	slot        int
 	source      source
-	on          typeset
+	kind        valueKind
+	// declared is the type if it is an object type, and noType otherwise.
+	declared typeID
+	on       typeset
 	// nonNull states, for each list level from the outside and last for the
 	// named type, whether it is non-null.
 	nonNull  []bool
-	kind     valueKind
 	typeName string
-	// declared is the type if it is an object type, and noType otherwise.
-	declared typeID
 	// possible are the object types that a value can have.
 	possible typeset
 	enum     []string
@@ -274,6 +274,12 @@ type field struct {
 	introspect *operation.Field
 	// denial is the reason for deniedSource, or nil.
 	denial *operation.Denial
+	*fieldPayloads
+}
+
+// fieldPayloads say in which payloads of the response a field is. The fields of a program without
+// deferred payloads have the same one.
+type fieldPayloads struct {
 	// deferID is the earliest payload that selects the field, or 0. carriers
 	// are the payloads that can deliver it: the one with the lowest ID does, and
 	// others only where all before them failed. payloadsBelow are the carriers
