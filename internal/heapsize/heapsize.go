@@ -1,9 +1,9 @@
 // Package heapsize estimates the heap memory that a value keeps alive.
 //
 // Caches with content from clients are bounded by these estimates. The estimate walks
-// the value by reflection instead of asking each type for its size, so it includes new
-// fields automatically. The walk costs about 50 ns per pointer and takes place once,
-// when a value is added to a cache.
+// the value instead of asking each type for its size, so it includes new fields automatically. The
+// walk takes place once, when a value is added to a cache. Reflection finds out once where the values
+// of a type have references (shape.go).
 package heapsize
 
 import (
@@ -15,9 +15,9 @@ import (
 // A Sizer estimates sizes. It is safe for concurrent use.
 type Sizer struct {
 	shared map[reflect.Type]bool
-	// flat has the types that have been asked for, and whether their values contain no
-	// references. A program has a bounded number of types.
-	flat sync.Map
+	// shapes has those of the types that have been asked for. A program has a bounded number of
+	// types.
+	shapes sync.Map // reflect.Type to *shape
 	// walks keeps sets of addresses, which would be the largest garbage of an estimate.
 	walks sync.Pool
 }
@@ -49,7 +49,7 @@ func (s *Sizer) Of(values ...any) int {
 		if value != nil {
 			v := reflect.ValueOf(value)
 			w.size += allocation(v.Type().Size())
-			w.inside(v)
+			w.value(v)
 		}
 	}
 	size := int(w.size)
@@ -78,49 +78,72 @@ func (w *walk) first(p unsafe.Pointer) bool {
 	return !known
 }
 
-// inside adds the memory that a value refers to, without the value itself.
-func (w *walk) inside(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.String:
-		if s := v.String(); len(s) > 0 && w.first(unsafe.Pointer(unsafe.StringData(s))) {
-			w.size += allocation(uintptr(len(s)))
+// value adds the memory that a value in an interface refers to, without the value itself.
+func (w *walk) value(v reflect.Value) {
+	switch sh := w.shapeOf(v.Type()); {
+	case len(sh.references) == 0:
+	case v.Kind() == reflect.Pointer:
+		if p := v.UnsafePointer(); w.first(p) {
+			w.size += allocation(sh.references[0].to.size)
+			w.inside(p, sh.references[0].to)
 		}
-	case reflect.Pointer:
-		if !w.shared[v.Type()] && w.first(v.UnsafePointer()) {
-			w.size += allocation(v.Type().Elem().Size())
-			w.inside(v.Elem())
-		}
-	case reflect.Interface:
-		if !v.IsNil() {
-			if v.Elem().Kind() != reflect.Pointer {
-				w.size += allocation(v.Elem().Type().Size())
+	default:
+		copied := reflect.New(v.Type())
+		copied.Elem().Set(v)
+		w.inside(copied.UnsafePointer(), sh)
+	}
+}
+
+// inside adds the memory that the value at p refers to, without the value itself.
+func (w *walk) inside(p unsafe.Pointer, sh *shape) {
+	for i := range sh.references {
+		r := &sh.references[i]
+		at := unsafe.Add(p, r.offset)
+		switch r.kind {
+		case reflect.String:
+			if text := *(*string)(at); len(text) > 0 && w.first(unsafe.Pointer(unsafe.StringData(text))) {
+				w.size += allocation(uintptr(len(text)))
 			}
-			w.inside(v.Elem())
-		}
-	case reflect.Slice:
-		if v.Cap() > 0 && w.first(v.UnsafePointer()) {
-			w.size += allocation(uintptr(v.Cap()) * v.Type().Elem().Size())
-			w.elements(v)
-		}
-	case reflect.Array:
-		w.elements(v)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			w.inside(v.Field(i))
-		}
-	case reflect.Map:
-		if w.first(v.UnsafePointer()) {
-			w.entries(v)
+		case reflect.Pointer:
+			if to := *(*unsafe.Pointer)(at); w.first(to) {
+				w.size += allocation(r.to.size)
+				w.inside(to, r.to)
+			}
+		case reflect.Slice:
+			// Slices of all types have the same form.
+			if list := *(*[]byte)(at); cap(list) > 0 && w.first(unsafe.Pointer(unsafe.SliceData(list))) {
+				w.size += allocation(uintptr(cap(list)) * r.to.size)
+				w.elements(unsafe.Pointer(unsafe.SliceData(list)), len(list), r.to)
+			}
+		case reflect.Array:
+			w.elements(at, r.length, r.to)
+		case reflect.Interface:
+			w.dynamic(reflect.NewAt(r.typ, at).Elem())
+		case reflect.Map:
+			if m := reflect.NewAt(r.typ, at).Elem(); w.first(m.UnsafePointer()) {
+				w.entries(m)
+			}
 		}
 	}
 }
 
-func (w *walk) elements(v reflect.Value) {
-	if !w.flatType(v.Type().Elem()) {
-		for i := range v.Len() {
-			w.inside(v.Index(i))
+func (w *walk) elements(p unsafe.Pointer, n int, sh *shape) {
+	if len(sh.references) > 0 {
+		for i := range n {
+			w.inside(unsafe.Add(p, uintptr(i)*sh.size), sh)
 		}
 	}
+}
+
+// dynamic adds the memory of the value in an interface.
+func (w *walk) dynamic(v reflect.Value) {
+	if v.IsNil() {
+		return
+	}
+	if v = v.Elem(); v.Kind() != reflect.Pointer {
+		w.size += allocation(v.Type().Size())
+	}
+	w.value(v)
 }
 
 // entries adds the memory of a map. A map consists of groups of eight slots with a
@@ -131,33 +154,17 @@ func (w *walk) entries(v reflect.Value) {
 	slot := t.Key().Size() + t.Elem().Size()
 	groups := max((uintptr(v.Len())+4)/5, 1)
 	w.size += 48 + groups*(8+8*slot)
-	if w.flatType(t.Key()) && w.flatType(t.Elem()) {
+	key, value := w.shapeOf(t.Key()), w.shapeOf(t.Elem())
+	if len(key.references)+len(value.references) == 0 {
 		return
 	}
+	keys, values := reflect.New(t.Key()), reflect.New(t.Elem())
 	for each := v.MapRange(); each.Next(); {
-		w.inside(each.Key())
-		w.inside(each.Value())
+		keys.Elem().SetIterKey(each)
+		values.Elem().SetIterValue(each)
+		w.inside(keys.UnsafePointer(), key)
+		w.inside(values.UnsafePointer(), value)
 	}
-}
-
-// flatType reports whether values of a type contain no references.
-func (w *walk) flatType(t reflect.Type) bool {
-	if flat, known := w.flat.Load(t); known {
-		return flat.(bool)
-	}
-	flat := true
-	switch t.Kind() {
-	case reflect.String, reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
-		flat = w.shared[t]
-	case reflect.Array:
-		flat = w.flatType(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			flat = flat && w.flatType(t.Field(i).Type)
-		}
-	}
-	w.flat.Store(t, flat)
-	return flat
 }
 
 // allocation rounds a size up like the size classes of the allocator, which are about

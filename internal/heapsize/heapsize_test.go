@@ -55,6 +55,28 @@ func TestSharedMemoryCountsOnce(t *testing.T) {
 	}
 }
 
+// A ring refers to itself through arrays, slices, maps and interfaces.
+type ring struct {
+	name    string
+	array   *[2]ring
+	list    [][1]ring
+	byName  map[string][1]*ring
+	dynamic [2]any
+}
+
+func TestAllReferencesAreFollowed(t *testing.T) {
+	text := func(n int) string { return strings.Repeat("x", n<<16) }
+	r := &ring{
+		name: text(1), array: &[2]ring{1: {name: text(2)}}, list: [][1]ring{{{name: text(3)}}},
+		byName: map[string][1]*ring{text(4): {{name: text(5)}}}, dynamic: [2]any{ring{name: text(6)}, &ring{name: text(7)}},
+	}
+	r.array[0].dynamic[0] = r
+	want := (1 + 2 + 3 + 4 + 5 + 6 + 7) << 16
+	if got := heapsize.NewSizer().Of(r); got < want || got > want+4<<10 {
+		t.Errorf("estimated %d bytes of which %d are texts", got, want)
+	}
+}
+
 func heap() int {
 	runtime.GC()
 	runtime.GC()

@@ -289,9 +289,9 @@ func (s *snapshot) release() {
 	}
 }
 
-// parseDocument parses and validates a document, and stores it in the cache under its key. Few
-// documents are parsed at the same time.
-func (s *snapshot) parseDocument(ctx context.Context, seen *record.Operation, key string, q question, schema limitedSchema) (*document, error) {
+// parseDocument parses and validates a document, notes its outline k, and stores it in the cache
+// under its key. Few documents are parsed at the same time.
+func (s *snapshot) parseDocument(ctx context.Context, seen *record.Operation, key string, q question, schema limitedSchema, k *sketch) (*document, error) {
 	done, err := s.cold.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -307,11 +307,15 @@ func (s *snapshot) parseDocument(ctx context.Context, seen *record.Operation, ke
 	}
 	sum := sha256.Sum256(q.text)
 	d := &document{Document: parsed, key: key, text: text, name: string(q.name), hash: hex.EncodeToString(sum[:]), limits: schema.client}
-	d.base = parsed.Size() + len(d.name) // Size includes the text
 	if s.gateway.records() {
 		s.describe(d)
 	}
-	return s.documents.Put(key, d, d.base), nil
+	s.note(k, d)
+	parsed.Compact()
+	d.base = parsed.Size() + len(d.name) // Size includes the text
+	grown := d.grown()
+	d.weighed.Store(grown)
+	return s.documents.Put(key, d, d.base+int(grown)), nil
 }
 
 // parse parses and validates a document, and notifies the observer and the console of the

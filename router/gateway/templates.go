@@ -186,10 +186,9 @@ func (s *snapshot) find(ctx context.Context, m *metrics, seen *record.Operation,
 		}
 	}
 	m.documentMisses.Inc()
-	d, err := s.parseDocument(ctx, seen, string(key), q, schema)
+	d, err := s.parseDocument(ctx, seen, string(key), q, schema, k)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	s.note(k, d)
 	return d, nil, false, nil
 }

@@ -19,8 +19,9 @@
 //
 //   - rules.go, merging.go, surrogate.go: validation rules that replace or
 //     complete those of the parser library
+//   - plain.go: documents that are plain to be valid
 //   - limits.go, listitems.go, nesting.go: limits on the size of a request
-//   - document.go, specialise.go, detach.go: from a Document to an Operation
+//   - document.go, specialise.go: from a Document to an Operation
 //   - operation.go, print.go: the Operation tree and its text
 //   - argument.go: scalars in arguments
 //   - variables.go: coercion of variables

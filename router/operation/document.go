@@ -13,8 +13,11 @@ import (
 // values are known. It is safe for concurrent use.
 type Document struct {
 	schema *Schema
-	source *ast.OperationDefinition
 	kind   Kind
+	name   string
+	text   string
+	// source is nil if it is not needed any more: see Compact.
+	source *ast.OperationDefinition
 	// definitions are the variable definitions, prepared for coercion.
 	definitions []variable
 	// values is the number of variables, the first ones, whose values are literals of a template:
@@ -28,6 +31,9 @@ type Document struct {
 	exceeded   Errors
 	// shared is set if the document has several operations, which use the same fragments.
 	shared bool
+
+	// only is the operation if there are no others.
+	only *Operation
 
 	mu         sync.RWMutex
 	operations map[specialisation]*Operation
@@ -57,7 +63,9 @@ var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Schema)(nil), (*ast.Defi
 
 // Size estimates the memory of the parsed document in bytes, without the cached
 // operations that Retained counts.
-func (d *Document) Size() int { return ownedSize.Of(d.source, d.definitions, d.conditions, d.exceeded) }
+func (d *Document) Size() int {
+	return ownedSize.Of(d.text, d.source, d.definitions, d.conditions, d.exceeded)
+}
 
 // Retained returns the memory of the operations cached by the document in
 // bytes. It changes when Operation or Undeferred is called with new conditions.
@@ -66,8 +74,8 @@ func (d *Document) Retained() int { return int(d.retained.Load()) }
 // Size estimates the memory of the operation in bytes.
 func (o *Operation) Size() int { return ownedSize.Of(o) }
 
-func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
-	d := &Document{schema: s, source: op, kind: kindOf(op), operations: map[specialisation]*Operation{}}
+func newDocument(s *Schema, op *ast.OperationDefinition, text string) *Document {
+	d := &Document{schema: s, source: op, kind: kindOf(op), name: op.Name, text: text}
 	d.findConditions()
 	for _, v := range op.VariableDefinitions {
 		made := newVariable(v)
@@ -91,7 +99,7 @@ func kindOf(op *ast.OperationDefinition) Kind {
 }
 
 // Name returns the name of the operation, which is empty if it is anonymous.
-func (d *Document) Name() string { return d.source.Name }
+func (d *Document) Name() string { return d.name }
 
 // Usage returns the size of the operation, in the units of [Limits].
 func (d *Document) Usage() Usage { return d.usage }
@@ -116,6 +124,9 @@ func (d *Document) Operation(vars Variables) *Operation { return d.operation(var
 func (d *Document) Undeferred(vars Variables) *Operation { return d.operation(vars, false) }
 
 func (d *Document) operation(vars Variables, deferring bool) *Operation {
+	if d.only != nil {
+		return d.only
+	}
 	key := specialisation{deferring: deferring && d.defers}
 	if len(d.conditions) > maxConditions {
 		return d.specialise(vars, key.deferring)
@@ -142,15 +153,45 @@ func (d *Document) operation(vars Variables, deferring bool) *Operation {
 		clear(d.operations)
 		d.retained.Store(0)
 	}
+	if d.operations == nil {
+		d.operations = map[specialisation]*Operation{}
+	}
 	d.operations[key] = op
 	d.retained.Add(size)
 	return op
 }
 
+// Compact makes the operation of a document that has only one, whatever the values of variables,
+// and drops the syntax tree. Call it before the document is used by several goroutines.
+func (d *Document) Compact() {
+	if len(d.conditions) == 0 && !d.defers {
+		d.only = d.specialise(nil, false)
+		d.retained.Store(int64(d.only.Size()))
+		d.source = nil
+	}
+}
+
+// tree returns the syntax tree of a valid document, which is parsed again if it was dropped.
+func (d *Document) tree() *ast.OperationDefinition {
+	if d.source != nil {
+		return d.source
+	}
+	again, err := d.schema.With(Limits{}).Parse(d.text, d.name)
+	if err != nil { // unreachable: it was valid before
+		panic(err)
+	}
+	return again.source
+}
+
 // findConditions sets conditions and defers. It visits each fragment once.
 func (d *Document) findConditions() {
-	seen := map[string]bool{}
-	fragments := map[string]bool{}
+	var seen, fragments map[string]bool
+	note := func(set *map[string]bool, name string) {
+		if *set == nil {
+			*set = map[string]bool{}
+		}
+		(*set)[name] = true
+	}
 	add := func(list ast.DirectiveList) {
 		for _, dir := range list {
 			if dir.Name == "defer" {
@@ -159,7 +200,7 @@ func (d *Document) findConditions() {
 				continue
 			}
 			if a := dir.Arguments.ForName("if"); a != nil && a.Value.Kind == ast.Variable && !seen[a.Value.Raw] {
-				seen[a.Value.Raw] = true
+				note(&seen, a.Value.Raw)
 				d.conditions = append(d.conditions, a.Value.Raw)
 			}
 		}
@@ -177,7 +218,7 @@ func (d *Document) findConditions() {
 			case *ast.FragmentSpread:
 				add(sel.Directives)
 				if !fragments[sel.Name] {
-					fragments[sel.Name] = true
+					note(&fragments, sel.Name)
 					visit(sel.Definition.SelectionSet)
 				}
 			}

@@ -133,7 +133,10 @@ type Usage struct {
 
 // measure returns the size of an operation with its fragments.
 func (l Limits) measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
-	m := measurer{heights: l.Height > 0, fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
+	m := measurer{heights: l.Height > 0}
+	if len(doc.Fragments) > 0 {
+		m.fragments, m.sizes = map[string]*ast.FragmentDefinition{}, map[string]size{}
+	}
 	for _, f := range doc.Fragments {
 		m.fragments[f.Name] = f
 	}

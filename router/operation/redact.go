@@ -20,21 +20,22 @@ const maxRedacted = 256 << 10
 // than maxRedacted bytes, and those with variables inside a value of a custom scalar.
 func (d *Document) Redacted() string {
 	r := redactor{schema: d.schema, names: map[string]bool{}, known: map[string]string{}}
-	for _, v := range d.source.VariableDefinitions {
+	source := d.tree()
+	for _, v := range source.VariableDefinitions {
 		typ := v.Type.String()
 		if v.DefaultValue != nil && v.DefaultValue.Kind != ast.NullValue && !v.Type.NonNull {
 			typ += "!" // with a default, the variable may be used where null is not allowed
 		}
 		r.define(v.Variable, typ)
 	}
-	r.directives(d.source.Directives)
-	r.set(d.schema.root(d.kind), d.source.SelectionSet)
+	r.directives(source.Directives)
+	r.set(d.schema.root(d.kind), source.SelectionSet)
 	if r.failed {
 		return ""
 	}
 	head := d.kind.String()
-	if d.source.Name != "" {
-		head += " " + d.source.Name
+	if source.Name != "" {
+		head += " " + source.Name
 	}
 	if r.variables.Len() > 0 {
 		head += "(" + r.variables.String() + ")"

@@ -129,17 +129,19 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 			return nil, errs
 		}
 	}
-	if errs := s.validate(doc); len(errs) > 0 {
-		return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
-	}
-	if errs := checkMerging(doc); errs != nil {
-		return nil, errs
+	if !s.isPlain(doc) {
+		if errs := s.validate(doc); len(errs) > 0 {
+			return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
+		}
+		if errs := checkMerging(doc); errs != nil {
+			return nil, errs
+		}
 	}
 	if unknown != nil { // reported last: an invalid document takes precedence
 		return nil, unknown
 	}
 	begin(StageNormalise)
-	d := newDocument(s, op)
+	d := newDocument(s, op, text)
 	d.usage, d.exceeded, d.shared = usage, append(long, logged...), len(doc.Operations) > 1
 	return d, nil
 }

@@ -4,8 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/internal/slab"
 )
 
 // specialise makes the operation for one combination of condition values. It
@@ -16,34 +19,56 @@ import (
 //	{ node { id ...F @include(if: $a) } }  fragment F on Node { id name }
 //	                   with $a = true:     { node { id name } }
 func (d *Document) specialise(vars Variables, deferring bool) *Operation {
-	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, used: map[string]bool{}}
+	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, fields: slab.NewBlock[Field](min(d.usage.Fields, firstFields))}
 	root := d.schema.root(d.kind)
 	op := &Operation{
 		Kind:       d.kind,
-		Name:       d.source.Name,
+		Name:       s.copy(d.name),
 		RootType:   root.Name,
-		Selections: s.selections(root, []ast.SelectionSet{d.source.SelectionSet}),
+		Selections: s.selections(root, d.source.SelectionSet),
 	}
 	number(op.Selections, 0)
 	for _, v := range d.source.VariableDefinitions {
 		if s.used[v.Variable] {
-			def := VariableDefinition{Name: v.Variable, Type: v.Type.String()}
+			def := VariableDefinition{Name: s.copy(v.Variable), Type: s.copy(v.Type.String())}
 			if v.DefaultValue != nil {
-				def.Default = printValue(v.DefaultValue, nil)
+				def.Default = s.copy(printValue(v.DefaultValue, nil))
 			}
 			op.Variables = append(op.Variables, def)
 		}
 	}
-	detach(op)
 	return op
 }
+
+// firstFields bounds the fields that an operation gets memory for at once.
+const firstFields = 64
 
 type specialiser struct {
 	schema    *Schema
 	vars      Variables
 	deferring bool            // keep @defer
 	used      map[string]bool // names of the variables used by arguments
+	fields    slab.Block[Field]
+	text      []byte
 }
+
+// copy copies a part of the document. The parser returns substrings of the document's text; without
+// the copy, an operation of ten bytes and every plan made from it would keep a document of two
+// megabytes in memory.
+func (s *specialiser) copy(text string) string {
+	if text == "" {
+		return ""
+	}
+	if cap(s.text)-len(s.text) < len(text) {
+		s.text = make([]byte, 0, max(len(text), textBlock))
+	}
+	start := len(s.text)
+	s.text = append(s.text, text...)
+	return unsafe.String(&s.text[start], len(text)) // no other text is written there
+}
+
+// textBlock is the number of bytes that short texts of an operation share.
+const textBlock = 64
 
 // number sets the IDs of the remaining @defer directives in document order, an
 // outer one before those inside it. It returns the last ID.
@@ -90,12 +115,81 @@ type fragmentScope struct {
 	scope    *scope
 }
 
-func (s *specialiser) selections(parent *ast.Definition, sets []ast.SelectionSet) []Selection {
+// selections returns the merged selections of some selection sets on the same objects.
+func (s *specialiser) selections(parent *ast.Definition, sets ...ast.SelectionSet) []Selection {
+	if len(sets) == 1 && isSimple(sets[0]) {
+		return s.simple(parent, sets[0])
+	}
 	sc := newScope(parent, nil)
 	for _, set := range sets {
 		s.collect(sc, set)
 	}
 	return s.finish(sc)
+}
+
+// isSimple reports whether a selection set has nothing to merge, to leave out or to inline.
+func isSimple(set ast.SelectionSet) bool {
+	if len(set) > plainKeys {
+		return false
+	}
+	for i, sel := range set {
+		f, ok := sel.(*ast.Field)
+		if !ok || len(f.Directives) > 0 || slices.ContainsFunc(set[:i], func(other ast.Selection) bool { return other.(*ast.Field).Alias == f.Alias }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *specialiser) simple(parent *ast.Definition, set ast.SelectionSet) []Selection {
+	out := make([]Selection, len(set))
+	for i, sel := range set {
+		f := sel.(*ast.Field)
+		made, typ := s.newField(parent, f)
+		if typ != nil {
+			made.Selections = s.selections(typ, f.SelectionSet)
+		}
+		out[i] = made
+	}
+	return out
+}
+
+// newField returns a field without its selections, and its type if it has selections.
+func (s *specialiser) newField(parent *ast.Definition, f *ast.Field) (*Field, *ast.Definition) {
+	def := parent.Fields.ForName(f.Name)
+	if def == nil {
+		def = f.Definition
+	}
+	made := s.fields.New()
+	*made = Field{Name: def.Name, Line: f.Position.Line, Column: f.Position.Column}
+	if made.Alias = made.Name; f.Alias != f.Name {
+		made.Alias = s.copy(f.Alias)
+	}
+	if len(f.Arguments) > 0 {
+		made.Arguments = make([]Argument, len(f.Arguments))
+	}
+	for i, a := range f.Arguments {
+		made.Arguments[i] = s.argument(def, a)
+	}
+	if len(f.SelectionSet) == 0 {
+		return made, nil
+	}
+	return made, s.schema.schema.Types[def.Type.Name()]
+}
+
+func (s *specialiser) argument(def *ast.FieldDefinition, a *ast.Argument) Argument {
+	var variables []string
+	value := printValue(a.Value, func(name string) {
+		if slices.Contains(variables, name) {
+			return
+		}
+		variables = append(variables, s.copy(name))
+		if s.used == nil {
+			s.used = map[string]bool{}
+		}
+		s.used[name] = true
+	})
+	return Argument{Name: def.Arguments.ForName(a.Name).Name, Value: s.copy(value), Variables: variables}
 }
 
 func newScope(parent *ast.Definition, outer map[string]bool) *scope {
@@ -140,23 +234,8 @@ func (s *specialiser) field(sc *scope, f *ast.Field) {
 			return
 		}
 	}
-	p := &pending{field: &Field{Alias: f.Alias, Name: f.Name, Line: f.Position.Line, Column: f.Position.Column}}
-	for _, a := range f.Arguments {
-		arg := Argument{Name: a.Name}
-		arg.Value = printValue(a.Value, func(name string) {
-			if !slices.Contains(arg.Variables, name) {
-				arg.Variables = append(arg.Variables, name)
-				s.used[name] = true
-			}
-		})
-		p.field.Arguments = append(p.field.Arguments, arg)
-	}
-	if len(f.SelectionSet) > 0 {
-		def := sc.parent.Fields.ForName(f.Name)
-		if def == nil {
-			def = f.Definition
-		}
-		p.typ = s.schema.schema.Types[def.Type.Name()]
+	p := &pending{}
+	if p.field, p.typ = s.newField(sc.parent, f); p.typ != nil {
 		p.sets = append(p.sets, f.SelectionSet)
 	}
 	sc.fields[f.Alias] = p
@@ -178,11 +257,11 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 	}
 	applies := s.schema.applies(sc.parent, condition)
 	if s.deferred(directives) {
-		f := &InlineFragment{Defer: &Defer{Label: label(directives)}}
+		f := &InlineFragment{Defer: &Defer{Label: s.copy(label(directives))}}
 		inner := newScope(sc.parent, sc.spread)
 		if !applies {
-			f.TypeCondition = condition
 			inner.parent = s.schema.schema.Types[condition]
+			f.TypeCondition = inner.parent.Name
 		}
 		sc.out = append(sc.out, f)
 		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
@@ -195,8 +274,8 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 		return
 	}
 	if sc.inner == nil || sc.inner.parent.Name != condition {
-		f := &InlineFragment{TypeCondition: condition}
 		inner := newScope(s.schema.schema.Types[condition], sc.spread)
+		f := &InlineFragment{TypeCondition: inner.parent.Name}
 		sc.out = append(sc.out, f)
 		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
 		sc.inner = inner
@@ -209,7 +288,7 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 func (s *specialiser) finish(sc *scope) []Selection {
 	for _, p := range sc.order {
 		if p.typ != nil {
-			p.field.Selections = s.selections(p.typ, p.sets)
+			p.field.Selections = s.selections(p.typ, p.sets...)
 		}
 	}
 	empty := map[Selection]bool{}

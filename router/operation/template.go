@@ -40,11 +40,12 @@ type fixedLiteral struct {
 // input objects. The others may decide about the plan, as in conditions, or have no type, as inside
 // custom scalars.
 func (d *Document) Template(text string, list []Literal) *Template {
-	if d.kind == Subscription || d.shared || len(d.source.Directives) > 0 {
+	source := d.tree()
+	if d.kind == Subscription || d.shared || len(source.Directives) > 0 {
 		return nil
 	}
 	t := &Template{}
-	types := d.literalTypes(text, list)
+	types := literalTypes(source, text, list)
 	var edits []edit
 	for i, l := range list {
 		if types[i] == "" {
@@ -59,7 +60,7 @@ func (d *Document) Template(text string, list []Literal) *Template {
 		}
 		edits = append(edits, edit{l.start, l.start + len(l.Text), "$" + literalPrefix + strconv.Itoa(number)})
 	}
-	head, ok := d.defineValues(text, t.values)
+	head, ok := defineValues(source, text, t.values)
 	if !ok || len(t.values) == 0 {
 		return nil
 	}
@@ -69,6 +70,7 @@ func (d *Document) Template(text string, list []Literal) *Template {
 		return nil // such as a literal whose field the client has also given a variable of that name
 	}
 	made.usage, made.values = d.usage, len(t.values)
+	made.Compact()
 	t.Document = made
 	return t
 }
@@ -97,12 +99,12 @@ func (t *Template) Variables(raw json.RawMessage, list []Literal) (Variables, bo
 
 // literalTypes returns the type that each literal has in the document, or "" if it is not to be
 // replaced.
-func (d *Document) literalTypes(text string, list []Literal) []string {
+func literalTypes(source *ast.OperationDefinition, text string, list []Literal) []string {
 	f := typeFinder{at: map[int]int{}, types: make([]string, len(list)), fragments: map[string]bool{}}
 	for i, l := range list {
 		f.at[utf8.RuneCountInString(text[:l.start])] = i // the parser counts characters
 	}
-	f.set(d.source.SelectionSet)
+	f.set(source.SelectionSet)
 	for i, l := range list {
 		if scalar(f.types[i], l.Text) != "" {
 			f.types[i] = ""
@@ -173,13 +175,13 @@ func apply(text string, edits []edit) string {
 
 // defineValues returns the edit that adds the definitions of the variables to the operation, before
 // others. It returns false if it does not find where they belong.
-func (d *Document) defineValues(text string, values []templateValue) (edit, bool) {
+func defineValues(source *ast.OperationDefinition, text string, values []templateValue) (edit, bool) {
 	list := make([]string, len(values))
 	for i, v := range values {
 		list[i] = "$" + literalPrefix + strconv.Itoa(i) + ": " + v.typ + "!"
 	}
 	definitions := strings.Join(list, ", ")
-	start, left := 0, d.source.Position.Start // in bytes, in characters
+	start, left := 0, source.Position.Start // in bytes, in characters
 	for left > 0 && start < len(text) {
 		_, n := utf8.DecodeRuneInString(text[start:])
 		start += n

@@ -1,0 +1,156 @@
+package operation
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// plainly finds that a document is valid, if that is plain to see, and annotates it as the validator
+// does. It visits the document once and allocates nothing. The validator's rules take many times as
+// long, but can tell what is wrong.
+//
+// Plain documents have one operation, no named fragments, no directives, no response key twice in
+// a selection set, and no lists or objects in arguments. Of any other document, plainly knows nothing.
+type plainly struct {
+	schema *Schema
+	op     *ast.OperationDefinition
+	keys   []string // the response keys at the position that is visited
+}
+
+// plainKeys bounds the response keys at one position, which are compared one after another.
+const plainKeys = 64
+
+// isPlain reports whether a document is plain and valid.
+func (s *Schema) isPlain(doc *ast.QueryDocument) bool {
+	if len(doc.Operations) != 1 || len(doc.Fragments) > 0 {
+		return false
+	}
+	op := doc.Operations[0]
+	root := s.root(kindOf(op))
+	if root == nil || op.Operation == ast.Subscription || len(op.Directives) > 0 || len(op.VariableDefinitions) > plainKeys {
+		return false
+	}
+	var room [plainKeys]string
+	p := plainly{schema: s, op: op, keys: room[:0]}
+	for i, v := range op.VariableDefinitions {
+		v.Definition = s.schema.Types[v.Type.Name()]
+		if v.Definition == nil || !v.Definition.IsInputType() || v.DefaultValue != nil || len(v.Directives) > 0 ||
+			slices.ContainsFunc(op.VariableDefinitions[:i], func(other *ast.VariableDefinition) bool { return other.Variable == v.Variable }) {
+			return false
+		}
+	}
+	return p.set(root, op.SelectionSet) &&
+		!slices.ContainsFunc(op.VariableDefinitions, func(v *ast.VariableDefinition) bool { return !v.Used })
+}
+
+// set visits a selection set.
+func (p *plainly) set(parent *ast.Definition, set ast.SelectionSet) bool {
+	for _, sel := range set {
+		switch sel := sel.(type) {
+		case *ast.Field:
+			if !p.field(parent, sel) {
+				return false
+			}
+		case *ast.InlineFragment:
+			inner := parent
+			if sel.TypeCondition != "" {
+				inner = p.schema.schema.Types[sel.TypeCondition]
+				if inner == nil || !inner.IsCompositeType() || !p.schema.overlaps(parent.Name, sel.TypeCondition) {
+					return false
+				}
+			}
+			sel.ObjectDefinition = parent
+			if len(sel.Directives) > 0 || !p.set(inner, sel.SelectionSet) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return len(set) > 0
+}
+
+func (p *plainly) field(parent *ast.Definition, f *ast.Field) bool {
+	if len(f.Directives) > 0 || len(p.keys) == plainKeys || slices.Contains(p.keys, f.Alias) {
+		return false
+	}
+	p.keys = append(p.keys, f.Alias)
+	f.ObjectDefinition = parent
+	if f.Name == "__typename" {
+		f.Definition = typename
+		return len(f.Arguments) == 0 && len(f.SelectionSet) == 0
+	}
+	def := parent.Fields.ForName(f.Name)
+	if def == nil || strings.HasPrefix(f.Name, "__") {
+		return false
+	}
+	f.Definition = def
+	typ := p.schema.schema.Types[def.Type.Name()]
+	if typ == nil || typ.IsLeafType() != (len(f.SelectionSet) == 0) || !p.arguments(def, f.Arguments) {
+		return false
+	}
+	if typ.IsLeafType() {
+		return true
+	}
+	below := plainly{schema: p.schema, op: p.op, keys: p.keys[len(p.keys):]}
+	return below.set(typ, f.SelectionSet)
+}
+
+// typename is the definition of __typename.
+var typename = &ast.FieldDefinition{Name: "__typename", Type: ast.NamedType("String", nil)}
+
+func (p *plainly) arguments(def *ast.FieldDefinition, list ast.ArgumentList) bool {
+	for i, a := range list {
+		argument := def.Arguments.ForName(a.Name)
+		if argument == nil || i == plainKeys || list[:i].ForName(a.Name) != nil {
+			return false
+		}
+		v := a.Value
+		v.ExpectedType, v.Definition = argument.Type, p.schema.schema.Types[argument.Type.Name()]
+		v.ExpectedTypeHasDefault = argument.DefaultValue != nil && argument.DefaultValue.Kind != ast.NullValue
+		if v.Definition == nil || !p.value(v) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(def.Arguments, func(required *ast.ArgumentDefinition) bool {
+		return required.Type.NonNull && required.DefaultValue == nil && list.ForName(required.Name) == nil
+	})
+}
+
+func (p *plainly) value(v *ast.Value) bool {
+	if v.Kind == ast.Variable {
+		return p.variable(v)
+	}
+	if v.ExpectedType.Elem != nil {
+		return false
+	}
+	switch v.Kind {
+	case ast.IntValue:
+		_, err := strconv.ParseInt(v.Raw, 10, 32)
+		return err == nil && v.Definition.OneOf("Int", "Float", "ID")
+	case ast.FloatValue:
+		_, err := strconv.ParseFloat(v.Raw, 64)
+		return err == nil && v.Definition.OneOf("Float")
+	case ast.StringValue:
+		return v.Definition.OneOf("String", "ID")
+	case ast.BooleanValue:
+		return v.Definition.OneOf("Boolean")
+	case ast.EnumValue:
+		return v.Definition.Kind == ast.Enum && v.Definition.EnumValues.ForName(v.Raw) != nil
+	}
+	return false
+}
+
+func (p *plainly) variable(v *ast.Value) bool {
+	v.VariableDefinition = p.op.VariableDefinitions.ForName(v.Raw)
+	if v.VariableDefinition == nil {
+		return false
+	}
+	v.VariableDefinition.Used = true
+	expected := *v.ExpectedType
+	expected.NonNull = expected.NonNull && !v.ExpectedTypeHasDefault
+	return v.VariableDefinition.Type.IsCompatible(&expected)
+}
