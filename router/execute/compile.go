@@ -17,18 +17,27 @@ import (
 
 // Compile prepares a plan for execution. It fails if the plan contradicts
 // itself.
-func Compile(p *plan.Plan) (*Program, error) { return compile(p, true) }
+func Compile(p *plan.Plan) (*Program, error) { return compile(p, new(layout), true) }
 
 // Compile prepares a plan for execution by e. Without a cache, the program does not
 // describe what a cache needs to know.
 func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
-	return compile(p, e.options.Cache != nil)
+	l, ok := e.layouts.Get().(*layout)
+	if !ok {
+		l = new(layout)
+	}
+	defer func() {
+		if l.reset() {
+			e.layouts.Put(l)
+		}
+	}()
+	return compile(p, l, e.options.Cache != nil)
 }
 
-func compile(p *plan.Plan, cached bool) (*Program, error) {
+func compile(p *plan.Plan, l *layout, cached bool) (*Program, error) {
 	n := countOf(p)
 	c := &compiler{
-		plan: p, cached: cached, root: newLayout(n.selected), program: &Program{kind: p.Kind},
+		plan: p, cached: cached, root: l.root(), program: &Program{kind: p.Kind},
 		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels), initial: new(fieldPayloads),
 	}
 	if err := c.compile(); err != nil {

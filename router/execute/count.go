@@ -9,10 +9,9 @@ import (
 // counts says how much memory the parts of a program take, so that there is one allocation for each
 // kind. They are right for most plans. If a part takes more, it is allocated separately.
 type counts struct {
-	selected int // fields that fetches select
-	names    int // type names
-	text     int // bytes of names and keys as JSON
-	levels   int // list levels of types
+	names  int // type names
+	text   int // bytes of names and keys as JSON
+	levels int // list levels of types
 }
 
 // quoted is the number of bytes that a name takes as the key of an object.
@@ -38,7 +37,6 @@ func countOf(p *plan.Plan) (n counts) {
 			n.selections(e.Selections)
 			n.text += quoted(e.ResponseKey) + quoted(e.Variable)
 			for _, t := range e.Targets {
-				n.selected += len(t.Path)
 				for _, r := range t.Representations {
 					n.names += 1 + len(r.On)
 					n.text += len(`{"__typename":`) + quoted(r.Typename)
@@ -55,7 +53,6 @@ func (n *counts) selections(list plan.Selections) {
 	for _, sel := range list {
 		switch sel := sel.(type) {
 		case *plan.SelectedField:
-			n.selected++
 			n.text += quoted(sel.ResponseKey)
 			n.selections(sel.Selections)
 		case *plan.InlineFragment:

@@ -55,6 +55,7 @@ type Executor struct {
 	options    Options
 	seed       maphash.Seed
 	executions sync.Pool
+	layouts    sync.Pool
 	turns      turns
 }
 

@@ -31,19 +31,27 @@ type position struct {
 	read       []bool
 }
 
-// A layout is the memory of the positions of a plan.
+// A layout is the memory of the positions of a plan, which a program does not keep.
 type layout struct {
-	positions slab.Block[position]
-	lists     slab.Block[*position]
-	keys      slab.Block[string]
+	positions slab.Slab[position]
+	lists     slab.Slab[*position]
+	keys      slab.Slab[string]
 }
 
-// newLayout returns the position of the root, and memory for so many others.
-func newLayout(fields int) *position {
-	m := &layout{slab.NewBlock[position](fields + 1), slab.NewBlock[*position](2 * fields), slab.NewBlock[string](2 * fields)}
-	root := m.positions.New()
-	root.memory = m
-	return root
+// maxLayout is the size in bytes of a layout that is kept for other plans.
+const maxLayout = 256 << 10
+
+func (l *layout) root() *position { return l.positions.Of(position{memory: l}) }
+
+// reset takes back all positions, and reports whether the layout is small enough to be kept.
+func (l *layout) reset() bool {
+	if l.positions.Bytes()+l.lists.Bytes()+l.keys.Bytes() > maxLayout {
+		return false
+	}
+	l.positions.Reset()
+	l.lists.Reset()
+	l.keys.Reset()
+	return true
 }
 
 // fewFields is the number of fields that are compared one after another.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"souk/router/console/record"
@@ -84,18 +85,41 @@ type sketch struct {
 	known    *outline // nil the first time
 }
 
-// sketch outlines a document that is not in the cache. It returns nil if it has no literals.
-func (s *snapshot) sketch(q question, of limitedSchema) *sketch {
-	key, literals, ok := operation.Outline(make([]byte, 0, len(q.text)+len(q.name)+3), q.text, make([]operation.Literal, 0, 8))
+// sketch outlines a document that is not in the cache, in the memory of k. It returns nil if the
+// document has no literals.
+func (s *snapshot) sketch(k *sketch, q question, of limitedSchema) *sketch {
+	var ok bool
+	k.key, k.literals, ok = operation.Outline(k.key[:0], q.text, k.literals[:0])
 	if !ok {
 		return nil
 	}
-	key = append(append(key, 0), q.name...)
+	k.key = append(append(k.key, 0), q.name...)
 	if len(s.limitedSchemas) > 0 {
-		key = binary.BigEndian.AppendUint16(key, of.number)
+		k.key = binary.BigEndian.AppendUint16(k.key, of.number)
 	}
-	known, _ := s.templates.Get(view(key))
-	return &sketch{key, literals, known}
+	k.known, _ = s.templates.Get(view(k.key))
+	return k
+}
+
+// A sketchPool keeps the memory of sketches that nobody uses any more.
+type sketchPool struct{ pool sync.Pool }
+
+// maxSketch is the size of the key of a sketch that is kept, in bytes.
+const maxSketch = 16 << 10
+
+func (p *sketchPool) get() *sketch {
+	if k, ok := p.pool.Get().(*sketch); ok {
+		return k
+	}
+	return &sketch{}
+}
+
+func (p *sketchPool) put(k *sketch) {
+	if cap(k.key) <= maxSketch {
+		clear(k.literals) // they are parts of a request
+		k.known = nil
+		p.pool.Put(k)
+	}
 }
 
 // share returns the document of the template, and the variables of a request for it. It returns nil
@@ -152,7 +176,7 @@ func (s *snapshot) inherit(ctx context.Context, m *metrics, d *document) (*docum
 	if err != nil || d.template == nil || len(again.Exceeded()) > 0 {
 		return again, err
 	}
-	k := s.sketch(q, s.limited(q.client))
+	k := s.sketch(&sketch{}, q, s.limited(q.client))
 	if k == nil {
 		return again, nil
 	}
@@ -179,7 +203,9 @@ func (s *snapshot) find(ctx context.Context, m *metrics, seen *record.Operation,
 	}
 	var k *sketch
 	if q.general {
-		k = s.sketch(q, schema)
+		memory := s.sketches.get()
+		defer s.sketches.put(memory)
+		k = s.sketch(memory, q, schema)
 		if d, vars := k.share(q); d != nil {
 			m.documentHits.Inc()
 			return d, vars, true, nil

@@ -15,6 +15,7 @@ import (
 // everything is that of the plan, so equal fetches have equal texts.
 func (f *Fetch) GraphQL() string {
 	var b strings.Builder
+	b.Grow(shortQuery)
 	var definitions []string
 	for _, e := range f.Entities {
 		definitions = append(definitions, e.Definitions()...)
@@ -40,11 +41,14 @@ func (f *Fetch) GraphQL() string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(e.GraphQL())
+		e.print(&b, e.ResponseKey, nil)
 	}
 	b.WriteByte('}')
 	return b.String()
 }
+
+// shortQuery is the number of bytes that most queries do not exceed.
+const shortQuery = 256
 
 // NameOperations names the operation of each fetch after the client's: Name__subgraph__n, where
 // n is the ID of the fetch. Without a name of the client's operation it does nothing.
@@ -86,6 +90,11 @@ func (e *EntityFetch) GraphQL() string { return e.Renamed(e.ResponseKey, nil) }
 // names for the variables that are in names.
 func (e *EntityFetch) Renamed(responseKey string, names map[string]string) string {
 	var b strings.Builder
+	e.print(&b, responseKey, names)
+	return b.String()
+}
+
+func (e *EntityFetch) print(b *strings.Builder, responseKey string, names map[string]string) {
 	if responseKey != entitiesField {
 		b.WriteString(responseKey + ":")
 	}
@@ -98,10 +107,9 @@ func (e *EntityFetch) Renamed(responseKey string, names map[string]string) strin
 		if _, field := sel.(*SelectedField); field && i > 0 {
 			b.WriteByte(' ')
 		}
-		printSelection(&b, sel, names)
+		printSelection(b, sel, names)
 	}
 	b.WriteByte('}')
-	return b.String()
 }
 
 // entitiesField is the root field that resolves entities (Federation subgraph

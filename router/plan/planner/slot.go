@@ -19,6 +19,8 @@ type slot struct {
 	responseKey string
 	field       string
 	arguments   string
+	// made is the selection that the slot was made for.
+	made *operation.Field
 	// key is the storage key once storageKey has assigned it.
 	key string
 	// deferID is the earliest payload whose selections include the slot: 0 for
@@ -52,7 +54,7 @@ func (s *slot) register(selections []operation.Selection, deferID int) {
 			arguments := argumentText(sel.Arguments)
 			c := s.find(sel.Alias, sel.Name, arguments)
 			if c == nil {
-				c = s.add(sel.Alias, sel.Name, arguments)
+				c = s.add(sel.Alias, sel, arguments)
 				c.deferID = deferID
 			}
 			c.deferID = min(c.deferID, deferID)
@@ -74,6 +76,13 @@ func deferIDOf(f *operation.InlineFragment, enclosing int) int {
 // child returns the slot of a field. For a field of a key or a requirement, any
 // slot with the same value will do, so that it is not fetched twice.
 func (s *slot) child(f *operation.Field) *slot {
+	if s.index == nil {
+		for _, c := range s.children {
+			if c.made == f {
+				return c
+			}
+		}
+	}
 	arguments := argumentText(f.Arguments)
 	if c := s.find(f.Alias, f.Name, arguments); c != nil {
 		return c
@@ -81,7 +90,7 @@ func (s *slot) child(f *operation.Field) *slot {
 	if c := s.find("", f.Name, arguments); c != nil {
 		return c
 	}
-	return s.add("", f.Name, arguments)
+	return s.add("", f, arguments)
 }
 
 // find returns the child with these parts or, without a response key, the first one with the field
@@ -115,8 +124,8 @@ func (s *slot) owner(storageKey string) (first *slot) {
 	return first
 }
 
-func (s *slot) add(responseKey, field, arguments string) *slot {
-	c := s.memory.slots.Of(slot{parent: s, responseKey: responseKey, field: field, arguments: arguments, memory: s.memory})
+func (s *slot) add(responseKey string, f *operation.Field, arguments string) *slot {
+	c := s.memory.slots.Of(slot{parent: s, responseKey: responseKey, field: f.Name, arguments: arguments, made: f, memory: s.memory})
 	s.children = s.memory.slotLists.Append(s.children, c)
 	switch {
 	case s.index != nil:
