@@ -52,7 +52,7 @@ func TestColdRequestsAllocateLittle(t *testing.T) {
 	for name, c := range map[string]struct {
 		body func(int) string
 		most float64
-	}{"literals": {alike, 75}, "distinct": {distinct, 560}} {
+	}{"literals": {alike, 55}, "distinct": {distinct, 170}} {
 		send := cold(t, c.body)
 		for range 3 {
 			send()

@@ -34,8 +34,8 @@ func TestPlainDocumentsAreValidatedAlike(t *testing.T) {
 	}
 	valid := 0
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]string{"query", "query", "query", "mutation", "subscription"}).Draw(t, "kind")
-		text := kind + " Name" + plainVariables(t) + plainSelections(t, 0)
+		root := rapid.SampledFrom([]string{"Query", "Query", "Query", "Mutation", "Subscription"}).Draw(t, "root")
+		text := strings.ToLower(root) + " Name" + plainVariables(t) + plainSelections(t, root, 0)
 		one, errOne := schema.Parse(text, "Name")
 		two, errTwo := schema.Parse(text+" query Other { leaf }", "Name")
 		if fmt.Sprint(errOne) != fmt.Sprint(errTwo) {
@@ -57,28 +57,50 @@ func TestPlainDocumentsAreValidatedAlike(t *testing.T) {
 
 func plainVariables(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
-		"", "", "", "($v: Int!)", "($v: Int)", "($v: Int = 1)", "($v: String, $w: ID)", "($v: [Int!])", "($v: In!)", "($v: A)", "($v: Int!, $v: Int!)",
+		"", "", "", "", "", "", "", "", "", "($v: Int!)", "($v: Int)", "($v: Int = 1)", "($v: String, $w: ID)", "($v: [Int!])", "($v: In!)", "($v: A)", "($v: Int!, $v: Int!)",
 	}).Draw(t, "variables")
 }
 
-// plainSelections returns a selection set that is often, but not always, valid.
-func plainSelections(t *rapid.T, depth int) string {
+// plainChoices are selections on the types of plainSDL with the types of what they select.
+var plainChoices = map[string][][2]string{
+	"Query":    {{"a(n: 1)", "A"}, {"a(n: 1, ARG)", "A"}, {"a(n: 2, ARG)", "A"}, {"b", "B"}, {"n", "Node"}, {"u", "U"}, {"leaf", ""}, {"__typename", ""}},
+	"Mutation": {{"a", "A"}}, "Subscription": {{"a", "A"}, {"b", ""}},
+	"Node": {{"id", ""}, {"name", ""}, {"name(n: 1)", ""}, {"... on A", "A"}, {"... on B", "B"}, {"...", "Node"}},
+	"A":    {{"id", ""}, {"name(n: 3)", ""}, {"a", "A"}, {"n", "Node"}, {"... on Node", "Node"}, {"... on U", "U"}},
+	"B":    {{"id", ""}, {"name", ""}, {"u", "U"}, {"... on Node", "Node"}},
+	"C":    {{"id", ""}}, "U": {{"__typename", ""}, {"... on A", "A"}, {"... on C", "C"}, {"... on Node", "Node"}},
+	// These are errors, or documents that are not plain.
+	"": {{"a", "A"}, {"a(ARG)", "A"}, {"b", ""}, {"id", ""}, {"id", "C"}, {"name(n: $v)", ""}, {"leaf @include(if: true)", ""}, {"__schema", "Query"}, {"... on B", "B"}, {"... on C", "C"}, {"name(n: 1, n: 2)", ""}},
+}
+
+var plainArguments = []string{
+	"n: 1", "n: $v", "n: 5000000000", "n: null", "n: 1.5", "s: \"x\"", "s: 1", "s: $v", "f: 1", "f: 1e400", "f: 2.5", "i: 7", "i: \"x\"", "i: $w", "i: 99999999999999999999",
+	"b: true", "b: \"true\"", "c: RED", "c: BLUE", "c: \"RED\"", "list: 1", "list: [1]", "list: $v", "in: {n: 1}", "in: $v", "at: 1", "at: \"x\"", "at: X", "other: 1", "s: \"\"\"x\"\"\"",
+}
+
+// plainSelections returns a selection set on a type, which is valid more often than not.
+func plainSelections(t *rapid.T, typ string, depth int) string {
 	var b strings.Builder
 	b.WriteString(" {")
-	for range rapid.IntRange(1, 3).Draw(t, "selections") {
-		b.WriteString(" " + rapid.SampledFrom([]string{"", "", "", "x: ", "y: ", "z: "}).Draw(t, "alias"))
-		choices := []string{"a(n: 1)", "b", "n", "u", "leaf", "id", "name", "__typename", "...on A", "...on Node", "...on C", "a", "a(ARG)", "a(n: 1, ARG)", "name(n: $v)", "leaf @include(if: true)", "__schema", "..."}
-		if depth > 0 {
-			choices = append(choices, "id", "id", "name", "__typename", "a", "n", "u")
+	for i := range rapid.IntRange(1, 3).Draw(t, "selections") {
+		choices := plainChoices[typ]
+		if rapid.IntRange(0, 29).Draw(t, "wrong") == 0 {
+			choices = plainChoices[""]
 		}
 		choice := rapid.SampledFrom(choices).Draw(t, "selection")
-		argument := rapid.SampledFrom([]string{
-			"n: 1", "n: $v", "n: 5000000000", "n: null", "n: 1.5", "s: \"x\"", "s: 1", "s: $v", "f: 1", "f: 1e400", "f: 2.5", "i: 7", "i: \"x\"", "i: $w", "i: 99999999999999999999",
-			"b: true", "b: \"true\"", "c: RED", "c: BLUE", "c: \"RED\"", "list: 1", "list: [1]", "list: $v", "in: {n: 1}", "in: $v", "at: 1", "at: \"x\"", "at: X", "other: 1", "s: \"\"\"x\"\"\"",
-		}).Draw(t, "argument")
-		b.WriteString(strings.Replace(choice, "ARG", argument, 1))
-		if depth < 3 && rapid.IntRange(0, 9).Draw(t, "leaf") > 0 && !strings.HasPrefix(choice, "leaf") && choice != "id" && choice != "__typename" && !strings.HasPrefix(choice, "name") {
-			b.WriteString(plainSelections(t, depth+1))
+		if choice[1] != "" && depth > 3 {
+			choice = [2]string{"__typename", ""}
+		}
+		alias := fmt.Sprintf("f%d_%d: ", depth, i)
+		if rapid.IntRange(0, 2).Draw(t, "own name") == 0 {
+			alias = rapid.SampledFrom([]string{"", "x: "}).Draw(t, "alias")
+		}
+		if strings.HasPrefix(choice[0], "...") {
+			alias = ""
+		}
+		b.WriteString(" " + alias + strings.Replace(choice[0], "ARG", rapid.SampledFrom(plainArguments).Draw(t, "argument"), 1))
+		if choice[1] != "" {
+			b.WriteString(plainSelections(t, choice[1], depth+1))
 		}
 	}
 	return b.String() + " }"
