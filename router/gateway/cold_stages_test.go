@@ -1,0 +1,86 @@
+package gateway_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"souk/router/compose"
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/plan/planner"
+	"souk/router/supergraph"
+)
+
+// BenchmarkColdStages measures the stages of an operation of the workload distinct (bench/) that is not in the
+// caches.
+func BenchmarkColdStages(b *testing.B) {
+	const text = `query Item7 { item7: item(id: "7") { id name price stock note warehouse { code city } } top: topProducts(first: 3) { upc name price } }`
+	model := benchSupergraph(b)
+	schema, err := operation.NewSchema(model.APISchema)
+	if err != nil {
+		b.Fatal(err)
+	}
+	planning, executor := planner.New(model, planner.Options{}), execute.New(execute.Options{})
+	var op *operation.Operation
+	var made *plan.Plan
+	for _, stage := range []struct {
+		name string
+		run  func() error
+	}{
+		{name: "parse", run: func() error {
+			d, err := schema.Parse(text, "")
+			if err == nil {
+				d.Compact()
+				op = d.Operation(nil)
+			}
+			return err
+		}},
+		{name: "plan", run: func() (err error) { made, err = planning.Plan(op); return err }},
+		{name: "compile", run: func() error { _, err := executor.Compile(made); return err }},
+	} {
+		if err := stage.run(); err != nil { // the next stage needs the result
+			b.Fatal(err)
+		}
+		b.Run(stage.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := stage.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// benchSupergraph composes the subgraphs of bench/.
+func benchSupergraph(b *testing.B) *supergraph.Model {
+	b.Helper()
+	files, err := filepath.Glob("../../bench/graph/*.graphql")
+	if err != nil || len(files) == 0 {
+		b.Fatalf("reading the subgraphs: %v", err)
+	}
+	var list []compose.Subgraph
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".graphql")
+		if strings.HasSuffix(name, ".operation") {
+			continue
+		}
+		sdl, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		list = append(list, compose.Subgraph{Name: name, URL: "http://" + name, SDL: string(sdl)})
+	}
+	composed, err := compose.Compose(b.Context(), list)
+	if err != nil {
+		b.Fatal(err)
+	}
+	model, err := supergraph.Parse(composed.SDL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return model
+}
