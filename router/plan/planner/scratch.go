@@ -49,7 +49,7 @@ type scratch struct {
 
 // maxScratch is the size in bytes of a scratch that is kept for other plans. Few operations need so
 // much.
-const maxScratch = 1 << 20
+const maxScratch = 4 << 20
 
 // A reusable slab is one of a scratch.
 type reusable interface {
