@@ -65,8 +65,11 @@ func (p *Planner) explain(w *walker, err error) error {
 		return &LimitError{Limit: "MaxEdges", Value: p.options.MaxEdges}
 	}
 	var u *unreachable
-	if !errors.As(err, &u) || u.f == nil {
+	if !errors.As(err, &u) {
 		return err
+	}
+	if u.f == nil {
+		return &unreachable{} // the branch is in the memory of this planning
 	}
 	out := &UnreachableError{Type: u.b.typ.Name, Field: u.f.Name, Path: u.b.position.responsePath()}
 	for _, e := range w.withJumps(u.b) {
