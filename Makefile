@@ -14,6 +14,8 @@ BENCHCOUNT    ?= 1
 # What bench runs, and for requests: the flags of bench/, and other gateways as NAME=PROGRAM.
 BENCH         ?= requests go composition
 REQUESTS      ?=
+# The flags of bench/ for reload.
+RELOAD        ?=
 PEERS         ?=
 # Another program that composes, for bench: it gets a folder with NAME.graphql for each
 # subgraph. The programs run in turn, COMPOSERRUNS times.
@@ -92,13 +94,18 @@ compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 	$(GO) run . compose $(STORE_GRAPH)
 
 .PHONY: bench
-bench: ## run the benchmarks in BENCH: requests (beside a floor, and PEERS), go (for benchstat), composition (COMPOSER=PROGRAM adds a program), subscribers
+bench: ## run the benchmarks in BENCH: requests (beside a floor, and PEERS), go (for benchstat), composition (COMPOSER=PROGRAM adds a program), reload, subscribers
 	@set -e; for what in $(BENCH); do $(MAKE) --no-print-directory bench-$$what; done
 
 .PHONY: bench-requests
 bench-requests:
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && $(BUILD) -o "$$directory/souk" . && \
 		$(GO) build -o "$$directory/bench" ./bench && "$$directory/bench" -souk "$$directory/souk" -peers '$(PEERS)' $(REQUESTS)
+
+.PHONY: bench-reload
+bench-reload:
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && $(BUILD) -o "$$directory/souk" . && \
+		$(GO) build -o "$$directory/bench" ./bench && "$$directory/bench" reload -souk "$$directory/souk" $(RELOAD)
 
 .PHONY: bench-go
 bench-go:

@@ -20,12 +20,14 @@ import (
 const maxResponse = 64 << 20
 
 // A load sends the requests of a workload over connections that it keeps. Each connection sends the
-// next request when it has the response to the last one.
+// next request when it has the response to the last one, and is due.
 type load struct {
 	address  string
 	requests [][]byte // complete HTTP requests, sent in turn
 	conns    []*client
 	next     atomic.Int64
+	// every is the interval of the requests of one connection; 0 to send the next one at once.
+	every time.Duration
 }
 
 // A client is one connection.
@@ -58,13 +60,21 @@ func (l *load) run(ctx context.Context, most time.Duration, count int) ([]time.D
 	defer cancel()
 	var left atomic.Int64
 	left.Store(int64(count))
+	start := time.Now()
 	failed := make([]error, len(l.conns))
 	var all sync.WaitGroup
 	for i, c := range l.conns {
 		all.Go(func() {
 			c.took = c.took[:0]
+			due := start.Add(l.every * time.Duration(i) / time.Duration(len(l.conns)))
 			for ctx.Err() == nil && left.Add(-1) >= 0 && failed[i] == nil {
 				began := time.Now()
+				if l.every > 0 {
+					if began = from(ctx, due); ctx.Err() != nil {
+						break
+					}
+					due = due.Add(l.every)
+				}
 				failed[i] = c.send(l.address, l.requests[int(l.next.Add(1)-1)%len(l.requests)])
 				c.took = append(c.took, time.Since(began))
 			}
@@ -77,6 +87,22 @@ func (l *load) run(ctx context.Context, most time.Duration, count int) ([]time.D
 	}
 	slices.Sort(took)
 	return took, errors.Join(failed...)
+}
+
+// from waits until a request is due, and returns the time from which its response is waited for:
+// that time, if it has passed because the previous response was late.
+func from(ctx context.Context, due time.Time) time.Time {
+	left := time.Until(due)
+	if left <= 0 {
+		return due
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return time.Now()
 }
 
 func (l *load) close() {

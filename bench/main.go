@@ -42,6 +42,9 @@ func dispatch(ctx context.Context, arguments []string) error {
 	case len(arguments) == 4 && arguments[0] == "floor":
 		return serveFloor(ctx, arguments[1], arguments[2], arguments[3])
 	}
+	if len(arguments) > 0 && arguments[0] == "reload" {
+		return measureReloads(ctx, arguments[1:])
+	}
 	g, err := parse(arguments)
 	if err != nil {
 		return err
@@ -56,6 +59,19 @@ func dispatch(ctx context.Context, arguments []string) error {
 	}
 	defer os.RemoveAll(g.directory)
 	return g.run(ctx)
+}
+
+func measureReloads(ctx context.Context, arguments []string) error {
+	r, err := parseReloading(arguments)
+	if err != nil {
+		return err
+	}
+	r.out = os.Stdout
+	if r.directory, err = os.MkdirTemp("", "souk-bench-"); err != nil {
+		return fmt.Errorf("making a directory: %w", err)
+	}
+	defer os.RemoveAll(r.directory)
+	return r.run(ctx)
 }
 
 // parse reads the flags.
