@@ -143,14 +143,20 @@ func (d *document) choose(vars operation.Variables, deferring bool) *operation.O
 }
 
 func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
-	model, err := supergraph.Parse(sdl)
+	var formerModel *supergraph.Model
+	var formerSchema *operation.Schema
+	pause := func() {}
+	if former := gw.current.Load(); former != nil {
+		formerModel, formerSchema, pause = former.model, former.schema, former.pause()
+	}
+	model, err := supergraph.ParseAfter(sdl, formerModel, pause)
 	if err != nil {
 		return nil, fmt.Errorf("reading the supergraph: %w", err)
 	}
 	if err := gw.servable(model); err != nil {
 		return nil, err
 	}
-	schema, err := operation.NewSchema(model.APISchema)
+	schema, err := operation.NewSchemaAfter(model.APISchema, formerSchema, pause)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +178,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 			return nil, fmt.Errorf("preparing the entity cache: %w", err)
 		}
 	}
-	sum := sha256.Sum256([]byte(sdl))
+	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(sdl), len(sdl))) // without a copy
 	s := &snapshot{
 		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),

@@ -28,11 +28,17 @@ type Schema struct {
 	quiet bool
 	// possible maps a composite type to the names of its possible object types.
 	possible map[string]map[string]bool
+	// texts are the texts of types in the SDL.
+	texts map[string]string
 }
 
 // NewSchema parses the SDL of an API schema. Its limits are DefaultLimits.
-func NewSchema(apiSDL string) (*Schema, error) {
-	s, err := syntax.LoadSchema(&ast.Source{Name: "schema", Input: apiSDL})
+func NewSchema(apiSDL string) (*Schema, error) { return NewSchemaAfter(apiSDL, nil, func() {}) }
+
+// NewSchemaAfter is like NewSchema, and shares the definitions of types whose text has not changed
+// with a former schema, which may be nil. It calls pause after each piece of work.
+func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error) {
+	s, texts, err := load(apiSDL, former, pause)
 	if err != nil {
 		return nil, fmt.Errorf("parsing the API schema: %w", err)
 	}
@@ -40,7 +46,7 @@ func NewSchema(apiSDL string) (*Schema, error) {
 		return nil, errors.New("parsing the API schema: it has no query type")
 	}
 	correctBuiltIns(s)
-	schema := &Schema{Limits: DefaultLimits(), schema: s, possible: map[string]map[string]bool{}}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, texts: texts, possible: map[string]map[string]bool{}}
 	schema.use(specRules(rules.NewDefaultRules()))
 	for name, def := range s.Types {
 		if !def.IsCompositeType() {

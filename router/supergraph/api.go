@@ -19,21 +19,43 @@ func (r *reader) apiSchema() string {
 			doc.Directives = append(doc.Directives, d)
 		}
 	}
-	for _, def := range r.doc.Definitions {
-		if r.visible(def.Name) {
-			doc.Definitions = append(doc.Definitions, r.apiDefinition(def))
+	var b strings.Builder
+	if r.former != nil {
+		b.Grow(len(r.former.APISchema) + 4<<10)
+	}
+	f := formatter.NewFormatter(&b, formatter.WithIndent("  "))
+	f.FormatSchemaDocument(doc)
+	spans := make([][2]int, len(r.order))
+	for i, e := range r.order {
+		begin := b.Len()
+		switch {
+		case e.former != nil:
+			b.WriteString(e.former.api)
+		case r.visible(e.def.Name):
+			f.FormatSchemaDocument(&ast.SchemaDocument{Definitions: ast.DefinitionList{r.apiDefinition(e.def)}})
+		}
+		spans[i] = [2]int{begin, b.Len()}
+		r.pause()
+	}
+	text := b.String()
+	for i, e := range r.order {
+		if t := r.types[e.name()]; t != nil && t.text != "" {
+			t.api = text[spans[i][0]:spans[i][1]]
 		}
 	}
-	var b strings.Builder
-	formatter.NewFormatter(&b, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
-	return b.String()
+	return text
 }
 
-// visible reports whether clients see a type. A type whose fields are all
-// inaccessible is hidden too, because GraphQL does not allow empty types.
+// visible reports whether clients see a type.
 func (r *reader) visible(name string) bool {
 	t := r.types[name]
-	if t == nil || t.Inaccessible {
+	return t != nil && t.visible()
+}
+
+// visible reports whether clients see the type. A type whose fields are all
+// inaccessible is hidden too, because GraphQL does not allow empty types.
+func (t *Type) visible() bool {
+	if t.Inaccessible {
 		return false
 	}
 	return len(t.Fields) == 0 || slices.ContainsFunc(t.Fields, func(f *Field) bool { return !f.Inaccessible })

@@ -16,7 +16,7 @@ type elements struct {
 }
 
 func elementsOf(sdl string) (map[string]*element, error) {
-	r, err := read(sdl)
+	r, err := read(sdl, nil, func() {})
 	if err != nil {
 		return nil, err
 	}

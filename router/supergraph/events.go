@@ -7,6 +7,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/router/internal/syntax"
 	"souk/router/operation"
 )
 
@@ -63,9 +64,7 @@ func (r *reader) readEvents() error {
 func (r *reader) readEventStream(t *Type, name string, d *ast.Directive) error {
 	f := t.Field(name)
 	e := &EventStream{Provider: stringArgument(d, "provider"), Topic: stringArgument(d, "topic"), Filter: stringArgument(d, "filter")}
-	if d.Position != nil {
-		e.Line, e.Column = d.Position.Line, d.Position.Column
-	}
+	e.Line, e.Column = syntax.At(d.Position)
 	switch {
 	case t != r.model.Subscription:
 		return errors.New("only fields of the subscription type can have an event stream")

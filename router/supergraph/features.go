@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/syntax"
 )
 
 // features are the specifications that a supergraph links to (link specification
@@ -215,8 +217,9 @@ func stringsOf(v *ast.Value) []string {
 // place returns an error with the position in the text, if that is known.
 func place(p *ast.Position, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if p == nil || p.Line == 0 { // a supergraph that has just been composed has no positions
+	line, column := syntax.At(p)
+	if line == 0 { // a supergraph that has just been composed has no positions
 		return err
 	}
-	return fmt.Errorf("line %d, column %d: %w", p.Line, p.Column, err)
+	return fmt.Errorf("line %d, column %d: %w", line, column, err)
 }

@@ -26,8 +26,9 @@ func (r *reader) readFields() error {
 			t.Fields = append(t.Fields, f)
 			t.fields[f.Name] = f
 		}
+		r.pause()
 	}
-	return nil
+	return r.takeFields()
 }
 
 func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {

@@ -1,6 +1,7 @@
 package supergraph
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -24,6 +25,10 @@ type Model struct {
 	Unserved []Unserved
 
 	types map[string]*Type
+	// frame is a digest of everything in the SDL but types, and version the minor version of the join
+	// specification. A model that was not read from parts of an SDL has no frame.
+	frame   *[sha256.Size]byte
+	version int
 }
 
 // Type returns the named type, or nil.
@@ -106,6 +111,13 @@ type Type struct {
 	Tags []string
 
 	fields map[string]*Field
+	// implements are the interfaces that it implements, with the subgraph.
+	implements []implementation
+	// text is the definition in the SDL if the next model may share it, or "", and api that in the
+	// API schema.
+	text, api string
+	// taken is set if it is a copy of a type of the former model.
+	taken bool
 }
 
 // Composite reports whether fields of the type need a selection set.

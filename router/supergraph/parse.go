@@ -10,24 +10,22 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"souk/router/internal/syntax"
 )
 
 // Parse parses a supergraph's SDL. Errors have the position in the text. For a
 // text that is not a supergraph, the error says what the text seems to be.
-func Parse(sdl string) (*Model, error) {
-	m, err := parse(sdl)
+func Parse(sdl string) (*Model, error) { return ParseAfter(sdl, nil, func() {}) }
+
+// ParseAfter is like Parse, and shares with a former model what its types have in common with those
+// of the SDL. It calls pause after each piece of work, of less than a millisecond for most
+// supergraphs. The former model may be nil.
+func ParseAfter(sdl string, former *Model, pause func()) (*Model, error) {
+	r, err := read(sdl, former, pause)
+	if err != nil && former != nil { // the error has its position only if nothing is shared
+		r, err = read(sdl, nil, pause)
+	}
 	if err != nil {
 		return nil, mistaken(sdl, err)
-	}
-	return m, nil
-}
-
-func parse(sdl string) (*Model, error) {
-	r, err := read(sdl)
-	if err != nil {
-		return nil, err
 	}
 	r.model.APISchema = r.apiSchema()
 	return r.result(), nil
@@ -35,8 +33,11 @@ func parse(sdl string) (*Model, error) {
 
 // Read reads a supergraph from its document. The model has no API schema.
 func Read(doc *ast.SchemaDocument) (*Model, error) {
-	r, err := readDocument(doc)
-	if err != nil {
+	r := newReader(doc, func() {})
+	for _, def := range doc.Definitions {
+		r.order = append(r.order, entry{def: def})
+	}
+	if err := r.read(); err != nil {
 		return nil, err
 	}
 	return r.result(), nil
@@ -48,30 +49,25 @@ func (r *reader) result() *Model {
 	return &model
 }
 
-// read makes all of a model but its API schema.
-func read(sdl string) (*reader, error) {
-	doc, err := syntax.Schema(&ast.Source{Name: "supergraph", Input: sdl}, 0)
-	if err != nil {
-		return nil, located(err)
-	}
-	return readDocument(doc)
+func newReader(doc *ast.SchemaDocument, pause func()) *reader {
+	return &reader{doc: doc, pause: pause, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
 }
 
-func readDocument(doc *ast.SchemaDocument) (*reader, error) {
-	f, err := readFeatures(doc)
-	if err != nil {
-		return nil, err
+// read makes all of a model but its API schema.
+func (r *reader) read() (err error) {
+	if r.features, err = readFeatures(r.doc); err != nil {
+		return err
 	}
-	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
 	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots, r.readEvents, r.readIdempotent} {
 		if err := read(); err != nil {
-			return nil, err
+			return err
 		}
+		r.pause()
 	}
 	r.readUnserved()
-	r.model.types = r.types
+	r.model.types, r.model.version = r.types, r.version
 	r.model.Labels = r.labels()
-	return r, nil
+	return nil
 }
 
 // located adds the position to an error of the parser library.
@@ -86,13 +82,17 @@ func located(err error) error {
 // A reader builds a model in passes; each pass relies on the previous ones.
 type reader struct {
 	*features
-	doc    *ast.SchemaDocument
-	model  Model
+	doc   *ast.SchemaDocument
+	model Model
+	// order has all types in the order of the SDL; those in doc.Definitions have been parsed.
+	order []entry
+	// texts are the texts of the definitions that the next model may share.
+	texts map[*ast.Definition]string
+	// former is the model that the other types come from.
+	former *Model
+	pause  func()
 	types  map[string]*Type
 	graphs map[string]*Subgraph // by join__Graph value
-	// implements are the interfaces that each type implements, with the
-	// subgraph.
-	implements map[*Type][]implementation
 	// contexts maps a context to the types that set it.
 	contexts map[string][]*Type
 	// later reads field sets, which is possible once all fields are known.
@@ -168,7 +168,7 @@ func (r *reader) readTypes() error {
 		if r.types[def.Name] != nil {
 			return place(def.Position, "the type %s is defined twice", def.Name)
 		}
-		t := &Type{Name: def.Name, Kind: kinds[def.Kind], Fields: make([]*Field, 0, len(def.Fields)), fields: make(map[string]*Field, len(def.Fields))}
+		t := &Type{Name: def.Name, text: r.texts[def], Kind: kinds[def.Kind], Fields: make([]*Field, 0, len(def.Fields)), fields: make(map[string]*Field, len(def.Fields))}
 		r.types[def.Name] = t
 		t.Inaccessible = r.directive(def.Directives, "inaccessible") != nil
 		var err error
@@ -196,7 +196,7 @@ func (r *reader) readTypes() error {
 			t.EnumValues = append(t.EnumValues, value)
 		}
 	}
-	return nil
+	return r.takeTypes()
 }
 
 func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
@@ -241,7 +241,6 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 }
 
 func (r *reader) readImplements() error {
-	r.implements = map[*Type][]implementation{}
 	for _, def := range r.doc.Definitions {
 		t := r.types[def.Name]
 		if t == nil || r.machinery(def.Name) {
@@ -268,16 +267,16 @@ func (r *reader) readImplements() error {
 			if i == nil {
 				return place(d.Position, "%s implements %q, which is not an interface", t.Name, stringArgument(d, "interface"))
 			}
-			r.implements[t] = append(r.implements[t], implementation{g, i})
+			t.implements = append(t.implements, implementation{g, i})
 			listed = true
 		}
 		if !listed { // join v0.1, and value types in join v0.2
 			for _, i := range t.Interfaces {
-				r.implements[t] = append(r.implements[t], implementation{nil, i})
+				t.implements = append(t.implements, implementation{nil, i})
 			}
 		}
 	}
-	return nil
+	return r.takeImplements()
 }
 
 func byName(a, b *Type) int { return strings.Compare(a.Name, b.Name) }
@@ -285,30 +284,16 @@ func byName(a, b *Type) int { return strings.Compare(a.Name, b.Name) }
 // readPossible sets the possible object types of each composite type.
 func (r *reader) readPossible() error {
 	for _, def := range r.doc.Definitions {
-		t := r.types[def.Name]
-		if r.machinery(def.Name) || !t.Composite() {
+		if def.Kind != ast.Union || r.machinery(def.Name) {
 			continue
 		}
-		switch t.Kind {
-		case Object:
-			t.Possible = []*Type{t}
-			for _, in := range t.In {
-				in.Possible = t.Possible
-			}
-			for _, impl := range r.implements[t] {
-				for _, in := range impl.of.In {
-					if (impl.graph == nil || impl.graph == in.Subgraph) && t.InSubgraph(in.Subgraph) != nil && !in.InterfaceObject {
-						in.Possible = append(in.Possible, t)
-					}
-				}
-			}
-			for _, i := range t.Interfaces {
-				i.Possible = append(i.Possible, t)
-			}
-		case Union:
-			if err := r.readMembers(t, def); err != nil {
-				return err
-			}
+		if err := r.readMembers(r.types[def.Name], def); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.types {
+		if t.Kind == Object {
+			t.addPossible()
 		}
 	}
 	for _, t := range r.types {
@@ -326,6 +311,24 @@ func (r *reader) readPossible() error {
 		}
 	}
 	return nil
+}
+
+// addPossible adds an object type to the possible types of its interfaces.
+func (t *Type) addPossible() {
+	t.Possible = []*Type{t}
+	for _, in := range t.In {
+		in.Possible = t.Possible
+	}
+	for _, impl := range t.implements {
+		for _, in := range impl.of.In {
+			if (impl.graph == nil || impl.graph == in.Subgraph) && t.InSubgraph(in.Subgraph) != nil && !in.InterfaceObject {
+				in.Possible = append(in.Possible, t)
+			}
+		}
+	}
+	for _, i := range t.Interfaces {
+		i.Possible = append(i.Possible, t)
+	}
 }
 
 // readMembers sets the possible types of a union.
@@ -371,6 +374,10 @@ func (r *reader) readFieldSets() error {
 		if err := read(); err != nil {
 			return err
 		}
+		r.pause()
+	}
+	if err := r.takeFieldSets(); err != nil {
+		return err
 	}
 	if r.version == 1 {
 		r.addKeyFields()

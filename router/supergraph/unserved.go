@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/syntax"
 )
 
 // An Unserved element is one that the router cannot serve as the supergraph says.
@@ -37,7 +39,8 @@ func (a application) place() string {
 	if a.Position == nil {
 		return a.at
 	}
-	return fmt.Sprintf("%s (line %d, column %d)", a.at, a.Position.Line, a.Position.Column)
+	line, column := syntax.At(a.Position)
+	return fmt.Sprintf("%s (line %d, column %d)", a.at, line, column)
 }
 
 // applications returns the directives of the supergraph in the order of the text.

@@ -34,12 +34,22 @@ func Schema(source *ast.Source, tokens int) (*ast.SchemaDocument, error) {
 // LoadSchema parses and validates a schema, to which it adds the built-in types.
 func LoadSchema(sources ...*ast.Source) (*ast.Schema, error) {
 	whole := &ast.SchemaDocument{}
-	for _, source := range append([]*ast.Source{validator.Prelude}, sources...) {
+	for _, source := range sources {
 		doc, err := Schema(source, 0)
 		if err != nil {
 			return nil, gqlerror.WrapIfUnwrapped(err)
 		}
 		whole.Merge(doc)
 	}
+	return Validate(whole)
+}
+
+// Validate validates a schema, to which it adds the built-in types.
+func Validate(doc *ast.SchemaDocument) (*ast.Schema, error) {
+	whole, err := Schema(validator.Prelude, 0)
+	if err != nil {
+		return nil, gqlerror.WrapIfUnwrapped(err)
+	}
+	whole.Merge(doc)
 	return validator.ValidateSchemaDocument(whole)
 }

@@ -1,0 +1,107 @@
+package operation
+
+import (
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/syntax"
+)
+
+// load parses and validates an API schema, part by part. It returns the texts of its types.
+func load(sdl string, former *Schema, pause func()) (*ast.Schema, map[string]string, error) {
+	if document, texts := split(sdl, former, pause); document != nil {
+		if s, err := syntax.Validate(document); err == nil {
+			pause()
+			return s, texts, nil
+		}
+	}
+	// In the whole text, errors have their positions.
+	s, err := syntax.LoadSchema(&ast.Source{Name: "schema", Input: sdl})
+	return s, nil, err
+}
+
+// split returns nil if the SDL cannot be parsed in parts.
+func split(sdl string, former *Schema, pause func()) (*ast.SchemaDocument, map[string]string) {
+	parts, ok := syntax.Parts(sdl)
+	if !ok {
+		return nil, nil
+	}
+	document, texts := &ast.SchemaDocument{}, make(map[string]string, len(parts))
+	for _, p := range parts {
+		if p.Name != "" {
+			texts[p.Name] = p.Text
+		}
+		if def := former.sharing(p); def != nil {
+			document.Definitions = append(document.Definitions, def)
+			continue
+		}
+		doc, err := p.Schema()
+		if err != nil {
+			return nil, nil
+		}
+		document.Merge(doc)
+		pause()
+	}
+	return document, texts
+}
+
+// sharing returns the definition with the text of a part, or nil if there is none to share: the root
+// type of queries gets fields, and built-in types are not of the text.
+func (s *Schema) sharing(p syntax.Part) *ast.Definition {
+	if s == nil || p.Name == "" || s.texts[p.Name] != p.Text {
+		return nil
+	}
+	def := s.schema.Types[p.Name]
+	if def == nil || def == s.schema.Query || def.BuiltIn || def.Position == nil || def.Position.Src == nil || def.Position.Src.Input != p.Text {
+		return nil
+	}
+	return separate(def)
+}
+
+// separate returns a definition whose directives are copies, since validation sets what they refer
+// to. A definition without directives is returned as it is.
+func separate(def *ast.Definition) *ast.Definition {
+	if !directed(def) {
+		return def
+	}
+	c := *def
+	c.Directives = copies(def.Directives)
+	c.Fields = slices.Clone(def.Fields)
+	for i, f := range c.Fields {
+		field := *f
+		field.Directives, field.Arguments = copies(f.Directives), slices.Clone(f.Arguments)
+		for j, a := range field.Arguments {
+			argument := *a
+			argument.Directives = copies(a.Directives)
+			field.Arguments[j] = &argument
+		}
+		c.Fields[i] = &field
+	}
+	c.EnumValues = slices.Clone(def.EnumValues)
+	for i, v := range c.EnumValues {
+		value := *v
+		value.Directives = copies(v.Directives)
+		c.EnumValues[i] = &value
+	}
+	return &c
+}
+
+// directed reports whether there is a directive in a definition.
+func directed(def *ast.Definition) bool {
+	return len(def.Directives) > 0 ||
+		slices.ContainsFunc(def.EnumValues, func(v *ast.EnumValueDefinition) bool { return len(v.Directives) > 0 }) ||
+		slices.ContainsFunc(def.Fields, func(f *ast.FieldDefinition) bool {
+			return len(f.Directives) > 0 || slices.ContainsFunc(f.Arguments, func(a *ast.ArgumentDefinition) bool { return len(a.Directives) > 0 })
+		})
+}
+
+func copies(list ast.DirectiveList) ast.DirectiveList {
+	list = slices.Clone(list)
+	for i, d := range list {
+		c := *d
+		c.Definition = nil
+		list[i] = &c
+	}
+	return list
+}
