@@ -11,6 +11,8 @@
 // of workloads and settings. session.go measures one of them: process.go starts a program,
 // load.go sends the requests, and result.go computes and prints ratios.
 //
+// reload.go measures something else: what reloads of a large supergraph cost the requests meanwhile.
+//
 // The program runs the other parts from its own executable: subgraphs.go serves the subgraphs, with
 // the data of world.go and the executor of execute.go, and floor.go is the floor, which repeats what
 // recording.go has recorded.

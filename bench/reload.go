@@ -26,7 +26,8 @@ type reloading struct {
 	reloads     int
 	pause       time.Duration // between reloads, and before the first and after the last one
 	connections int
-	rates       []int // requests per second; 0 for as many as the router answers
+	rates       []int         // requests per second; 0 for as many as the router answers
+	settled     time.Duration // after the last reload, for the router to return memory
 	directory   string
 	log, out    io.Writer
 }
@@ -38,18 +39,15 @@ const (
 	reloadGoalMemory = 200 << 20
 )
 
-// settled is how long the router has after the last reload to return memory.
-const settled = 5 * time.Second
-
 func parseReloading(arguments []string) (*reloading, error) {
-	r := &reloading{log: io.Discard}
+	r := &reloading{log: io.Discard, settled: 5 * time.Second}
 	flags := flag.NewFlagSet("bench reload", flag.ContinueOnError)
 	flags.StringVar(&r.souk, "souk", "", "the souk program")
 	flags.IntVar(&r.types, "types", 5000, "the number of entity types of the supergraph")
 	flags.IntVar(&r.reloads, "reloads", 6, "how often the file of the supergraph changes")
 	flags.DurationVar(&r.pause, "pause", time.Second, "the time between two reloads")
 	flags.IntVar(&r.connections, "connections", 50, "how many connections send requests")
-	rates := flags.String("rates", "10000,0", "requests per second, separated by commas; 0 for as many as the router answers")
+	rates := flags.String("rates", "4000,0", "requests per second, separated by commas; 0 for as many as the router answers")
 	verbose := flags.Bool("verbose", false, "print the output of the router")
 	if err := flags.Parse(arguments); err != nil {
 		return nil, err
@@ -202,7 +200,7 @@ func (r *reloading) measure(ctx context.Context, rate int, versions []string) (s
 	if err != nil {
 		return "", err
 	}
-	after, err := r.sample(ctx, router, l, func(ctx context.Context) error { return wait(ctx, settled) })
+	after, err := r.sample(ctx, router, l, func(ctx context.Context) error { return wait(ctx, r.settled) })
 	if err != nil {
 		return "", err
 	}
@@ -225,7 +223,7 @@ func (r *reloading) start(ctx context.Context, supergraph string) (*process, err
 	if err := r.write("supergraph.graphql", supergraph); err != nil {
 		return nil, err
 	}
-	config := "supergraph: {file: " + strconv.Quote(filepath.Join(r.directory, "supergraph.graphql")) + ", poll_interval: 20ms}\nlisten: " + address + "\nadmin: {listen: \"127.0.0.1:0\"}\n"
+	config := "supergraph: {file: " + strconv.Quote(filepath.Join(r.directory, "supergraph.graphql")) + ", poll_interval: 200ms}\nlisten: " + address + "\nadmin: {listen: \"127.0.0.1:0\"}\n"
 	if err := r.write("router.yaml", config); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Package memory keeps a process within its memory limit.
 //
 // SetLimit derives Go's soft memory limit from the cgroup, and lets the garbage collector
-// run less often below half of it (pace.go). A Budget limits the bytes
+// run less often below half of it (pace.go). Return gives memory back (return.go). A Budget limits the bytes
 // that requests in progress hold. A Guard reports when the live heap approaches the
 // limit, so that a server can reject new work in time.
 package memory

@@ -22,13 +22,13 @@ func Compile(p *plan.Plan) (*Program, error) { return compile(p, new(layout), tr
 // Compile prepares a plan for execution by e. Without a cache, the program does not
 // describe what a cache needs to know.
 func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
-	l, ok := e.layouts.Get().(*layout)
+	l, ok := layouts.Get().(*layout)
 	if !ok {
 		l = new(layout)
 	}
 	defer func() {
 		if l.reset() {
-			e.layouts.Put(l)
+			layouts.Put(l)
 		}
 	}()
 	return compile(p, l, e.options.Cache != nil)

@@ -46,7 +46,7 @@ func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Respons
 	x.response.Fetches = x.response.Fetches[:0]
 	x.finish()
 	x.lease.Release()
-	e.executions.Put(x)
+	x.free()
 	return d.err
 }
 

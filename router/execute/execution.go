@@ -82,11 +82,12 @@ type fetchState struct {
 }
 
 func (e *Executor) start(req *Request) *execution {
-	x, _ := e.executions.Get().(*execution)
+	x, _ := executions.Get().(*execution)
 	if x == nil {
-		x = &execution{executor: e}
-		x.lease.Of(e.options.Memory)
+		x = &execution{}
 	}
+	x.executor = e
+	x.lease.Of(e.options.Memory)
 	p := req.Program
 	x.req, x.program = req, p
 	if n := min(int(p.values.Load()), maxKeptValues); cap(x.tree.values) < n {
@@ -133,6 +134,12 @@ func (x *execution) finish() {
 	x.reader.tree, x.reader.text, x.reader.program = nil, nil, nil
 	x.builder.into = nil
 	x.req, x.program = nil, nil
+}
+
+// free keeps the execution for another request, without what it refers to.
+func (x *execution) free() {
+	x.executor = nil
+	executions.Put(x)
 }
 
 // Larger buffers are not kept for the next request.

@@ -52,12 +52,15 @@ type Options struct {
 
 // An Executor runs programs. It is safe for concurrent use.
 type Executor struct {
-	options    Options
-	seed       maphash.Seed
-	executions sync.Pool
-	layouts    sync.Pool
-	turns      turns
+	options Options
+	seed    maphash.Seed
+	turns   turns
 }
+
+// executions are for the next requests, and layouts for the next plans, of any Executor. A pool of an
+// Executor would keep it, and the graph that it is for, in memory until the second garbage collection
+// after its last request.
+var executions, layouts sync.Pool
 
 // New makes an Executor.
 func New(o Options) *Executor {
@@ -181,7 +184,7 @@ func (r *Response) Release() {
 	done.lease.Release()
 	*r = Response{Fetches: r.Fetches[:0]}
 	clear(r.Fetches[:cap(r.Fetches)])
-	done.executor.executions.Put(done)
+	done.free()
 }
 
 // Execute answers a query or a mutation. All that goes wrong is in the

@@ -64,7 +64,7 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 	request.LastEventID = req.LastEventID
 	defer request.Body.Release()
 	open.finish()
-	e.executions.Put(open)
+	open.free()
 	// From here on only the request body is left of it.
 	err := e.options.Transport.Subscribe(ctx, &request, func(event *SubgraphResponse) error {
 		x := e.start(req)
@@ -72,7 +72,7 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 		if err := x.lease.Grow(ctx, footprint*len(event.Body.B)); err != nil {
 			event.Body.Release()
 			x.finish()
-			e.executions.Put(x)
+			x.free()
 			return overloaded(err)
 		}
 		id := event.EventID
@@ -100,7 +100,7 @@ func (e *Executor) refusal(ctx context.Context, req *Request, refused *RequestEr
 	x := e.start(req)
 	defer func() {
 		x.finish()
-		e.executions.Put(x)
+		x.free()
 	}()
 	f := req.Program.fetches[0]
 	out := &RequestError{}

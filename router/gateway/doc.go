@@ -49,7 +49,8 @@
 //
 // A schema snapshot is everything made from one supergraph: schema, planner,
 // caches and connections. A new supergraph, which origin.go reads from a file or fetches, makes
-// a new snapshot (reload.go). It may wait
+// a new snapshot (reload.go); watchedfile.go says when the file is read again. It shares with the old
+// one what has not changed, and requests go before the work on it (pause.go). It may wait
 // until the subgraphs serve what it needs (candidate.go), and
 // the most used operations are planned for it before it replaces the old one.
 // Requests in progress finish on the snapshot they began with.

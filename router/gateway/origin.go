@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"souk/internal/blocking"
@@ -19,6 +18,7 @@ type supergraphOrigin struct {
 	config config.Supergraph
 	block  string        // key of the remote source in the configuration
 	remote remote.Source // nil for the file
+	file   watchedFile
 	copy   remote.Copy
 	// schedule says when a remote source is fetched again, which is due then.
 	schedule remote.Schedule
@@ -70,7 +70,7 @@ func (o *supergraphOrigin) next(ctx context.Context) (text []byte, err error) {
 		text, o.pending = o.pending, nil
 		return text, nil
 	case o.remote == nil:
-		text, o.failing = blocking.Call(ctx, func() ([]byte, error) { return os.ReadFile(o.config.File) })
+		text, o.failing = blocking.Call(ctx, func() ([]byte, error) { return o.file.read(o.config.File, time.Now()) })
 		return text, o.failing
 	case time.Now().Before(o.due):
 		return nil, nil

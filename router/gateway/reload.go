@@ -48,6 +48,8 @@ func (gw *Gateway) use(next *snapshot, began time.Time) {
 		gw.endStale(next)
 		old.release()
 		gw.recordReload(began, took, old, next, nil)
+	} else {
+		next.returnMemory()
 	}
 }
 
@@ -85,6 +87,7 @@ func (gw *Gateway) Inherit(former *Gateway) {
 // warm plans the most used operations of the old snapshot for the next one. It skips
 // those that are no longer valid.
 func (gw *Gateway) warm(next, old *snapshot) {
+	pause := old.pause()
 	quiet := newMetrics(nil) // warming must not count as cache misses
 	list := old.byUse()
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
@@ -97,6 +100,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 			continue
 		}
 		for _, s := range *known {
+			pause()
 			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring,
 				labels: s.labels.in(old.model, next.model)}
 			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
@@ -108,7 +112,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 
 // watchSupergraph reloads the supergraph whenever its contents change. It polls and compares
 // hashes of the contents, which also works where files are replaced by symbolic links, as in
-// Kubernetes volumes, and where timestamps are coarse.
+// Kubernetes volumes, and where timestamps are coarse (watchedfile.go).
 func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source *dependency.Dependency) {
 	ctx := gw.drain // Close cancels it
 	seen := sha256.Sum256([]byte(loaded))

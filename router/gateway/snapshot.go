@@ -15,6 +15,7 @@ import (
 
 	"souk/internal/bytecache"
 	"souk/internal/heapsize"
+	"souk/internal/memory"
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -33,6 +34,7 @@ import (
 type snapshot struct {
 	gateway *Gateway
 	id      string // hash of the SDL
+	length  int    // of the SDL
 	sdl     string // for hooks, the console, wait_for_subgraphs and remote supergraphs; empty without
 	loaded  time.Time
 	model   *supergraph.Model
@@ -156,10 +158,12 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if err := gw.servable(model); err != nil {
 		return nil, err
 	}
+	pause()
 	schema, err := operation.NewSchemaAfter(model.APISchema, formerSchema, pause)
 	if err != nil {
 		return nil, err
 	}
+	pause()
 	if !gw.config.Introspection && !gw.config.Dev {
 		schema.HideSuggestions()
 	}
@@ -182,6 +186,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	s := &snapshot{
 		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),
+		length:    len(sdl),
 		loaded:    time.Now(),
 		model:     model,
 		schema:    schema,
@@ -199,6 +204,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
+	pause()
 	s.forwarded = gw.newForwarded(s.subgraphs())
 	s.executor = execute.New(execute.Options{
 		Transport:  transport,
@@ -228,6 +234,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if gw.options.Estimate != nil {
 		s.estimate = gw.options.Estimate(model)
 	}
+	pause()
 	s.holders.Store(1)
 	if gw.options.REST != nil {
 		if s.rest, err = gw.options.REST(model.APISchema, &restExecutor{gw, s}); err != nil {
@@ -293,6 +300,19 @@ func (s *snapshot) release() {
 		s.templates.Clear()
 		s.plans.Clear()
 		s.close()
+		s.returnMemory()
+	}
+}
+
+// returned is the length of an SDL from which on what building its graph has taken is returned to the
+// operating system. A collection for less would not pay.
+const returned = 256 << 10
+
+// returnMemory returns memory that is free now: that of the snapshot, if it is released, and what it
+// took to build one.
+func (s *snapshot) returnMemory() {
+	if s.length >= returned {
+		memory.Return()
 	}
 }
 

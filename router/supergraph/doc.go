@@ -3,7 +3,7 @@
 // resolve an entity. It reads the output of every Federation composition: join
 // specification v0.1 to v0.5, with the link or the core specification.
 //
-// It does not take part in requests. The gateway calls [Parse] once for each
+// It does not take part in requests. The gateway calls [ParseAfter] once for each
 // supergraph, and the planner works with the model while that supergraph is in
 // use. Model.APISchema is the schema that clients see; validation and
 // introspection work with that text.
@@ -20,6 +20,7 @@
 //   - events.go: event streams that feed subscriptions
 //   - idempotent.go: mutations that may be sent again
 //   - api.go: the API schema
+//   - share.go: types that a model takes over from a former one
 //   - diff.go, elements.go: the differences between two supergraphs
 //   - needs.go: what a supergraph needs of a subgraph
 //   - unserved.go: what the router cannot serve, such as transports other than HTTP

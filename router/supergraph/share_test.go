@@ -135,7 +135,9 @@ func sameAfter(t *testing.T, sdl string, former *supergraph.Model) *supergraph.M
 // edits returns texts that differ from one in a line, which is removed, repeated or changed.
 func edits(sdl string, every int) (all []string) {
 	lines := strings.SplitAfter(sdl, "\n")
-	join := func(i int, line string) { all = append(all, strings.Join(lines[:i], "")+line+strings.Join(lines[i+1:], "")) }
+	join := func(i int, line string) {
+		all = append(all, strings.Join(lines[:i], "")+line+strings.Join(lines[i+1:], ""))
+	}
 	for i := 0; i < len(lines); i += every {
 		line := lines[i]
 		join(i, "")

@@ -2,6 +2,9 @@ package gateway_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -47,6 +50,50 @@ func withField(t testing.TB, sdl string, item, version int) string {
 	}
 	at += strings.Index(sdl[at:], "{\n") + 2
 	return sdl[:at] + fmt.Sprintf("  version%d: Int @join__field(graph: HOME)\n", version) + sdl[at:]
+}
+
+// A large supergraph of which a type changes again and again retains nothing of its former versions,
+// although each version shares types with the one before. One collection frees them: none waits in a
+// pool.
+func TestReloadsOfALargeSupergraphLeakNothing(t *testing.T) {
+	text := large(t, 300)
+	gw, err := gateway.New(t.Context(), config.Default(), gateway.Options{
+		Supergraph: text,
+		Transport:  func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gw.Close()
+	version := 0
+	reload := func(n int) {
+		for range n {
+			version++
+			text = withField(t, text, version, version)
+			if err := gw.SetSupergraph(text); err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/graphql", strings.NewReader(fmt.Sprintf(`{"query":"{ hello list { next } version: __type(name: \"Item%d\") { fields { name } } }"}`, version)))
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			if gw.Handler().ServeHTTP(w, r); w.Code != 200 || !strings.Contains(w.Body.String(), fmt.Sprintf(`{"name":"version%d"}`, version)) {
+				t.Fatalf("version %d: got status %d, %s", version, w.Code, w.Body)
+			}
+		}
+	}
+	live := func() uint64 {
+		runtime.GC()
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	reload(5)
+	before := live()
+	reload(20)
+	// A graph of this size takes more than 2 MiB, and its text 200 KiB.
+	if after := live(); after > before+1<<20 {
+		t.Errorf("after 20 reloads %d bytes are live, %d before", after, before)
+	}
 }
 
 // BenchmarkReload changes one of 5,000 types.
