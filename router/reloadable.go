@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"souk/internal/detach"
@@ -29,23 +30,10 @@ type Reloadable struct {
 	changing sync.Mutex // serializes changes
 	ended    bool
 	routes   map[string][sha256.Size]byte // digests of the files with REST routes in use
-	mu       sync.RWMutex
-	current  *inUse
+	mu       sync.Mutex                   // guards listener, and current while it is replaced
+	current  atomic.Pointer[inUse]
 	listener *netlimit.Listener // nil before Serve
 	leaving  sync.WaitGroup     // replaced routers that still have requests in progress
-}
-
-// inUse is a router and its requests in progress.
-type inUse struct {
-	*Router
-	requests sync.WaitGroup
-	done     func() // requests.Done
-}
-
-func newInUse(r *Router) *inUse {
-	u := &inUse{Router: r}
-	u.done = u.requests.Done
-	return u
 }
 
 // NewReloadable returns a Reloadable with its first configuration. ctx bounds only the
@@ -65,7 +53,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, l.extensions.close(), l.shared.close(), shutdown())
 	}
-	l.current = newInUse(r)
+	l.current.Store(newInUse(r))
 	return l, nil
 }
 
@@ -85,7 +73,7 @@ func (l *Reloadable) Follow() *dependency.Dependency {
 func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
-	began, old := time.Now(), l.current.config
+	began, old := time.Now(), l.current.Load().config
 	err := l.reconfigure(ctx, c, source)
 	l.recordReload(began, &old, &c, err)
 	return err
@@ -95,43 +83,43 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	if l.ended {
 		return errors.New("the router is shutting down")
 	}
-	// Reading l.current without l.mu is safe: only holders of l.changing write it.
-	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen || c.Subscriptions.Callback.Listen != old.Subscriptions.Callback.Listen {
+	current := l.current.Load() // only holders of l.changing replace it
+	if old := current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen || c.TLS != old.TLS || c.Admin.TLS != old.Admin.TLS || c.Health.Listen != old.Health.Listen || c.Subscriptions.Callback.Listen != old.Subscriptions.Callback.Listen {
 		return errors.New("listen, tls, admin.listen, admin.tls, health_check.listen and subscriptions.callback.listen cannot change while the router runs; restart it")
 	}
-	if !slices.Equal(c.Telemetry.Buckets, l.current.config.Telemetry.Buckets) {
+	if !slices.Equal(c.Telemetry.Buckets, current.config.Telemetry.Buckets) {
 		return errors.New("telemetry.duration_buckets cannot change while the router runs; restart it")
 	}
 	options := l.options
 	options.Source = source
-	options.inUse, _ = l.current.gateway.InUse()
-	if from := c.Supergraph.Remote; from.Configured() && from.URL == l.current.config.Supergraph.Remote.URL {
+	options.inUse, _ = current.gateway.InUse()
+	if from := c.Supergraph.Remote; from.Configured() && from.URL == current.config.Supergraph.Remote.URL {
 		options.former = options.inUse
 	}
-	if from, other := c.Canary.Remote, l.current.canary; other != nil && from.Configured() && from.URL == l.current.config.Canary.Remote.URL {
+	if from, other := c.Canary.Remote, current.canary; other != nil && from.Configured() && from.URL == current.config.Canary.Remote.URL {
 		options.formerCanary, _ = other.gateway.InUse()
 	}
 	next, err := newRouter(ctx, c, options, l.shared)
 	if err != nil {
 		return err
 	}
-	next.gateway.Inherit(l.current.gateway)
-	if next.canary != nil && l.current.canary != nil {
-		next.canary.gateway.Inherit(l.current.canary.gateway)
+	next.gateway.Inherit(current.gateway)
+	if next.canary != nil && current.canary != nil {
+		next.canary.gateway.Inherit(current.canary.gateway)
 	}
 	l.mu.Lock()
 	if l.listener != nil {
 		next.listening(l.listener)
 	}
-	old := l.current
-	l.current = newInUse(next)
+	old := l.current.Swap(newInUse(next))
 	l.mu.Unlock()
+	old.replace()
 	old.gateway.Drain()
 	if old.canary != nil {
 		old.canary.gateway.Drain()
 	}
 	l.leaving.Go(func() {
-		old.requests.Wait()
+		<-old.idle
 		if err := old.Close(); err != nil {
 			l.options.Telemetry.Logger.Error("closing the previous configuration failed", "error", err)
 		}
@@ -142,9 +130,7 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 // Supergraph returns a hash of the supergraph in use. A configuration that was refused may be
 // valid with another one.
 func (l *Reloadable) Supergraph() string {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	_, hash := l.current.gateway.InUse()
+	_, hash := l.current.Load().gateway.InUse()
 	return hash
 }
 
@@ -156,10 +142,10 @@ func (l *Reloadable) SetSupergraph(sdl string) error {
 	if l.ended {
 		return errors.New("the router is shutting down")
 	}
-	if err := l.current.gateway.SetSupergraph(sdl); err != nil {
+	if err := l.current.Load().gateway.SetSupergraph(sdl); err != nil {
 		return err
 	}
-	if other := l.current.canary; other != nil && other.options.Supergraph != "" {
+	if other := l.current.Load().canary; other != nil && other.options.Supergraph != "" {
 		if err := other.gateway.SetSupergraph(sdl); err != nil {
 			return fmt.Errorf("the canary: %w", err)
 		}
@@ -172,22 +158,18 @@ func (l *Reloadable) SetSupergraph(sdl string) error {
 // router for up to traffic_shaping.router.shutdown_timeout. It returns an error if an address
 // cannot be listened on or requests do not end in time.
 func (l *Reloadable) Serve(ctx context.Context) error {
-	l.mu.RLock()
-	c := l.current.config // its addresses never change
-	l.mu.RUnlock()
+	c := l.current.Load().config // its addresses never change
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
 		public: l.Handler(), detaches: len(l.extensions.Middleware) == 0, admin: l.Admin(), health: l.handler((*Router).healthChecks), callbacks: l.handler((*Router).callbackHandler), listening: l.listening, bound: l.options.Listening,
 		shutdownTimeout: func() time.Duration {
-			l.mu.RLock()
-			defer l.mu.RUnlock()
-			return l.current.config.TrafficShaping.Router.ShutdownTimeout
+			return l.current.Load().config.TrafficShaping.Router.ShutdownTimeout
 		},
 		drain: func(servers []*http.Server, cut func()) error {
 			l.changing.Lock()
 			defer l.changing.Unlock()
 			l.ended = true
-			return l.current.drain(servers, cut)
+			return l.current.Load().drain(servers, cut)
 		},
 	})
 }
@@ -196,7 +178,7 @@ func (l *Reloadable) listening(listener *netlimit.Listener) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listener = listener
-	l.current.listening(listener)
+	l.current.Load().listening(listener)
 }
 
 // Handler returns the handler for the public port.
@@ -209,17 +191,24 @@ func (l *Reloadable) Admin() http.Handler { return l.admin }
 // handler passes each request to the router that is current when the request arrives.
 func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		l.mu.RLock()
-		r := l.current
-		r.requests.Add(1)
-		l.mu.RUnlock()
-		defer detach.After(req.Context(), r.done)
+		r, s := l.enter()
+		defer detach.After(req.Context(), s.leave)
 		of(r.Router).ServeHTTP(w, req)
 	})
+}
+
+// enter counts a request of the current router.
+func (l *Reloadable) enter() (*inUse, *useShard) {
+	for {
+		r := l.current.Load()
+		if s := r.enter(); s != nil {
+			return r, s
+		}
+	}
 }
 
 // Close waits for replaced routers to end, and closes the current one and the extensions.
 func (l *Reloadable) Close() error {
 	l.leaving.Wait()
-	return errors.Join(l.current.Close(), l.extensions.close(), l.shared.close(), l.shutdown())
+	return errors.Join(l.current.Load().Close(), l.extensions.close(), l.shared.close(), l.shutdown())
 }

@@ -3,20 +3,17 @@
 // Clients determine the size of the values that a process caches, so a bound on the
 // number of values is not enough. Each value has a weight in bytes, which package
 // heapsize estimates. A lookup takes a shared lock, does not allocate and costs the
-// same whatever the size of the cache, because every request does lookups. CLOCK
+// same whatever the size of the cache, because every request does lookups (lock.go). CLOCK
 // selects the entries to evict: a hand moves around the entries and evicts those
 // that have not been used since it last passed. That approximates LRU without a list
 // to update on every lookup.
 package bytecache
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // A Cache maps keys to values. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
-	mu      sync.RWMutex
+	mu      sharedLock
 	entries map[K]*entry[K, V]
 	ring    []*entry[K, V]
 	hand    int
@@ -59,9 +56,9 @@ func New[K comparable, V any](limit int, o Observer) *Cache[K, V] {
 
 // Get returns the value of a key.
 func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
-	c.mu.RLock()
+	reading := c.mu.read()
 	e := c.entries[key]
-	c.mu.RUnlock()
+	reading.RUnlock()
 	if e == nil {
 		return value, false
 	}
@@ -164,22 +161,19 @@ func (c *Cache[K, V]) Clear() {
 
 // Len returns the number of values.
 func (c *Cache[K, V]) Len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	defer c.mu.read().RUnlock()
 	return len(c.entries)
 }
 
 // Bytes returns the total weight in bytes.
 func (c *Cache[K, V]) Bytes() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	defer c.mu.read().RUnlock()
 	return c.bytes
 }
 
 // Used visits all values with the number of their lookups.
 func (c *Cache[K, V]) Used(visit func(key K, value V, uses uint64)) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	defer c.mu.read().RUnlock()
 	for key, e := range c.entries {
 		visit(key, e.value, e.uses.Load())
 	}

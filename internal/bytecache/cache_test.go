@@ -2,6 +2,7 @@ package bytecache_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -57,6 +58,43 @@ func TestLimitIsNeverExceeded(t *testing.T) {
 		}
 		if c.Clear(); bytes != 0 || entries != 0 || c.Bytes() != 0 {
 			t.Fatalf("the observer counts %d bytes in %d entries after Clear", bytes, entries)
+		}
+	})
+}
+
+// Lookups, additions and evictions at the same time leave a cache whose bytes are those of its
+// entries.
+func TestConcurrentUseKeepsTheBound(t *testing.T) {
+	const limit = 20_000
+	var entries, bytes int // changed while the cache is locked
+	c := bytecache.New[string, int](limit, bytecache.Observer{Changed: func(n, b int) { entries, bytes = entries+n, bytes+b }})
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for i := range 500 {
+				key := fmt.Sprint((i*7 + worker) % 50)
+				if v, ok := c.Get(key); ok && fmt.Sprint(v) != key {
+					t.Errorf("the key %s has the value %d", key, v)
+				}
+				c.Put(key, (i*7+worker)%50, 1000)
+			}
+		})
+	}
+	all.Wait()
+	found := 0
+	c.Used(func(string, int, uint64) { found++ })
+	if found != entries || found == 0 || bytes > limit {
+		t.Errorf("%d entries, of which the observer knows %d with %d bytes of at most %d", found, entries, bytes, limit)
+	}
+}
+
+// BenchmarkParallelGet measures lookups of one key; run it with -cpu 1,2,4.
+func BenchmarkParallelGet(b *testing.B) {
+	c := bytecache.New[string, int](1<<20, bytecache.Observer{})
+	c.Put("key", 1, 100)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c.Get("key")
 		}
 	})
 }
