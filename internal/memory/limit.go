@@ -1,9 +1,9 @@
 // Package memory keeps a process within its memory limit.
 //
-// SetLimit derives Go's soft memory limit from the cgroup, and lets the garbage collector
-// run less often below half of it (pace.go). Return gives memory back (return.go). A Budget limits the bytes
-// that requests in progress hold. A Guard reports when the live heap approaches the
-// limit, so that a server can reject new work in time.
+// SetLimit (limit.go) derives Go's soft memory limit from the cgroup, and lets the garbage collector
+// run less often below half of it (pace.go). Return gives memory back (return.go). A Budget
+// (budget.go) limits the bytes that requests in progress hold. A Guard (guard.go) reports when the
+// live heap approaches the limit, so that a server can reject new work in time.
 package memory
 
 import (
