@@ -54,6 +54,8 @@ func (s *streamReads) hook(c *server.Peer, command string, args ...string) bool 
 		s.wake()
 	case "XRANGE":
 		return s.find(c, args)
+	case "XINFO":
+		return s.describeGroups(c, args)
 	case "XREAD":
 		if r, ok := parseStreamRead(args); ok {
 			s.await(c, r)

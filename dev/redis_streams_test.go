@@ -75,6 +75,20 @@ func readStreams(t *testing.T, address string) (answers []any) {
 	for _, id := range []string{"1-1", "3-0", "4-1", "1-5", "0-1", "8-0", "3"} {
 		find(id)
 	}
+	groups := func() {
+		answer(client.XInfoGroups(ctx, eventStream).Result())
+	}
+	groups() // none
+	if err := client.XGroupCreate(ctx, eventStream, "readers", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		answer(client.XReadGroup(ctx, &redis.XReadGroupArgs{Group: "readers", Consumer: "one", Streams: []string{eventStream, ">"}, Count: 3, Block: -1}).Result())
+		groups()
+		answer(client.XAck(ctx, eventStream, "readers", "2-0").Result())
+	}
+	add(eventStream, 12)
+	groups()
 	if err := client.Set(ctx, "text", "no stream", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +108,10 @@ func awaitEntry(t *testing.T, client *redis.Client, add func(string, int)) any {
 	}
 	waiting := make(chan result, 1)
 	go func() {
-		read, err := client.XRead(context.WithoutCancel(t.Context()), &redis.XReadArgs{Streams: []string{eventStream, "4-1"}, Count: 1, Block: time.Minute}).Result()
+		read, err := client.XRead(context.WithoutCancel(t.Context()), &redis.XReadArgs{Streams: []string{eventStream, "7-0"}, Count: 1, Block: time.Minute}).Result()
 		waiting <- result{read, err}
 	}()
-	add(eventStream, 20)
+	add(eventStream, 30)
 	r := <-waiting
 	return fmt.Sprint(r.read, r.err)
 }
