@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"souk/router/gateway/config"
 )
@@ -93,6 +94,69 @@ func TestAdaptiveLimitsReject(t *testing.T) {
 			_, text := ask(t, "GET", admin.URL+"/metrics", "")
 			if !strings.Contains(text, `concurrency_limit{subgraph="a"} 2`) && !strings.Contains(text, "souk_router_concurrency_limit 2") {
 				t.Error("the limit is not in the metrics")
+			}
+		})
+	}
+}
+
+// At the limit of a subgraph, a mutation is refused without being executed, and counted as queries are.
+// With max_wait, one request waits until another has ended.
+func TestMutationsAtTheAdaptiveLimit(t *testing.T) {
+	yes := true
+	const mutation = `{"query":"mutation { change }"}`
+	for name, wait := range map[string]time.Duration{"none waits": 0, "one waits": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			s := &busyService{arrived: make(chan struct{}, 10), release: make(chan struct{})}
+			r := newRouter(t, composed(t, canaryGraph, "type Query { other: String }"), nil, s.ServeHTTP, func(c *config.Config) {
+				c.TrafficShaping.All.AdaptiveLimit = config.AdaptiveLimit{Enabled: &yes, Min: 1, Max: 1, Initial: 1, MaxWait: wait}
+			})
+			public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
+			defer public.Close()
+			defer admin.Close()
+			order := func() (int, string) {
+				response, body := ask(t, "POST", public.URL+"/graphql", mutation, posts)
+				return response.StatusCode, body
+			}
+			var running sync.WaitGroup
+			running.Go(func() { order() })
+			<-s.arrived
+			answers := make(chan int, 2)
+			const more = 2
+			for range more {
+				running.Go(func() {
+					status, body := order()
+					if status == http.StatusServiceUnavailable && !strings.Contains(body, `"SUBGRAPH_OVERLOADED"`) {
+						t.Errorf("the refusal is %s", body)
+					}
+					answers <- status
+				})
+			}
+			refused := more
+			if wait > 0 {
+				refused = 1 // the queue is as long as the limit
+			}
+			for range refused {
+				if status := <-answers; status != http.StatusServiceUnavailable {
+					t.Errorf("at the limit: status %d", status)
+				}
+			}
+			if len(s.arrived) > 0 {
+				t.Error("the subgraph got a mutation that is beyond its limit")
+			}
+			close(s.release)
+			running.Wait()
+			if wait > 0 {
+				if status := <-answers; status != http.StatusOK {
+					t.Errorf("the one that waited: status %d", status)
+				}
+			}
+			for series, want := range map[string]float64{
+				`souk_router_subgraph_shed_total{subgraph="a"}`:                float64(refused),
+				`souk_router_graphql_errors_total{code="SUBGRAPH_OVERLOADED"}`: float64(refused),
+			} {
+				if got := metric(t, admin.URL, series); got != want {
+					t.Errorf("%s = %g, want %g", series, got, want)
+				}
 			}
 		})
 	}

@@ -59,6 +59,12 @@ func (t *watchedTransport) Send(ctx context.Context, r *execute.SubgraphRequest)
 	return response, err
 }
 
+// Refuse implements execute.Limiter.
+func (t *watchedTransport) Refuse(subgraph string) bool {
+	limiter, ok := t.Transport.(execute.Limiter)
+	return ok && limiter.Refuse(subgraph)
+}
+
 // Subscribe implements execute.Transport.
 func (t *watchedTransport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	d := t.subgraphs[r.Subgraph]

@@ -18,5 +18,8 @@
 // What the server does not determine must not count as latency: a permit can be restarted when a
 // request has arrived, stopped before its response is sent, and dropped.
 //
-// limiter.go has permits, gradient.go the algorithm.
+// Work may wait for a permit, briefly: arrivals are random, so that a server with room on average has
+// none now and then, and refusing what comes then would leave it idle a moment later.
+//
+// limiter.go has permits, gradient.go the algorithm, queue.go what waits.
 package adaptive

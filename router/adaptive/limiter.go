@@ -12,6 +12,9 @@ type Options struct {
 	// Tolerance is the ratio of latency to that of an idle server from which on the limit
 	// shrinks. Default: 2.
 	Tolerance float64
+	// MaxWait bounds how long work may wait for a permit, see Limiter.Wait. 0: it does not wait. As
+	// much as Max waits.
+	MaxWait time.Duration
 	// Measure lets everything pass, and only reports what it would have refused.
 	Measure bool
 	// Limit is called with each new limit, and Shed for each refusal. Each may be nil. They must
@@ -29,6 +32,7 @@ type Limiter struct {
 	mu       sync.Mutex
 	inFlight int
 	gradient gradient
+	queue    queue
 }
 
 // New returns a Limiter.
@@ -51,17 +55,26 @@ type Permit struct {
 	began, ended time.Time // ended is zero unless Stop was called
 }
 
-// Acquire returns a permit, or false if the limit is reached.
-func (l *Limiter) Acquire() (Permit, bool) {
+// tryAcquire returns a permit, or false if the limit is reached.
+func (l *Limiter) tryAcquire() (Permit, bool) {
 	if l == nil {
 		return Permit{}, true
 	}
 	now := l.options.Now()
 	l.mu.Lock()
-	full := l.inFlight >= l.gradient.current()
+	return l.acquire(now)
+}
+
+// full reports whether there is no permit. The caller holds the lock.
+func (l *Limiter) full() bool {
+	return l.inFlight >= l.gradient.current() || len(l.queue.waiting) > 0
+}
+
+// acquire is tryAcquire for a caller that holds the lock, which it releases.
+func (l *Limiter) acquire(now time.Time) (Permit, bool) {
+	full := l.full()
 	if !full || l.options.Measure {
-		l.inFlight++
-		l.gradient.used(l.inFlight)
+		l.take()
 	}
 	l.mu.Unlock()
 	if full {
@@ -73,6 +86,11 @@ func (l *Limiter) Acquire() (Permit, bool) {
 		}
 	}
 	return Permit{limiter: l, began: now}, true
+}
+
+func (l *Limiter) take() {
+	l.inFlight++
+	l.gradient.used(l.inFlight)
 }
 
 // Restart begins the measurement of the duration anew, after what the client's connection
@@ -115,6 +133,8 @@ func (p *Permit) release(sample bool) {
 		l.gradient.add(p.began, now)
 	}
 	is := l.gradient.current()
+	l.queue.ended(now, l.options.MaxWait)
+	l.admitWaiting()
 	l.mu.Unlock()
 	if is != was {
 		l.tell(is)

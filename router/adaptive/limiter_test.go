@@ -1,7 +1,9 @@
 package adaptive_test
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,7 +36,7 @@ func load(l *adaptive.Limiter, s *server, rate int, d, deadline time.Duration) (
 	var ended, refused atomic.Int64
 	pause := time.Second / time.Duration(rate)
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(pause) {
-		permit, ok := l.Acquire()
+		permit, ok := l.Wait(context.Background())
 		if !ok {
 			refused.Add(1)
 			continue
@@ -95,7 +97,7 @@ func TestGoodputStaysNearCapacity(t *testing.T) {
 					t.Error("nothing was shed")
 				}
 				free := int64(0)
-				for _, ok := l.Acquire(); ok; _, ok = l.Acquire() {
+				for _, ok := l.Wait(context.Background()); ok; _, ok = l.Wait(context.Background()) {
 					free++
 				}
 				if free != limit {
@@ -115,7 +117,7 @@ func TestLimitStaysWithinItsBounds(t *testing.T) {
 	work := func(n int, d time.Duration) {
 		var permits []adaptive.Permit
 		for range n {
-			if p, ok := l.Acquire(); ok {
+			if p, ok := l.Wait(context.Background()); ok {
 				permits = append(permits, p)
 			}
 		}
@@ -150,7 +152,7 @@ func TestMeasureRefusesNothing(t *testing.T) {
 	shed := 0
 	l := adaptive.New(adaptive.Options{Min: 1, Max: 2, Initial: 2, Measure: true, Shed: func() { shed++ }})
 	for i := range 5 {
-		if _, ok := l.Acquire(); !ok {
+		if _, ok := l.Wait(context.Background()); !ok {
 			t.Errorf("number %d is refused", i)
 		}
 	}
@@ -158,9 +160,144 @@ func TestMeasureRefusesNothing(t *testing.T) {
 		t.Errorf("%d are reported, want 3", shed)
 	}
 	var none *adaptive.Limiter
-	if p, ok := none.Acquire(); !ok {
+	if p, ok := none.Wait(context.Background()); !ok {
 		t.Error("a nil limiter refuses")
 	} else {
 		p.Done()
 	}
+}
+
+// Work waits for a permit in turn, for as long as is allowed.
+func TestWorkWaitsForAPermit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shed := 0
+		l := adaptive.New(adaptive.Options{Min: 1, Max: 1, Initial: 1, MaxWait: 50 * time.Millisecond, Shed: func() { shed++ }})
+		running, ok := l.Wait(t.Context())
+		if !ok {
+			t.Fatal("the first is refused")
+		}
+		if l.Refuse() {
+			t.Error("the first that would wait is refused")
+		}
+		done := make(chan time.Duration)
+		begin := time.Now()
+		wait := func() {
+			permit, ok := l.Wait(t.Context())
+			waited := time.Since(begin)
+			if ok {
+				permit.Done()
+			} else {
+				waited = -waited
+			}
+			done <- waited
+		}
+		go wait()
+		synctest.Wait()
+		time.Sleep(20 * time.Millisecond)
+		running.Done()
+		if waited := <-done; waited != 20*time.Millisecond {
+			t.Errorf("work waited for %s, want 20ms", waited)
+		}
+		running, _ = l.Wait(t.Context())
+		begin = time.Now()
+		go wait()
+		if waited := <-done; waited != -50*time.Millisecond || shed != 1 {
+			t.Errorf("work was refused after %s, want 50ms; %d are counted", -waited, shed)
+		}
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, ok := l.Wait(canceled); ok || shed != 1 {
+			t.Errorf("work of a caller who has left runs, or is counted as refused: %d", shed)
+		}
+		late, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		defer cancel()
+		if _, ok := l.Wait(late); ok {
+			t.Error("work runs after its deadline")
+		}
+		running.Done()
+		if _, ok := l.Wait(context.Background()); !ok {
+			t.Error("a permit is lost")
+		}
+	})
+}
+
+// A burst is taken up, and under lasting overload the queue stays as short as the time allows, while
+// the server does what it can.
+func TestQueueIsBoundedByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers, service, maxWait = 10, 20 * time.Millisecond, 50 * time.Millisecond
+		l := adaptive.New(adaptive.Options{Min: workers, Max: workers, Initial: workers, MaxWait: maxWait})
+		s := newServer(workers, service)
+		var all sync.WaitGroup
+		arrive := func(n int) (placed, refused *atomic.Int64) {
+			placed, refused = &atomic.Int64{}, &atomic.Int64{}
+			for range n {
+				all.Go(func() {
+					begin := time.Now()
+					permit, ok := l.Wait(t.Context())
+					if took := time.Since(begin); took > maxWait {
+						t.Errorf("work waited for %s", took)
+					}
+					if !ok {
+						refused.Add(1)
+						return
+					}
+					s.do()
+					permit.Done()
+					placed.Add(1)
+				})
+			}
+			return placed, refused
+		}
+		placed, refused := arrive(2 * workers)
+		all.Wait()
+		if placed.Load() != 2*workers || refused.Load() > 0 {
+			t.Errorf("of a burst of %d, %d are done and %d refused", 2*workers, placed.Load(), refused.Load())
+		}
+		const seconds, factor = 10, 10
+		capacity := int(workers * time.Second / service)
+		sum, out := int64(0), int64(0)
+		var counts []*atomic.Int64
+		for range seconds * capacity {
+			p, r := arrive(factor)
+			counts = append(counts, p, r)
+			time.Sleep(time.Second / time.Duration(capacity))
+		}
+		all.Wait()
+		for i := 0; i < len(counts); i += 2 {
+			sum, out = sum+counts[i].Load(), out+counts[i+1].Load()
+		}
+		if least := int64(seconds * capacity * 95 / 100); sum < least || out == 0 {
+			t.Errorf("under overload, %d are done and %d refused, want at least %d done", sum, out, least)
+		}
+	})
+}
+
+// A server that hangs does not leave the queue closed: when it goes on, so does the queue.
+func TestQueueOpensAgainAfterAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := adaptive.New(adaptive.Options{Min: 1, Max: 1, Initial: 1, MaxWait: 50 * time.Millisecond})
+		for range 100 {
+			running, ok := l.Wait(context.Background())
+			if !ok {
+				t.Fatal("a permit is lost")
+			}
+			go func() {
+				time.Sleep(time.Second)
+				running.Done()
+			}()
+			if _, ok := l.Wait(t.Context()); ok {
+				t.Fatal("work did not wait for the server that hangs")
+			}
+			time.Sleep(2 * time.Second)
+		}
+		running, _ := l.Wait(context.Background())
+		go func() {
+			time.Sleep(10 * time.Millisecond)
+			running.Done()
+		}()
+		if _, ok := l.Wait(t.Context()); !ok {
+			t.Error("after the stall, work is refused that could run in time")
+		}
+	})
 }

@@ -58,6 +58,12 @@ func (h *Hub) sources() map[string]Source {
 	return h.options.Sources
 }
 
+// Refuse implements execute.Limiter.
+func (t *Transport) Refuse(subgraph string) bool {
+	limiter, ok := t.Transport.(execute.Limiter)
+	return ok && limiter.Refuse(subgraph)
+}
+
 // Subscribe implements execute.Transport. The Last-Event-ID of the client says where the events
 // begin.
 func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {

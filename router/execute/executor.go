@@ -187,6 +187,26 @@ func (r *Response) Release() {
 	done.free()
 }
 
+// Refuse reports whether the transport would refuse to send any mutation of a program now, so that the
+// program need not be executed. It is always false for queries: the cache may have what they need.
+func (e *Executor) Refuse(p *Program) bool {
+	limiter, ok := e.options.Transport.(Limiter)
+	if !ok || p.kind != operation.Mutation {
+		return false
+	}
+	refused := false
+	for _, f := range p.fetches {
+		if f.kind != operation.Mutation {
+			continue
+		}
+		if !limiter.Refuse(f.subgraph) {
+			return false
+		}
+		refused = true
+	}
+	return refused
+}
+
 // Execute answers a query or a mutation. All that goes wrong is in the
 // response's errors. It returns when all requests that it sent have ended, and
 // ends them if ctx is done.

@@ -24,6 +24,10 @@ type Transport interface {
 	Subscribe(ctx context.Context, r *SubgraphRequest, event func(*SubgraphResponse) error) error
 }
 
+// A Limiter is a Transport that knows, before a request is made, that it would refuse to send it to a
+// subgraph now, because as many as the subgraph can serve are in flight. A refusal is counted.
+type Limiter interface{ Refuse(subgraph string) bool }
+
 // A SubgraphRequest is one GraphQL request to one subgraph.
 type SubgraphRequest struct {
 	// Subgraph is its name in the supergraph.

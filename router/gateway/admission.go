@@ -63,7 +63,7 @@ func (gw *Gateway) takeSlot(r *http.Request, header http.Header) (slot, *Refusal
 	if refused := gw.admit(r, header); refused != nil {
 		return slot{}, refused
 	}
-	permit, ok := gw.limiter.Acquire()
+	permit, ok := gw.limiter.Wait(r.Context())
 	if !ok {
 		gw.metrics.Limits.Shed.Inc()
 		return slot{}, errAtLimit
@@ -101,6 +101,17 @@ func (s *slot) release() {
 		s.gateway.inFlight.Add(-1)
 		s.gateway = nil
 	}
+}
+
+// refuseEarly refuses a mutation that no subgraph would get, because of their adaptive limits, before
+// anything is prepared to execute it: under overload, most of what a server does is to refuse. It
+// reports whether it has.
+func (x *exchange) refuseEarly(p *prepared) bool {
+	if x.hooks != nil || !x.snapshot.executor.Refuse(p.program) {
+		return false
+	}
+	x.fail(errSubgraphAtLimit)
+	return true
 }
 
 // Reject writes the response to a rejected request: a problem document (RFC 9457) for

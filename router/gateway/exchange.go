@@ -159,6 +159,7 @@ func (x *exchange) serve(req *request) {
 		x.serveParts(p, start)
 	case x.shares(p):
 		x.serveShared(p, start)
+	case x.refuseEarly(p):
 	default:
 		ctx, cancel := x.deadline(x.r.Context())
 		defer cancel()

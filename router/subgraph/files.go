@@ -41,7 +41,7 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 	}
 	var last error // of the attempt before
 	for suitable := (choice{only: r.URL}); ; {
-		permit, e, err := s.admit(suitable)
+		permit, e, err := s.admit(ctx, suitable)
 		switch {
 		case err != nil && last != nil:
 			return nil, last

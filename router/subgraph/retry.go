@@ -3,6 +3,7 @@ package subgraph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -33,7 +34,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	)
 	for attempt := 1; ; {
 		suitable.repeatable = repeatable(r) && attempt < s.Retry.MaxAttempts
-		permit, e, err := s.admit(suitable)
+		permit, e, err := s.admit(ctx, suitable)
 		if err != nil {
 			s.leave(ctx, doubted)
 			if suitable.tried != 0 {
@@ -124,11 +125,15 @@ func repeatable(r *execute.SubgraphRequest) bool {
 	return r.Kind == operation.Query || r.IdempotencyKey != ""
 }
 
-// admit returns an endpoint for an attempt, with permits of the limit and of the circuit breaker.
-func (s *subgraph) admit(suitable choice) (adaptive.Permit, *endpoint, error) {
-	permit, ok := s.Limiter.Acquire()
+// admit returns an endpoint for an attempt, with permits of the limit and of the circuit breaker. It
+// may wait for the former.
+func (s *subgraph) admit(ctx context.Context, suitable choice) (adaptive.Permit, *endpoint, error) {
+	permit, ok := s.Limiter.Wait(ctx)
 	if !ok {
-		return permit, nil, &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
+		if ctx.Err() != nil {
+			return permit, nil, fmt.Errorf("waiting for the concurrency limit: %w", ctx.Err())
+		}
+		return permit, nil, errOverloaded
 	}
 	e := s.choose(suitable)
 	if e == nil {
@@ -137,6 +142,8 @@ func (s *subgraph) admit(suitable choice) (adaptive.Permit, *endpoint, error) {
 	}
 	return permit, e, nil
 }
+
+var errOverloaded = &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
 
 func (s *subgraph) circuitOpen() error {
 	message := "is unavailable: its circuit breaker is open after repeated failures"

@@ -26,7 +26,10 @@ type Transport struct {
 	subgraphs map[string]*subgraph
 }
 
-var _ execute.Transport = (*Transport)(nil)
+var (
+	_ execute.Transport = (*Transport)(nil)
+	_ execute.Limiter   = (*Transport)(nil)
+)
 
 // A client sends one request to a subgraph and reads the response.
 type client interface {
@@ -209,6 +212,12 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 		return t.intercept(ctx, s, r)
 	}
 	return t.send(ctx, s, r, t.headerOf(ctx, s, r))
+}
+
+// Refuse implements execute.Limiter.
+func (t *Transport) Refuse(subgraph string) bool {
+	s := t.subgraphs[subgraph]
+	return s != nil && s.Limiter.Refuse()
 }
 
 // send sends a request with a header, or joins an identical query in flight.

@@ -1,0 +1,140 @@
+package adaptive
+
+import (
+	"context"
+	"time"
+)
+
+// A queue holds the work that waits for a permit, the oldest first. Its owner locks it.
+//
+// Its length is bounded by time rather than by number: what would wait for longer than the maximum is
+// refused on arrival, when that is cheapest, and nothing that waits is in vain unless the server
+// stalls. So the queue takes up bursts, and under lasting overload adds no more than the maximum to
+// the latency.
+type queue struct {
+	waiting []*waiter
+	left    time.Time     // when work ended last, or began to wait
+	pace    time.Duration // between the ends of work, a moving average; 0: unknown
+}
+
+// A waiter is work that waits.
+type waiter struct {
+	admitted chan struct{} // closed when it has a permit
+}
+
+// expected returns how long work that arrives now would wait.
+func (q *queue) expected() time.Duration { return time.Duration(len(q.waiting)+1) * q.pace }
+
+// takes reports whether work may wait that arrives now. One may always wait, because the pace is
+// only known while something does.
+func (q *queue) takes(o *Options, deadline time.Time, now time.Time) bool {
+	if o.MaxWait <= 0 || o.Measure || len(q.waiting) >= o.Max {
+		return false
+	}
+	expected := q.expected()
+	if !deadline.IsZero() && deadline.Sub(now) < expected {
+		return false
+	}
+	return len(q.waiting) == 0 || expected <= o.MaxWait
+}
+
+func (q *queue) add(now time.Time) *waiter {
+	if len(q.waiting) == 0 {
+		q.left = now
+	}
+	w := &waiter{make(chan struct{})}
+	q.waiting = append(q.waiting, w)
+	return w
+}
+
+// remove removes work that no longer waits. It returns false if that has a permit by now.
+func (q *queue) remove(w *waiter) bool {
+	for i, other := range q.waiting {
+		if other == w {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// ended notes that work has ended.
+func (q *queue) ended(now time.Time, longest time.Duration) {
+	if len(q.waiting) == 0 {
+		return
+	}
+	const weight = 10
+	q.pace += (min(max(now.Sub(q.left), 0), longest) - q.pace) / weight
+	q.left = now
+}
+
+// next removes the oldest work and returns it, or nil.
+func (q *queue) next() *waiter {
+	if len(q.waiting) == 0 {
+		return nil
+	}
+	w := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	return w
+}
+
+// Wait returns a permit, or false if the limit is reached. The work may wait for up to Options.MaxWait;
+// it is refused at once if the wait is expected to be longer, or to exceed the deadline of the context.
+func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
+	if l == nil || l.options.MaxWait <= 0 {
+		return l.tryAcquire()
+	}
+	now := l.options.Now()
+	deadline, _ := ctx.Deadline()
+	l.mu.Lock()
+	if !l.full() || !l.queue.takes(&l.options, deadline, now) {
+		return l.acquire(now)
+	}
+	w := l.queue.add(now)
+	l.mu.Unlock()
+	timer := time.NewTimer(l.options.MaxWait)
+	defer timer.Stop()
+	select {
+	case <-w.admitted:
+		return Permit{limiter: l, began: l.options.Now()}, true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	waited := l.queue.remove(w)
+	l.mu.Unlock()
+	if !waited {
+		return Permit{limiter: l, began: l.options.Now()}, true
+	}
+	if l.options.Shed != nil && ctx.Err() == nil {
+		l.options.Shed()
+	}
+	return Permit{}, false
+}
+
+// Refuse reports whether Wait would refuse work now, and counts it as refused if so. It is cheap: a
+// caller can ask before it prepares anything.
+func (l *Limiter) Refuse() bool {
+	if l == nil || l.options.Measure {
+		return false
+	}
+	l.mu.Lock()
+	refused := l.full() && !l.queue.takes(&l.options, time.Time{}, time.Time{})
+	l.mu.Unlock()
+	if refused && l.options.Shed != nil {
+		l.options.Shed()
+	}
+	return refused
+}
+
+// admitWaiting gives permits to waiting work while there are some. The caller holds the lock.
+func (l *Limiter) admitWaiting() {
+	for l.inFlight < l.gradient.current() {
+		w := l.queue.next()
+		if w == nil {
+			return
+		}
+		l.take()
+		close(w.admitted)
+	}
+}
