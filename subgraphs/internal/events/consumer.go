@@ -15,7 +15,8 @@ import (
 )
 
 // Consumer handles the events of some types, each once, and in order for each
-// subject.
+// subject. Events of different subjects that wait at the same time may be handled
+// in one transaction.
 type Consumer struct {
 	// Group is the consumer group. All processes of a service share it.
 	Group string
@@ -25,6 +26,11 @@ type Consumer struct {
 	// committed. Effects outside the database do not belong here: write a row
 	// from which a worker takes them.
 	Handler func(ctx context.Context, tx pgx.Tx, e Event) error
+	// Prepare, unless nil, is called with the events that are about to be handled in
+	// one transaction, before it begins, so that what they need is fetched together.
+	// The handlers get the context that it returns. It is not called for an event
+	// that is handled alone.
+	Prepare func(ctx context.Context, all []Event) (context.Context, error)
 
 	// Upcasters has, for a type of event, the conversions of its data from
 	// version 1 to 2, from 2 to 3 and so on. An event of a later version than

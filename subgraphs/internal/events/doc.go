@@ -9,6 +9,7 @@
 //	cleanup.go               deletes events that every consumer group has handled
 //	Bus.Consume (consumer.go, reader.go, handle.go)
 //	                         reads the stream in a consumer group, one transaction per event
+//	together.go              or one for several events, if they wait
 //	version.go               converts events of older schema versions
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
 //	report.go                reports the state of all this to the console

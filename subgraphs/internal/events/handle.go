@@ -59,17 +59,7 @@ func (r *reader) process(ctx context.Context, d *delivery) (done bool, err error
 // handle applies an event and records its ID, in one transaction and in the
 // event's trace. failure is the error of the handler, err one of Postgres.
 func (r *reader) handle(ctx context.Context, d *delivery) (result string, failure, err error) {
-	ctx = traceContext.Extract(ctx, propagation.MapCarrier{
-		"traceparent": d.envelope.TraceParent, "tracestate": d.envelope.TraceState,
-	})
-	ctx, span := r.bus.tracer.Start(ctx, "process "+d.envelope.Type,
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(
-			attribute.String("messaging.system", "redis"),
-			attribute.String("messaging.operation.type", "process"),
-			attribute.String("messaging.destination.name", Stream),
-			attribute.String("messaging.consumer.group.name", r.consumer.Group),
-			attribute.String("messaging.message.id", d.envelope.ID)))
+	ctx, span := r.span(ctx, d)
 	defer span.End()
 
 	tx, err := r.bus.db.BeginTx(ctx, database.Background())
@@ -108,6 +98,21 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 		return "", nil, fmt.Errorf("committing an event: %w", err)
 	}
 	return resultHandled, nil, nil
+}
+
+// span begins the span of handling an event, in the event's trace.
+func (r *reader) span(ctx context.Context, d *delivery) (context.Context, trace.Span) {
+	ctx = traceContext.Extract(ctx, propagation.MapCarrier{
+		"traceparent": d.envelope.TraceParent, "tracestate": d.envelope.TraceState,
+	})
+	return r.bus.tracer.Start(ctx, "process "+d.envelope.Type,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "redis"),
+			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.destination.name", Stream),
+			attribute.String("messaging.consumer.group.name", r.consumer.Group),
+			attribute.String("messaging.message.id", d.envelope.ID)))
 }
 
 // call calls the handler and converts a panic to an error.

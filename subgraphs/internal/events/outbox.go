@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/propagation"
 )
 
@@ -58,12 +59,31 @@ func Queue(ctx context.Context, b *pgx.Batch, e Event) error {
 // each of them. Its definitions are those of a WITH clause; the last one is
 // called changed and returns the columns subject and data of the events.
 func QueueChanged(ctx context.Context, b *pgx.Batch, kind, definitions string, args ...any) *pgx.QueuedQuery {
-	trace := propagation.MapCarrier{}
-	traceContext.Inject(ctx, trace)
+	parent, state := Trace(ctx)
 	n := len(args)
 	return b.Queue(fmt.Sprintf(`
 		with %s
 		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
 		select gen_random_uuid(), $%d, subject, now(), $%d, $%d, data from changed`, definitions, n+1, n+2, n+3),
-		append(args, kind, trace["traceparent"], trace["tracestate"])...)
+		append(args, kind, parent, state)...)
+}
+
+// AppendChanged is QueueChanged for a statement of its own, and events that belong
+// to different traces: changed also returns the columns traceparent and tracestate,
+// which Trace has. Postgres plans the statement each time. A plan that is kept from
+// when a table was small would read all of it, however large it is by now.
+func AppendChanged(ctx context.Context, db *pgxpool.Pool, kind, definitions string, args ...any) error {
+	statement := fmt.Sprintf(`
+		with %s
+		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
+		select gen_random_uuid(), $%d, subject, now(), traceparent, tracestate, data from changed`, definitions, len(args)+1)
+	_, err := db.Exec(ctx, statement, append([]any{pgx.QueryExecModeCacheDescribe}, append(args, kind)...)...)
+	return err
+}
+
+// Trace returns the trace context, as an event carries it.
+func Trace(ctx context.Context) (parent, state string) {
+	carrier := propagation.MapCarrier{}
+	traceContext.Inject(ctx, carrier)
+	return carrier["traceparent"], carrier["tracestate"]
 }

@@ -93,6 +93,13 @@ func (r *reader) untilDue() time.Duration {
 // processDue processes the due events, several subjects concurrently.
 func (r *reader) processDue(ctx context.Context) error {
 	now := time.Now()
+	var due []*queue
+	for _, q := range r.queues {
+		if !q.due.After(now) && len(q.deliveries) > 0 {
+			due = append(due, q)
+		}
+	}
+	r.processTogether(ctx, due)
 	var (
 		group sync.WaitGroup
 		slots = make(chan struct{}, maxParallelSubjects)
@@ -100,7 +107,7 @@ func (r *reader) processDue(ctx context.Context) error {
 		first error
 	)
 	for _, q := range r.queues {
-		if q.due.After(now) {
+		if q.due.After(now) || len(q.deliveries) == 0 {
 			continue
 		}
 		slots <- struct{}{}
