@@ -64,7 +64,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	return &server.Service{
 		Handler: graphql.New(r, schema, authenticator),
 		Workers: []func(context.Context) error{
-			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Handler: service.Handle}),
+			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Prepare: service.Prepare, Handler: service.Handle}),
 			service.Work, authenticator.KeepKeys,
 		},
 	}, nil

@@ -2,7 +2,8 @@
 // the event bus (Service.Handle) and answers the resolvers' queries.
 //
 // service.go is the hub: it creates and retries notifications (notification.go).
-// send.go sends them, query.go reads them, erase.go empties those of an erased
+// prepare.go asks for the contacts that several events need.
+// send.go sends them and sent.go records that, query.go reads them, erase.go empties those of an erased
 // account, and import.go writes those of the past. account.go creates e-mails
 // about accounts, whose tokens exist only in the e-mail that is sent.
 // metrics.go counts attempts. unconfirmed.go bounds messages to recipients who may be somebody else.

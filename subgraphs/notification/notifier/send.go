@@ -2,7 +2,6 @@ package notifier
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,7 +15,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/subgraphs/internal/database"
-	"souk/subgraphs/internal/events"
 	"souk/subgraphs/notification/deliver"
 )
 
@@ -24,7 +22,10 @@ const (
 	// workerCount is how many notifications of a channel are sent
 	// concurrently. Each channel has its own workers, so that one that hangs
 	// does not delay the others.
-	workerCount = 4
+	workerCount = 8
+	// claimDelay is how long idle workers wait for others, to claim notifications
+	// together: a statement for each would take more of Postgres than all else does.
+	claimDelay = 20 * time.Millisecond
 	// pollInterval is how long an idle worker waits before it looks for work
 	// again.
 	pollInterval = 250 * time.Millisecond
@@ -45,35 +46,45 @@ const (
 	maxBackoff       = 5 * time.Minute
 )
 
-// sentEvent is the data of notification.sent.
-type sentEvent struct {
-	NotificationID int64     `json:"notificationId,string"`
-	Channel        Channel   `json:"channel"`
-	Template       string    `json:"template"`
-	UserID         int64     `json:"userId,string"`
-	OrderID        *int64    `json:"orderId,string,omitempty"`
-	SentAt         time.Time `json:"sentAt"`
-}
-
 // Work sends due notifications until ctx ends.
 func (s *Service) Work(ctx context.Context) error {
 	var group sync.WaitGroup
 	for _, channel := range []Channel{Email, SMS} {
-		for range workerCount {
-			group.Go(func() { s.work(ctx, channel) })
-		}
+		group.Go(func() { s.work(ctx, channel) })
 	}
 	group.Wait()
 	return nil
 }
 
+// work sends the notifications of a channel. Each that is claimed has a worker that sends it at once.
 func (s *Service) work(ctx context.Context, channel Channel) {
-	for ctx.Err() == nil {
-		more, err := s.sendNext(ctx, channel)
-		if err != nil && ctx.Err() == nil {
-			s.Logger.WarnContext(ctx, "could not process a notification; will retry", "error", err)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	idle := make(chan struct{}, workerCount)
+	for range workerCount {
+		idle <- struct{}{}
+	}
+	for {
+		workers := awaitWorkers(ctx, idle)
+		if ctx.Err() != nil {
+			return
 		}
-		if more && err == nil {
+		claimed, err := s.claim(ctx, channel, workers)
+		if err != nil && ctx.Err() == nil {
+			s.Logger.WarnContext(ctx, "could not claim notifications; will retry", "error", err)
+		}
+		for _, n := range claimed {
+			sending.Go(func() {
+				defer func() { idle <- struct{}{} }()
+				if err := s.deliver(ctx, n); err != nil && ctx.Err() == nil {
+					s.Logger.WarnContext(ctx, "could not process a notification; will retry", "error", err)
+				}
+			})
+		}
+		for range workers - len(claimed) {
+			idle <- struct{}{}
+		}
+		if len(claimed) == workers {
 			continue
 		}
 		select {
@@ -83,15 +94,39 @@ func (s *Service) work(ctx context.Context, channel Channel) {
 	}
 }
 
-// sendNext attempts one due notification of a channel and reports whether one
-// was due. A failed attempt is recorded in the notification; it is not an error.
-func (s *Service) sendNext(ctx context.Context, channel Channel) (bool, error) {
-	n, ok, err := s.claim(ctx, channel)
-	if err != nil || !ok {
-		return false, err
+// awaitWorkers takes idle workers, at least one. To claim several notifications together, it waits a
+// moment for half of them to be idle.
+func awaitWorkers(ctx context.Context, idle chan struct{}) (n int) {
+	moment := time.NewTimer(claimDelay)
+	defer moment.Stop()
+	late := false
+	for n < workerCount {
+		if n >= workerCount/2 || late && n > 0 {
+			select {
+			case <-idle:
+				n++
+				continue
+			default:
+				return n
+			}
+		}
+		select {
+		case <-idle:
+			n++
+		case <-moment.C:
+			late = true
+		case <-ctx.Done():
+			return n
+		}
 	}
+	return n
+}
+
+// deliver makes an attempt to deliver a claimed notification. A failed attempt is recorded in the
+// notification; it is not an error.
+func (s *Service) deliver(ctx context.Context, n Notification) error {
 	if !s.unrecorded.add(n.ID) {
-		return true, nil // another worker has sent it and is about to record that
+		return nil // another worker has sent it and is about to record that
 	}
 	defer s.unrecorded.remove(n.ID)
 	// From here on the receiver may have the message. Finish even if ctx ends,
@@ -104,10 +139,10 @@ func (s *Service) sendNext(ctx context.Context, channel Channel) (bool, error) {
 	failure := s.send(ctx, n)
 	s.Metrics.attempted(n.Channel, failure)
 	if failure == nil {
-		return true, s.record(ctx, stopping, func(ctx context.Context) error { return s.markSent(ctx, n) })
+		return s.record(ctx, stopping, func(ctx context.Context) error { return s.markSent(ctx, n) })
 	}
 	span.SetStatus(codes.Error, failure.Error())
-	return true, s.record(ctx, stopping, func(ctx context.Context) error { return s.markFailed(ctx, n, failure) })
+	return s.record(ctx, stopping, func(ctx context.Context) error { return s.markFailed(ctx, n, failure) })
 }
 
 // record writes the result of an attempt. It repeats that while the database is
@@ -161,25 +196,24 @@ func (u *unrecorded) remove(id int64) {
 	delete(u.ids, id)
 }
 
-func (s *Service) claim(ctx context.Context, channel Channel) (Notification, bool, error) {
+// claim claims up to most due notifications of a channel.
+func (s *Service) claim(ctx context.Context, channel Channel, most int) ([]Notification, error) {
 	now := s.Now()
+	// Postgres plans it each time: see events.AppendChanged.
 	rows, err := s.DB.Query(ctx, `
 		UPDATE notifications SET attempts = attempts + 1, due_at = $2
-		WHERE id = (
+		WHERE id = ANY (ARRAY(
 			SELECT id FROM notifications WHERE status = 'PENDING' AND channel = $3 AND due_at <= $1
-			ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+columns, now, now.Add(claimLease), channel)
+			ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED))
+		RETURNING `+columns, pgx.QueryExecModeCacheDescribe, now, now.Add(claimLease), channel, most)
 	if err != nil {
-		return Notification{}, false, fmt.Errorf("claiming a notification: %w", err)
+		return nil, fmt.Errorf("claiming notifications: %w", err)
 	}
-	n, err := pgx.CollectExactlyOneRow(rows, scan)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return n, false, nil
-	}
+	claimed, err := pgx.CollectRows(rows, scan)
 	if err != nil {
-		return n, false, fmt.Errorf("claiming a notification: %w", err)
+		return nil, fmt.Errorf("claiming notifications: %w", err)
 	}
-	return n, true, nil
+	return claimed, nil
 }
 
 func (s *Service) send(ctx context.Context, n Notification) error {
@@ -199,25 +233,6 @@ func (s *Service) send(ctx context.Context, n Notification) error {
 		Body:    n.Body,
 		HTML:    n.HTML,
 	})
-}
-
-func (s *Service) markSent(ctx context.Context, n Notification) error {
-	now := s.Now().UTC()
-	data, err := json.Marshal(sentEvent{
-		NotificationID: n.ID, Channel: n.Channel, Template: n.Template,
-		UserID: n.UserID, OrderID: n.OrderID, SentAt: now,
-	})
-	if err != nil {
-		return fmt.Errorf("encoding that notification %d was sent: %w", n.ID, err)
-	}
-	var b pgx.Batch
-	events.QueueChanged(ctx, &b, events.NotificationSent, `changed AS (
-		UPDATE notifications SET status = 'SENT', sent_at = $2, last_error = NULL
-		WHERE id = $1 AND status <> 'SENT' RETURNING id::text AS subject, $3::json AS data)`, n.ID, now, data)
-	if err := s.DB.SendBatch(ctx, &b).Close(); err != nil {
-		return fmt.Errorf("marking notification %d as sent: %w", n.ID, err)
-	}
-	return nil
 }
 
 func (s *Service) markFailed(ctx context.Context, n Notification, failure error) error {

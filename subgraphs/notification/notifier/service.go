@@ -37,6 +37,7 @@ type Service struct {
 	Logger   *slog.Logger
 
 	unrecorded unrecorded
+	sent       sentQueue
 }
 
 // Sender makes one attempt to deliver a message.
@@ -77,7 +78,7 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	if err := e.Decode(&order); err != nil {
 		return events.Permanent(err)
 	}
-	contact, ok, err := s.Users.Contact(ctx, order.UserID)
+	contact, ok, err := s.contact(ctx, order.UserID)
 	if err != nil {
 		return unavailable(err)
 	}

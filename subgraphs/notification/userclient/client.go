@@ -34,14 +34,31 @@ type Contact struct {
 
 // Contact returns a user's contact. ok is false if the user does not exist.
 func (c *Client) Contact(ctx context.Context, user int64) (contact Contact, ok bool, err error) {
-	response, err := Contacts(ctx, c.peer, []string{strconv.FormatInt(user, 10)})
-	if err != nil || len(response.Contacts) == 0 || response.Contacts[0] == nil {
-		return Contact{}, false, err
+	found, err := c.Contacts(ctx, []int64{user})
+	contact, ok = found[user]
+	return contact, ok, err
+}
+
+// Contacts returns the contacts of users. Those that do not exist are missing.
+func (c *Client) Contacts(ctx context.Context, users []int64) (map[int64]Contact, error) {
+	ids := make([]string, len(users))
+	for i, user := range users {
+		ids[i] = strconv.FormatInt(user, 10)
 	}
-	found := response.Contacts[0]
-	contact = Contact{Name: found.DisplayName, Email: found.Email, EmailConfirmed: found.EmailConfirmed, Erased: found.Erased}
-	if found.Phone != nil {
-		contact.Phone = *found.Phone
+	response, err := Contacts(ctx, c.peer, ids)
+	if err != nil {
+		return nil, err
 	}
-	return contact, true, nil
+	contacts := make(map[int64]Contact, len(users))
+	for i, found := range response.Contacts[:min(len(users), len(response.Contacts))] {
+		if found == nil {
+			continue
+		}
+		contact := Contact{Name: found.DisplayName, Email: found.Email, EmailConfirmed: found.EmailConfirmed, Erased: found.Erased}
+		if found.Phone != nil {
+			contact.Phone = *found.Phone
+		}
+		contacts[users[i]] = contact
+	}
+	return contacts, nil
 }
