@@ -50,6 +50,7 @@ func compare(ctx context.Context, out io.Writer, stores ...*store) error {
 func (t *tally) merge(o *tally) {
 	t.took += o.took
 	t.processor += o.processor
+	t.clients += o.clients
 	for i, n := range o.outcomes {
 		t.outcomes[i] += n
 	}

@@ -8,13 +8,18 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
 // patience is how long a client waits for its order before it disconnects.
 const patience = 2 * time.Second
+
+// responseSize bounds the response to an order, and statusSize the line with its status.
+const (
+	responseSize = 8 << 10
+	statusSize   = 100
+)
 
 // An outcome is what became of an order.
 type outcome int
@@ -74,7 +79,7 @@ func (c *client) connect(ctx context.Context, deadline time.Time) (*connection, 
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn, bufio.NewReaderSize(conn, 2048)}, nil
+	return &connection{conn, bufio.NewReaderSize(conn, responseSize)}, nil
 }
 
 // close closes the connections that no order uses.
@@ -99,44 +104,51 @@ func (c *connection) exchange(deadline time.Time, request []byte) (outcome, erro
 	if err != nil {
 		return failed, err
 	}
-	length := -1
-	for {
-		line, err := c.line()
-		if err != nil {
-			return failed, err
-		}
-		if line == "" {
-			break
-		}
-		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Content-Length") {
-			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
-				return failed, fmt.Errorf("reading the length of a response: %w", err)
-			}
-		}
+	first := string(status[:min(len(status), statusSize)])
+	length, err := c.header()
+	if err != nil {
+		return failed, err
 	}
-	if length < 0 || length > 1<<20 {
-		return failed, fmt.Errorf("the response with status %q has a length of %d", status, length)
+	if length < 0 || length > responseSize {
+		return failed, fmt.Errorf("the response with status %q has a length of %d", first, length)
 	}
-	body := make([]byte, length)
-	for read := 0; read < length; {
-		n, err := c.reader.Read(body[read:])
-		if err != nil {
-			return failed, err
-		}
-		read += n
+	body, err := c.reader.Peek(length)
+	if err != nil {
+		return failed, err
 	}
+	defer c.reader.Discard(length) //nolint:errcheck // the bytes are in the buffer
 	switch {
 	case bytes.Contains(body, []byte(`"status":"CONFIRMED"`)):
 		return placed, nil
 	case bytes.Contains(body, []byte(`OVERLOADED"`)), bytes.Contains(body, []byte(`"Unavailable"`)):
 		return refused, nil
 	}
-	return failed, &unexpected{fmt.Sprintf("%s: %.300s", status, body)}
+	return failed, &unexpected{fmt.Sprintf("%s: %.300s", first, body)}
 }
 
-func (c *connection) line() (string, error) {
+// header reads the header of a response. It returns the length of the body, or -1.
+func (c *connection) header() (int, error) {
+	length := -1
+	for {
+		line, err := c.line()
+		if err != nil {
+			return length, err
+		}
+		if len(line) == 0 {
+			return length, nil
+		}
+		if name, value, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return length, fmt.Errorf("reading the length of a response: %w", err)
+			}
+		}
+	}
+}
+
+// line reads a line of the response. It is valid until the next read.
+func (c *connection) line() ([]byte, error) {
 	line, err := c.reader.ReadSlice('\n')
-	return strings.TrimRight(string(line), "\r\n"), err
+	return bytes.TrimRight(line, "\r\n"), err
 }
 
 // unexpected is a response that is neither an order nor a refusal.

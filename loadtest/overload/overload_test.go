@@ -113,3 +113,15 @@ func TestWhatWasPossibleFollowsTheProcessorTime(t *testing.T) {
 		}
 	}
 }
+
+// Only multiples of the capacity that are an overload, and bounded, are accepted.
+func TestFactors(t *testing.T) {
+	if got, err := parseFactors("2,5,10"); err != nil || len(got) != 3 || got[2] != 10 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, list := range []string{"", "1", "2,", "x", "21", "NaN"} {
+		if got, err := parseFactors(list); err == nil {
+			t.Errorf("%q: got %v, want an error", list, got)
+		}
+	}
+}

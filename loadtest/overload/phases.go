@@ -33,7 +33,7 @@ const (
 )
 
 // overload runs all phases and checks the goals.
-func overload(ctx context.Context, out io.Writer, s *store) error {
+func overload(ctx context.Context, out io.Writer, s *store, factors []float64) error {
 	c := &client{store: s}
 	defer c.close()
 	if _, err := closed(ctx, c, "warm-up", 16, warmUp); err != nil {
@@ -52,7 +52,7 @@ func overload(ctx context.Context, out io.Writer, s *store) error {
 		}
 	}
 	var missed []error
-	for _, factor := range []float64{2, 5, 10} {
+	for _, factor := range factors {
 		err := exceed(ctx, out, c, factor, clients)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

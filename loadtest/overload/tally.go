@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ type tally struct {
 	began     time.Time
 	took      time.Duration // of the phase
 	processor time.Duration // of the store in it
+	clients   time.Duration // the same of the clients
 	idle      float64       // the share of the machine's processors that had nothing to do
 	arrived   int
 	outcomes  [failed + 1]int
@@ -51,6 +53,12 @@ func (t *tally) goodput() float64 { return float64(t.outcomes[placed]) / t.took.
 // perOrder returns the processor time of the store for each placed order.
 func (t *tally) perOrder() time.Duration {
 	return t.processor / time.Duration(max(1, t.outcomes[placed]))
+}
+
+// clientShare returns the share of the machine's processors that the clients used, which are programs
+// on the same machine.
+func (t *tally) clientShare() float64 {
+	return t.clients.Seconds() / t.took.Seconds() / float64(runtime.NumCPU())
 }
 
 // share returns the share of the orders that were placed.
