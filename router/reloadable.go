@@ -165,7 +165,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 		shutdownTimeout: func() time.Duration {
 			return l.current.Load().config.TrafficShaping.Router.ShutdownTimeout
 		},
-		drain: func(servers []*http.Server, cut func()) error {
+		drain: func(servers []stopper, cut func()) error {
 			l.changing.Lock()
 			defer l.changing.Unlock()
 			l.ended = true

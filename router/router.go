@@ -474,7 +474,7 @@ func (r *Router) Serve(ctx context.Context) error {
 // drain waits for requests to end and shuts the servers down, the public one first, so that
 // the admin port can report that the router is not ready. Requests that arrive on open
 // connections in the meantime are still answered. Finally it closes the gateway.
-func (r *Router) drain(servers []*http.Server, cut func()) error {
+func (r *Router) drain(servers []stopper, cut func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.TrafficShaping.Router.ShutdownTimeout)
 	defer cancel()
 	defer r.gateway.Close()

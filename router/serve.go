@@ -18,6 +18,7 @@ import (
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/internal/clientaddr"
+	"souk/router/internal/http1"
 	"souk/router/operation"
 	routertelemetry "souk/router/telemetry"
 )
@@ -39,7 +40,7 @@ type server struct {
 	bound func()
 	// drain shuts the servers down, the public one first. It calls cut before it closes
 	// connections of requests that have not ended in time.
-	drain func(servers []*http.Server, cut func()) error
+	drain func(servers []stopper, cut func()) error
 	// requests is the parent context of all requests, and cut cancels it.
 	requests context.Context
 	cut      context.CancelCauseFunc
@@ -53,6 +54,21 @@ type port struct {
 	key      string // the configuration key of the TLS block
 	listener *netlimit.Listener
 	server   *http.Server
+	fast     *http1.Server // nil if net/http serves everything
+}
+
+// A stopper is a server that can be shut down.
+type stopper interface {
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// stopper returns the server of a port.
+func (p port) stopper() stopper {
+	if p.fast != nil {
+		return p.fast
+	}
+	return p.server
 }
 
 // serve serves requests until ctx is done.
@@ -92,9 +108,9 @@ func serve(ctx context.Context, s server) error {
 		ports = append(ports, callbacks)
 	}
 	ended := make(chan error, len(ports))
-	servers := make([]*http.Server, len(ports))
+	servers := make([]stopper, len(ports))
 	for i, p := range ports {
-		servers[i] = p.server
+		servers[i] = p.stopper()
 		go func() { ended <- p.serve() }()
 	}
 	if s.bound != nil {
@@ -138,6 +154,9 @@ func (s server) open(ctx context.Context, p port, address, setting string, t con
 	p.server = s.server(h, p.listener)
 	p.server.TLSConfig = secure
 	speakHTTP2(p.server, s.config.HTTP)
+	if p.name == "public" {
+		p.fast = http1.New(p.server)
+	}
 	return p, nil
 }
 
@@ -145,6 +164,9 @@ func (s server) open(ctx context.Context, p port, address, setting string, t con
 func (p port) serve() error {
 	if p.server.TLSConfig != nil {
 		return p.server.ServeTLS(p.listener, "", "")
+	}
+	if p.fast != nil {
+		return p.fast.Serve(p.listener)
 	}
 	return p.server.Serve(p.listener)
 }

@@ -1,10 +1,12 @@
 package netlimit
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +20,7 @@ type conn struct {
 
 	entered atomic.Int64 // state and its start; see enter
 	writing atomic.Int64 // start of the current write in Unix nanoseconds, or 0
+	two     [2][]byte    // of WriteTwo
 
 	mu sync.Mutex
 	// explicit is the deadline set by the server, or zero. armed is the time at
@@ -60,6 +63,41 @@ func (c *conn) Write(b []byte) (written int, err error) {
 		}
 		now = time.Now()
 	}
+}
+
+// WriteTwo writes two byte slices like Write, with a single system call if the second one is short
+// and the client accepts all.
+func (c *conn) WriteTwo(first, second []byte) (written int, err error) {
+	timeout := c.listener.options.WriteTimeout
+	now := time.Now()
+	c.writing.Store(now.UnixNano())
+	if timeout > 0 {
+		err = c.arm(now, timeout)
+	}
+	part := second[:min(len(second), writeChunk)]
+	if err == nil {
+		var n int64
+		c.two = [2][]byte{first, part}
+		buffers := net.Buffers(c.two[:])
+		n, err = buffers.WriteTo(c.Conn)
+		c.two = [2][]byte{}
+		written = int(n)
+	}
+	c.writing.Store(0)
+	if err != nil || len(part) == len(second) {
+		return written, err
+	}
+	n, err := c.Write(second[len(part):])
+	return written + n, err
+}
+
+// SyscallConn implements syscall.Conn. It is for looking at the socket: reads and writes must go
+// through the connection.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := c.Conn.(syscall.Conn); ok {
+		return s.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // arm sets a write deadline for the timeout. Setting a deadline is more expensive than

@@ -1,0 +1,318 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// firstBuffer is the size of the buffer that a connection has while it is idle. A request
+	// that fits in takes one system call.
+	firstBuffer = 4 << 10
+	// maxHead bounds the head of a request in bytes. net/http serves longer ones.
+	maxHead = 16 << 10
+	// maxLeft bounds the part of a body in bytes that is read to keep a connection when no handler
+	// has read it. net/http has the same bound.
+	maxLeft = 256 << 10
+	// lingering bounds how long a connection with unread bytes stays open after its last response.
+	// Closing it at once would reset it, and the client might not see the response.
+	lingering = 500 * time.Millisecond
+)
+
+// The states of a connection. A shutdown closes it in the first two.
+const (
+	fresh  int32 = iota // without a request so far
+	idle                // between two requests
+	active              // with a request in progress
+	ended               // closed, hijacked or given to net/http
+)
+
+// A conn serves the requests of one connection, one after another.
+type conn struct {
+	server *Server
+	rwc    net.Conn
+	// raw is the socket and watched its number in the watcher. watched is 0 before the first
+	// request.
+	raw     syscall.RawConn
+	watched uint64
+	remote  string
+	// context is the parent of the contexts of all requests, and cancelAll cancels it.
+	context   context.Context
+	cancelAll context.CancelFunc
+	state     atomic.Int32
+	deadline  readDeadline
+
+	// buffer[start:end] are bytes that have been read and not used.
+	buffer     []byte
+	start, end int
+
+	// hungUp is set once the client has closed its side or the connection has failed.
+	hungUp atomic.Bool
+	// request is the request in progress, for the watcher.
+	request struct {
+		sync.Mutex
+		cancel context.CancelFunc // nil if there is none
+		body   *body
+	}
+	// writeDeadline is set if the handler has set one, which ends with the request.
+	writeDeadline bool
+	// taken is set once a handler has hijacked the connection.
+	taken bool
+}
+
+func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
+	c := &conn{server: s, rwc: rwc}
+	if address := rwc.RemoteAddr(); address != nil {
+		c.remote = address.String()
+	}
+	c.context, c.cancelAll = context.WithCancel(context.WithValue(base, http.LocalAddrContextKey, rwc.LocalAddr()))
+	return c
+}
+
+// report calls the ConnState hook.
+func (c *conn) report(state http.ConnState) {
+	if hook := c.server.standard.ConnState; hook != nil {
+		hook(c.rwc, state)
+	}
+}
+
+// closeIn closes the connection if it is in a state.
+func (c *conn) closeIn(state int32) {
+	if c.state.CompareAndSwap(state, ended) {
+		_ = c.rwc.Close()
+	}
+}
+
+// release lets go of a connection that remains open.
+func (c *conn) release() {
+	c.state.Store(ended)
+	c.server.watch.remove(c)
+	c.server.forget(c)
+	c.cancelAll()
+}
+
+// close closes the connection.
+func (c *conn) close() {
+	c.state.Store(ended)
+	_ = c.rwc.Close() // also ends watching it
+	c.server.watch.drop(c)
+	c.server.forget(c)
+	c.cancelAll()
+	c.report(http.StateClosed)
+}
+
+// An outcome is what happens to a connection after a request.
+type outcome int
+
+const (
+	broken  outcome = iota // close it
+	keep                   // serve the next request
+	foreign                // give it to net/http
+	unread                 // close it when the client had time to see the response
+	taken                  // the handler has it
+)
+
+// serve serves requests until the connection is closed or given away.
+func (c *conn) serve() {
+	result := broken
+	defer func() {
+		if problem := recover(); problem != nil && problem != http.ErrAbortHandler { //nolint:errorlint // net/http compares, too
+			c.server.logf("http: panic serving %v: %v\n%s", c.remote, problem, debug.Stack())
+		}
+		switch {
+		case result == foreign:
+			c.handOver()
+		case c.taken:
+			c.cancelAll()
+		default:
+			c.close()
+		}
+	}()
+	for result = keep; result == keep; {
+		result = broken // if the handler panics
+		head, next := c.await()
+		if next != keep {
+			result = next
+			return
+		}
+		result = c.exchange(head)
+	}
+	if result == unread {
+		c.linger()
+	}
+}
+
+// await reads the head of the next request.
+func (c *conn) await() (head, outcome) {
+	s := scanner{}
+	found := s.scan(c.buffer[c.start:c.end])
+	from := c.state.Load()
+	// The time for a head begins with the connection or with the first byte.
+	begun := from == fresh || c.start < c.end
+	if begun {
+		c.wantWithin(c.headerTimeout())
+	} else {
+		c.wantWithin(c.server.idleTimeout())
+	}
+	for found == incomplete && s.total < min(maxHead, c.maxHeader()) {
+		empty := c.start == c.end
+		if err := c.fill(); err != nil {
+			if errors.Is(err, io.EOF) && !empty {
+				return head{}, foreign
+			}
+			return head{}, broken
+		}
+		if found = s.scan(c.buffer[c.start:c.end]); found == incomplete && !begun {
+			begun = true
+			c.wantWithin(c.headerTimeout())
+		}
+	}
+	if found != complete {
+		return head{}, foreign
+	}
+	h, ok := parse(c.buffer[c.start:c.start+s.at], s.lines)
+	if !ok {
+		return h, foreign
+	}
+	if !c.state.CompareAndSwap(from, active) {
+		return h, broken
+	}
+	c.report(http.StateActive)
+	c.start += s.at
+	return h, keep
+}
+
+// fill reads at least one byte.
+func (c *conn) fill() error {
+	switch {
+	case c.buffer == nil:
+		c.buffer = make([]byte, firstBuffer)
+	case c.start == c.end:
+		c.start, c.end = 0, 0
+	case c.end == len(c.buffer):
+		c.end = copy(c.buffer, c.buffer[c.start:c.end])
+		c.start = 0
+		if c.end == len(c.buffer) {
+			larger := make([]byte, 2*len(c.buffer))
+			copy(larger, c.buffer)
+			c.buffer = larger
+		}
+	}
+	n, err := c.read(c.buffer[c.end:])
+	c.end += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// wantWithin sets the read deadline, or none if limit is 0.
+func (c *conn) wantWithin(limit time.Duration) {
+	var t time.Time
+	if limit > 0 {
+		t = time.Now().Add(limit)
+	}
+	_ = c.want(t) // nothing is read now
+}
+
+func (c *conn) headerTimeout() time.Duration {
+	if d := c.server.standard.ReadHeaderTimeout; d != 0 {
+		return d
+	}
+	return c.server.standard.ReadTimeout
+}
+
+func (c *conn) maxHeader() int {
+	if n := c.server.standard.MaxHeaderBytes; n > 0 {
+		return n
+	}
+	return http.DefaultMaxHeaderBytes
+}
+
+// exchange calls the handler for a request and completes its response.
+func (c *conn) exchange(h head) outcome {
+	if c.watched == 0 && !c.server.watch.add(c) {
+		c.start -= h.size
+		return foreign
+	}
+	_ = c.want(time.Time{})
+	ctx, cancel := context.WithCancel(c.context)
+	defer cancel()
+	x := &exchange{conn: c, url: h.url, header: http.Header{}, length: unknown, head: h.method == http.MethodHead}
+	r := h.request(x, ctx, c.remote)
+	c.begin(cancel, &x.body)
+	defer c.finish()
+	c.server.handler.ServeHTTP(x, r)
+	if x.hijacked {
+		return taken
+	}
+	result := x.finish(r)
+	if c.writeDeadline {
+		c.writeDeadline = false
+		_ = c.rwc.SetWriteDeadline(time.Time{})
+	}
+	if result == keep && !c.rest() {
+		return broken
+	}
+	return result
+}
+
+// rest makes the connection idle. It reports false if a shutdown has begun.
+func (c *conn) rest() bool {
+	if len(c.buffer) > firstBuffer && c.start == c.end {
+		c.buffer, c.start, c.end = nil, 0, 0 // that of a large request
+	}
+	c.report(http.StateIdle)
+	c.state.Store(idle)
+	return !c.server.ending.Load() // after state is set, so that shutdown or this sees the other
+}
+
+// begin makes cancel the function that the watcher calls when the client disconnects.
+func (c *conn) begin(cancel context.CancelFunc, b *body) {
+	c.request.Lock()
+	c.request.cancel, c.request.body = cancel, b
+	c.request.Unlock()
+	if c.hungUp.Load() {
+		c.cancelIfGone()
+	}
+}
+
+func (c *conn) finish() {
+	c.request.Lock()
+	c.request.cancel, c.request.body = nil, nil
+	c.request.Unlock()
+}
+
+// cancelIfGone cancels the request in progress if its body has arrived and the client has
+// disconnected.
+func (c *conn) cancelIfGone() {
+	c.request.Lock()
+	cancel, b := c.request.cancel, c.request.body
+	c.request.Unlock()
+	if cancel != nil && b.left.Load() == 0 && c.disconnected() {
+		cancel()
+	}
+}
+
+// linger reads and drops what the client still sends, for a bounded time and size.
+func (c *conn) linger() {
+	c.wantWithin(lingering)
+	if c.buffer == nil {
+		c.buffer = make([]byte, firstBuffer)
+	}
+	for total := 0; total < maxLeft; {
+		n, err := c.read(c.buffer)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}

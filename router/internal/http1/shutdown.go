@@ -1,0 +1,85 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// freshGrace is how long a shutdown waits for the first request of a connection, as net/http does.
+const freshGrace = 5 * time.Second
+
+// Shutdown closes the listeners and idle connections, and waits until the requests in progress have
+// ended or ctx is done. Hijacked connections are not waited for.
+func (s *Server) Shutdown(ctx context.Context) error {
+	var all sync.WaitGroup
+	var own, others error
+	all.Go(func() { own = s.shutdown(ctx) })
+	all.Go(func() { others = s.standard.Shutdown(ctx) })
+	all.Wait()
+	if own != nil && others != nil { // both for the same reason: ctx is done
+		return own
+	}
+	return errors.Join(own, others)
+}
+
+func (s *Server) shutdown(ctx context.Context) error {
+	err := s.end()
+	s.mu.Lock()
+	if len(s.conns) == 0 {
+		s.mu.Unlock()
+		return err
+	}
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	empty := s.empty
+	for c := range s.conns {
+		c.closeIn(idle)
+	}
+	s.mu.Unlock()
+	grace := time.NewTimer(freshGrace)
+	defer grace.Stop()
+	for {
+		select {
+		case <-empty:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-grace.C:
+			s.mu.Lock()
+			for c := range s.conns {
+				c.closeIn(fresh)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// end stops accepting connections.
+func (s *Server) end() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending.Store(true)
+	var failed []error
+	for l := range s.listeners {
+		if err := (*l).Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = append(failed, err)
+		}
+	}
+	s.settle()
+	return errors.Join(failed...)
+}
+
+// Close closes the listeners and all connections but hijacked ones.
+func (s *Server) Close() error {
+	err := s.end()
+	s.mu.Lock()
+	for c := range s.conns {
+		_ = c.rwc.Close()
+	}
+	s.mu.Unlock()
+	return errors.Join(err, s.standard.Close())
+}
