@@ -52,7 +52,7 @@ func (x *exchange) writeHead(h http.Header, first []byte, whole bool) {
 	o.fields(h, func(name string) bool {
 		switch name {
 		case "Transfer-Encoding":
-			return true
+			return !x.chunked || coding == "chunked"
 		case "Content-Length":
 			return x.chunked || !bodied
 		case "Connection":
@@ -94,20 +94,18 @@ func (x *exchange) consume(h http.Header) {
 
 // writeTrailers ends a body with chunked coding.
 func (x *exchange) writeTrailers() {
-	o := x.output()
-	o.b = append(o.b, "0\r\n"...)
-	for _, name := range x.trailers {
-		for _, value := range x.header[name] {
-			o.field(name, value)
-		}
-	}
+	all := http.Header{}
 	for name, values := range x.header {
 		if name, found := strings.CutPrefix(name, http.TrailerPrefix); found {
-			for _, value := range values {
-				o.field(name, value)
-			}
+			all[name] = values
 		}
 	}
+	for _, name := range x.trailers {
+		all[name] = append(all[name], x.header[name]...)
+	}
+	o := x.output()
+	o.b = append(o.b, "0\r\n"...)
+	o.fields(all, func(string) bool { return false })
 	o.b = append(o.b, "\r\n"...)
 }
 

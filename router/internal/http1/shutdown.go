@@ -79,6 +79,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	for c := range s.conns {
 		_ = c.rwc.Close()
+		c.cancelAll() // nobody watches a closed socket
 	}
 	s.mu.Unlock()
 	return errors.Join(err, s.standard.Close())
