@@ -154,7 +154,7 @@ func (s server) open(ctx context.Context, p port, address, setting string, t con
 	p.server = s.server(h, p.listener)
 	p.server.TLSConfig = secure
 	speakHTTP2(p.server, s.config.HTTP)
-	if p.name == "public" {
+	if p.name == "public" && s.config.HTTP.Server == config.DirectServer {
 		p.fast = http1.New(p.server)
 	}
 	return p, nil

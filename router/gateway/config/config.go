@@ -275,11 +275,15 @@ type HTTP struct {
 	SubgraphAuthStatus   bool     `yaml:"subgraph_auth_status" desc:"Respond with status 401 or 403 if a subgraph does and none sends data. Otherwise such a response has status 200, as any with errors. headers.all.return can return WWW-Authenticate of the subgraph. Responses in parts, streams, batches and REST are not affected."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Accept queries by the HTTP method QUERY (RFC 10008)."`
 	Batching             Batching `yaml:"batching" desc:"Several GraphQL requests in one HTTP request, as a JSON array."`
+	Server               string   `yaml:"server" desc:"HTTP/1.1 server of the public port: direct (built into the router, faster, on Linux) or standard (Go's net/http). TLS, HTTP/2, upgrades, chunked requests and all else that is not an ordinary request always use standard." enum:"direct,standard"`
 	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 in addition to HTTP/1.1: negotiated by TLS, or with prior knowledge (h2c) on a port without TLS."`
 	HTTP2Streams         int      `yaml:"http2_max_concurrent_streams" desc:"Maximum number of concurrent requests on one HTTP/2 connection."`
 	Compression          bool     `yaml:"compression" desc:"Compress responses with br, gzip or zstd. The router prefers them in this order unless the client prefers another."`
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Minimum size of a response to compress."`
 }
+
+// DirectServer is the value of http.server for the server that is built into the router.
+const DirectServer = "direct"
 
 // RequestExtensions configures which extensions of clients subgraphs get.
 type RequestExtensions struct {

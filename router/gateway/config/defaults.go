@@ -38,7 +38,7 @@ func Default() Config {
 			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second, BodyTimeout: 10 * time.Second,
 			WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxConnections: 4096, ConnectionRate: 500, MaxInFlightBytes: 64 << 20, Mode: "enforce", MaxTokens: 15000, MaxRecursion: 500, MaxDepth: 100,
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000, MaxListItems: 10000},
-		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, HTTP2: true, HTTP2Streams: 250, Compression: true, CompressionMinBytes: 1024},
+		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Server: DirectServer, HTTP2: true, HTTP2Streams: 250, Compression: true, CompressionMinBytes: 1024},
 		RequestExtensions:  RequestExtensions{MaxBytes: 16 << 10},
 		FileUploads:        FileUploads{Scalars: []string{"Upload"}, MaxFiles: 10, MaxFileBytes: 10 << 20, MaxTotalBytes: 20 << 20, Timeout: time.Minute},
 		PersistedDocuments: PersistedDocuments{Automatic: true, Redis: Redis{Timeout: 150 * time.Millisecond}, TTL: 24 * time.Hour, MaxDocumentBytes: 64 << 10, HotReload: true, PollInterval: time.Second, Remote: remoteSource("application/json", 32<<20)},

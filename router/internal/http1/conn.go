@@ -162,15 +162,14 @@ func (c *conn) await() (head, outcome) {
 	} else {
 		c.wantWithin(c.server.idleTimeout())
 	}
-	for found == incomplete && s.total < min(maxHead, c.maxHeader()) {
-		empty := c.start == c.end
+	for found == incomplete && s.total < min(maxHead, c.maxHeader()) || s.total < leastAnswered(from) {
 		if err := c.fill(); err != nil {
-			if errors.Is(err, io.EOF) && !empty {
+			if errors.Is(err, io.EOF) && s.total >= leastAnswered(from) {
 				return head{}, foreign
 			}
 			return head{}, broken
 		}
-		if found = s.scan(c.buffer[c.start:c.end]); found == incomplete && !begun {
+		if found = s.scan(c.buffer[c.start:c.end]); found != complete && !begun {
 			begun = true
 			c.wantWithin(c.headerTimeout())
 		}
@@ -188,6 +187,15 @@ func (c *conn) await() (head, outcome) {
 	c.report(http.StateActive)
 	c.start += s.at
 	return h, keep
+}
+
+// leastAnswered is how many bytes net/http answers at least if nothing follows. It ignores fewer
+// than 4 behind another request.
+func leastAnswered(state int32) int {
+	if state == fresh {
+		return 1
+	}
+	return 4
 }
 
 // fill reads at least one byte.

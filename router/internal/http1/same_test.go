@@ -282,7 +282,7 @@ func request(method, target, fields, body string) string {
 
 // streams are well-formed streams of all behaviours.
 func streams() []string {
-	list := []string{"", "GET", "GET / HTTP/1.1\r\nHost: x\r\n"}
+	list := []string{"", "GET", "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET ", "GET / HTTP/1.1\r\nHost: x\r\n"}
 	for path := range behaviours {
 		for _, method := range []string{"GET", "POST", "HEAD"} {
 			one := request(method, path, "Accept: */*\r\n", map[string]string{"POST": `{"query":"{a}"}`}[method])
