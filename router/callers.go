@@ -311,10 +311,10 @@ func (a *authorizer) Requirements(op *operation.Operation) auth.Requirements {
 func (a *authorizer) Authorize(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
 	r := a.router
 	filtered, denied, err := a.policy.Filter(ctx, op, auth.From(ctx))
-	if panicked := (*panics.Error)(nil); errors.As(err, &panicked) {
-		return nil, err // the gateway logs it
-	}
 	if err != nil {
+		if panicked := (*panics.Error)(nil); errors.As(err, &panicked) {
+			return nil, err // the gateway logs it
+		}
 		r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
 		return nil, &gateway.Refusal{
 			Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"souk/router/execute"
@@ -69,10 +68,16 @@ var errSubgraphAtLimit = &Refusal{
 
 // nothingSent reports whether all requests to subgraphs were beyond their adaptive limits.
 func nothingSent(fetches []execute.FetchStatistics) bool {
-	return len(fetches) > 0 && !slices.ContainsFunc(fetches, func(f execute.FetchStatistics) bool {
-		var t *execute.TransportError
-		return f.Err == nil || !f.Unsent || !errors.As(f.Err, &t) || t.Code != execute.CodeSubgraphOverloaded
-	})
+	for i := range fetches {
+		f := &fetches[i]
+		if f.Err == nil || !f.Unsent {
+			return false
+		}
+		if t := (*execute.TransportError)(nil); !errors.As(f.Err, &t) || t.Code != execute.CodeSubgraphOverloaded {
+			return false
+		}
+	}
+	return len(fetches) > 0
 }
 
 // fail writes the response to a request that is not executed, and logs internal errors.
@@ -103,7 +108,11 @@ func (x *exchange) write(status int, body []byte) {
 	if x.vary == nil {
 		x.vary = varyAccept
 	}
-	h["Vary"] = append(h["Vary"], x.vary...)
+	if others := h["Vary"]; len(others) > 0 {
+		h["Vary"] = append(others, x.vary...)
+	} else {
+		h["Vary"] = x.vary[:len(x.vary):len(x.vary)]
+	}
 	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
 	// Without memory for a second copy, the body is sent uncompressed unless the client
 	// rejects that.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -23,6 +25,7 @@ type conn struct {
 	// retires is when the connection stops accepting requests. Zero means never.
 	retires time.Time
 	first   firstWrite
+	limit   readLimit
 	// trailer is set while a trailer section is read.
 	trailer bool
 	// wholeHeader keeps all fields of a response header, for hooks.
@@ -42,7 +45,8 @@ type firstWrite struct {
 const connBuffer = 16 << 10
 
 func newConn(opened net.Conn) *conn {
-	c := &conn{Conn: opened, raw: socketOf(opened), r: bufio.NewReaderSize(opened, connBuffer)}
+	c := &conn{Conn: opened, raw: socketOf(opened)}
+	c.r = bufio.NewReaderSize(c, connBuffer)
 	c.first.run = func(fd uintptr) bool {
 		c.first.checked(fd)
 		return true
@@ -102,5 +106,73 @@ func (c *conn) stale(now time.Time) bool {
 	return err != nil || found != nil
 }
 
+// A readLimit is the time until which a connection is read. Setting a deadline on a socket is dear
+// compared with a request, and nearly all pass unused. So one that is set on the socket already
+// stays if it is earlier. When it strikes, the next one is set and the read repeated.
+type readLimit struct {
+	mu            sync.Mutex
+	until, socket time.Time
+	aborted       bool
+}
+
+// readUntil sets the time until which a request may be answered.
+func (c *conn) readUntil(deadline time.Time) error {
+	l := &c.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = deadline
+	if !l.socket.IsZero() && !l.socket.After(deadline) {
+		return nil
+	}
+	l.socket = deadline
+	return c.SetReadDeadline(deadline)
+}
+
+// writeUntil writes the rest of a request. The deadline ends with it.
+func (c *conn) writeUntil(deadline time.Time, parts ...[]byte) error {
+	c.limit.mu.Lock()
+	var err error
+	if !c.limit.aborted {
+		err = c.SetWriteDeadline(deadline)
+	}
+	c.limit.mu.Unlock()
+	for _, part := range parts {
+		if err == nil && len(part) > 0 {
+			_, err = c.Write(part)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(time.Time{})
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.extend() {
+			return n, err
+		}
+	}
+}
+
+// extend replaces a deadline on the socket that belongs to an earlier request.
+func (c *conn) extend() bool {
+	l := &c.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.aborted || !l.socket.Before(l.until) || !time.Now().Before(l.until) {
+		return false
+	}
+	l.socket = l.until
+	return c.SetReadDeadline(l.socket) == nil
+}
+
 // abort makes pending and future reads and writes fail immediately.
-func (c *conn) abort() { _ = c.SetDeadline(time.Unix(1, 0)) }
+func (c *conn) abort() {
+	c.limit.mu.Lock()
+	defer c.limit.mu.Unlock()
+	c.limit.aborted = true
+	_ = c.SetDeadline(time.Unix(1, 0))
+}

@@ -80,12 +80,12 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 // exchange sends a request over a connection and reads the response. Then it returns the
 // connection to the pool or closes it.
 func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
-	if err := c.SetDeadline(deadline); err != nil {
+	if err := c.readUntil(deadline); err != nil {
 		d.pool.drop(c)
 		return nil, fmt.Errorf("%w: %w", errStale, err)
 	}
 	stop := context.AfterFunc(ctx, c.abort)
-	response, keep, err := d.converse(ctx, c, body, header, room)
+	response, keep, err := d.converse(ctx, deadline, c, body, header, room)
 	if !stop() || !keep {
 		d.pool.drop(c)
 	} else {
@@ -99,8 +99,8 @@ func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body
 
 // converse sends the request and reads the response. It reports whether the connection can
 // be reused.
-func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (response *execute.SubgraphResponse, keep bool, err error) {
-	rest, err := d.write(c, body.B, header)
+func (d *direct) converse(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (response *execute.SubgraphResponse, keep bool, err error) {
+	rest, err := d.write(c, deadline, body.B, header)
 	if err != nil {
 		if errors.Is(err, errUnsolicited) && !c.used {
 			err = protocolError("it sent bytes before the request")
@@ -149,7 +149,7 @@ const firstPart = 32 << 10
 // write sends as much of the request as possible without blocking. A goroutine sends the
 // remainder, if any, while the response is read: a subgraph may respond before it has read
 // the request, to reject it or because it streams.
-func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, error) {
+func (d *direct) write(c *conn, deadline time.Time, body []byte, header http.Header) (*remainder, error) {
 	part := body[:min(len(body), firstPart)]
 	request := execute.NewBuffer(len(d.line) + len(d.host) + len(d.head) + len(part) + 256)
 	b, err := d.appendHead(request.B, header, len(body))
@@ -167,11 +167,7 @@ func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, er
 	r := &remainder{sent: make(chan error, 1)}
 	go func() {
 		defer request.Release()
-		_, err := c.Write(b[n:])
-		if err == nil && len(part) < len(body) {
-			_, err = c.Write(body[len(part):])
-		}
-		r.sent <- err
+		r.sent <- c.writeUntil(deadline, b[n:], body[len(part):])
 	}()
 	return r, nil
 }

@@ -272,4 +272,6 @@ func (c *scripted) Write(b []byte) (int, error)   { return len(b), nil }
 func (c *scripted) Close() error                  { return nil }
 func (c *scripted) SetDeadline(_ time.Time) error { return nil }
 
+func (c *scripted) SetReadDeadline(_ time.Time) error { return nil }
+
 func (c *scripted) SetWriteDeadline(_ time.Time) error { return nil }
