@@ -73,7 +73,11 @@ func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
 	if address := rwc.RemoteAddr(); address != nil {
 		c.remote = address.String()
 	}
-	c.context, c.cancelAll = context.WithCancel(context.WithValue(base, http.LocalAddrContextKey, rwc.LocalAddr()))
+	ctx := context.WithValue(base, http.LocalAddrContextKey, rwc.LocalAddr())
+	if adapt := s.standard.ConnContext; adapt != nil {
+		ctx = adapt(ctx, rwc)
+	}
+	c.context, c.cancelAll = context.WithCancel(ctx)
 	return c
 }
 

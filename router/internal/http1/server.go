@@ -28,7 +28,7 @@ type Server struct {
 }
 
 // New returns a server for the settings of a standard one, which serves what this one does not.
-// These apply to both: Handler, BaseContext, ConnState, ErrorLog, ReadHeaderTimeout, IdleTimeout
+// These apply to both: Handler, BaseContext, ConnContext, ConnState, ErrorLog, ReadHeaderTimeout, IdleTimeout
 // and MaxHeaderBytes. If others are set that net/http applies to single requests, the standard
 // server serves everything.
 func New(standard *http.Server) *Server {
@@ -42,7 +42,7 @@ func New(standard *http.Server) *Server {
 // serves reports whether this server can serve connections, instead of the standard one.
 func (s *Server) serves() bool {
 	o := s.standard
-	return watches && o.TLSConfig == nil && o.ReadTimeout == 0 && o.WriteTimeout == 0 && o.ConnContext == nil
+	return watches && o.TLSConfig == nil && o.ReadTimeout == 0 && o.WriteTimeout == 0
 }
 
 // Serve accepts connections until the server is shut down, and returns http.ErrServerClosed then.

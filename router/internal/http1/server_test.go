@@ -57,6 +57,9 @@ func (b *syncBuffer) text() string {
 	return b.String()
 }
 
+// clientKey is that of the value that ConnContext adds.
+type clientKey struct{}
+
 func run(t testing.TB, h http.HandlerFunc) *running {
 	t.Helper()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -70,6 +73,9 @@ func run(t testing.TB, h http.HandlerFunc) *running {
 		ConnState: func(c net.Conn, state http.ConnState) {
 			l.ConnState(c, state)
 			r.states.add(state)
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, clientKey{}, c.RemoteAddr().String())
 		},
 	}
 	r.Server = http1.New(standard)
@@ -230,6 +236,23 @@ func TestContextEndsWithTheRequest(t *testing.T) {
 
 // TestShutdownWaitsForRequests checks that idle connections end at once, and those in use with their
 // requests.
+// Both servers call ConnContext for their connections.
+func TestConnectionsHaveTheirContext(t *testing.T) {
+	r := run(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Context().Value(clientKey{}).(string))
+	})
+	c := r.dial(t)
+	for _, request := range []string{
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", // by net/http
+	} {
+		c.send(t, request)
+		if _, got := c.receive(t); got != c.LocalAddr().String() {
+			t.Errorf("got the client %q, want %s", got, c.LocalAddr())
+		}
+	}
+}
+
 func TestShutdownWaitsForRequests(t *testing.T) {
 	entered, proceed := make(chan struct{}), make(chan struct{})
 	r := run(t, func(w http.ResponseWriter, r *http.Request) {
