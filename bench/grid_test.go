@@ -107,7 +107,7 @@ func TestPeerIsMeasuredBesideTheRouter(t *testing.T) {
 	}
 	program := filepath.Join(t.TempDir(), "peer")
 	script := "#!/bin/sh\ntest \"$DEDUPE\" = off && test -f \"$GRAPH/supergraph.yaml\" || exit 3\n" +
-		"ROUTER_ADMIN_LISTEN= exec " + string(self) + " router --no-dedupe --supergraph \"$SUPERGRAPH\" --listen \"$ADDRESS\"\n"
+		"ROUTER_ADMIN_LISTEN=127.0.0.1:0 exec " + string(self) + " router --no-dedupe --supergraph \"$SUPERGRAPH\" --listen \"$ADDRESS\"\n"
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
