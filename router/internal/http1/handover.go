@@ -50,15 +50,19 @@ func (f *feed) give(c net.Conn) bool {
 // A replayed connection returns bytes that have been read from it once more.
 type replayed struct {
 	net.Conn
-	first []byte
+	first   []byte
+	framing framing
 }
 
 // Read implements net.Conn.
 func (r *replayed) Read(p []byte) (int, error) {
 	if len(r.first) == 0 {
-		return r.Conn.Read(p)
+		n, err := r.Conn.Read(p)
+		r.framing.read(p[:n])
+		return n, err
 	}
 	n := copy(p, r.first)
+	r.framing.read(p[:n])
 	if r.first = r.first[n:]; len(r.first) == 0 {
 		r.first = nil
 	}

@@ -317,7 +317,8 @@ func FuzzStreams(f *testing.F) {
 	}
 	w := newTwin(f)
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		if len(stream) <= 3<<10 { // a longer body may be too long to read without a deadline
+		// A longer body may be too long to read without a deadline.
+		if len(stream) <= 3<<10 && !ambiguous(stream) {
 			w.compare(t, stream)
 		}
 	})

@@ -29,13 +29,15 @@ type Server struct {
 
 // New returns a server for the settings of a standard one, which serves what this one does not.
 // These apply to both: Handler, BaseContext, ConnContext, ConnState, ErrorLog, ReadHeaderTimeout, IdleTimeout
-// and MaxHeaderBytes. If others are set that net/http applies to single requests, the standard
+// and MaxHeaderBytes. New adds to Handler and ConnContext what closeAmbiguous does. If others are set that net/http applies to single requests, the standard
 // server serves everything.
 func New(standard *http.Server) *Server {
 	s := &Server{standard: standard, handler: standard.Handler, listeners: map[*net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	if s.handler == nil {
 		s.handler = http.DefaultServeMux
 	}
+	standard.Handler = s.handler
+	closeAmbiguous(standard)
 	return s
 }
 
