@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"souk/router/execute"
 )
 
 // A conn is a connection to a subgraph. It serves one request at a time.
@@ -38,7 +40,11 @@ type firstWrite struct {
 	b   []byte
 	n   int
 	err error
-	run func(fd uintptr) (done bool)
+	// request has b. It is released once the socket has accepted all of it.
+	request *execute.Buffer
+	// whole is set if nothing follows b. tried is set once it has been written as far as possible.
+	whole, tried bool
+	run          func(fd uintptr) (done bool)
 }
 
 // connBuffer is the size of the buffer that responses are read through.
@@ -47,10 +53,7 @@ const connBuffer = 16 << 10
 func newConn(opened net.Conn) *conn {
 	c := &conn{Conn: opened, raw: socketOf(opened)}
 	c.r = bufio.NewReaderSize(c, connBuffer)
-	c.first.run = func(fd uintptr) bool {
-		c.first.checked(fd)
-		return true
-	}
+	c.first.run = c.first.once
 	return c
 }
 
@@ -62,25 +65,49 @@ var errStale = errors.New("the connection was closed or received bytes while it 
 // errUnsolicited is errStale for bytes that belong to no request.
 var errUnsolicited = fmt.Errorf("%w: unsolicited bytes", errStale)
 
-// begin starts a request: it checks that nothing can be read, and writes as much of b as
-// the socket accepts without blocking. It returns the number of bytes written.
+// begin starts a request: it checks that nothing can be read, and writes as much as the socket
+// accepts without blocking. It returns the number of bytes written, and releases the request if
+// that is all of it. If that is also whole, it returns when something can be read.
 //
 // Bytes that arrive before a request is sent do not answer it: they are a late duplicate, a
 // 408 for an idle connection, or the end of the connection. Taking them for the response
 // could give one caller's data to another. The check and the write are consecutive system
 // calls, so only bytes that arrive between the two go unnoticed. HTTP/1.1 cannot detect
 // those; HTTP/2 can, because each response names its request.
-func (c *conn) begin(b []byte) (int, error) {
+//
+// All this happens in one call of RawConn.Read. It makes the poller forget what has arrived before,
+// of which the check finds that it is nothing, and then waits for what arrives later. So no
+// response goes unnoticed, and no read comes too early, which would be another system call.
+func (c *conn) begin(request *execute.Buffer, whole bool) (int, error) {
 	if c.raw == nil {
 		return 0, nil
 	}
-	c.first.b, c.first.n, c.first.err = b, 0, nil
-	err := c.raw.Write(c.first.run)
-	c.first.b = nil
-	if err == nil {
-		err = c.first.err
+	f := &c.first
+	f.b, f.n, f.err, f.request, f.whole, f.tried = request.B, 0, nil, request, whole, false
+	err := c.raw.Read(f.run)
+	for err != nil && !f.tried && errors.Is(err, os.ErrDeadlineExceeded) && c.extend() {
+		err = c.raw.Read(f.run)
 	}
-	return c.first.n, err
+	f.b, f.request = nil, nil
+	if f.tried {
+		err = f.err // reading the response finds the others
+	}
+	return f.n, err
+}
+
+// once writes when it is called first. It reports whether there is nothing to wait for.
+func (f *firstWrite) once(fd uintptr) bool {
+	if f.tried {
+		return true
+	}
+	f.tried = true
+	f.checked(fd)
+	if f.err != nil || f.n < len(f.b) {
+		return true
+	}
+	f.request.Release() // others may use it while the subgraph works
+	f.b, f.request = nil, nil
+	return !f.whole
 }
 
 // checked performs one non-blocking write if nothing can be read.

@@ -157,17 +157,24 @@ func (d *direct) write(c *conn, deadline time.Time, body []byte, header http.Hea
 		request.Release()
 		return nil, err
 	}
-	b = append(b, part...)
-	request.B = b
-	n, err := c.begin(b)
-	if err != nil || n == len(b) && len(part) == len(body) {
+	request.B = append(b, part...)
+	length, whole := len(request.B), len(part) == len(body)
+	n, err := c.begin(request, whole)
+	switch {
+	case err != nil:
 		request.Release()
 		return nil, err
+	case n == length && whole:
+		return nil, nil
 	}
 	r := &remainder{sent: make(chan error, 1)}
 	go func() {
+		if n == length { // the request has been released
+			r.sent <- c.writeUntil(deadline, body[len(part):])
+			return
+		}
 		defer request.Release()
-		r.sent <- c.writeUntil(deadline, b[n:], body[len(part):])
+		r.sent <- c.writeUntil(deadline, request.B[n:], body[len(part):])
 	}()
 	return r, nil
 }
