@@ -66,6 +66,8 @@ type conn struct {
 	writeDeadline bool
 	// taken is set once a handler has hijacked the connection.
 	taken bool
+	// served is set once a request has been served, and posted if the last one was a POST.
+	served, posted bool
 }
 
 func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
@@ -157,6 +159,7 @@ func (c *conn) serve() {
 // await reads the head of the next request.
 func (c *conn) await() (head, outcome) {
 	s := scanner{}
+	breaks := c.skipBreaks(0)
 	found := s.scan(c.buffer[c.start:c.end])
 	from := c.state.Load()
 	// The time for a head begins with the connection or with the first byte.
@@ -172,6 +175,9 @@ func (c *conn) await() (head, outcome) {
 				return head{}, foreign
 			}
 			return head{}, broken
+		}
+		if breaks = c.skipBreaks(breaks); c.start == c.end {
+			continue
 		}
 		if found = s.scan(c.buffer[c.start:c.end]); found != complete && !begun {
 			begun = true
@@ -191,6 +197,26 @@ func (c *conn) await() (head, outcome) {
 	c.report(http.StateActive)
 	c.start += s.at
 	return h, keep
+}
+
+// maxBreaks is how many bytes of line breaks behind a POST are ignored. Old clients send them there
+// (RFC 9112, section 2.2), and net/http ignores as many.
+const maxBreaks = 4
+
+// skipBreaks skips line breaks between a POST and the next request, of which so many bytes have been
+// skipped. It returns how many have been now; maxBreaks if a request has begun.
+func (c *conn) skipBreaks(skipped int) int {
+	if !c.posted {
+		return maxBreaks
+	}
+	for c.start < c.end && skipped < maxBreaks {
+		if b := c.buffer[c.start]; b != '\r' && b != '\n' {
+			return maxBreaks
+		}
+		c.start++
+		skipped++
+	}
+	return skipped
 }
 
 // leastAnswered is how many bytes net/http answers at least if nothing follows. It ignores fewer
@@ -262,6 +288,7 @@ func (c *conn) exchange(h head) outcome {
 	r := h.request(x, ctx, c.remote)
 	c.begin(cancel, &x.body)
 	defer c.finish()
+	c.served, c.posted = true, h.method == http.MethodPost
 	c.server.handler.ServeHTTP(x, r)
 	if x.hijacked {
 		return taken
@@ -314,17 +341,15 @@ func (c *conn) cancelIfGone() {
 	}
 }
 
-// linger reads and drops what the client still sends, for a bounded time and size.
+// linger reads and drops what the client still sends, for a bounded time.
 func (c *conn) linger() {
 	c.wantWithin(lingering)
 	if c.buffer == nil {
 		c.buffer = make([]byte, firstBuffer)
 	}
-	for total := 0; total < maxLeft; {
-		n, err := c.read(c.buffer)
-		if err != nil {
+	for {
+		if _, err := c.read(c.buffer); err != nil {
 			return
 		}
-		total += n
 	}
 }

@@ -78,7 +78,11 @@ func (c *conn) handOver() {
 	c.buffer = nil
 	c.release()
 	_ = c.rwc.SetReadDeadline(time.Time{})
-	if !c.server.feed.give(&replayed{Conn: c.rwc, first: first}) {
+	to := c.server.feed
+	if c.served {
+		to = c.server.laterFeed
+	}
+	if !to.give(&replayed{Conn: c.rwc, first: first}) {
 		_ = c.rwc.Close()
 	}
 }

@@ -161,6 +161,9 @@ func newTwin(t testing.TB) *twin {
 			}
 			echo(rw, r)
 		})}
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
 		var server interface {
 			Serve(net.Listener) error
 			Close() error
@@ -294,6 +297,10 @@ func streams() []string {
 	}
 	for _, coding := range []string{"chunked", "identity", "gzip"} {
 		list = append(list, request("GET", "/coded?"+coding, "", "")+request("GET", "/echo", "", ""))
+	}
+	for _, between := range []string{"\r\n", "\r\n\r\n", "\n", "\r\n\r\n\r\n", "XXXX\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"} {
+		after := between + request("GET", "/echo?after", "", "")
+		list = append(list, request("POST", "/echo", "", "{}")+after, request("GET", "/echo", "", "")+after)
 	}
 	slices.Sort(list)
 	return list

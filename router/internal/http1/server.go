@@ -16,8 +16,12 @@ type Server struct {
 	standard *http.Server
 	handler  http.Handler
 	feed     *feed
-	date     dateCache
-	watch    *watcher // nil before Serve
+	// later serves what is left of connections whose first requests this server has served, from
+	// laterFeed. It is the standard server without HTTP/2, which only begins a connection.
+	later     *http.Server
+	laterFeed *feed
+	date      dateCache
+	watch     *watcher // nil before Serve
 
 	ending atomic.Bool // Shutdown or Close has been called
 
@@ -28,9 +32,9 @@ type Server struct {
 }
 
 // New returns a server for the settings of a standard one, which serves what this one does not.
-// These apply to both: Handler, BaseContext, ConnContext, ConnState, ErrorLog, ReadHeaderTimeout, IdleTimeout
-// and MaxHeaderBytes. New adds to Handler and ConnContext what closeAmbiguous does. If others are set that net/http applies to single requests, the standard
-// server serves everything.
+// These apply to both: Handler, BaseContext, ConnContext, ConnState, ErrorLog, ReadHeaderTimeout,
+// IdleTimeout and MaxHeaderBytes. New adds to Handler and ConnContext what closeAmbiguous does. If
+// others are set that net/http applies to single requests, the standard server serves everything.
 func New(standard *http.Server) *Server {
 	s := &Server{standard: standard, handler: standard.Handler, listeners: map[*net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	if s.handler == nil {
@@ -38,6 +42,11 @@ func New(standard *http.Server) *Server {
 	}
 	standard.Handler = s.handler
 	closeAmbiguous(standard)
+	s.later = &http.Server{
+		Handler: standard.Handler, BaseContext: standard.BaseContext, ConnContext: standard.ConnContext, ConnState: standard.ConnState, ErrorLog: standard.ErrorLog,
+		ReadHeaderTimeout: standard.ReadHeaderTimeout, IdleTimeout: standard.IdleTimeout, MaxHeaderBytes: standard.MaxHeaderBytes, Protocols: new(http.Protocols),
+	}
+	s.later.Protocols.SetHTTP1(true)
 	return s
 }
 
@@ -68,7 +77,7 @@ func (s *Server) Serve(l net.Listener) error {
 		watch.close()
 		return http.ErrServerClosed
 	}
-	s.watch, s.feed = watch, newFeed(l.Addr())
+	s.watch, s.feed, s.laterFeed = watch, newFeed(l.Addr()), newFeed(l.Addr())
 	s.listeners[&l] = struct{}{}
 	s.mu.Unlock()
 	defer func() {
@@ -78,7 +87,9 @@ func (s *Server) Serve(l net.Listener) error {
 		s.mu.Unlock()
 		_ = l.Close()
 	}()
-	go func() { _ = s.standard.Serve(s.feed) }() // it ends with http.ErrServerClosed
+	// Both end with http.ErrServerClosed.
+	go func() { _ = s.standard.Serve(s.feed) }()
+	go func() { _ = s.later.Serve(s.laterFeed) }()
 	return s.accept(l, base)
 }
 

@@ -323,17 +323,33 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 // TestShutdownIncludesNetHTTP checks that connections that net/http serves are drained, too.
 func TestShutdownIncludesNetHTTP(t *testing.T) {
 	entered, proceed := make(chan struct{}), make(chan struct{})
-	r := run(t, func(w http.ResponseWriter, _ *http.Request) {
-		close(entered)
-		<-proceed
+	r := run(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			close(entered)
+			<-proceed
+		}
 		_, _ = io.WriteString(w, "done")
 	})
+	const chunked = " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+	// Two idle connections of net/http. Their end tells that its shutdown has begun.
+	first, later := r.dial(t), r.dial(t)
+	later.send(t, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	later.receive(t)
+	for _, c := range []*client{first, later} {
+		c.send(t, "POST /"+chunked)
+		c.receive(t)
+	}
 	c := r.dial(t)
-	c.send(t, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+	c.send(t, "POST /wait"+chunked)
 	<-entered
 	ended := make(chan error, 1)
 	go func() { ended <- r.Shutdown(t.Context()) }()
 	<-r.ended
+	for _, c := range []*client{first, later} {
+		if _, err := c.r.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("an idle connection ended with %v", err)
+		}
+	}
 	close(proceed)
 	if response, body := c.receive(t); body != "done" || !response.Close {
 		t.Errorf("the request got %q, close %t", body, response.Close)
@@ -498,6 +514,7 @@ func TestUnreadBodiesDoNotResetTheResponse(t *testing.T) {
 	if response, _ := c.receive(t); response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
 		t.Errorf("got %s, close %t", response.Status, response.Close)
 	}
+	c.send(t, strings.Repeat("a", 2_000_000)) // as a client does that reads only when it has sent all
 	if _, err := c.r.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("the connection ended with %v", err)
 	}

@@ -15,14 +15,15 @@ const freshGrace = 5 * time.Second
 // ended or ctx is done. Hijacked connections are not waited for.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
-	var own, others error
+	var own, others, later error
 	all.Go(func() { own = s.shutdown(ctx) })
 	all.Go(func() { others = s.standard.Shutdown(ctx) })
+	all.Go(func() { later = s.later.Shutdown(ctx) })
 	all.Wait()
-	if own != nil && others != nil { // both for the same reason: ctx is done
-		return own
+	if ctx.Err() != nil && errors.Is(errors.Join(own, others, later), ctx.Err()) {
+		return ctx.Err() // once, though it may be the reason of all
 	}
-	return errors.Join(own, others)
+	return errors.Join(own, others, later)
 }
 
 func (s *Server) shutdown(ctx context.Context) error {
@@ -82,5 +83,5 @@ func (s *Server) Close() error {
 		c.cancelAll() // nobody watches a closed socket
 	}
 	s.mu.Unlock()
-	return errors.Join(err, s.standard.Close())
+	return errors.Join(err, s.standard.Close(), s.later.Close())
 }
