@@ -61,7 +61,6 @@ type snapshot struct {
 
 	documents *bytecache.Cache[string, *document]
 	templates *bytecache.Cache[string, *outline]
-	sketches  sketchPool
 	plans     *bytecache.Cache[string, planned]
 	planning  singleflight.Group
 	cold      coldWork

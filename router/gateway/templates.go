@@ -104,6 +104,10 @@ func (s *snapshot) sketch(k *sketch, q question, of limitedSchema) *sketch {
 // A sketchPool keeps the memory of sketches that nobody uses any more.
 type sketchPool struct{ pool sync.Pool }
 
+// sketches are for the documents of any snapshot. A pool of a snapshot would keep it in memory until the
+// second garbage collection after its last request.
+var sketches sketchPool
+
 // maxSketch is the size of the key of a sketch that is kept, in bytes.
 const maxSketch = 16 << 10
 
@@ -203,8 +207,8 @@ func (s *snapshot) find(ctx context.Context, m *metrics, seen *record.Operation,
 	}
 	var k *sketch
 	if q.general {
-		memory := s.sketches.get()
-		defer s.sketches.put(memory)
+		memory := sketches.get()
+		defer sketches.put(memory)
 		k = s.sketch(memory, q, schema)
 		if d, vars := k.share(q); d != nil {
 			m.documentHits.Inc()

@@ -22,7 +22,6 @@ type Planner struct {
 	options          Options
 	interfaceObjects []string
 	types            responseTypes
-	scratches        scratchPool
 }
 
 // New returns a planner for a supergraph.
@@ -63,8 +62,8 @@ func (p *Planner) PlanBy(op *operation.Operation, l Latencies, labels ...string)
 // plan plans an operation. It records the decisions if prices is not nil, and weighs
 // latencies if w is not nil.
 func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
-	memory := p.scratches.get()
-	defer p.scratches.put(memory)
+	memory := scratches.get()
+	defer scratches.put(memory)
 	w := p.newWalker(memory, func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
 	root := memory.slots.Of(slot{memory: memory})
 	root.register(op.Selections, 0)

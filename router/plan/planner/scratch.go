@@ -69,6 +69,10 @@ func (s *scratch) slabs() [30]reusable {
 // A scratchPool keeps the scratches of plannings that have ended. The garbage collector empties it.
 type scratchPool struct{ pool sync.Pool }
 
+// scratches are for the next plans of any Planner. A pool of a Planner would keep it, and the graph that
+// it is for, in memory until the second garbage collection after its last plan.
+var scratches scratchPool
+
 func (p *scratchPool) get() *scratch {
 	if s, ok := p.pool.Get().(*scratch); ok {
 		return s
