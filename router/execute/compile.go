@@ -39,6 +39,8 @@ func compile(p *plan.Plan, l *layout, cached bool) (*Program, error) {
 	c := &compiler{
 		plan: p, cached: cached, root: l.root(), program: &Program{kind: p.Kind},
 		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels), initial: new(fieldPayloads),
+		shapes: slab.NewBlock[shape](n.shapes), shapeFields: slab.NewBlock[shapeField](n.shapeFields),
+		selections: slab.NewBlock[selection](n.selections), fields: slab.NewBlock[field](n.fields),
 	}
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("compile plan: %w", err)
@@ -51,13 +53,20 @@ type compiler struct {
 	program *Program
 	root    *position
 	cached  bool
-	// selected are the positions with selections.
-	selected []*position
 
 	names  []string // the type names in the plan
 	text   slab.Block[byte]
 	levels slab.Block[bool]
 	sets   slab.Block[uint64]
+
+	shapes      slab.Block[shape]
+	shapeFields slab.Block[shapeField]
+	selections  slab.Block[selection]
+	fields      slab.Block[field]
+
+	runMemory      slab.Block[run]
+	runFieldMemory slab.Block[runField]
+
 	// initial is what all fields have if nothing is deferred.
 	initial *fieldPayloads
 }
@@ -460,7 +469,8 @@ func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 
 func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 	fields := flat(selections)
-	s := &shape{size: at.size(), fields: make([]shapeField, len(fields))}
+	s := c.shapes.New()
+	s.size, s.fields = at.size(), c.shapeFields.Make(len(fields))
 	for i := range fields {
 		f := fields[i].(*plan.SelectedField)
 		slot, below := at.slot(f.StorageKey)
@@ -494,7 +504,8 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 }
 
 func (c *compiler) selection(typeName string, fields []*plan.Field, at *position) (*selection, error) {
-	sel := &selection{typeName: typeName, fields: make([]field, len(fields))}
+	sel := c.selections.New()
+	sel.typeName, sel.fields = typeName, c.fields.Make(len(fields))
 	c.noteSelection(at, sel)
 	for i, f := range fields {
 		compiled := &sel.fields[i]
@@ -526,7 +537,11 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 				compiled.declared = c.program.typeIDs[compiled.typeName]
 				compiled.possible = c.set([]string{compiled.typeName})
 			} else {
-				compiled.possible = c.set(append([]string{}, c.plan.PossibleTypes[compiled.typeName]...))
+				possible := c.plan.PossibleTypes[compiled.typeName]
+				if possible == nil {
+					possible = []string{} // none, instead of all
+				}
+				compiled.possible = c.set(possible)
 				compiled.declared = compiled.possible.only(len(c.program.types))
 			}
 			if compiled.sel, err = c.selection(compiled.typeName, f.Fields, below); err != nil {

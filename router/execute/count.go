@@ -12,6 +12,9 @@ type counts struct {
 	names  int // type names
 	text   int // bytes of names and keys as JSON
 	levels int // list levels of types
+
+	shapes, shapeFields int // of fetches
+	selections, fields  int // of the client's operation
 }
 
 // quoted is the number of bytes that a name takes as the key of an object.
@@ -32,9 +35,13 @@ func countOf(p *plan.Plan) (n counts) {
 		for _, v := range f.Variables {
 			n.text += quoted(v.Name)
 		}
-		n.selections(f.Selections)
+		if f.Kind != plan.EntitiesFetch {
+			n.shapes++
+			n.fetched(f.Selections)
+		}
 		for _, e := range f.Entities {
-			n.selections(e.Selections)
+			n.shapes++
+			n.fetched(e.Selections)
 			n.text += quoted(e.ResponseKey) + quoted(e.Variable)
 			for _, t := range e.Targets {
 				for _, r := range t.Representations {
@@ -45,18 +52,22 @@ func countOf(p *plan.Plan) (n counts) {
 			}
 		}
 	}
-	n.fields(p.Projection)
+	n.projection(p.Projection)
 	return n
 }
 
-func (n *counts) selections(list plan.Selections) {
+func (n *counts) fetched(list plan.Selections) {
 	for _, sel := range list {
 		switch sel := sel.(type) {
 		case *plan.SelectedField:
 			n.text += quoted(sel.ResponseKey)
-			n.selections(sel.Selections)
+			n.shapeFields++
+			if sel.Selections != nil {
+				n.shapes++
+				n.fetched(sel.Selections)
+			}
 		case *plan.InlineFragment:
-			n.selections(sel.Selections)
+			n.fetched(sel.Selections)
 		}
 	}
 }
@@ -70,12 +81,19 @@ func (n *counts) representation(fields []plan.RepresentationField) {
 	}
 }
 
-func (n *counts) fields(list []*plan.Field) {
-	for _, f := range list {
+func (n *counts) projection(list []*plan.Field) {
+	n.selections++
+	n.fields += len(list)
+	for i, f := range list {
 		n.names += 1 + len(f.On)
 		n.text += quoted(f.ResponseKey)
 		n.levels += strings.Count(f.Type, "[") + 1
-		n.fields(f.Fields)
+		if i == 0 {
+			n.text += quoted(f.ResponseKey) // once more, if a run has the object
+		}
+		if f.Kind == plan.Object || f.Kind == plan.Interface || f.Kind == plan.Union {
+			n.projection(f.Fields)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"slices"
+	"unsafe"
 
 	"souk/internal/slab"
 )
@@ -36,6 +37,14 @@ type layout struct {
 	positions slab.Slab[position]
 	lists     slab.Slab[*position]
 	keys      slab.Slab[string]
+
+	// What follows is for runs.
+	shapes     slab.Slab[*shape]
+	selections slab.Slab[*selection]
+	read       slab.Slab[bool]
+	selected   []*position // those with selections
+	table      slotTable
+	found      []foundRun
 }
 
 // maxLayout is the size in bytes of a layout that is kept for other plans.
@@ -45,12 +54,20 @@ func (l *layout) root() *position { return l.positions.Of(position{memory: l}) }
 
 // reset takes back all positions, and reports whether the layout is small enough to be kept.
 func (l *layout) reset() bool {
-	if l.positions.Bytes()+l.lists.Bytes()+l.keys.Bytes() > maxLayout {
+	size := l.positions.Bytes() + l.lists.Bytes() + l.keys.Bytes() + l.shapes.Bytes() + l.selections.Bytes() + l.read.Bytes()
+	size += cap(l.selected)*int(unsafe.Sizeof((*position)(nil))) + cap(l.table.at)*int(unsafe.Sizeof(0)) + cap(l.found)*int(unsafe.Sizeof(foundRun{}))
+	if size > maxLayout {
 		return false
 	}
 	l.positions.Reset()
 	l.lists.Reset()
 	l.keys.Reset()
+	l.shapes.Reset()
+	l.selections.Reset()
+	l.read.Reset()
+	clear(l.selected)
+	clear(l.found)
+	l.selected, l.found, l.table.position = l.selected[:0], l.found[:0], nil
 	return true
 }
 

@@ -3,6 +3,8 @@ package execute
 import (
 	"bytes"
 	"slices"
+
+	"souk/internal/slab"
 )
 
 // This file finds the runs of a plan (see run.go), once its shapes and selections are compiled.
@@ -16,7 +18,7 @@ import (
 // noteShape notes what a fetch selects on the objects at a position.
 func (p *position) noteShape(s *shape) {
 	p = p.find()
-	p.shapes = append(p.shapes, s)
+	p.shapes = p.memory.shapes.Append(p.shapes, s)
 }
 
 // noteRead notes that something else than the client's selections reads a slot.
@@ -26,7 +28,7 @@ func (p *position) noteRead(slot int) {
 	}
 	p = p.find()
 	if p.read == nil {
-		p.read = make([]bool, p.size())
+		p.read = p.memory.read.Make(int(p.size()))
 	}
 	p.read[slot] = true
 }
@@ -40,9 +42,9 @@ func (c *compiler) noteSelection(at *position, s *selection) {
 	}
 	at = at.find()
 	if at.selections == nil {
-		c.selected = append(c.selected, at)
+		at.memory.selected = append(at.memory.selected, at)
 	}
-	at.selections = append(at.selections, s)
+	at.selections = at.memory.selections.Append(at.selections, s)
 }
 
 // runs finds the runs of all positions. A program with deferred payloads has none, because each
@@ -51,8 +53,10 @@ func (c *compiler) runs() {
 	if len(c.plan.Deferred) > 0 {
 		return
 	}
-	var t slotTable
-	for _, p := range c.selected {
+	l := c.root.memory
+	c.runMemory = slab.NewBlock[run](len(l.selected)) // mostly, a position has one
+	t := &l.table
+	for _, p := range l.selected {
 		if len(p.shapes) == 0 {
 			continue
 		}
@@ -63,11 +67,42 @@ func (c *compiler) runs() {
 				for end < len(sel.fields) && t.canCopy(&sel.fields[end]) && (end == start || t.together(sel.fields[end-1].slot, sel.fields[end].slot)) {
 					end++
 				}
-				c.addRun(&t, sel.fields[start:end])
+				c.addRun(t, sel.fields[start:end])
 				start = max(end, start+1)
 			}
 		}
 	}
+	n := 0
+	for i := range l.found {
+		n += countRunFields(l.found[i].fields)
+	}
+	c.runFieldMemory = slab.NewBlock[runField](n)
+	for i := range l.found {
+		f := &l.found[i]
+		f.run.fields = c.runFields(f.fields, nil)
+		for i := range f.fields {
+			f.run.fields[i].stored, f.run.fields[i].child = f.at.isRead(f.fields[i].slot), f.fetched[i].child
+		}
+	}
+}
+
+// A foundRun is a run without its fields, and what they are made of.
+type foundRun struct {
+	run     *run
+	at      *position
+	fields  []field
+	fetched []shapeField
+}
+
+// countRunFields counts the fields of a run and of the objects in it.
+func countRunFields(fields []field) int {
+	n := len(fields)
+	for i := range fields {
+		if fields[i].sel != nil {
+			n += countRunFields(fields[i].sel.fields)
+		}
+	}
+	return n
 }
 
 // A slotTable has a row for each shape of a position, and then for each selection, with where
@@ -201,16 +236,15 @@ func (c *compiler) addRun(t *slotTable, fields []field) {
 	if free == len(fields) || len(fields) == 1 && fields[0].sel == nil {
 		return
 	}
-	r := &run{slot: uint32(fields[free].slot), number: c.program.runs, fields: c.runFields(fields, nil)}
+	r := c.runMemory.New()
+	r.slot, r.number = uint32(fields[free].slot), c.program.runs
 	c.program.runs++
-	for i := range fields {
-		r.fields[i].stored = t.isRead(fields[i].slot)
-	}
+	found := foundRun{run: r, at: t.position, fields: fields}
 	for row, s := range t.shapes {
 		if first := t.at[row*t.size+fields[0].slot]; first > 0 {
-			for i := range fields {
-				of := &s.fields[first-1+i]
-				of.run, r.fields[i].child = r, of.child
+			found.fetched = s.fields[first-1 : first-1+len(fields)]
+			for i := range found.fetched {
+				found.fetched[i].run = r
 			}
 		}
 	}
@@ -219,11 +253,13 @@ func (c *compiler) addRun(t *slotTable, fields []field) {
 			s.fields[first-1].run = r
 		}
 	}
+	l := c.root.memory
+	l.found = append(l.found, found)
 }
 
 // runFields makes the fields of a run, or those of an object in it, which has some possible types.
 func (c *compiler) runFields(fields []field, possible typeset) []runField {
-	made := make([]runField, len(fields))
+	made := c.runFieldMemory.Make(len(fields))
 	for i := range fields {
 		f := &fields[i]
 		made[i] = runField{key: newToken(f.name), slot: uint32(max(f.slot, headerSlot)), kind: f.kind, nonNull: f.nonNull, names: f.enum}
@@ -232,7 +268,7 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 			made[i].kind, made[i].names = enumValue, c.typeNames(possible)
 		case f.sel != nil:
 			made[i].fields = c.runFields(f.sel.fields, f.possible)
-			made[i].fields[0].key = newToken(slices.Concat([]byte{'{'}, f.sel.fields[0].name[1:]))
+			made[i].fields[0].key = newToken(c.opening(f.sel.fields[0].name))
 		}
 		if slices.ContainsFunc(made[i].names, func(name string) bool { return !plainText(name) }) {
 			made[i].names = nil
@@ -242,10 +278,21 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 	return made
 }
 
+// opening returns a name with a brace in place of the comma before it.
+func (c *compiler) opening(name []byte) []byte {
+	made := c.text.Make(len(name))
+	copy(made, name)
+	made[0] = '{'
+	return made
+}
+
 // typeNames returns the values of __typename that are written as they are, for objects of some
 // types.
 func (c *compiler) typeNames(possible typeset) (names []string) {
 	p := c.program
+	if t := possible.only(len(p.types)); t != noType && !p.interfaceObjects.has(t) {
+		return p.types[t : t+1 : t+1]
+	}
 	for t := firstType; int(t) < len(p.types); t++ {
 		if possible.has(t) && !p.interfaceObjects.has(t) {
 			names = append(names, p.types[t])
