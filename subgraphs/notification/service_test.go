@@ -34,6 +34,8 @@ type world struct {
 	smsAway   *atomic.Bool
 	erased    *atomic.Bool           // user 1 has erased the account
 	smsSent   atomic.Pointer[func()] // runs when an SMS has arrived
+	users     string                 // the URL of the user service
+	variables map[string]string      // of the environment
 }
 
 func start(t *testing.T, options ...func(*server.Environment)) *world {
@@ -69,15 +71,19 @@ func startWith(t *testing.T, set map[string]string, options ...func(*server.Envi
 	t.Cleanup(gate.Close)
 	users := httptest.NewServer(http.HandlerFunc(w.contacts))
 	t.Cleanup(users.Close)
-	variables := map[string]string{
+	w.users = users.URL
+	w.variables = map[string]string{
 		"SMTP_URL": "smtp://" + mail.Addr().String(), "SMS_WEBHOOK_URL": gate.URL + "/sms", "MAIL_FROM": "Shop <shop@test.example>",
 	}
-	maps.Copy(variables, set)
-	w.Service = servicetest.Start(t, notification.Run, append([]func(*server.Environment){func(e *server.Environment) {
-		e.Services = map[string]string{"user": users.URL}
-		e.Lookup = func(key string) (string, bool) { value, ok := variables[key]; return value, ok }
-	}}, options...)...)
+	maps.Copy(w.variables, set)
+	w.Service = servicetest.Start(t, notification.Run, append([]func(*server.Environment){w.surround}, options...)...)
 	return w
+}
+
+// surround sets the surroundings of the service.
+func (w *world) surround(e *server.Environment) {
+	e.Services = map[string]string{"user": w.users}
+	e.Lookup = func(key string) (string, bool) { value, ok := w.variables[key]; return value, ok }
 }
 
 func listen(t *testing.T) net.Listener {
@@ -98,22 +104,30 @@ func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	contact := map[string]string{
-		"1": `{"displayName": "Anna", "email": "anna@example.com", "emailConfirmed": true, "phone": "+4930123456"}`,
-		"2": `{"displayName": "Ben", "email": "ben@example.com", "emailConfirmed": true, "phone": null}`,
-		"3": `{"displayName": "Buy at evil.example now", "email": "carl@example.com", "emailConfirmed": false, "phone": "+4930999"}`,
-		"4": `{"displayName": "Buy at evil.example now", "email": "Carl@Example.com", "emailConfirmed": false, "phone": "+4930999"}`,
-	}[q.Variables.UserIDs[0]]
-	if w.erased.Load() && q.Variables.UserIDs[0] == "1" {
-		contact = `{"displayName": "Erased account", "email": "", "phone": null, "erased": true}`
+	contacts := make([]string, len(q.Variables.UserIDs))
+	for i, id := range q.Variables.UserIDs {
+		contacts[i] = w.contact(id)
 	}
-	if id := q.Variables.UserIDs[0]; len(id) == 3 {
-		contact = fmt.Sprintf(`{"displayName": "Customer", "email": "c%s@example.com", "emailConfirmed": true, "phone": "+49301%s"}`, id, id)
+	fmt.Fprintf(rw, `{"data": {"contacts": [%s]}}`, strings.Join(contacts, ", "))
+}
+
+func (w *world) contact(id string) string {
+	switch {
+	case id == "1" && w.erased.Load():
+		return `{"displayName": "Erased account", "email": "", "phone": null, "erased": true}`
+	case id == "1":
+		return `{"displayName": "Anna", "email": "anna@example.com", "emailConfirmed": true, "phone": "+4930123456"}`
+	case id == "2":
+		return `{"displayName": "Ben", "email": "ben@example.com", "emailConfirmed": true, "phone": null}`
+	case id == "3":
+		return `{"displayName": "Buy at evil.example now", "email": "carl@example.com", "emailConfirmed": false, "phone": "+4930999"}`
+	case id == "4":
+		return `{"displayName": "Buy at evil.example now", "email": "Carl@Example.com", "emailConfirmed": false, "phone": "+4930999"}`
+	case len(id) == 3:
+		return fmt.Sprintf(`{"displayName": "Customer", "email": "c%s@example.com", "emailConfirmed": true, "phone": "+49301%s"}`, id, id)
+	default:
+		return "null"
 	}
-	if contact == "" {
-		contact = "null"
-	}
-	fmt.Fprintf(rw, `{"data": {"contacts": [%s]}}`, contact)
 }
 
 const data = `{"orderId": "%d", "userId": "%d", "currency": "USD", "total": 201948, "placedAt": "2026-11-24T09:00:00Z", "reason": "too <heavy>",

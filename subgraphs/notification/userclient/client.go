@@ -7,6 +7,7 @@ package userclient
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -49,8 +50,11 @@ func (c *Client) Contacts(ctx context.Context, users []int64) (map[int64]Contact
 	if err != nil {
 		return nil, err
 	}
+	if len(response.Contacts) != len(users) { // whose is which is unknown
+		return nil, fmt.Errorf("the user service returned %d contacts for %d users; are both services of the same release?", len(response.Contacts), len(users))
+	}
 	contacts := make(map[int64]Contact, len(users))
-	for i, found := range response.Contacts[:min(len(users), len(response.Contacts))] {
+	for i, found := range response.Contacts {
 		if found == nil {
 			continue
 		}
