@@ -273,6 +273,57 @@ func TestQueueIsBoundedByTime(t *testing.T) {
 	})
 }
 
+// A short overload is a burst, which may wait. A lasting one only makes all of it late, so that it waits
+// for less.
+func TestWaitIsShorterUnderLastingOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers, service, maxWait = 10, 20 * time.Millisecond, 60 * time.Millisecond
+		l := adaptive.New(adaptive.Options{Min: workers, Max: workers, Initial: workers, MaxWait: maxWait})
+		s := newServer(workers, service)
+		var all sync.WaitGroup
+		// arrive returns how long work waited for the most, and how much was done.
+		arrive := func(count int, between time.Duration) (longest time.Duration, done int) {
+			var mu sync.Mutex
+			for range count {
+				all.Go(func() {
+					if l.Refuse() {
+						return
+					}
+					begin := time.Now()
+					permit, ok := l.Wait(t.Context())
+					if !ok {
+						return
+					}
+					waited := time.Since(begin)
+					s.do()
+					permit.Done()
+					mu.Lock()
+					longest, done = max(longest, waited), done+1
+					mu.Unlock()
+				})
+				time.Sleep(between)
+			}
+			all.Wait()
+			return longest, done
+		}
+		each := service / workers
+		if _, done := arrive(400, 5*each/4); done != 400 {
+			t.Errorf("of 400 at 80 %% of the capacity, %d are done", done)
+		}
+		if longest, done := arrive(2*workers, 0); longest != service || done != 2*workers {
+			t.Errorf("of a burst of %d, %d are done, after waiting for up to %s", 2*workers, done, longest)
+		}
+		arrive(5000, each/5)
+		longest, done := arrive(12500, each/5) // in 5 s
+		if longest > maxWait/2 {
+			t.Errorf("under lasting overload, work waited for %s, want at most %s", longest, maxWait/2)
+		}
+		if least := 2500 * 97 / 100; done < least {
+			t.Errorf("under lasting overload, %d are done, want %d", done, least)
+		}
+	})
+}
+
 // A server that hangs does not leave the queue closed: when it goes on, so does the queue.
 func TestQueueOpensAgainAfterAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,11 +11,24 @@ import (
 // refused on arrival, when that is cheapest, and nothing that waits is in vain unless the server
 // stalls. So the queue takes up bursts, and under lasting overload adds no more than the maximum to
 // the latency.
+//
+// While nearly all work finds the limit reached, the queue need not take up bursts: a few that wait
+// keep the server busy. The time is then shorter, because waiting helps nobody.
 type queue struct {
 	waiting []*waiter
+	reached float64       // the share of work that found the limit reached, a moving average
 	left    time.Time     // when work ended last, or began to wait
 	pace    time.Duration // between the ends of work, a moving average; 0: unknown
 }
+
+const (
+	// reachedOf is how much work the moving average is about.
+	reachedOf = 32
+	// lasting is the share from which on an overload is more than a burst.
+	lasting = 0.9
+	// lastingShare is the share of the time that work may wait then.
+	lastingShare = 0.25
+)
 
 // A waiter is work that waits.
 type waiter struct {
@@ -35,7 +48,20 @@ func (q *queue) takes(o *Options, deadline time.Time, now time.Time) bool {
 	if !deadline.IsZero() && deadline.Sub(now) < expected {
 		return false
 	}
-	return len(q.waiting) == 0 || expected <= o.MaxWait
+	longest := o.MaxWait
+	if q.reached > lasting {
+		longest = time.Duration(lastingShare * float64(longest))
+	}
+	return len(q.waiting) == 0 || expected <= longest
+}
+
+// arrived notes that work has arrived, and whether it found the limit reached.
+func (q *queue) arrived(reached bool) {
+	found := 0.0
+	if reached {
+		found = 1
+	}
+	q.reached += (found - q.reached) / reachedOf
 }
 
 func (q *queue) add(now time.Time) *waiter {
@@ -78,8 +104,9 @@ func (q *queue) next() *waiter {
 	return w
 }
 
-// Wait returns a permit, or false if the limit is reached. The work may wait for up to Options.MaxWait;
-// it is refused at once if the wait is expected to be longer, or to exceed the deadline of the context.
+// Wait returns a permit, or false if the limit is reached. The work may wait for up to Options.MaxWait,
+// and a quarter of it while nearly all work finds the limit reached; it is refused at once if the wait
+// is expected to be longer, or to exceed the deadline of the context.
 func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	if l == nil || l.options.MaxWait <= 0 {
 		return l.tryAcquire()
@@ -87,7 +114,9 @@ func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	now := l.options.Now()
 	deadline, _ := ctx.Deadline()
 	l.mu.Lock()
-	if !l.full() || !l.queue.takes(&l.options, deadline, now) {
+	full := l.full()
+	l.queue.arrived(full)
+	if !full || !l.queue.takes(&l.options, deadline, now) {
 		return l.acquire(now)
 	}
 	w := l.queue.add(now)
@@ -120,6 +149,9 @@ func (l *Limiter) Refuse() bool {
 	}
 	l.mu.Lock()
 	refused := l.full() && !l.queue.takes(&l.options, time.Time{}, time.Time{})
+	if refused { // otherwise, Wait notes it
+		l.queue.arrived(true)
+	}
 	l.mu.Unlock()
 	if refused && l.options.Shed != nil {
 		l.options.Shed()
