@@ -10,17 +10,24 @@ const (
 	// how long they have it if there are any. A graph is therefore built by a fifth of one processor.
 	workSlice = 250 * time.Microsecond
 	restSlice = time.Millisecond
+	// busyFor is how long a graph counts as busy after a request was seen. Most requests take less time
+	// than a slice, so that few slices end during one, even if there are thousands a second.
+	busyFor = 100 * time.Millisecond
 )
 
 // pause returns a function that work on the next snapshot calls often. It lets requests go first:
 // without it, they would wait for as long as the scheduler lets a goroutine run, 10 ms.
 func (s *snapshot) pause() func() {
 	began := time.Now()
+	var seen time.Time
 	return func() {
+		if s.holders.Load() > 1 {
+			seen = time.Now()
+		}
 		if time.Since(began) < workSlice {
 			return
 		}
-		if s.holders.Load() > 1 {
+		if time.Since(seen) < busyFor {
 			time.Sleep(restSlice)
 		} else {
 			runtime.Gosched()

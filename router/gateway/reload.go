@@ -46,8 +46,8 @@ func (gw *Gateway) use(next *snapshot, began time.Time) {
 	if old != nil {
 		took := time.Since(began)
 		gw.endStale(next)
-		old.release()
 		gw.recordReload(began, took, old, next, nil)
+		old.release() // last, since what refers to it keeps it in memory
 	} else {
 		next.returnMemory()
 	}

@@ -29,6 +29,7 @@
 //   - files.go: files in variables
 //   - errors.go: error types and codes
 //   - builtin.go: corrections of the built-in definitions
+//   - partial.go: validating only what differs from a former schema
 //   - shared.go: definitions that a schema shares with a former one
 //   - redact.go: documents without values, for traces and statistics
 package operation

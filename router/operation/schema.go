@@ -28,8 +28,10 @@ type Schema struct {
 	quiet bool
 	// possible maps a composite type to the names of its possible object types.
 	possible map[string]map[string]bool
-	// texts are the texts of types in the SDL.
+	// texts are the texts of types in the SDL, and frame is that of its other parts. Both are empty if the
+	// SDL could not be parsed in parts.
 	texts map[string]string
+	frame string
 }
 
 // NewSchema parses the SDL of an API schema. Its limits are DefaultLimits.
@@ -38,7 +40,7 @@ func NewSchema(apiSDL string) (*Schema, error) { return NewSchemaAfter(apiSDL, n
 // NewSchemaAfter is like NewSchema, and shares the definitions of types whose text has not changed
 // with a former schema, which may be nil. It calls pause after each piece of work.
 func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error) {
-	s, texts, err := load(apiSDL, former, pause)
+	s, divided, err := load(apiSDL, former, pause)
 	if err != nil {
 		return nil, fmt.Errorf("parsing the API schema: %w", err)
 	}
@@ -46,10 +48,18 @@ func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error
 		return nil, errors.New("parsing the API schema: it has no query type")
 	}
 	correctBuiltIns(s)
-	schema := &Schema{Limits: DefaultLimits(), schema: s, texts: texts, possible: map[string]map[string]bool{}}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, possible: make(map[string]map[string]bool, len(s.Types))}
+	if divided != nil {
+		schema.texts, schema.frame = divided.texts, divided.frame
+	}
 	schema.use(specRules(rules.NewDefaultRules()))
 	for name, def := range s.Types {
 		if !def.IsCompositeType() {
+			continue
+		}
+		pause()
+		if objects := former.itself(def); objects != nil {
+			schema.possible[name] = objects
 			continue
 		}
 		objects := map[string]bool{}
@@ -61,6 +71,14 @@ func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error
 		schema.possible[name] = objects
 	}
 	return schema, nil
+}
+
+// itself returns the possible types of an object type, which a new schema can share.
+func (s *Schema) itself(def *ast.Definition) map[string]bool {
+	if s == nil || def.Kind != ast.Object || s.schema.Types[def.Name] == nil || s.schema.Types[def.Name].Kind != ast.Object {
+		return nil
+	}
+	return s.possible[def.Name]
 }
 
 // With returns the schema with other limits.

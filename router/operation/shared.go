@@ -2,18 +2,22 @@ package operation
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/router/internal/syntax"
 )
 
-// load parses and validates an API schema, part by part. It returns the texts of its types.
-func load(sdl string, former *Schema, pause func()) (*ast.Schema, map[string]string, error) {
-	if document, texts := split(sdl, former, pause); document != nil {
-		if s, err := syntax.Validate(document); err == nil {
+// load parses and validates an API schema, part by part. The division is nil if that is not possible.
+func load(sdl string, former *Schema, pause func()) (*ast.Schema, *division, error) {
+	if d := split(sdl, former, pause); d != nil {
+		if s := d.partial(former, pause); s != nil {
+			return s, d, nil
+		}
+		if s, err := syntax.Validate(d.document); err == nil {
 			pause()
-			return s, texts, nil
+			return s, d, nil
 		}
 	}
 	// In the whole text, errors have their positions.
@@ -22,28 +26,56 @@ func load(sdl string, former *Schema, pause func()) (*ast.Schema, map[string]str
 }
 
 // split returns nil if the SDL cannot be parsed in parts.
-func split(sdl string, former *Schema, pause func()) (*ast.SchemaDocument, map[string]string) {
+func split(sdl string, former *Schema, pause func()) *division {
 	parts, ok := syntax.Parts(sdl)
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	document, texts := &ast.SchemaDocument{}, make(map[string]string, len(parts))
+	pause()
+	d := &division{document: &ast.SchemaDocument{}, texts: make(map[string]string, len(parts)), shared: map[string]*ast.Definition{}}
+	var frame strings.Builder
 	for _, p := range parts {
 		if p.Name != "" {
-			texts[p.Name] = p.Text
+			d.texts[p.Name] = p.Text
+		} else {
+			frame.WriteString(p.Text + "\n")
 		}
+		pause()
 		if def := former.sharing(p); def != nil {
-			document.Definitions = append(document.Definitions, def)
+			d.shared[p.Name] = def
+			d.document.Definitions = append(d.document.Definitions, def)
 			continue
 		}
 		doc, err := p.Schema()
 		if err != nil {
-			return nil, nil
+			return nil
 		}
-		document.Merge(doc)
-		pause()
+		d.document.Merge(doc)
 	}
-	return document, texts
+	d.frame = frame.String()
+	d.separateRoot()
+	return d
+}
+
+// separateRoot copies the root type of queries if it is shared, since validation adds fields to it. It
+// was another one before.
+func (d *division) separateRoot() {
+	query := "Query"
+	for _, schema := range append(slices.Clip(d.document.Schema), d.document.SchemaExtension...) {
+		for _, root := range schema.OperationTypes {
+			if root.Operation == ast.Query {
+				query = root.Type
+			}
+		}
+	}
+	if d.shared[query] == nil {
+		return
+	}
+	delete(d.shared, query)
+	i := slices.IndexFunc(d.document.Definitions, func(def *ast.Definition) bool { return def.Name == query })
+	c := *d.document.Definitions[i]
+	c.Fields = slices.Clip(c.Fields)
+	d.document.Definitions[i] = &c
 }
 
 // sharing returns the definition with the text of a part, or nil if there is none to share: the root
