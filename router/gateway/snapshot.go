@@ -181,6 +181,11 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 			return nil, fmt.Errorf("preparing the entity cache: %w", err)
 		}
 	}
+	pause()
+	elements := usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations))
+	pause()
+	plans := planner.New(model, planner.Options{})
+	pause()
 	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(sdl), len(sdl))) // without a copy
 	s := &snapshot{
 		gateway:   gw,
@@ -190,8 +195,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		model:     model,
 		schema:    schema,
 		accepted:  schema.With(operation.Limits{}),
-		elements:  usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations)),
-		planner:   planner.New(model, planner.Options{}),
+		elements:  elements,
+		planner:   plans,
 		transport: transport,
 		close:     closeTransport,
 

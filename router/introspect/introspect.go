@@ -15,7 +15,9 @@ import (
 // An Introspector resolves the introspection fields of one schema. It is safe
 // for concurrent use.
 type Introspector struct {
-	schema     *ast.Schema
+	schema *ast.Schema
+	// list fills types and directives before the first answer, since most schemas are not introspected.
+	list       sync.Once
 	types      []*ast.Definition
 	directives []*ast.DirectiveDefinition
 
@@ -29,8 +31,12 @@ const maxAnswers = 32
 
 // New returns an Introspector for a schema.
 func New(schema *operation.Schema) *Introspector {
-	s := schema.Definitions()
-	i := &Introspector{schema: s, answers: map[string]json.RawMessage{}}
+	return &Introspector{schema: schema.Definitions(), answers: map[string]json.RawMessage{}}
+}
+
+// listTypes fills types and directives.
+func (i *Introspector) listTypes() {
+	s := i.schema
 	used := usedTypes(s)
 	for name, def := range s.Types {
 		if !builtInScalar(name) || used[name] {
@@ -42,7 +48,6 @@ func New(schema *operation.Schema) *Introspector {
 		i.directives = append(i.directives, d)
 	}
 	slices.SortFunc(i.directives, func(a, b *ast.DirectiveDefinition) int { return strings.Compare(a.Name, b.Name) })
-	return i
 }
 
 func builtInScalar(name string) bool {
@@ -82,6 +87,7 @@ func (i *Introspector) Answer(f *operation.Field, vars operation.Variables) (jso
 			return answer, nil
 		}
 	}
+	i.list.Do(i.listTypes)
 	w := writer{Introspector: i, vars: vars}
 	switch f.Name {
 	case "__schema":

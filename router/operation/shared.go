@@ -27,7 +27,7 @@ func load(sdl string, former *Schema, pause func()) (*ast.Schema, *division, err
 
 // split returns nil if the SDL cannot be parsed in parts.
 func split(sdl string, former *Schema, pause func()) *division {
-	parts, ok := syntax.Parts(sdl)
+	parts, ok := syntax.Parts(sdl, pause)
 	if !ok {
 		return nil
 	}

@@ -222,6 +222,7 @@ func (r *reader) addKeyFields() {
 // its subgraph. Not every composition does so for the fields of an interface.
 func (r *reader) markRequired() {
 	for _, t := range r.types {
+		r.pause()
 		for _, f := range t.Fields {
 			for _, in := range f.In {
 				if known := t.InSubgraph(in.Subgraph); in.Requires != nil && known.InterfaceObject {

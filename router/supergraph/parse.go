@@ -292,6 +292,7 @@ func (r *reader) readPossible() error {
 		}
 	}
 	for _, t := range r.types {
+		r.pause()
 		if t.Kind == Object {
 			t.addPossible()
 		}
@@ -412,6 +413,7 @@ func (r *reader) readRoots() error {
 func (r *reader) labels() []Label {
 	found := map[string]bool{}
 	for _, t := range r.types {
+		r.pause()
 		for _, f := range t.Fields {
 			for _, in := range f.In {
 				if in.Override != nil && in.Override.Label != "" {

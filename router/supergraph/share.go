@@ -40,7 +40,7 @@ func (e entry) name() string {
 
 // read makes all of a model but its API schema, part by part.
 func read(sdl string, former *Model, pause func()) (*reader, error) {
-	parts, ok := syntax.Parts(sdl)
+	parts, ok := syntax.Parts(sdl, pause)
 	if !ok {
 		return readWhole(sdl, pause)
 	}
@@ -51,6 +51,7 @@ func read(sdl string, former *Model, pause func()) (*reader, error) {
 	r := newReader(&ast.SchemaDocument{}, pause)
 	r.former, r.texts, r.model.frame = former, map[*ast.Definition]string{}, &frame
 	for _, p := range parts {
+		pause()
 		if old := former.sharing(p); old != nil {
 			r.order = append(r.order, entry{former: old})
 			continue
@@ -66,7 +67,6 @@ func read(sdl string, former *Model, pause func()) (*reader, error) {
 				r.texts[def] = def.Position.Src.Input
 			}
 		}
-		pause()
 	}
 	return r, r.read()
 }
@@ -238,6 +238,7 @@ func (r *reader) takeFields() error {
 		return err
 	}
 	for name, old := range r.former.types {
+		r.pause()
 		if t := r.types[name]; t != nil && t.visible() != old.visible() {
 			return errNotShared
 		}

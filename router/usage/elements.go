@@ -23,11 +23,7 @@ type Schema struct {
 // count. dates replace those in the reasons of @deprecated.
 func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates) *Schema {
 	s := &Schema{schema: schema, all: all, deprecated: map[string]Dates{}, reaches: map[string]bool{}}
-	note := func(coordinate string, directives ast.DirectiveList) {
-		d := directives.ForName("deprecated")
-		if d == nil {
-			return
-		}
+	note := func(d *ast.Directive, coordinate string) {
 		reason := ""
 		if a := d.Arguments.ForName("reason"); a != nil {
 			reason = a.Value.Raw
@@ -40,13 +36,19 @@ func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates) *Schema {
 	}
 	for _, t := range schema.Types {
 		for _, f := range t.Fields {
-			note(t.Name+"."+f.Name, f.Directives)
+			if d := f.Directives.ForName("deprecated"); d != nil {
+				note(d, t.Name+"."+f.Name)
+			}
 			for _, a := range f.Arguments {
-				note(argument(t.Name, f.Name, a.Name), a.Directives)
+				if d := a.Directives.ForName("deprecated"); d != nil {
+					note(d, argument(t.Name, f.Name, a.Name))
+				}
 			}
 		}
 		for _, v := range t.EnumValues {
-			note(t.Name+"."+v.Name, v.Directives)
+			if d := v.Directives.ForName("deprecated"); d != nil {
+				note(d, t.Name+"."+v.Name)
+			}
 		}
 	}
 	for changed := true; changed; {

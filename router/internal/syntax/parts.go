@@ -20,10 +20,14 @@ type Part struct {
 
 // Parts splits an SDL into its definitions and extensions, in order. It reports false for a text that
 // it cannot split, such as one that does not begin with a definition. Parts of a text with syntax
-// errors have the same errors.
-func Parts(sdl string) ([]Part, bool) {
+// errors have the same errors. Parts calls pause after each part.
+func Parts(sdl string, pause func()) ([]Part, bool) {
 	s := &splitter{text: sdl, description: -1}
-	for s.at < len(sdl) && s.next() {
+	for known := 0; s.at < len(sdl) && s.next(); {
+		if len(s.parts) > known {
+			known = len(s.parts)
+			pause()
+		}
 	}
 	if s.at < len(sdl) || len(s.parts) == 0 {
 		return nil, false

@@ -48,7 +48,7 @@ func positions(doc *ast.SchemaDocument, columns bool) string {
 func compareParts(t *testing.T, sdl string) {
 	t.Helper()
 	whole, err := syntax.Schema(&ast.Source{Name: "x", Input: sdl}, 0)
-	parts, ok := syntax.Parts(sdl)
+	parts, ok := syntax.Parts(sdl, func() {})
 	together, failed := &ast.SchemaDocument{}, !ok
 	for _, p := range parts {
 		doc, err := p.Schema()
@@ -113,7 +113,7 @@ func TestPartsHaveWhatTheWholeTextHas(t *testing.T) {
 
 // Types of a usual supergraph are found in their parts, which do not keep the whole text in memory.
 func TestPartsAreNamedAndSmall(t *testing.T) {
-	parts, ok := syntax.Parts("\"x\" type A { a: Int }\nscalar B @d\ndirective @d on SCALAR\nextend type A { b: Int }")
+	parts, ok := syntax.Parts("\"x\" type A { a: Int }\nscalar B @d\ndirective @d on SCALAR\nextend type A { b: Int }", func() {})
 	if !ok || len(parts) != 4 {
 		t.Fatalf("got %v", parts)
 	}
