@@ -15,12 +15,8 @@ import (
 	"souk/router/plan"
 )
 
-// Compile prepares a plan for execution. It fails if the plan contradicts
-// itself.
-func Compile(p *plan.Plan) (*Program, error) { return compile(p, new(layout), true) }
-
 // Compile prepares a plan for execution by e. Without a cache, the program does not
-// describe what a cache needs to know.
+// describe what a cache needs to know. It fails if the plan contradicts itself.
 func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
 	l, ok := layouts.Get().(*layout)
 	if !ok {

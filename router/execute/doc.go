@@ -1,6 +1,6 @@
 // Package execute executes query plans.
 //
-// [Compile] prepares a plan (package plan) for execution, once for each plan. An
+// [Executor.Compile] prepares a plan (package plan) for execution, once for each plan. An
 // [Executor] runs the resulting [Program]: it sends requests to the subgraphs
 // through a [Transport], each as soon as the fetches it depends on have ended,
 // stores the responses in one tree of objects, builds representations of

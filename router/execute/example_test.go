@@ -50,11 +50,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	program, err := execute.Compile(p) // once for each plan
+	executor := execute.New(execute.Options{Transport: greeter{}})
+	program, err := executor.Compile(p) // once for each plan
 	if err != nil {
 		log.Fatal(err)
 	}
-	executor := execute.New(execute.Options{Transport: greeter{}})
 	response := executor.Execute(context.Background(), &execute.Request{Program: program})
 	defer response.Release()
 	fmt.Printf("%s\n", response.Body)

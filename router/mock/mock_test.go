@@ -95,7 +95,7 @@ func (r *router) run(t *testing.T, query string, variables json.RawMessage) (bod
 	if err != nil {
 		t.Fatalf("no plan: %v\n%s", err, query)
 	}
-	program, err := execute.Compile(p)
+	program, err := r.executor.Compile(p)
 	if err != nil {
 		t.Fatal(err)
 	}

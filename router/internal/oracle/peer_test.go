@@ -357,7 +357,7 @@ func BenchmarkEngines(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	program, err := execute.Compile(made)
+	program, err := r.executor.Compile(made)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (r *router) checkJSON(t *testing.T, op oracle.Operation) {
 	}
 	var bodies [2]string
 	for i, p := range []*plan.Plan{made, read} {
-		program, err := execute.Compile(p)
+		program, err := r.executor.Compile(p)
 		if err != nil {
 			t.Fatalf("no program: %v\n%s\n%s", err, op.Query, text.Bytes())
 		}

@@ -169,7 +169,7 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 		t.Errorf("no plan: %v\n%s", err, op.Query)
 		return false
 	}
-	program, err := execute.Compile(p)
+	program, err := r.executor.Compile(p)
 	if err != nil {
 		t.Errorf("no program: %v\n%s\n%s", err, op.Query, explain(p))
 		return false
