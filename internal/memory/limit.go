@@ -35,11 +35,11 @@ const (
 const unlimited = 1 << 50
 
 // SetLimit sets Go's soft memory limit to a share of the container's limit and logs it.
-// It does not override GOMEMLIMIT. With a limit, GOGC adapts to what is left below it.
+// It does not override GOMEMLIMIT. GOGC adapts to what is left below the limit; see pace.
 func SetLimit(logger *slog.Logger, share Share) {
+	defer pace()
 	if given := os.Getenv("GOMEMLIMIT"); given != "" {
 		logger.Info("soft memory limit", "bytes", Limit(), "source", "GOMEMLIMIT")
-		pace()
 		return
 	}
 	// The library sets no limit without a cgroup that has one.
@@ -51,7 +51,6 @@ func SetLimit(logger *slog.Logger, share Share) {
 		return
 	}
 	logger.Info("soft memory limit", "bytes", Limit(), "source", fmt.Sprintf("%.0f %% of the cgroup's limit", float64(share)*100))
-	pace()
 }
 
 // Limit returns the soft memory limit in bytes, or 0 if there is none.

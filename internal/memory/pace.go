@@ -14,6 +14,9 @@ const (
 	// maxPercent bounds GOGC. More would save little: a collection then takes a fifth of the time
 	// that it takes by default.
 	maxPercent = 400
+	// smallHeap is the size to which the heap may grow without a soft memory limit, however little is
+	// live. A router without large caches would otherwise collect a few megabytes many times a second.
+	smallHeap = 64 << 20
 )
 
 // pacing is done once in a process, since the garbage collector is one.
@@ -21,7 +24,8 @@ var pacing sync.Once
 
 // pace makes the garbage collector run less often while memory is plentiful: after each collection
 // it sets GOGC so that the heap may grow to half of the soft memory limit. The other half is for what
-// is live later, and for Guard. It does nothing if GOGC is set.
+// is live later, and for Guard. Without a limit, the heap may grow to smallHeap. It does nothing if
+// GOGC is set.
 func pace() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -61,8 +65,12 @@ func (p *pacer) adapt() {
 
 // percentFor returns GOGC for a soft memory limit, or 0 for none, and the live heap.
 func percentFor(limit, live int64) int {
-	if limit <= 0 || live <= 0 {
+	if live <= 0 {
 		return defaultPercent
 	}
-	return int(min(max((limit/2-live)*100/live, defaultPercent), maxPercent))
+	size := int64(smallHeap)
+	if limit > 0 {
+		size = limit / 2
+	}
+	return int(min(max((size-live)*100/live, defaultPercent), maxPercent))
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -14,7 +13,9 @@ func TestCollectorRunsLessOftenWithPlentyOfMemory(t *testing.T) {
 		limit, live int64
 		want        int
 	}{
-		{0, 50 << 20, 100},         // no limit
+		{0, 10 << 20, 400}, // no limit: small heaps grow fivefold
+		{0, 20 << 20, 220}, // to 64 MiB
+		{0, 50 << 20, 100},
 		{512 << 20, 10 << 20, 400}, // small heaps grow fivefold
 		{512 << 20, 64 << 20, 300}, // to 256 MiB
 		{512 << 20, 128 << 20, 100},
@@ -36,7 +37,7 @@ func TestPercentageFollowsTheLimit(t *testing.T) {
 	for _, c := range []struct {
 		limit int64
 		want  uint64
-	}{{1 << 40, maxPercent}, {math.MaxInt64, defaultPercent}} {
+	}{{1 << 40, maxPercent}, {64 << 10, defaultPercent}} {
 		debug.SetMemoryLimit(c.limit)
 		got := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 		for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
