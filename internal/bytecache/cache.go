@@ -6,10 +6,14 @@
 // same whatever the size of the cache, because every request does lookups (lock.go). CLOCK
 // selects the entries to evict: a hand moves around the entries and evicts those
 // that have not been used since it last passed. That approximates LRU without a list
-// to update on every lookup.
+// to update on every lookup. A cache for keys that may never come back refuses them at first, once
+// it is full (ghosts.go).
 package bytecache
 
-import "sync/atomic"
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
 
 // A Cache maps keys to values. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
@@ -20,6 +24,7 @@ type Cache[K comparable, V any] struct {
 	bytes   int
 	limit   int
 	observe Observer
+	ghosts  *ghostList // nil if every value is kept
 }
 
 // An Observer is notified of changes to a cache while the cache is locked. Its
@@ -28,6 +33,7 @@ type Observer struct {
 	// Changed receives the changes of the number of entries and of their
 	// weight in bytes.
 	Changed func(entries, bytes int)
+	// Evicted is called for each value that is evicted, or refused, for lack of room.
 	Evicted func()
 }
 
@@ -71,7 +77,7 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 
 // Put adds a value unless the key already has one, and returns the value of the key.
 // The weight is the size of the key and the value in bytes. A value that is too large
-// is returned but not cached.
+// is returned but not cached, and so is one that a selective cache refuses.
 func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 	weight += entryOverhead
 	c.mu.Lock()
@@ -82,8 +88,15 @@ func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 	if weight > c.limit/MaxShare {
 		return value
 	}
+	chosen := c.ghosts != nil && c.bytes+weight > c.limit
+	if chosen && !c.ghosts.admits(maphash.Comparable(c.ghosts.seed, key), len(c.ring)) {
+		if c.observe.Evicted != nil {
+			c.observe.Evicted()
+		}
+		return value
+	}
 	e := &entry[K, V]{key: key, value: value, weight: weight, at: len(c.ring)}
-	e.idle.Store(true) // a value used once must not evict values in use
+	e.idle.Store(!chosen) // a value used once must not evict values in use
 	c.makeRoom(weight, nil)
 	e.at = len(c.ring)
 	c.entries[key] = e
@@ -157,6 +170,9 @@ func (c *Cache[K, V]) Clear() {
 	clear(c.entries)
 	clear(c.ring)
 	c.ring, c.hand = c.ring[:0], 0
+	if c.ghosts != nil {
+		c.ghosts.clear()
+	}
 }
 
 // Len returns the number of values.

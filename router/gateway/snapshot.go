@@ -203,9 +203,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		limitedSchemas: limited,
 		marksStale:     gw.config.ResponseCache.MarksStale(),
 
-		documents: bytecache.New[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
-		templates: bytecache.New[string, *outline](gw.config.Caches.Templates, bytecache.Observer{}),
-		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
+		documents: bytecache.NewSelective[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
+		templates: bytecache.NewSelective[string, *outline](gw.config.Caches.Templates, bytecache.Observer{}),
+		plans:     bytecache.NewSelective[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
 	pause()

@@ -109,7 +109,7 @@ var (
 	}
 	cacheEvictions = base.Metric{
 		Name: "souk_router_cache_evictions_total", Kind: base.Counter,
-		Help:   "Entries evicted from an in-process cache.",
+		Help:   "Values evicted from an in-process cache, or refused by it, for lack of room.",
 		Labels: []string{"cache"},
 	}
 	connectionsClosed = base.Metric{
