@@ -12,6 +12,7 @@
 // The hub is router.go, with Options, Extensions and Router. reloadable.go replaces the
 // configuration while the router serves. The other files configure one part each:
 //
+//	atstart.go       keys that take effect when the router restarts
 //	inuse.go         requests in progress of a router that a new configuration replaces
 //	serve.go         ports, deadlines, shutdown
 //	listen.go        addresses and TLS of the ports

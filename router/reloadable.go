@@ -26,6 +26,8 @@ type Reloadable struct {
 	// extensions has the extensions that all routers share: middleware and closers.
 	extensions    Extensions
 	public, admin http.Handler
+	// started is the first configuration, which the servers of the ports have.
+	started config.Config
 
 	changing sync.Mutex // serializes changes
 	ended    bool
@@ -43,7 +45,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(c, o), shutdown: shutdown, routes: digests(o.Routes)}
+	l := &Reloadable{started: c, options: o, extensions: o.Extensions, shared: newShared(c, o), shutdown: shutdown, routes: digests(o.Routes)}
 	// Middleware is applied here, so that its state outlives changes of the configuration.
 	l.options.extended = len(o.Middleware) > 0
 	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
@@ -75,6 +77,9 @@ func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *c
 	defer l.changing.Unlock()
 	began, old := time.Now(), l.current.Load().config
 	err := l.reconfigure(ctx, c, source)
+	if keys := waiting(&l.started, &c); err == nil && len(keys) > 0 {
+		l.options.Telemetry.Logger.WarnContext(ctx, "settings of the ports differ from those in use; restart the router to use them", "keys", keys)
+	}
 	l.recordReload(began, &old, &c, err)
 	return err
 }

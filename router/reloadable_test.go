@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -144,4 +145,37 @@ func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 	if err := live.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// The ports keep the settings that they started with, and the log says which ones wait for a restart.
+func TestSettingsThatNeedARestartAreLogged(t *testing.T) {
+	var out bytes.Buffer
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	live, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	logged := func(want string) {
+		t.Helper()
+		if err := live.Reconfigure(t.Context(), c, nil); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); !strings.Contains(text, want) || want == "" && strings.Contains(text, "restart the router") {
+			t.Errorf("the log lacks %q: %s", want, text)
+		}
+		out.Reset()
+	}
+	c.Limits.MaxDepth = 7
+	logged("")
+	c.HTTP.Server, c.Limits.MaxConnections, c.Limits.MaxDepth = "standard", 5, 8
+	logged(`"keys":["http.server","limits.http_max_connections"]`)
+	c.Limits.MaxDepth = 9
+	logged(`"keys":["http.server","limits.http_max_connections"]`)
+	c.HTTP.Server, c.Limits.MaxConnections = config.Default().HTTP.Server, config.Default().Limits.MaxConnections
+	logged("")
 }
