@@ -25,6 +25,7 @@ type flusher struct {
 	mu     sync.Mutex
 	giveUp context.CancelFunc // called when a write fails; nil until the stream runs
 	busy   bool               // a message was written since the last heartbeat
+	failed error              // of the write that failed: a part of a chunk may be missing, so nothing may follow
 }
 
 func (f *flusher) init(w http.ResponseWriter, heartbeat time.Duration) {
@@ -57,13 +58,16 @@ func (f *flusher) send(compose func(*bufio.Writer)) error {
 }
 
 func (f *flusher) write(compose func(*bufio.Writer)) error {
+	if f.failed != nil {
+		return f.failed
+	}
 	if err := f.output.send(f.patience, compose); err != nil {
+		f.failed = fmt.Errorf("writing to a stream: %w", err)
 		if f.giveUp != nil {
 			f.giveUp()
 		}
-		return fmt.Errorf("writing to a stream: %w", err)
 	}
-	return nil
+	return f.failed
 }
 
 // beatOnce sends a heartbeat unless a message was written since the last call.
@@ -100,10 +104,14 @@ func (f *flusher) carry(ctx context.Context, sign string, run func(context.Conte
 	})
 }
 
-// end ends the response.
+// end ends the response. After a failed write, only the end of the connection may follow: clients
+// would take the last chunk for the rest of the one that was cut off (RFC 9112, section 7.1).
 func (f *flusher) end() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.failed != nil {
+		return f.failed
+	}
 	if err := f.output.end(f.patience); err != nil {
 		return fmt.Errorf("ending a stream: %w", err)
 	}
