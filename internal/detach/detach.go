@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ErrUnsupported is the error of Take for a response that cannot outlive its handler.
@@ -85,6 +86,9 @@ type Response struct {
 	written atomic.Int64
 	run     func()
 
+	unread atomic.Bool // the client has sent something that nobody reads
+	failed atomic.Bool // a write has failed
+
 	mu    sync.Mutex
 	after []func()
 	last  func() // called after all others; nil if there is none
@@ -106,6 +110,7 @@ func Take(w http.ResponseWriter, r *http.Request) (*Response, *bufio.ReadWriter,
 		return nil, nil, fmt.Errorf("taking over a connection: %w", err)
 	}
 	d := &Response{Conn: conn}
+	d.unread.Store(buffer.Reader.Buffered() > 0) // more may have followed
 	connectionOf(r.Context()).taken = d
 	return d, buffer, nil
 }
@@ -125,21 +130,30 @@ func (d *Response) watch(left func()) {
 	var one [1]byte
 	if _, err := d.Conn.Read(one[:]); err != nil {
 		left()
+		return
 	}
+	d.unread.Store(true)
 }
 
 // Write implements io.Writer.
 func (d *Response) Write(b []byte) (int, error) {
 	n, err := d.Conn.Write(b)
 	d.written.Add(int64(n))
+	if err != nil {
+		d.failed.Store(true)
+	}
 	return n, err //nolint:wrapcheck // a writer passes errors on
 }
 
 // Written returns the number of bytes that were written after Take.
 func (d *Response) Written() int64 { return d.written.Load() }
 
-// End closes the connection and calls the functions of After.
+// End closes the connection and calls the functions of After. If the client has sent something
+// that nobody has read, End lingers first.
 func (d *Response) End() {
+	if d.unread.Load() && !d.failed.Load() {
+		d.linger()
+	}
 	_ = d.Conn.Close()
 	d.mu.Lock()
 	list, last := d.after, d.last
@@ -151,6 +165,51 @@ func (d *Response) End() {
 	if last != nil {
 		last()
 	}
+}
+
+// lingering and maxLeft bound how long a connection with unread bytes stays open after its
+// response, and how many bytes are read meanwhile.
+const (
+	lingering = 500 * time.Millisecond
+	maxLeft   = 256 << 10
+)
+
+// linger ends the response for the client, and reads and drops what it has sent. A connection that
+// is closed with unread bytes is reset, so that the client may lose the end of its response (RFC
+// 9112, section 9.6).
+func (d *Response) linger() {
+	if d.Conn.SetDeadline(time.Now().Add(lingering)) != nil {
+		return
+	}
+	if half := halfClosed(d.Conn); half == nil || half.CloseWrite() != nil {
+		return
+	}
+	rest := make([]byte, 4<<10)
+	for total := 0; total < maxLeft; {
+		n, err := d.Conn.Read(rest)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
+// A halfCloser is a connection that can end its own direction.
+type halfCloser interface{ CloseWrite() error }
+
+// halfClosed returns the half-closer of a connection that may be wrapped, or nil.
+func halfClosed(conn net.Conn) halfCloser {
+	for conn != nil {
+		if half, ok := conn.(halfCloser); ok {
+			return half
+		}
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		conn = wrapped.NetConn()
+	}
+	return nil
 }
 
 // Of returns the response to the request with a context if it is detached, otherwise nil.
