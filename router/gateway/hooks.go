@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"souk/router/auth"
@@ -135,6 +136,8 @@ func (x *exchange) hookResponse(ctx context.Context, status int, body []byte, re
 		} else {
 			r.Errors = countErrors(body)
 		}
+		ctx, done := answering(ctx)
+		defer done()
 		if err := x.hooks.Response(ctx, &r); err != nil {
 			f := x.refuse(err)
 			x.logFault(ctx, err)
@@ -149,6 +152,45 @@ func (x *exchange) hookResponse(ctx context.Context, status int, body []byte, re
 	return status, body
 }
 
+// lastHooks bounds the Response hooks of a response whose request the router has ended.
+const lastHooks = 5 * time.Second
+
+// answering returns the context of the Response hooks. If the router ends a request, since it shuts
+// down, since the caller's identity has expired or since the schema has changed, the client still
+// gets a response: the hooks have lastHooks for it. If the client leaves, their context is canceled.
+func answering(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Done() == nil {
+		return ctx, func() {}
+	}
+	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var mu sync.Mutex
+	var late *time.Timer
+	stop := context.AfterFunc(ctx, func() {
+		if !endedByRouter(ctx) {
+			cancel()
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		late = time.AfterFunc(lastHooks, cancel)
+	})
+	return alive, func() {
+		stop()
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		if late != nil {
+			late.Stop()
+		}
+	}
+}
+
+// endedByRouter reports whether the router has canceled a context for a reason that the client gets.
+func endedByRouter(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return errors.Is(cause, execute.ErrShuttingDown) || errors.Is(cause, subscribe.ErrExpired) || errors.Is(cause, errReloaded)
+}
+
 // emitHooked wraps emit, which sends the responses of a stream, with the Response
 // hooks.
 func (x *exchange) emitHooked(ctx context.Context, emit func([]byte) error) func([]byte) error {
@@ -157,6 +199,9 @@ func (x *exchange) emitHooked(ctx context.Context, emit func([]byte) error) func
 	}
 	return func(body []byte) error {
 		_, body = x.hookResponse(ctx, http.StatusOK, body, &execute.Response{Errors: countErrors(body)})
+		if ctx.Err() != nil {
+			return ctx.Err() // the hooks may have failed for it; the stream ends with the reason
+		}
 		return emit(body)
 	}
 }
