@@ -37,9 +37,16 @@ type sharedStream struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the upstream subscription has ended
 	of     *document
+	// slow is called for each follower that is dropped because it reads too slowly.
+	slow func(*follower)
+	// room is signaled when no follower has to make room for the event any more.
+	room chan struct{}
 
 	mu        sync.Mutex
 	followers []*follower
+	waiting   int           // followers whose queue has no room for the event
+	since     time.Time     // when the current wait for them began
+	held      time.Duration // how long events have waited, without the current wait
 	latest    *event
 	ended     bool
 	err       error // why it ended; nil if the subgraph completed it
@@ -82,20 +89,21 @@ func (e *event) release() {
 // queueLimits bounds the queue of one follower.
 type queueLimits struct {
 	events, bytes int
-	// patience is the total time that a follower with a full queue may delay the
-	// others. It is restored when the queue is empty.
+	// patience is the total time that events may wait while a follower has some in its queue.
+	// If its queue is full then, it is dropped. It begins again when the queue has been empty.
+	// It runs for all followers at once, so that many slow ones cost no more than one.
 	patience time.Duration
 }
 
 // A follower is one client's subscription to a shared stream.
 type follower struct {
-	queue    []*event
-	bytes    int
-	dropped  bool
-	patience time.Duration // the remaining part of queueLimits.patience
-	// room is signaled when the follower has taken an event or left.
-	room chan struct{}
-	gone bool
+	queue   []*event
+	bytes   int
+	next    *event // the event that the queue has no room for; nil if it has. publish holds it
+	dropped bool
+	gone    bool
+	// since is what sharedStream.held was when the queue was empty.
+	since time.Duration
 
 	ctx   context.Context
 	emit  func(response []byte, eventID string) error
@@ -108,7 +116,7 @@ type follower struct {
 // follow passes the responses of a subscription to emit, and calls ended when there are no more.
 // It joins an identical open stream or opens a new one.
 func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func(response []byte, eventID string) error, ended func(error)) {
-	f := &follower{room: make(chan struct{}, 1), ctx: ctx, emit: emit}
+	f := &follower{ctx: ctx, emit: emit}
 	key := x.streamKey(p)
 	s.mu.Lock()
 	st := s.open[key]
@@ -132,7 +140,13 @@ func (s *sharedStreams) start(ctx context.Context, key string, x *exchange, p *p
 		limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
 		memory: x.options.Memory,
 		done:   make(chan struct{}),
+		room:   make(chan struct{}, 1),
 		of:     p.document,
+	}
+	name, m, logger := p.document.name, x.metrics, x.logger
+	st.slow = func(f *follower) {
+		m.SubscriptionsDropped.Inc()
+		logger.InfoContext(f.ctx, "a client reads events too slowly; its subscription ends", "operation", name)
 	}
 	if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
 		// The events of a broker are independent, and clients may have had them.
@@ -197,7 +211,6 @@ func (st *sharedStream) join(f *follower) bool {
 	if st.ended {
 		return false
 	}
-	f.patience = st.limits.patience
 	f.working = true // until begin
 	if st.replay && st.latest != nil {
 		st.push(f, st.latest)
@@ -234,8 +247,7 @@ func (st *sharedStream) remove(f *follower) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	f.gone = true
-	f.clear()
-	signal(f.room)
+	st.clear(f)
 	st.followers = slices.DeleteFunc(st.followers, func(other *follower) bool { return other == f })
 	return len(st.followers) == 0
 }
@@ -263,69 +275,111 @@ func (st *sharedStream) publish(ctx context.Context, response []byte, id string)
 		st.latest.release()
 		st.latest = event.retain()
 	}
-	followers := slices.Clone(st.followers)
-	st.mu.Unlock()
-	for _, f := range followers {
-		if err := st.deliver(ctx, f, event); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deliver queues an event for one follower. If the queue is full, it waits until the
-// follower's patience is used up and then drops the follower. It waits without limit
-// for a follower that is alone: that delays only itself and the subgraph, and the write
-// timeout of its connection detects a dead client.
-func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) error {
-	for {
-		st.mu.Lock()
-		alone := len(st.followers) == 1
+	for _, f := range st.followers {
 		switch {
 		case f.gone || f.dropped:
-			st.mu.Unlock()
-			return nil
 		case f.fits(event, st.limits):
 			st.push(f, event)
-			st.mu.Unlock()
-			return nil
-		case !alone && f.patience <= 0:
-			f.dropped = true
-			f.clear()
-			st.wake(f)
-			st.mu.Unlock()
+		default:
+			f.next = event
+			st.waiting++
+		}
+	}
+	st.mu.Unlock()
+	return st.awaitRoom(ctx)
+}
+
+// awaitRoom waits until all followers have room for the event, and drops those whose patience is
+// used up. It waits without limit for a follower that is alone: that delays only itself and the
+// subgraph, and the write timeout of its connection detects a dead client.
+func (st *sharedStream) awaitRoom(ctx context.Context) error {
+	for {
+		slow, most := st.drop()
+		for _, f := range slow {
+			st.slow(f)
+		}
+		if most == 0 {
 			return nil
 		}
-		patience := f.patience
-		if alone {
-			patience = time.Second // then check whether it is still alone
+		timer := time.NewTimer(most)
+		var err error
+		select {
+		case <-st.room:
+		case <-timer.C:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		timer.Stop()
+		st.mu.Lock()
+		st.held, st.since = st.heldFor(), time.Time{}
+		if err != nil {
+			for _, f := range st.followers {
+				if f.next != nil {
+					st.waited(f)
+				}
+			}
 		}
 		st.mu.Unlock()
-		waited, err := f.awaitRoom(ctx, patience)
 		if err != nil {
 			return err
 		}
-		st.mu.Lock()
-		if f.patience -= waited; alone {
-			f.patience = st.limits.patience
-		}
-		st.mu.Unlock()
 	}
 }
 
-// awaitRoom waits until the follower takes an event, for at most most. It returns the
-// time waited.
-func (f *follower) awaitRoom(ctx context.Context, most time.Duration) (time.Duration, error) {
-	began := time.Now()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-f.room:
-	case <-timer.C:
-	case <-ctx.Done():
-		return 0, ctx.Err()
+// drop drops the followers that have no room for the event and no patience left. It returns them,
+// and how long the others may wait at most; 0 if none waits. A wait begins with it.
+func (st *sharedStream) drop() (slow []*follower, most time.Duration) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.waiting == 0 {
+		return nil, 0
 	}
-	return time.Since(began), nil
+	open := 0
+	for _, f := range st.followers {
+		if !f.dropped {
+			open++
+		}
+	}
+	if open == 1 {
+		most = time.Second // then see whether it is still alone
+	}
+	for _, f := range st.followers {
+		if f.next == nil {
+			continue
+		}
+		left := st.limits.patience - (st.held - f.since)
+		switch {
+		case open == 1:
+			f.since = st.held
+		case left > 0 && (most == 0 || left < most):
+			most = left
+		case left <= 0:
+			f.dropped = true
+			st.clear(f)
+			st.wake(f)
+			slow = append(slow, f)
+		}
+	}
+	if st.waiting > 0 {
+		st.since = time.Now()
+	}
+	return slow, most
+}
+
+// heldFor returns how long events have waited for followers. The caller holds st.mu.
+func (st *sharedStream) heldFor() time.Duration {
+	if st.since.IsZero() {
+		return st.held
+	}
+	return st.held + time.Since(st.since)
+}
+
+// waited ends the wait for a follower's room. The caller holds st.mu.
+func (st *sharedStream) waited(f *follower) {
+	f.next = nil
+	if st.waiting--; st.waiting == 0 {
+		signal(st.room)
+	}
 }
 
 // fits reports whether the queue has room for an event. An empty queue always does.
@@ -335,13 +389,19 @@ func (f *follower) fits(event *event, l queueLimits) bool {
 
 // push queues an event. The caller holds st.mu.
 func (st *sharedStream) push(f *follower, event *event) {
+	if len(f.queue) == 0 {
+		f.since = st.heldFor() // it has caught up
+	}
 	f.queue = append(f.queue, event.retain())
 	f.bytes += len(event.text)
 	st.wake(f)
 }
 
-// clear releases all queued events.
-func (f *follower) clear() {
+// clear releases all queued events. The caller holds st.mu.
+func (st *sharedStream) clear(f *follower) {
+	if f.next != nil {
+		st.waited(f)
+	}
 	for _, event := range f.queue {
 		event.release()
 	}
@@ -386,9 +446,11 @@ func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 		f.bytes -= len(event.text)
 		if len(f.queue) == 0 {
 			f.queue = nil
-			f.patience = st.limits.patience // it has caught up
 		}
-		signal(f.room)
+		if f.next != nil && f.fits(f.next, st.limits) {
+			st.push(f, f.next)
+			st.waited(f)
+		}
 		return event, false, nil
 	case st.ended:
 		return nil, true, st.err

@@ -208,6 +208,9 @@ func (x *exchange) answer(ctx context.Context, p *prepared, emit func([]byte) er
 			return ctx.Err()
 		}
 		_, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return emit(body)
 	})
 }
@@ -226,6 +229,9 @@ func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte
 		return ctx.Err()
 	}
 	_, body := x.hookResponse(ctx, http.StatusOK, f.body.Bytes, &f.outcome)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return emit(body)
 }
 
@@ -330,7 +336,6 @@ func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
 		x.metrics.Limits.Shed.Inc()
 		return x.failure(codeOverloaded, errNoRoom.Err.Message)
 	case errors.Is(err, errSlowClient):
-		x.metrics.SubscriptionsDropped.Inc()
 		return x.failure(codeSlowClient, "The client reads events too slowly. Its subscription has ended; subscribe again.")
 	case errors.As(err, &refused):
 		if refused.Err != nil {
