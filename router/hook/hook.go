@@ -12,7 +12,9 @@ import (
 
 // Hooks are the hook functions of one extension. The functions must be safe for
 // concurrent use. Their context is canceled when the request ends, or when the fetch
-// ends for the subgraph hooks. Work that continues longer needs its own context.
+// ends for the subgraph hooks. Work that continues longer needs its own context. If the
+// router ends a request, such as at a shutdown or when a token expires, the client still
+// gets an error; the Response hooks have a few seconds for it.
 type Hooks struct {
 	// Name identifies the extension in logs.
 	Name string
