@@ -250,6 +250,27 @@ func TestStreamsAreRequestsUntilTheyEnd(t *testing.T) {
 	}
 }
 
+// A client that sends something during a stream gets its end, and the connection is not reset.
+func TestWhatClientsSendDoesNotResetTheirStreams(t *testing.T) {
+	for protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			s := serveTicks(t, new(serving), nil)
+			l := s.listen(t, protocol, "GET /")
+			if _, err := l.conn.Write(make([]byte, 3000)); err != nil {
+				t.Fatal(err)
+			}
+			s.subgraph.ticks <- 1
+			s.subgraph.ticks <- 0
+			if rest := l.rest(t); !strings.Contains(rest, `{"ticks":1}`) {
+				t.Errorf("the stream ends with %q", rest)
+			}
+			if rest, err := io.ReadAll(l.in); err != nil || len(rest) > 0 {
+				t.Errorf("got %q after the response, err %v, want the end of the connection", rest, err)
+			}
+		})
+	}
+}
+
 // A client that leaves ends its stream, even if it has sent something ahead: a write tells then.
 func TestClientsThatLeaveEndTheirStreams(t *testing.T) {
 	for name, ahead := range map[string]string{"silent": "", "sent ahead": "GET /graphql HTTP/1.1\r\nHost: x\r\n\r\n"} {

@@ -100,6 +100,9 @@ func (c *conn) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// NetConn returns the connection itself, as that of tls.Conn does.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // arm sets a write deadline for the timeout. Setting a deadline is more expensive than
 // reading the clock, so arm keeps a deadline that was set recently.
 func (c *conn) arm(now time.Time, timeout time.Duration) error {

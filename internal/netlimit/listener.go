@@ -142,11 +142,14 @@ func (l *Listener) admit(c *conn) bool {
 
 // ConnState records the state of connections; see http.Server.ConnState.
 func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
-	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
-		c = wrapped.NetConn()
+	own, ok := c.(*conn)
+	if !ok {
+		if wrapped, over := c.(interface{ NetConn() net.Conn }); over { // TLS
+			own, ok = wrapped.NetConn().(*conn)
+		}
 	}
-	if c, ok := c.(*conn); ok {
-		c.enter(state)
+	if ok {
+		own.enter(state)
 	}
 }
 
