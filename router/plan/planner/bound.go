@@ -10,10 +10,15 @@ import (
 // lowerBound returns requests and levels that no plan for some selections can do
 // with less. It only looks at which subgraphs resolve which field, so it costs
 // little, and for most operations it already proves that the greedy choice is
-// best.
-func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Selection) Cost {
+// best. The root fields are fetched from the subgraph start, unless it is nil.
+func (w *walker) lowerBound(root *supergraph.Type, start *supergraph.Subgraph, selections []operation.Selection) Cost {
 	b := bounder{walker: w, levels: 1}
-	b.visit(root, selections, nil)
+	var level1 []*supergraph.Subgraph
+	if start != nil {
+		level1 = w.memory.subgraphs.Append(nil, start)
+		b.used, b.requests = level1, 1
+	}
+	b.visit(root, selections, level1)
 	// Fields that one subgraph resolves need a request to it. Of the others,
 	// those whose subgraphs are disjoint need a request each.
 	for _, any := range b.anyOf {

@@ -63,6 +63,14 @@ func (c *chooser) choose(w *walker, leaves []*leaf) {
 	}
 }
 
+// adopt makes choices that were found otherwise, for the leaves from an ID on.
+func (c *chooser) adopt(from int, chosen []*edge) {
+	if missing := from - len(c.chosen); missing > 0 {
+		c.chosen = c.memory.edgeLists.Append(c.chosen, c.memory.edgeLists.Make(missing)...)
+	}
+	c.chosen = c.memory.edgeLists.Append(c.chosen[:from], chosen...)
+}
+
 // satisfy picks a path for a leaf.
 func (c *chooser) satisfy(l *leaf) {
 	if c.chosen[l.id] != nil {

@@ -13,7 +13,8 @@ import (
 type Explanation struct {
 	// Bound has requests and levels that no plan can do with less, Greedy
 	// those of the plan that the chooser found first, and Chosen those of the
-	// plan that was made. They are set for queries.
+	// plan that was made. For a mutation, they are sums over the requests that
+	// fetch its root fields.
 	Bound  Cost `json:"bound"`
 	Greedy Cost `json:"greedy"`
 	Chosen Cost `json:"chosen"`
@@ -33,10 +34,10 @@ type Search string
 
 // The outcomes of a search.
 const (
-	// NotSearched: the greedy plan meets the lower bound, or the operation is
-	// no query.
+	// NotSearched: the greedy plan meets the lower bound.
 	NotSearched Search = "not needed"
-	// Exact: the search was complete, so no plan has fewer requests.
+	// Exact: the search was complete, so no plan has fewer requests, with the same
+	// subgraphs for the root fields of a mutation or a subscription.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"

@@ -24,7 +24,11 @@ import (
 // requests, each of which fetches from one subgraph everything that can be fetched
 // with what was known before its level. Fetching more never needs more requests, so
 // the shortest sequence after which all selected facts are known is the optimum.
+//
+// For root fields of a mutation or a subscription, the first request is the only one of
+// its level, and goes to the subgraph start.
 type fewest struct {
+	start *supergraph.Subgraph
 	root  *object
 	goals []*fact
 	model *supergraph.Model
@@ -43,10 +47,10 @@ type fact struct {
 	below *object // nil for a leaf
 }
 
-func newFewest(m *supergraph.Model, selections []operation.Selection) *fewest {
-	f := &fewest{model: m}
+func newFewest(m *supergraph.Model, root *supergraph.Type, start *supergraph.Subgraph, selections []operation.Selection) *fewest {
+	f := &fewest{model: m, start: start}
 	count := 0
-	f.root = f.object(m.Query, selections, &count, &f.goals)
+	f.root = f.object(root, selections, &count, &f.goals)
 	return f
 }
 
@@ -91,7 +95,7 @@ func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, co
 // for entities.
 func (f *fewest) ask(g *supergraph.Subgraph, before, known knowledge, first bool) knowledge {
 	known = slices.Clone(known)
-	f.learn(g, f.root, before, known, first && f.model.Query.InSubgraph(g) != nil)
+	f.learn(g, f.root, before, known, first && f.root.typ.InSubgraph(g) != nil)
 	return known
 }
 
@@ -154,6 +158,9 @@ func (f *fewest) search(facts, limit, most int) (requests, levels int) {
 		}
 		// The next level may have requests to any set of subgraphs.
 		for set := 1; set < 1<<len(f.model.Subgraphs); set++ {
+			if f.start != nil && s.level == 0 && set != 1<<f.start.Index {
+				continue
+			}
 			next := state{known: s.known, requests: s.requests, level: s.level + 1}
 			for i, g := range f.model.Subgraphs {
 				if set&(1<<i) != 0 {
@@ -212,7 +219,7 @@ func randomGraph(r *rand.Rand) string {
 	graphs := 2 + r.IntN(3)
 	types := 1 + r.IntN(3)
 	var b strings.Builder
-	b.WriteString(`schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }` + "\nenum join__Graph {\n")
+	b.WriteString(`schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query mutation: Mutation subscription: Subscription }` + "\nenum join__Graph {\n")
 	for g := range graphs {
 		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"http://g%d\")\n", g, g, g)
 	}
@@ -276,6 +283,7 @@ func randomGraph(r *rand.Rand) string {
 		}
 		b.WriteString("}\n")
 	}
+	before := b.Len()
 	b.WriteString("type Query")
 	for g := range graphs {
 		fmt.Fprintf(&b, " @join__type(graph: G%d)", g)
@@ -285,6 +293,10 @@ func randomGraph(r *rand.Rand) string {
 		field(fmt.Sprintf("t%d", t), fmt.Sprintf("T%d", t), some(1), nil)
 	}
 	b.WriteString("}\n")
+	query := b.String()[before:]
+	for _, root := range []string{"Mutation", "Subscription"} {
+		b.WriteString(strings.Replace(query, "Query", root, 1))
+	}
 	return b.String()
 }
 
@@ -313,7 +325,7 @@ var graphs = flag.Int("planner.graphs", 300, "how many random graphs to compare 
 // No plan with as many levels or fewer has fewer requests, and none with as many
 // requests has fewer levels.
 func TestNoPlanIsCheaper(t *testing.T) {
-	planned, incomplete := 0, 0
+	planned, incomplete := map[string]int{}, 0
 	for seed := range uint64(*graphs) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		sdl := randomGraph(r)
@@ -327,25 +339,33 @@ func TestNoPlanIsCheaper(t *testing.T) {
 		}
 		p := planner.New(m, planner.Options{})
 		for range 4 {
-			text := randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
-			if strings.Contains(text, "__typename") {
+			selections := randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			if strings.Contains(selections, "__typename") {
 				continue
 			}
-			doc, err := schema.Parse(text, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			planned++
-			switch err := cheapest(m, p, doc.Operation(nil)); {
-			case errors.Is(err, errIncomplete):
-				incomplete++
-			case err != nil:
-				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
+			for _, kind := range []string{"query", "mutation", "subscription"} {
+				doc, err := schema.Parse(kind+selections, "")
+				if err != nil && kind == "subscription" { // it has several root fields
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				planned[kind]++
+				switch err := cheapest(m, p, doc.Operation(nil)); {
+				case errors.Is(err, errIncomplete):
+					incomplete++
+				case err != nil:
+					t.Errorf("graph %d: %s%s: %v\n%s", seed, kind, selections, err, sdl)
+				}
 			}
 		}
 	}
-	if incomplete > planned/50 {
-		t.Errorf("the search was incomplete for %d of %d operations", incomplete, planned)
+	if incomplete > planned["query"]/50 {
+		t.Errorf("the search was incomplete for %d operations of %v", incomplete, planned)
+	}
+	if planned["mutation"] == 0 || planned["subscription"] == 0 {
+		t.Errorf("planned %v, want all kinds", planned)
 	}
 }
 
@@ -353,9 +373,12 @@ func TestNoPlanIsCheaper(t *testing.T) {
 var errIncomplete = errors.New("the search is incomplete")
 
 func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) error {
-	f := newFewest(m, op.Selections)
 	made, explanation, err := p.Explain(op)
 	if err != nil {
+		if op.Kind != operation.Query {
+			return nil // the same query says whether that is right
+		}
+		f := newFewest(m, m.Query, nil, op.Selections)
 		if requests, _ := f.search(f.facts(), 5, 5); requests > 0 {
 			return fmt.Errorf("%d requests suffice: %w", requests, err)
 		}
@@ -370,13 +393,44 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) 
 	if explanation.Search == planner.Incomplete {
 		return errIncomplete
 	}
-	switch fewest, least := f.search(f.facts(), requests, levels); {
-	case fewest == 0:
-		return fmt.Errorf("got %d requests on %d levels, which cannot answer the query:\n%s", requests, levels, b.String())
+	if want := (planner.Cost{Requests: requests, Levels: levels}); explanation.Chosen != want {
+		return fmt.Errorf("the plan costs %+v:\n%s", want, b.String())
+	}
+	fewest, least := 0, 0
+	for _, f := range parts(m, op, made) {
+		partRequests, partLevels := f.search(f.facts(), requests, levels)
+		if partRequests == 0 {
+			return fmt.Errorf("got %d requests on %d levels, which cannot answer the operation:\n%s", requests, levels, b.String())
+		}
+		fewest, least = fewest+partRequests, least+partLevels
+	}
+	switch {
 	case fewest < requests:
 		return fmt.Errorf("%d requests on %d levels suffice:\n%s", fewest, least, b.String())
+	case fewest > requests:
+		return fmt.Errorf("got %d requests, which cannot answer the operation:\n%s", requests, b.String())
 	case least < levels:
 		return fmt.Errorf("%d levels suffice for %d requests:\n%s", least, requests, b.String())
 	}
 	return nil
+}
+
+// parts returns what is planned for itself: a query, or what the root fields need that
+// one request of a mutation or a subscription fetches.
+func parts(m *supergraph.Model, op *operation.Operation, made *plan.Plan) []*fewest {
+	if op.Kind == operation.Query {
+		return []*fewest{newFewest(m, m.Query, nil, op.Selections)}
+	}
+	var all []*fewest
+	selections := op.Selections
+	for _, fetch := range made.Fetches {
+		if fetch.Kind == plan.EntitiesFetch {
+			continue
+		}
+		start := m.Subgraphs[slices.IndexFunc(m.Subgraphs, func(g *supergraph.Subgraph) bool { return g.Name == fetch.Subgraph })]
+		n := len(fetch.Selections)
+		all = append(all, newFewest(m, m.Root(op.Kind), start, selections[:n]))
+		selections = selections[n:]
+	}
+	return all
 }

@@ -1,6 +1,9 @@
 package planner
 
-import "souk/router/operation"
+import (
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
 
 // A Cost is the number of requests of a plan, and the number of levels: how
 // many requests wait for each other one after another. A plan with fewer
@@ -10,42 +13,86 @@ type Cost struct {
 	Levels   int `json:"levels"`
 }
 
-// searchBudget is how many candidates the optimiser looks at, which takes a few
-// milliseconds. It is enough for a complete search for nearly all operations.
+func (c Cost) plus(other Cost) Cost {
+	return Cost{c.Requests + other.Requests, c.Levels + other.Levels}
+}
+
+// A part of an operation is planned for itself: a query or a subscription, or the
+// root fields of a mutation that one request fetches. The requests of a mutation's
+// part wait for all of the part before, so they are never merged with those.
+type part struct {
+	selections []operation.Selection
+	// start is the subgraph that the root fields are fetched from; nil for a query,
+	// whose root fields may be fetched from several.
+	start  *supergraph.Subgraph
+	leaves []*leaf
+}
+
+// searchBudget is how many candidates the optimiser looks at for an operation, which
+// takes a few milliseconds. It is enough for a complete search for nearly all of them.
 const searchBudget = 100_000
 
 // thoroughEdges bounds the edges that a thorough walk looks at, by those of the
 // first walk.
 func thoroughEdges(first int) int { return 2_000 + 10*first }
 
-// improve replaces the chooser's choice for a query by one that costs less, if
-// there is one, and returns the leaves that the choice is for.
+// An improver looks for better choices than the chooser's.
+type improver struct {
+	planner     *Planner
+	chooser     *chooser
+	typ         *supergraph.Type // the root type
+	root        *slot
+	explanation *Explanation
+	budget      int // what is left of searchBudget
+}
+
+// improve replaces the chooser's choice for a part by one that costs less, if
+// there is one, and returns the leaves that the choice is for. The subgraph of the
+// root fields of a mutation or a subscription remains.
 //
 // Most often the greedy choice is as good as a lower bound, and nothing is left
-// to do. Otherwise the operation is walked once more, thoroughly, and searched.
-func (p *Planner) improve(w *walker, c *chooser, op *operation.Operation, root *slot, leaves []*leaf, explanation *Explanation) []*leaf {
-	greedy, bound := measure(w.memory, leaves, c.chosen), w.lowerBound(p.model.Query, op.Selections)
-	explanation.Bound, explanation.Greedy, explanation.Chosen = bound, greedy, greedy
-	explanation.Edges = w.edges
+// to do. Otherwise the part is walked once more, thoroughly, and searched.
+func (i *improver) improve(w *walker, part part) []*leaf {
+	c, x := i.chooser, i.explanation
+	greedy, bound := measure(w.memory, part.leaves, c.chosen), w.lowerBound(i.typ, part.start, part.selections)
+	x.Greedy, x.Bound = x.Greedy.plus(greedy), x.Bound.plus(bound)
 	if greedy.compare(bound) <= 0 {
-		return leaves
+		x.Chosen = x.Chosen.plus(greedy)
+		return part.leaves
 	}
-	explanation.Search = Incomplete
-	thorough := p.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
+	leaves, cost, exact := i.search(w, part, greedy)
+	if !exact {
+		x.Search = Incomplete
+	} else if x.Search == NotSearched {
+		x.Search = Exact
+	}
+	x.Chosen = x.Chosen.plus(cost)
+	return leaves
+}
+
+// search returns the leaves and the cost of the best choice for a part, which is the
+// chooser's if none costs less.
+func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, bool) {
+	thorough := i.planner.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
 	thorough.thorough = true
-	all, err := thorough.walk(w.memory.branches.Of(branch{position: w.memory.positions.Of(position{slot: root}), typ: p.model.Query}), op.Selections)
-	explanation.Edges += thorough.edges
+	// What it finds has IDs of its own.
+	thorough.edges, thorough.leaves = w.edges, w.leaves
+	b := branch{position: w.memory.positions.Of(position{slot: i.root}), typ: i.typ}
+	if part.start != nil {
+		b.entitiesExplored = true
+		b.paths = []*edge{thorough.newEdge(edge{kind: rootEdge, subgraph: part.start, typ: b.typ, position: b.position})}
+	}
+	all, err := thorough.walk(w.memory.branches.Of(b), part.selections)
+	from := w.leaves
+	w.edges, w.leaves = thorough.edges, thorough.leaves
 	if err != nil || thorough.budget < 0 {
-		return leaves
+		return part.leaves, greedy, false
 	}
-	chosen, cost, exact := optimise(thorough, all, greedy, searchBudget)
-	if exact {
-		explanation.Search = Exact
-	}
+	chosen, cost, left, exact := optimise(thorough, all, greedy, i.budget)
+	i.budget = left
 	if chosen == nil {
-		return leaves
+		return part.leaves, greedy, exact
 	}
-	explanation.Chosen = cost
-	c.chosen = chosen
-	return all
+	i.chooser.adopt(from, chosen[from:])
+	return all, cost, exact
 }

@@ -57,15 +57,15 @@ type requestGroup struct {
 
 // optimise returns the choice with the lowest cost, or nil if none costs less
 // than the limit. It is exact unless the budget ran out; then the choice is the
-// best that was found.
-func optimise(w *walker, leaves []*leaf, limit Cost, budget int) (chosen []*edge, c Cost, exact bool) {
+// best that was found. left is what is left of the budget.
+func optimise(w *walker, leaves []*leaf, limit Cost, budget int) (chosen []*edge, c Cost, left int, exact bool) {
 	o := &optimiser{
 		memory: w.memory,
 		leaves: leaves, chosen: make([]*edge, w.leaves), taken: make([]bool, w.edges), excluded: make([]bool, w.edges),
 		groups: map[requestGroup]int{}, bestCost: limit, budget: budget, exact: true,
 	}
 	o.search(leaves)
-	return o.best, o.bestCost, o.exact
+	return o.best, o.bestCost, o.budget, o.exact
 }
 
 // search completes a partial choice. The open leaves are those to decide; some

@@ -98,33 +98,48 @@ func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget in
 // placeOperation chooses paths to everything an operation selects, and places
 // them. All selections of a query are considered together. The root fields of
 // other operations have effects, so each is fetched on its own, in order, from
-// one subgraph.
+// one subgraph; those that follow each other from the same subgraph are a part.
 func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
 	typ := p.model.Root(op.Kind)
+	improver := &improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
+	place := func(part part) {
+		chosen := improver.improve(w, part)
+		if to.chooser.prices != nil {
+			searched := len(chosen) > 0 && chosen[0] != part.leaves[0]
+			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(chosen, searched)...)
+		}
+		to.placeAll(chosen)
+	}
+	defer func() { explanation.Edges = w.edges }()
 	if op.Kind == operation.Query {
 		leaves, err := w.walk(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)
 		if err != nil {
 			return err
 		}
 		to.chooser.choose(w, leaves)
-		improved := p.improve(w, to.chooser, op, at.slot, leaves, explanation)
-		if to.chooser.prices != nil {
-			explanation.Decisions = to.chooser.decisions(improved, explanation.Chosen != explanation.Greedy)
-		}
-		to.placeAll(improved)
+		place(part{selections: op.Selections, leaves: leaves})
 		return nil
 	}
+	var next part
 	for _, f := range rootFields(op.Selections) {
-		leaves, err := w.walkRootField(at, typ, f)
+		start, leaves, err := w.walkRootField(at, typ, f)
 		if err != nil {
 			return err
 		}
-		to.chooser.choose(w, leaves)
-		if to.chooser.prices != nil {
-			explanation.Edges = w.edges
-			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(leaves, false)...)
+		if len(leaves) == 0 {
+			continue
 		}
-		to.placeAll(leaves)
+		if next.leaves != nil && next.start != start {
+			place(next)
+			next = part{}
+		}
+		to.chooser.choose(w, leaves)
+		next.start = start
+		next.selections = append(next.selections, f)
+		next.leaves = append(next.leaves, leaves...)
+	}
+	if next.leaves != nil {
+		place(next)
 	}
 	return nil
 }
@@ -145,7 +160,7 @@ func rootFields(selections []operation.Selection) []*operation.Field {
 
 // walkRootField finds the leaves of a root field that is fetched from a single
 // subgraph: of those that have the field, the one with the cheapest paths.
-func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.Field) (best []*leaf, err error) {
+func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.Field) (from *supergraph.Subgraph, best []*leaf, err error) {
 	lowest := -1
 	for _, in := range typ.In {
 		if fi := typ.Field(f.Name); fi == nil || fi.InSubgraph(in.Subgraph) == nil {
@@ -162,7 +177,7 @@ func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.
 			cost += l.candidates[0].cost
 		}
 		if lowest < 0 || cost < lowest {
-			best, lowest = leaves, cost
+			from, best, lowest = in.Subgraph, leaves, cost
 		}
 	}
 	if lowest < 0 && err == nil && f.Denied == nil && !strings.HasPrefix(f.Name, "__") {
@@ -171,5 +186,5 @@ func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.
 	if lowest >= 0 {
 		err = nil
 	}
-	return best, err
+	return from, best, err
 }
