@@ -397,8 +397,8 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) 
 		return fmt.Errorf("the plan costs %+v:\n%s", want, b.String())
 	}
 	fewest, least := 0, 0
-	for _, f := range parts(m, op, made) {
-		partRequests, partLevels := f.search(f.facts(), requests, levels)
+	for f, within := range parts(m, op, made) {
+		partRequests, partLevels := f.search(f.facts(), requests, within)
 		if partRequests == 0 {
 			return fmt.Errorf("got %d requests on %d levels, which cannot answer the operation:\n%s", requests, levels, b.String())
 		}
@@ -416,21 +416,28 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) 
 }
 
 // parts returns what is planned for itself: a query, or what the root fields need that
-// one request of a mutation or a subscription fetches.
-func parts(m *supergraph.Model, op *operation.Operation, made *plan.Plan) []*fewest {
+// one request of a mutation or a subscription fetches, with the levels of the plan's.
+func parts(m *supergraph.Model, op *operation.Operation, made *plan.Plan) map[*fewest]int {
+	_, levels := cost(made)
 	if op.Kind == operation.Query {
-		return []*fewest{newFewest(m, m.Query, nil, op.Selections)}
+		return map[*fewest]int{newFewest(m, m.Query, nil, op.Selections): levels}
 	}
-	var all []*fewest
+	all := map[*fewest]int{}
 	selections := op.Selections
-	for _, fetch := range made.Fetches {
+	for i, fetch := range made.Fetches {
 		if fetch.Kind == plan.EntitiesFetch {
 			continue
 		}
 		start := m.Subgraphs[slices.IndexFunc(m.Subgraphs, func(g *supergraph.Subgraph) bool { return g.Name == fetch.Subgraph })]
-		n := len(fetch.Selections)
-		all = append(all, newFewest(m, m.Root(op.Kind), start, selections[:n]))
-		selections = selections[n:]
+		f := newFewest(m, m.Root(op.Kind), start, selections[:len(fetch.Selections)])
+		selections = selections[len(fetch.Selections):]
+		end := i + 1
+		for end < len(made.Fetches) && made.Fetches[end].Kind == plan.EntitiesFetch {
+			end++
+		}
+		_, before := cost(&plan.Plan{Fetches: made.Fetches[:i]})
+		_, after := cost(&plan.Plan{Fetches: made.Fetches[:end]})
+		all[f] = after - before
 	}
 	return all
 }
