@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"souk/router/gateway/config"
@@ -159,5 +160,42 @@ func TestMutationsAtTheAdaptiveLimit(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// At the limit of a subgraph, REST says the same as GraphQL: neither names the subgraph, and both say
+// in the header and in the text when to try again.
+func TestRESTAtTheAdaptiveLimit(t *testing.T) {
+	yes, no := true, false
+	graph, operations, _ := restPage(t)
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	r := newRouter(t, composed(t, graph, "type Query { other: String }"), fstest.MapFS{"products.graphql": {Data: []byte(operations)}}, func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		shelf(w, r)
+	}, func(c *config.Config) {
+		c.TrafficShaping.All.DeduplicateQuery = &no
+		c.TrafficShaping.All.AdaptiveLimit = config.AdaptiveLimit{Enabled: &yes, Min: 1, Max: 1, Initial: 1}
+	})
+	public := httptest.NewServer(r.Handler())
+	defer public.Close()
+	var running sync.WaitGroup
+	running.Go(func() { ask(t, "GET", public.URL+"/api/products/1", "") })
+	<-arrived
+	const text = `"A subgraph is overloaded. Try again in 1 s."`
+	for _, c := range []struct{ method, path, body string }{
+		{"POST", "/graphql", `{"query":"{ product(id: 1) { name } }"}`},
+		{"GET", "/api/products/1", ""},
+		{"POST", "/api/products", `{"name":"Chair","price":49}`},
+	} {
+		response, body := ask(t, c.method, public.URL+c.path, c.body, posts)
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") != "1" || !strings.Contains(body, text) || !strings.Contains(body, `"SUBGRAPH_OVERLOADED"`) {
+			t.Errorf("%s %s: status %d, Retry-After %q, %s", c.method, c.path, response.StatusCode, response.Header.Get("Retry-After"), body)
+		}
+	}
+	close(release)
+	running.Wait()
+	if response, body := ask(t, "GET", public.URL+"/api/products/1", ""); response.StatusCode != http.StatusOK {
+		t.Errorf("after the load: status %d, %s", response.StatusCode, body)
 	}
 }

@@ -34,13 +34,14 @@ func shelf(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// The page about REST shows requests and responses as they are.
-func TestExamplesOfTheRESTPage(t *testing.T) {
+// restPage returns the graph, the operations and the exchanges of the page about REST.
+func restPage(t *testing.T) (graph, operations string, exchanges []string) {
+	t.Helper()
 	page, err := os.ReadFile("../docs/rest.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var graphql, exchanges []string
+	var graphql []string
 	for _, block := range fenced.FindAllStringSubmatch(string(page), -1) {
 		if block[1] == "graphql" {
 			graphql = append(graphql, block[2])
@@ -51,7 +52,13 @@ func TestExamplesOfTheRESTPage(t *testing.T) {
 	if len(graphql) != 2 || len(exchanges) < 5 {
 		t.Fatalf("the page has %d blocks of GraphQL and %d exchanges", len(graphql), len(exchanges))
 	}
-	r := newRouter(t, composed(t, graphql[0], "type Query { other: String }"), fstest.MapFS{"products.graphql": {Data: []byte(graphql[1])}}, shelf, nil)
+	return graphql[0], graphql[1], exchanges
+}
+
+// The page about REST shows requests and responses as they are.
+func TestExamplesOfTheRESTPage(t *testing.T) {
+	graph, operations, exchanges := restPage(t)
+	r := newRouter(t, composed(t, graph, "type Query { other: String }"), fstest.MapFS{"products.graphql": {Data: []byte(operations)}}, shelf, nil)
 	server := httptest.NewServer(r.Handler())
 	t.Cleanup(server.Close)
 	for _, exchange := range exchanges {

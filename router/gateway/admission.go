@@ -107,11 +107,16 @@ func (s *slot) release() {
 // anything is prepared to execute it: under overload, most of what a server does is to refuse. It
 // reports whether it has.
 func (x *exchange) refuseEarly(p *prepared) bool {
-	if x.hooks != nil || !x.snapshot.executor.Refuse(p.program) {
+	if !x.refusesEarly(p) {
 		return false
 	}
 	x.fail(errSubgraphAtLimit)
 	return true
+}
+
+// refusesEarly is refuseEarly without the response.
+func (x *exchange) refusesEarly(p *prepared) bool {
+	return x.hooks == nil && x.snapshot.executor.Refuse(p.program)
 }
 
 // Reject writes the response to a rejected request: a problem document (RFC 9457) for

@@ -52,12 +52,18 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 		x.sawFailure(f)
 		return x.traced(x.refusedAnswer(ctx, f)), nil
 	}
+	if x.refusesEarly(p) {
+		return x.atLimit(ctx), nil
+	}
 	ctx, cancel := x.deadline(x.hookContext(ctx))
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
 	if response.Shed {
 		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil
+	}
+	if nothingSent(response.Fetches) {
+		return x.atLimit(ctx), nil
 	}
 	// Decoding copies the body, so the response can be released.
 	out := &rest.Response{Header: http.Header{}}
@@ -83,6 +89,13 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 	x.addCost(out.Header, p)
 	x.serverTiming(out.Header)
 	return x.traced(out), nil
+}
+
+// atLimit returns the errors of an operation of which no request was sent.
+func (x *exchange) atLimit(ctx context.Context) *rest.Response {
+	f := x.refuse(errSubgraphAtLimit)
+	x.sawFailure(f)
+	return x.traced(x.refusedAnswer(ctx, f))
 }
 
 // refusedAnswer returns the errors of an operation that was not executed, after the

@@ -341,7 +341,7 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 		{name: "null above the result is not found", request: "GET /api/users/99/orders", status: 404},
 		{name: "a path without a valid ID", request: "GET /api/products/abc", status: 404},
 		{name: "not found, typed", request: "DELETE /api/products/99", status: 404, want: `{"code":"NOT_FOUND"}`},
-		{name: "a service is unavailable", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
+		{name: "a service is unavailable", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "1"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
 		{name: "unauthenticated", request: "GET /api/products/401", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
 			want: `{"detail":"unknown caller. Missing access token. Send Authorization: Bearer <token>."}`},
 		{name: "unauthenticated with a token", request: "GET /api/products/401", header: map[string]string{"Authorization": "Bearer x"}, status: 401,

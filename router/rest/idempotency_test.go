@@ -184,7 +184,7 @@ func TestPanicFreesTheIdempotencyKey(t *testing.T) {
 func TestIdempotencyKeyNeedsRedis(t *testing.T) {
 	h, g, server := withRedis(t)
 	server.SetError("LOADING")
-	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 503, wantHeader: map[string]string{"Retry-After": "2"}}.run(t, h, g)
+	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 503, wantHeader: map[string]string{"Retry-After": "1"}}.run(t, h, g)
 	exchange{request: "POST /api/products", body: `{"name":"a","price":1}`, status: 201}.run(t, h, g)
 	// The order service keeps the key itself.
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 201}.run(t, h, g)

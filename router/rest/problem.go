@@ -50,8 +50,8 @@ func (p *problem) withHeader(name, value string) *problem {
 }
 
 // retryAfter is the value of Retry-After, in seconds, if the unavailable service does not
-// provide one.
-const retryAfter = "2"
+// provide one. Messages of the router and of the services say the same: "Try again in 1 s."
+const retryAfter = "1"
 
 // withUsualHeaders adds the headers that the status requires and that are missing:
 // WWW-Authenticate (RFC 9110, section 11.6.1) or Retry-After.
