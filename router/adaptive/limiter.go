@@ -12,8 +12,8 @@ type Options struct {
 	// Tolerance is the ratio of latency to that of an idle server from which on the limit
 	// shrinks. Default: 2.
 	Tolerance float64
-	// MaxWait bounds how long work may wait for a permit, see Limiter.Wait. 0: it does not wait. As
-	// much as Max waits.
+	// MaxWait bounds how long work may wait for a permit, see Limiter.Wait. 0: it does not wait. At
+	// most four times Max waits.
 	MaxWait time.Duration
 	// Measure lets everything pass, and only reports what it would have refused.
 	Measure bool
@@ -52,8 +52,11 @@ func New(o Options) *Limiter {
 // A Permit allows one piece of work. The zero Permit has nothing to release.
 type Permit struct {
 	limiter      *Limiter
+	taken        time.Time
 	began, ended time.Time // ended is zero unless Stop was called
 }
+
+func (l *Limiter) permit(now time.Time) Permit { return Permit{limiter: l, taken: now, began: now} }
 
 // tryAcquire returns a permit, or false if the limit is reached.
 func (l *Limiter) tryAcquire() (Permit, bool) {
@@ -85,7 +88,7 @@ func (l *Limiter) acquire(now time.Time) (Permit, bool) {
 			return Permit{}, false
 		}
 	}
-	return Permit{limiter: l, began: now}, true
+	return l.permit(now), true
 }
 
 func (l *Limiter) take() {
@@ -122,9 +125,10 @@ func (p *Permit) release(sample bool) {
 		return
 	}
 	p.limiter = nil
+	left := l.options.Now()
 	now := p.ended
 	if now.IsZero() {
-		now = l.options.Now()
+		now = left
 	}
 	l.mu.Lock()
 	l.inFlight--
@@ -133,8 +137,10 @@ func (p *Permit) release(sample bool) {
 		l.gradient.add(p.began, now)
 	}
 	is := l.gradient.current()
-	l.queue.ended(now, l.options.MaxWait)
-	l.admitWaiting()
+	if l.options.MaxWait > 0 {
+		l.queue.ended(left.Sub(p.taken), is, l.options.MaxWait)
+		l.admitWaiting()
+	}
 	l.mu.Unlock()
 	if is != was {
 		l.tell(is)

@@ -17,13 +17,15 @@ import (
 type queue struct {
 	waiting []*waiter
 	reached float64       // the share of work that found the limit reached, a moving average
-	left    time.Time     // when work ended last, or began to wait
-	pace    time.Duration // between the ends of work, a moving average; 0: unknown
+	held    time.Duration // how long work holds its permit, a moving average; 0: unknown
 }
 
 const (
-	// reachedOf is how much work the moving average is about.
-	reachedOf = 32
+	// longestQueue bounds what waits, in times of Options.Max, whatever the time allows.
+	longestQueue = 4
+	// The moving average is about reachedOf times the limit, and at least reachedLeast, of work:
+	// requests that began together may end together, and leave room for the next few.
+	reachedOf, reachedLeast = 8, 32
 	// lasting is the share from which on an overload is more than a burst.
 	lasting = 0.9
 	// lastingShare is the share of the time that work may wait then.
@@ -35,16 +37,19 @@ type waiter struct {
 	admitted chan struct{} // closed when it has a permit
 }
 
-// expected returns how long work that arrives now would wait.
-func (q *queue) expected() time.Duration { return time.Duration(len(q.waiting)+1) * q.pace }
+// expected returns how long work that arrives now would wait. While something waits, all permits are
+// held, so that one is free every held/limit on average (Little's law), however many end together.
+func (q *queue) expected(limit int) time.Duration {
+	return time.Duration(len(q.waiting)+1) * q.held / time.Duration(max(limit, 1))
+}
 
-// takes reports whether work may wait that arrives now. One may always wait, because the pace is
-// only known while something does.
-func (q *queue) takes(o *Options, deadline time.Time, now time.Time) bool {
-	if o.MaxWait <= 0 || o.Measure || len(q.waiting) >= o.Max {
+// takes reports whether work may wait that arrives now. One may always wait, so that the queue opens
+// again after a stall.
+func (q *queue) takes(o *Options, limit int, deadline, now time.Time) bool {
+	if o.MaxWait <= 0 || o.Measure || len(q.waiting) >= longestQueue*o.Max {
 		return false
 	}
-	expected := q.expected()
+	expected := q.expected(limit)
 	if !deadline.IsZero() && deadline.Sub(now) < expected {
 		return false
 	}
@@ -56,18 +61,15 @@ func (q *queue) takes(o *Options, deadline time.Time, now time.Time) bool {
 }
 
 // arrived notes that work has arrived, and whether it found the limit reached.
-func (q *queue) arrived(reached bool) {
+func (q *queue) arrived(reached bool, limit int) {
 	found := 0.0
 	if reached {
 		found = 1
 	}
-	q.reached += (found - q.reached) / reachedOf
+	q.reached += (found - q.reached) / float64(max(reachedLeast, reachedOf*limit))
 }
 
-func (q *queue) add(now time.Time) *waiter {
-	if len(q.waiting) == 0 {
-		q.left = now
-	}
+func (q *queue) add() *waiter {
 	w := &waiter{make(chan struct{})}
 	q.waiting = append(q.waiting, w)
 	return w
@@ -84,14 +86,16 @@ func (q *queue) remove(w *waiter) bool {
 	return false
 }
 
-// ended notes that work has ended.
-func (q *queue) ended(now time.Time, longest time.Duration) {
-	if len(q.waiting) == 0 {
+// ended notes that work has ended, and how long it held its permit. What counts of a stall is bounded
+// by the longest wait.
+func (q *queue) ended(held time.Duration, limit int, longest time.Duration) {
+	held = min(max(held, 0), time.Duration(max(limit, 1))*longest)
+	if q.held == 0 {
+		q.held = held
 		return
 	}
 	const weight = 10
-	q.pace += (min(max(now.Sub(q.left), 0), longest) - q.pace) / weight
-	q.left = now
+	q.held += (held - q.held) / weight
 }
 
 // next removes the oldest work and returns it, or nil.
@@ -115,17 +119,17 @@ func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	deadline, _ := ctx.Deadline()
 	l.mu.Lock()
 	full := l.full()
-	l.queue.arrived(full)
-	if !full || !l.queue.takes(&l.options, deadline, now) {
+	l.queue.arrived(full, l.gradient.current())
+	if !full || !l.queue.takes(&l.options, l.gradient.current(), deadline, now) {
 		return l.acquire(now)
 	}
-	w := l.queue.add(now)
+	w := l.queue.add()
 	l.mu.Unlock()
 	timer := time.NewTimer(l.options.MaxWait)
 	defer timer.Stop()
 	select {
 	case <-w.admitted:
-		return Permit{limiter: l, began: l.options.Now()}, true
+		return l.permit(l.options.Now()), true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -133,7 +137,7 @@ func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	waited := l.queue.remove(w)
 	l.mu.Unlock()
 	if !waited {
-		return Permit{limiter: l, began: l.options.Now()}, true
+		return l.permit(l.options.Now()), true
 	}
 	if l.options.Shed != nil && ctx.Err() == nil {
 		l.options.Shed()
@@ -148,9 +152,9 @@ func (l *Limiter) Refuse() bool {
 		return false
 	}
 	l.mu.Lock()
-	refused := l.full() && !l.queue.takes(&l.options, time.Time{}, time.Time{})
+	refused := l.full() && !l.queue.takes(&l.options, l.gradient.current(), time.Time{}, time.Time{})
 	if refused { // otherwise, Wait notes it
-		l.queue.arrived(true)
+		l.queue.arrived(true, l.gradient.current())
 	}
 	l.mu.Unlock()
 	if refused && l.options.Shed != nil {
