@@ -4,7 +4,7 @@
 // number of values is not enough. Each value has a weight in bytes, which package
 // heapsize estimates. A lookup takes a shared lock, does not allocate and costs the
 // same whatever the size of the cache, because every request does lookups (lock.go). CLOCK
-// selects the entries to evict: a hand moves around the entries and evicts those
+// (cache.go) selects the entries to evict: a hand moves around the entries and evicts those
 // that have not been used since it last passed. That approximates LRU without a list
 // to update on every lookup. A cache for keys that may never come back refuses them at first, once
 // it is full (ghosts.go).
