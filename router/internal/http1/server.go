@@ -117,7 +117,8 @@ func (s *Server) accept(l net.Listener, base context.Context) error {
 			continue
 		}
 		var failed net.Error
-		if !errors.As(err, &failed) || !failed.Temporary() { //nolint:staticcheck // net/http uses it for the same purpose
+		//lint:ignore SA1019 net/http uses it for the same purpose
+		if !errors.As(err, &failed) || !failed.Temporary() { //nolint:staticcheck // as above
 			return err
 		}
 		s.logf("http1: accepting a connection: %v; trying again in %v", err, delay)
