@@ -147,6 +147,8 @@ func (s *splitter) start() {
 	}
 	if len(s.parts) > 0 {
 		s.end(at)
+	} else {
+		at = 0 // what precedes the first definition may have syntax errors
 	}
 	s.locate(at)
 	s.begin = at

@@ -85,6 +85,7 @@ var partCases = []string{
 	"schema @link(url: \"x\") { query: Query }\nextend schema @a\ndirective @type(a: Int) repeatable on FIELD | OBJECT\nunion type = | input | enum\ninput input { a: Int = 1 }\nextend type Query { b: Int }\ntype on { a: Int } type implements { a: Int }",
 	"type Query { a: Int", "type Query { a: Int }}", "type type type Query { a: Int }", "{ a }", "", "scalar", "x type Query { a: Int }", "type Query { a: Int } \"end\"",
 	"\"0\"\"\"\"interface A", "type A { \"\"\"one\n two \\\"\"\" three\"\"\" a: Int # type B {\n }\ntype C { ä: Int }", "\"ä\" type A { a: Int } \"ö\" type B { b: Int @x }",
+	"#\x02\nscalar B", "scalar A #\x02\nscalar B", "scalar A #\x02", "\x02 scalar A",
 }
 
 func TestPartsHaveWhatTheWholeTextHas(t *testing.T) {
