@@ -119,7 +119,7 @@ const requestTimeout = 30 * time.Second
 // send sends a request and checks the response.
 func (c *client) send(address string, request []byte) error {
 	if c.conn == nil {
-		conn, err := net.DialTimeout("tcp", address, requestTimeout)
+		conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(context.Background(), "tcp", address)
 		if err != nil {
 			return fmt.Errorf("connecting to a gateway: %w", err)
 		}

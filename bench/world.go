@@ -83,7 +83,7 @@ func accounts() *world {
 	return &world{
 		root: &record{"Query", map[string]any{
 			"me": all[0], "users": all,
-			"user": resolver(func(arguments map[string]any) any { return user(arguments["id"]) }),
+			"user": func(arguments map[string]any) any { return user(arguments["id"]) },
 		}},
 		entities: map[string]func(map[string]any) *record{
 			"User": func(r map[string]any) *record { return user(r["id"]) },
@@ -158,7 +158,7 @@ func catalogue() *world {
 		root: &record{"Query", map[string]any{
 			"topProducts": list(len(products), product),
 			"items":       list(maxItems, item),
-			"item":        resolver(func(arguments map[string]any) any { return item(arguments["id"]) }),
+			"item":        func(arguments map[string]any) any { return item(arguments["id"]) },
 		}},
 		entities: map[string]func(map[string]any) *record{
 			"Product": func(r map[string]any) *record { return product(r["upc"]) },
@@ -189,7 +189,7 @@ func opinions() *world {
 	}
 	for i, r := range reviews {
 		upc := strconv.Itoa(r.product)
-		all[i].fields["product"].(*record).fields["reviews"] = resolver(func(map[string]any) any { return about(upc) })
+		all[i].fields["product"].(*record).fields["reviews"] = func(map[string]any) any { return about(upc) }
 	}
 	return &world{
 		root: &record{"Query", nil},

@@ -83,11 +83,11 @@ func TestClientsGetStatus401And403OfSubgraphs(t *testing.T) {
 				if strings.Contains(subgraphQuery(t, r), "tenant") {
 					response = c.tenant
 				}
-				status, text := 0, ""
+				var status int
 				if _, err := fmt.Sscanf(response, "%d", &status); err != nil {
 					t.Error(err)
 				}
-				text = response[4:]
+				text := response[4:]
 				w.Header().Set("Content-Type", map[bool]string{true: "application/json", false: "text/plain"}[strings.HasPrefix(text, "{")])
 				w.Header().Set("WWW-Authenticate", "Basic")
 				w.WriteHeader(status)

@@ -137,12 +137,13 @@ func TestTutorialStartsTheSameClusters(t *testing.T) {
 		found := 0
 		for line := range strings.Lines(r.log) {
 			var wants string
+			_, options, set := strings.Cut(line, "--set ")
 			switch {
 			case strings.HasPrefix(line, starts):
 				// The kubeconfig of make cluster is one of its own.
 				wants = "\n" + strings.Replace(line, " --kubeconfig-update-default=false", "", 1)
-			case strings.HasPrefix(line, "istioctl install") && strings.Contains(line, "--set "):
-				wants = "`" + strings.TrimSpace(line[strings.Index(line, "--set "):]) + "`"
+			case strings.HasPrefix(line, "istioctl install") && set:
+				wants = "`--set " + strings.TrimSpace(options) + "`"
 			default:
 				continue
 			}

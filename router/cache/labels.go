@@ -105,8 +105,8 @@ func (it *item) label(scratch *[]byte) bool {
 	}
 	it.labels = make([]string, len(t.sources))
 	for i, source := range t.sources {
-		b := append((*scratch)[:0], t.labelPrefix...)
-		b, ok := source.append(b, it.lookup, it.lookup.Representations[it.index])
+		*scratch = append((*scratch)[:0], t.labelPrefix...)
+		b, ok := source.append(*scratch, it.lookup, it.lookup.Representations[it.index])
 		*scratch = b
 		if !ok {
 			return false

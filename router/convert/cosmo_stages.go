@@ -50,7 +50,7 @@ func cosmoKeys(c *conversion, n *node, _ []string) {
 			continue
 		}
 		c.itemValue(keySets, made, item.get("refresh_interval"), "refresh", duration)
-		c.keyList(made, item.get("audiences"), "audiences")
+		c.audiences(made, item.get("audiences"))
 		c.keyAlgorithms(made, item.get("algorithms"))
 		c.others(item, "a key that is not known makes the router fetch the set again, at most once in a while", "url", "refresh_interval", "audiences", "algorithms")
 	}

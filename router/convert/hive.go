@@ -339,7 +339,7 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 			continue
 		}
 		c.itemValue(keySets, made, item.get("polling_interval"), "refresh", duration)
-		c.keyList(made, jwt.get("audiences"), "audiences")
+		c.audiences(made, jwt.get("audiences"))
 		c.issuers(made, jwt.get("issuers"))
 		if prefetch := item.get("prefetch"); prefetch != nil {
 			c.spare(prefetch, "key sets are fetched when the router starts")

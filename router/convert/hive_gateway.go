@@ -206,7 +206,7 @@ func gatewayKeys(c *conversion, n *node, _ []string) {
 		}
 		made := c.newKeySet(item, "url", address)
 		verification := c.root.get("jwt").get("tokenVerification")
-		c.keyList(made, verification.get("audience"), "audiences")
+		c.audiences(made, verification.get("audience"))
 		c.issuers(made, verification.get("issuer"))
 		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", called, "jwksUri")
 	}

@@ -15,7 +15,7 @@ func apolloKeys(c *conversion, n *node, _ []string) {
 		c.itemValue(keySets, made, item.get("issuer"), "issuer", plain)
 		c.issuers(made, item.get("issuers"))
 		c.itemValue(keySets, made, item.get("poll_interval"), "refresh", duration)
-		c.keyList(made, item.get("audiences"), "audiences")
+		c.audiences(made, item.get("audiences"))
 		c.keyAlgorithms(made, item.get("algorithms"))
 		c.keyHeaders(made, item.get("headers"))
 		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "url", "issuer", "issuers", "poll_interval", "audiences", "algorithms", "headers")
@@ -79,13 +79,13 @@ func (c *conversion) itemValue(list string, made *branch, n *node, key string, c
 	c.note(n, Converted, list+"."+key, "")
 }
 
-func (c *conversion) keyList(made *branch, n *node, key string) {
+func (c *conversion) audiences(made *branch, n *node) {
 	if n == nil || len(n.texts()) == 0 {
 		return
 	}
-	at := made.at(key)
+	at := made.at("audiences")
 	at.isList, at.list, at.from = true, c.quoted(n.texts()), []string{c.paths[n]}
-	c.note(n, Converted, keySets+"."+key, "")
+	c.note(n, Converted, keySets+".audiences", "")
 }
 
 // algorithms collects the signature algorithms, which apply to all key sets here. Those with

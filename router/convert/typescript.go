@@ -142,7 +142,7 @@ func quotedEnd(text string) int {
 func withoutComments(text string) string {
 	out := []byte(text)
 	for i := 0; i < len(text); i++ {
-		end := 0
+		var end int
 		switch {
 		case text[i] == '\'' || text[i] == '"' || text[i] == '`':
 			i += max(quotedEnd(text[i:]), 1) - 1

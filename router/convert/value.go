@@ -78,12 +78,12 @@ func seconds(c *conversion, n *node) (string, error) {
 }
 
 // minutes converts a number of minutes.
-func minutes(c *conversion, n *node) (string, error) { return counted(c, n, time.Minute) }
+func minutes(c *conversion, n *node) (string, error) { return counted(n, time.Minute) }
 
 // millis converts a number of milliseconds.
-func millis(c *conversion, n *node) (string, error) { return counted(c, n, time.Millisecond) }
+func millis(c *conversion, n *node) (string, error) { return counted(n, time.Millisecond) }
 
-func counted(c *conversion, n *node, unit time.Duration) (string, error) {
+func counted(n *node, unit time.Duration) (string, error) {
 	text, err := n.one()
 	if err != nil {
 		return "", err

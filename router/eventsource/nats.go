@@ -206,9 +206,9 @@ func (n *NATS) Range(ctx context.Context, topic, after, until string, deliver fu
 	at, end := sequence(after), sequence(until)
 	for {
 		from := at
-		more := true
 		var page []*Event
-		for more = true; more && len(page) < natsPage; {
+		more := true
+		for more && len(page) < natsPage {
 			m, err := s.GetMsg(ctx, at+1, jetstream.WithGetMsgSubject(topic))
 			switch {
 			case errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Sequence > end:

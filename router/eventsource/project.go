@@ -24,7 +24,8 @@ func (p *projection) response(out []byte, event any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("is not a JSON object")
 	}
-	p.out = append(out, `{"data":{`...)
+	p.out = out
+	p.out = append(p.out, `{"data":{`...)
 	p.name(p.key)
 	if err := p.object(object, p.stream.field.Named, p.selection); err != nil {
 		return nil, err

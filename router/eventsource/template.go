@@ -130,7 +130,8 @@ func (t *template) topic(arguments map[string]any) (string, error) {
 // of the value in the name of the topic. Separators such as . : and / would select topics at
 // another level, * and > are wildcards of NATS, and braces change the slot of a Redis key.
 func unsafeInTopic(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=+@~", r))
+	safe := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=+@~", r)
+	return !safe
 }
 
 // badInput returns an error for a client whose arguments cannot select a topic.

@@ -122,10 +122,10 @@ func (t *slotTable) fill(p *position) {
 	t.at = slices.Grow(t.at[:0], n)[:n]
 	clear(t.at)
 	note := func(row, slot, i int) {
-		switch at := &t.at[row*t.size+max(slot, headerSlot)]; {
-		case *at == 0:
+		at := &t.at[row*t.size+max(slot, headerSlot)]
+		if *at == 0 {
 			*at = i + 1
-		default:
+		} else {
 			*at = several
 		}
 	}

@@ -127,7 +127,7 @@ func (c *candidate) drop() {
 	}
 	if c.asked != nil {
 		c.cancel()
-		<-c.asked
+		_ = <-c.asked // no longer of interest
 	}
 	c.gateway.metrics.Waiting.Set(0)
 	c.next.release()

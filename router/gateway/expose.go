@@ -34,7 +34,7 @@ func (x *exchange) exposure() exposure {
 	if !c.Enabled || x.batch {
 		return exposeNothing
 	}
-	asked := exposeNothing
+	var asked exposure
 	switch x.r.Header.Get(c.Header) {
 	case "true":
 		asked = exposePlan

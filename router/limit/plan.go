@@ -183,7 +183,7 @@ func (c *planCompiler) place(at *place, set *costSet) {
 		if next == nil {
 			next = &place{sizes: at.sizes}
 			if f.size != nil {
-				next.sizes = append(at.sizes[:len(at.sizes):len(at.sizes)], f.size)
+				next.sizes = slices.Concat(at.sizes, []*costSize{f.size})
 			}
 			if at.below == nil {
 				at.below = map[string]*place{}

@@ -166,7 +166,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	begin(StageNormalise)
 	d := newDocument(s, op, text)
-	d.usage, d.exceeded, d.shared = usage, append(long, logged...), len(doc.Operations) > 1
+	d.usage, d.exceeded, d.shared = usage, slices.Concat(long, logged), len(doc.Operations) > 1
 	return d, nil
 }
 

@@ -93,7 +93,7 @@ func (t *Template) Variables(raw json.RawMessage, list []Literal) (Variables, bo
 		}
 		given[i].Value = append(json.RawMessage(nil), text...) // the text is that of a request
 	}
-	variables, err := t.Document.variablesWith(raw, given)
+	variables, err := t.variablesWith(raw, given)
 	return variables, err == nil
 }
 

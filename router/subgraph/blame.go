@@ -116,7 +116,7 @@ func (s *subgraph) failedAt(e *endpoint, v verdict) {
 	e.successes.Store(0)
 	e.addCredit(-costOfFailure)
 	another := s.working()&^e.bit() != 0
-	many := false // failures in a row
+	var many bool // failures in a row
 	switch {
 	case v.unopened:
 		many = e.unopened.Add(1) >= maxUnopened

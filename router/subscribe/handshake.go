@@ -45,7 +45,7 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err //nolint:wrapcheck // the library wraps it
 	}
 	h.detached, h.wire = d, &wire{Conn: conn}
-	ahead, err := buffer.Reader.Peek(buffer.Reader.Buffered())
+	ahead, err := buffer.Peek(buffer.Reader.Buffered())
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // as above
 	}

@@ -65,7 +65,7 @@ func (w *wire) message(pieces ...[]byte) error {
 		err = writePieces(w.Conn, all...)
 	}
 	if err != nil {
-		_ = w.Conn.Close() // a part of the frame may be missing
+		_ = w.Close() // a part of the frame may be missing
 	}
 	return err //nolint:wrapcheck // callers say what failed
 }

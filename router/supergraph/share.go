@@ -289,7 +289,7 @@ func (r *reader) takeField(f, old *Field, parent *Type) error {
 // other types.
 func (r *reader) takeFieldSets() error {
 	renew := func(set **FieldSet, on *Type) (err error) {
-		if *set != nil && !(on.taken && (*set).flat()) {
+		if *set != nil && (!on.taken || !(*set).flat()) {
 			*set, err = r.fieldSet((*set).Text, on)
 		}
 		return err

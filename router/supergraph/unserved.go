@@ -141,7 +141,7 @@ func (r *reader) readTransports(all []application) {
 		if reason == "" {
 			reason = kinds[r.graphName(g)]
 		}
-		if list := append(foreign[g.Name], foreign[r.graphName(g)]...); reason == "" && len(list) > 0 {
+		if list := slices.Concat(foreign[g.Name], foreign[r.graphName(g)]); reason == "" && len(list) > 0 {
 			reason = fmt.Sprintf("requests that are not GraphQL (@%s at %s)", list[0].Name, places(list))
 		}
 		if u, err := url.Parse(g.URL); reason == "" && err == nil && u.Scheme != "" && !slices.Contains([]string{"http", "https", "unix"}, u.Scheme) {

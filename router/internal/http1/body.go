@@ -40,7 +40,8 @@ func (b *body) read(p []byte) (int, error) {
 		return 0, nil
 	}
 	p = p[:min(int64(len(p)), left)]
-	c, n := b.conn, 0
+	c := b.conn
+	var n int
 	if c.start < c.end {
 		n = copy(p, c.buffer[c.start:c.end])
 		c.start += n

@@ -20,7 +20,7 @@ type download struct {
 	etag, modified string
 }
 
-func newDownload(o Options) (Source, error) {
+func newDownload(o Options) Source {
 	d := &download{Options: o, client: &http.Client{Transport: o.transport()}}
 	d.client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		switch {
@@ -31,7 +31,7 @@ func newDownload(o Options) (Source, error) {
 		}
 		return nil
 	}
-	return d, nil
+	return d
 }
 
 func (d *download) Fetch(ctx context.Context) ([]byte, error) {

@@ -79,7 +79,7 @@ func New(o Options) (Source, error) {
 	case "s3":
 		s, err = newObject(o)
 	default:
-		s, err = newDownload(o)
+		s = newDownload(o)
 	}
 	if err != nil {
 		return nil, err

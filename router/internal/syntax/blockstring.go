@@ -24,7 +24,7 @@ func wrongBlocks(text string) (list []block) {
 		}
 	}
 	for i := 0; i < len(text); {
-		end := i
+		var end int
 		switch {
 		case text[i] == '#':
 			end = CommentEnd(text, i)

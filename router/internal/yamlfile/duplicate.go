@@ -13,7 +13,7 @@ import (
 func furtherDuplicates(name string, data []byte, first *Error) Errors {
 	file, err := parser.ParseBytes(bytes.TrimPrefix(data, byteOrderMark), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the caller has it already
 	}
 	d := duplicates{file: name}
 	for _, doc := range file.Docs {

@@ -84,10 +84,9 @@ func newFetchGraph(fetches []*fetch, deferred []*plan.DeferredPayload, l Latenci
 			family = g.families
 			g.families++
 		}
-		key := ""
 		if f.kind == plan.EntitiesFetch {
 			families[groupOfFamily(f)] = family
-			key = nodeKey(family, after)
+			key := nodeKey(family, after)
 			if n, ok := known[key]; ok {
 				g.nodes[n].fetches = append(g.nodes[n].fetches, f)
 				nodeOf[f] = n
