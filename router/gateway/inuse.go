@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"souk/router/plan"
+	"souk/router/plan/planner"
 )
 
 // WriteOperations writes the operations that are asked for most, with their query
@@ -82,7 +83,11 @@ func (s *snapshot) print(d *document) string {
 	for _, k := range *known {
 		op := (&document{Document: parsed}).choose(k.conditions, k.deferring)
 		out.WriteString("\n")
-		p, _, err := s.newPlan(op, k.labels, k.latencies())
+		var by planner.Latencies
+		if used, ok := s.plans.Get(k.key); ok {
+			by = used.latencies()
+		}
+		p, _, err := s.newPlan(op, k.labels, by)
 		if err == nil {
 			err = plan.Print(&out, p)
 		}

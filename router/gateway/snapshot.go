@@ -61,7 +61,7 @@ type snapshot struct {
 
 	documents *bytecache.Cache[string, *document]
 	templates *bytecache.Cache[string, *outline]
-	plans     *bytecache.Cache[string, planned]
+	plans     *bytecache.Cache[planKey, planned]
 	planning  singleflight.Group
 	cold      coldWork
 
@@ -94,27 +94,36 @@ type document struct {
 	reported atomic.Uint32
 	// described is what the console knows of the document. It is nil if the console is off.
 	described *record.Document
-	// programs has the programs for recent combinations of conditions and labels.
+	// programs says where the programs for recent combinations of conditions and labels are.
 	programs atomic.Pointer[[]specialised]
 }
 
 // A specialised program is one made for particular values of the variables in @skip
 // and @include, for a client with or without support for @defer, and for a set of
-// override labels.
+// override labels. The plan cache has it, unless it has been evicted.
 type specialised struct {
 	op *operation.Operation
 	// conditions are the variables that select this operation.
 	conditions operation.Variables
 	deferring  bool
 	labels     labelSet
-	planned
+	key        planKey
+}
+
+// size returns the size in bytes.
+func (p *specialised) size() int {
+	size := int(unsafe.Sizeof(*p))
+	for i := range p.conditions {
+		size += int(unsafe.Sizeof(p.conditions[i])) + len(p.conditions[i].Name) + cap(p.conditions[i].Value)
+	}
+	return size
 }
 
 // describedSize is the memory of a record.Document besides its texts, in bytes.
 const describedSize = 256
 
-// grown returns the size in bytes of the document's operations and programs, which
-// are added after the document is cached.
+// grown returns the size in bytes of the document's operations, and of what finds their programs,
+// which are added after the document is cached. The plan cache counts the programs.
 func (d *document) grown() int64 {
 	grown := int64(d.Retained())
 	if redacted := d.redacted.Load(); redacted != nil {
@@ -205,7 +214,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 
 		documents: bytecache.NewSelective[string, *document](gw.config.Caches.Documents, gw.metrics.Document.Observer()),
 		templates: bytecache.NewSelective[string, *outline](gw.config.Caches.Templates, bytecache.Observer{}),
-		plans:     bytecache.NewSelective[string, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
+		plans:     bytecache.NewSelective[planKey, planned](gw.config.Caches.Plans, gw.metrics.Plan.Observer()),
 		cold:      gw.cold,
 	}
 	pause()
@@ -436,50 +445,57 @@ func (p *planned) size() int {
 // alive. It does not count the supergraph, which all programs share.
 var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil), (*usage.Schema)(nil))
 
-// program returns the program of an operation, from a cache or by planning it, and
+// A planKey identifies an operation in the plan cache: a SHA-256 of its text and of everything else that
+// its plan depends on.
+type planKey [sha256.Size]byte
+
+// planKey returns the key of an operation's plan.
+func (s *snapshot) planKey(op *operation.Operation, labels labelSet) planKey {
+	text := op.Key()
+	if labels != "" {
+		text += "\x00" + string(labels)
+	}
+	if s.gateway.config.Telemetry.SubgraphOperationNames {
+		text += "\x00name\x00" + op.Name
+	}
+	return sha256.Sum256(unsafe.Slice(unsafe.StringData(text), len(text))) // without a copy
+}
+
+// program returns the program of an operation, from the plan cache or by planning it, and
 // reports whether it was cached. Concurrent requests for the same operation wait for
 // one planning.
 //
-// There are two caches. A document keeps the programs of its own operations, found
-// by pointer. All other operations, such as those from which authorization removed
-// fields for a caller, are found in the plan cache by their text.
+// A document remembers the keys of its own operations. Those of others, such as
+// those from which authorization removed fields for a caller, are made from their text.
 func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*execute.Program, bool, error) {
 	d, op := of.document, of.op
-	if known := d.programs.Load(); known != nil {
-		for i := range *known {
-			if (*known)[i].op == op && (*known)[i].labels == of.labels {
-				m.planHits.Inc()
-				return s.latest(of, (*known)[i].planned), true, nil
-			}
-		}
-	}
-	key := op.Key()
-	if of.labels != "" {
-		key += "\x00" + string(of.labels)
-	}
-	if s.gateway.config.Telemetry.SubgraphOperationNames {
-		key += "\x00name\x00" + op.Name
+	key, known := d.planKey(op, of.labels)
+	if !known {
+		key = s.planKey(op, of.labels)
 	}
 	p, hit := s.plans.Get(key)
-	if !hit {
+	if hit {
+		m.planHits.Inc()
+	} else {
 		m.planMisses.Inc()
-		made, err, _ := s.planning.Do(key, func() (any, error) { return s.plan(ctx, m, key, of) })
+		made, err, _ := s.planning.Do(string(key[:]), func() (any, error) { return s.plan(ctx, m, key, of) })
 		if err != nil {
 			return nil, false, err
 		}
 		p = made.(planned)
-	} else {
-		m.planHits.Inc()
 	}
-	if op == d.choose(of.vars, of.deferring) && p.size() <= maxSpecialisedBytes {
-		d.keep(specialised{op, d.Conditions(of.vars), of.deferring, of.labels, p})
+	if !known && op == d.choose(of.vars, of.deferring) {
+		d.keep(specialised{op, d.Conditions(of.vars), of.deferring, of.labels, key})
 		s.reweigh(d)
 	}
-	return s.latest(of, p), hit, context.Cause(ctx)
+	if !hit && ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	return s.latest(of, p), hit, nil
 }
 
 // plan makes a program and stores it in the plan cache.
-func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepared) (planned, error) {
+func (s *snapshot) plan(ctx context.Context, m *metrics, key planKey, of *prepared) (planned, error) {
 	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}
@@ -502,7 +518,7 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepare
 }
 
 // make plans and compiles an operation.
-func (s *snapshot) make(key string, of *prepared) (planned, error) {
+func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
 	estimates := s.gateway.estimates()
 	var by planner.Latencies
 	if estimates != nil {
@@ -516,7 +532,7 @@ func (s *snapshot) make(key string, of *prepared) (planned, error) {
 	if err != nil {
 		return planned{}, err
 	}
-	weight := len(key) + programSize.Of(program)
+	weight := programSize.Of(program)
 	if batching == nil || !batching.Matters {
 		return planned{Program: program, weight: weight}, nil
 	}
@@ -559,29 +575,31 @@ func (s *snapshot) compile(p *plan.Plan, op *operation.Operation) (*execute.Prog
 	return program, nil
 }
 
-// These bound the programs that a document keeps, in number and in bytes. The plan
-// cache has the others.
-const (
-	maxSpecialised      = 16
-	maxSpecialisedBytes = 1 << 20
-)
+// maxSpecialised is the number of programs that a document remembers the keys of. If it has more, the
+// next one replaces all of them.
+const maxSpecialised = 16
 
-// keep adds a program to those of the document. If that exceeds a bound, the new
-// program replaces all others, which remain in the plan cache.
-func (d *document) keep(s specialised) {
+// planKey returns the key of the plan of one of the document's operations, if it is known.
+func (d *document) planKey(op *operation.Operation, labels labelSet) (key planKey, ok bool) {
+	if known := d.programs.Load(); known != nil {
+		for i := range *known {
+			if s := &(*known)[i]; s.op == op && s.labels == labels {
+				return s.key, true
+			}
+		}
+	}
+	return key, false
+}
+
+// keep adds a program to those that the document remembers.
+func (d *document) keep(p specialised) {
 	for {
 		known := d.programs.Load()
 		var list []specialised
 		if known != nil && len(*known) < maxSpecialised {
-			bytes := s.size()
-			for i := range *known {
-				bytes += (*known)[i].size()
-			}
-			if bytes <= maxSpecialisedBytes {
-				list = append(list, *known...)
-			}
+			list = append(make([]specialised, 0, len(*known)+1), *known...)
 		}
-		list = append(list, s)
+		list = append(list, p)
 		if d.programs.CompareAndSwap(known, &list) {
 			return
 		}

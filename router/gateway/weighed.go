@@ -15,7 +15,7 @@ import (
 // subgraphs. All caches of the operation have it, so that a new program replaces the former one
 // in all of them.
 type weighedProgram struct {
-	key string // in the plan cache
+	key planKey
 	by  atomic.Pointer[weighing]
 	// replacing is set while a new program is made.
 	replacing atomic.Bool
@@ -117,7 +117,7 @@ func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels lab
 			break
 		}
 		result = planChanged
-		next = weighing{program, next.estimates, batching, len(p.key) + programSize.Of(program)}
+		next = weighing{program, next.estimates, batching, programSize.Of(program)}
 	}
 	s.gateway.metrics.Replanned(result).Inc()
 	p.by.Store(&next)
