@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -27,14 +26,14 @@ func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
 			layouts.Put(l)
 		}
 	}()
-	return compile(p, l, e.options.Cache != nil)
+	return compile(p, l, &e.declared, e.options.Cache != nil)
 }
 
-func compile(p *plan.Plan, l *layout, cached bool) (*Program, error) {
+func compile(p *plan.Plan, l *layout, declared *declaredTypes, cached bool) (*Program, error) {
 	n := countOf(p)
 	c := &compiler{
-		plan: p, cached: cached, root: l.root(), program: &Program{kind: p.Kind},
-		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text), levels: slab.NewBlock[bool](n.levels), initial: new(fieldPayloads),
+		plan: p, cached: cached, declared: declared, root: l.root(), program: &Program{kind: p.Kind},
+		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text),
 		shapes: slab.NewBlock[shape](n.shapes), shapeFields: slab.NewBlock[shapeField](n.shapeFields),
 		selections: slab.NewBlock[selection](n.selections), fields: slab.NewBlock[field](n.fields),
 	}
@@ -50,10 +49,11 @@ type compiler struct {
 	root    *position
 	cached  bool
 
-	names  []string // the type names in the plan
-	text   slab.Block[byte]
-	levels slab.Block[bool]
-	sets   slab.Block[uint64]
+	declared *declaredTypes
+	failed   error    // why the plan cannot be compiled, or nil
+	names    []string // the type names in the plan
+	text     slab.Block[byte]
+	sets     slab.Block[uint64]
 
 	shapes      slab.Block[shape]
 	shapeFields slab.Block[shapeField]
@@ -62,9 +62,6 @@ type compiler struct {
 
 	runMemory      slab.Block[run]
 	runFieldMemory slab.Block[runField]
-
-	// initial is what all fields have if nothing is deferred.
-	initial *fieldPayloads
 }
 
 func (c *compiler) compile() error {
@@ -80,7 +77,7 @@ func (c *compiler) compile() error {
 	p := c.program
 	p.noSharing = c.writtenTwice()
 	p.rootSize = c.root.size()
-	p.rootType = p.typeIDs[c.plan.RootType]
+	p.rootType = c.typeID(c.plan.RootType)
 	for _, f := range c.plan.Fetches {
 		compiled := c.fetch(f)
 		if f.FallbackFor != nil {
@@ -98,7 +95,7 @@ func (c *compiler) compile() error {
 	}
 	c.runs()
 	c.payloads()
-	return nil
+	return c.failed
 }
 
 // payloads adds the deferred payloads to the selections that contain their
@@ -129,18 +126,28 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 		return
 	}
 	for i := range s.fields {
-		if s.fields[i].responseKey == path[0] {
+		if s.fields[i].responseKey() == path[0] {
 			s.fields[i].sel.addDeferred(d, path[1:])
 		}
 	}
 }
 
-// fieldPayloads returns the payloads that the plan states for a field.
-func (c *compiler) fieldPayloads(f *plan.Field) *fieldPayloads {
-	if len(c.plan.Deferred) == 0 {
-		return c.initial
+// special returns what a field has that few fields have, or nil.
+func (c *compiler) special(f *plan.Field) *specialField {
+	if len(c.plan.Deferred) == 0 && f.On == nil && f.Kind != plan.Enum && f.Source != plan.Introspection && f.Source != plan.Denied {
+		return nil
 	}
-	return &fieldPayloads{deferID: f.DeferID, selectedIn: payloadsOf(f)}
+	s := &specialField{on: c.set(f.On), denial: f.Denial}
+	if f.Kind == plan.Enum {
+		s.enum = c.plan.EnumValues[namedType(f.Type)]
+	}
+	if f.Introspect != nil {
+		s.introspect = operationField(f.Introspect)
+	}
+	if len(c.plan.Deferred) > 0 {
+		s.fieldPayloads = fieldPayloads{deferID: f.DeferID, selectedIn: payloadsOf(f)}
+	}
+	return s
 }
 
 // payloadsOf returns the payloads whose fragments select a field; nil for none.
@@ -162,25 +169,26 @@ func (s *selection) notePayloads(payloads []*deferredPayload) {
 		if f.sel != nil {
 			f.sel.notePayloads(payloads)
 			for j := range f.sel.fields {
-				f.payloadsBelow.addAll(f.sel.fields[j].payloadsBelow)
+				f.special.payloadsBelow.addAll(f.sel.fields[j].special.payloadsBelow)
 			}
 		}
-		f.noteCarriers(payloads)
+		f.special.noteCarriers(payloads)
 		for _, d := range payloads {
-			if f.deferID > 0 && d.id != f.deferID && f.payloadsBelow.has(d.id) && !slices.Contains(d.enclosing, payloads[f.deferID-1]) {
-				d.enclosing = append(d.enclosing, payloads[f.deferID-1])
+			in := &f.special.fieldPayloads
+			if in.deferID > 0 && d.id != in.deferID && in.payloadsBelow.has(d.id) && !slices.Contains(d.enclosing, payloads[in.deferID-1]) {
+				d.enclosing = append(d.enclosing, payloads[in.deferID-1])
 			}
-			if f.deferID > 0 && d.id != f.deferID && f.selectedIn.has(d.id) && !slices.Contains(d.sharing, payloads[f.deferID-1]) {
-				d.sharing = append(d.sharing, payloads[f.deferID-1])
+			if in.deferID > 0 && d.id != in.deferID && in.selectedIn.has(d.id) && !slices.Contains(d.sharing, payloads[in.deferID-1]) {
+				d.sharing = append(d.sharing, payloads[in.deferID-1])
 			}
 		}
-		f.payloadsBelow.addAll(f.carriers)
+		f.special.payloadsBelow.addAll(f.special.carriers)
 	}
 }
 
 // noteCarriers notes the payloads that can deliver a field: those whose fragments
 // select it, if neither the initial response nor a payload they are nested in has it.
-func (f *field) noteCarriers(payloads []*deferredPayload) {
+func (f *fieldPayloads) noteCarriers(payloads []*deferredPayload) {
 	if f.deferID == 0 {
 		return
 	}
@@ -260,15 +268,17 @@ func (c *compiler) types() error {
 		return fmt.Errorf("the plan names %d types; at most %d can be told apart", len(names), math.MaxUint16-int(firstType))
 	}
 	p := c.program
-	p.types = append(make([]string, firstType, int(firstType)+len(names)), names...)
-	p.quoted = make([][]byte, len(p.types))
-	for i, name := range p.types {
-		p.quoted[i] = c.quote("", name, "")
+	c.names = names
+	p.quoted = make([]string, int(firstType)+len(names))
+	for i, name := range names {
+		p.quoted[int(firstType)+i] = c.quoteText("", name, "")
 	}
 	c.sets = slab.NewBlock[uint64](c.words())
-	p.typeIDs = make(map[string]typeID, len(names))
-	for i, name := range names {
-		p.typeIDs[name] = firstType + typeID(i)
+	if len(names) > fewTypes {
+		p.typeIDs = make(map[string]typeID, len(names))
+		for i := range names {
+			p.typeIDs[p.quoted[int(firstType)+i]] = firstType + typeID(i)
+		}
 	}
 	p.interfaceObjects = c.set(c.plan.InterfaceObjects)
 	if p.interfaceObjects == nil {
@@ -277,14 +287,22 @@ func (c *compiler) types() error {
 	return nil
 }
 
+// typeID returns the ID of a type that the plan names.
+func (c *compiler) typeID(name string) typeID {
+	if i, ok := slices.BinarySearch(c.names, name); ok {
+		return firstType + typeID(i)
+	}
+	return noType
+}
+
 // set makes a typeset of names; nil of nil.
 func (c *compiler) set(names []string) typeset {
 	if names == nil {
 		return nil
 	}
-	s := typeset(c.sets.Make((len(c.program.types) + 63) / 64))
+	s := typeset(c.sets.Make((len(c.program.quoted) + 63) / 64))
 	for _, name := range names {
-		t := c.program.typeIDs[name]
+		t := c.typeID(name)
 		s[t>>6] |= 1 << (t & 63)
 	}
 	return s
@@ -433,11 +451,11 @@ func (c *compiler) representations(list []plan.Representation, at *position) []*
 	for i, r := range list {
 		out[i] = &representation{
 			on:     c.set(r.On),
-			prefix: c.quote(`{"__typename":`, r.Typename, ""),
+			prefix: c.quoteText(`{"__typename":`, r.Typename, ""),
 			fields: c.representation(r.Fields, at), typeName: r.Typename,
 		}
 		if fields := out[i].fields; len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
-			out[i].leaf, out[i].opening = true, slices.Concat(out[i].prefix, fields[0].name)
+			out[i].opening = out[i].prefix + fields[0].name
 		}
 	}
 	return out
@@ -470,7 +488,7 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 	for i := range fields {
 		f := fields[i].(*plan.SelectedField)
 		slot, below := at.slot(f.StorageKey)
-		s.fields[i] = shapeField{responseKey: c.quote("", f.ResponseKey, ""), storageKey: f.StorageKey, slot: slot}
+		s.fields[i] = shapeField{responseKey: c.quoteText("", f.ResponseKey, ""), storageKey: f.StorageKey, slot: int32(slot)}
 		if f.Selections != nil && slot != headerSlot {
 			s.fields[i].child = c.shape(f.Selections, below)
 		}
@@ -488,12 +506,11 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 		slot, below := at.slot(f.StorageKey)
 		at.noteRead(slot)
 		compiled[i] = representationField{
-			name: c.quote(",", f.Name, ":"), field: f.Name, storageKey: f.StorageKey, slot: slot, on: c.set(f.On), nested: f.Fields != nil,
-			kind: inputKind(f.Kind), lists: anyLists, fields: c.representation(f.Fields, below),
+			name: c.quoteText(",", f.Name, ":"), storageKey: f.StorageKey, slot: int32(slot), on: c.set(f.On), nested: f.Fields != nil,
+			kind: inputKind(f.Kind), fields: c.representation(f.Fields, below),
 		}
 		if f.Type != "" {
-			compiled[i].nonNull, compiled[i].typeName = c.nonNull(f.Type), namedType(f.Type)
-			compiled[i].lists = len(compiled[i].nonNull) - 1
+			compiled[i].typ = c.typ(f.Type)
 		}
 	}
 	return compiled
@@ -507,17 +524,13 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.StorageKey)
 		*compiled = field{
-			name: c.quote(",", f.ResponseKey, ":"), responseKey: f.ResponseKey, storageKey: f.StorageKey, slot: slot, on: c.set(f.On),
-			nonNull: c.nonNull(f.Type), typeName: namedType(f.Type),
-			denial: f.Denial, fieldPayloads: c.fieldPayloads(f),
+			name: c.quoteText(",", f.ResponseKey, ":"), storageKey: f.StorageKey, slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
 		}
-		sel.conditional = sel.conditional || compiled.on != nil
+		compiled.lists = compiled.typ.lists()
+		sel.conditional = sel.conditional || compiled.on() != nil
 		var err error
 		if compiled.source, err = sourceOf(f); err != nil {
 			return nil, err
-		}
-		if compiled.source == introspectionSource {
-			compiled.introspect = operationField(f.Introspect)
 		}
 		if compiled.source != storedSource {
 			continue
@@ -525,27 +538,36 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		if compiled.kind, err = kindOf(f); err != nil {
 			return nil, err
 		}
-		switch compiled.kind {
-		case enumValue:
-			compiled.enum = c.plan.EnumValues[compiled.typeName]
-		case compositeValue:
-			if f.Kind == plan.Object {
-				compiled.declared = c.program.typeIDs[compiled.typeName]
-				compiled.possible = c.set([]string{compiled.typeName})
-			} else {
-				possible := c.plan.PossibleTypes[compiled.typeName]
-				if possible == nil {
-					possible = []string{} // none, instead of all
-				}
-				compiled.possible = c.set(possible)
-				compiled.declared = compiled.possible.only(len(c.program.types))
-			}
-			if compiled.sel, err = c.selection(compiled.typeName, f.Fields, below); err != nil {
-				return nil, err
-			}
+		if compiled.kind != compositeValue {
+			continue
 		}
+		name := compiled.typ.name
+		if compiled.sel, err = c.selection(name, f.Fields, below); err != nil {
+			return nil, err
+		}
+		if f.Kind == plan.Object {
+			compiled.sel.declared = c.typeID(name)
+			compiled.sel.possible = c.set([]string{name})
+			continue
+		}
+		possible := c.plan.PossibleTypes[name]
+		if possible == nil {
+			possible = []string{} // none, instead of all
+		}
+		compiled.sel.possible = c.set(possible)
+		compiled.sel.declared = compiled.sel.possible.only(len(c.program.quoted))
 	}
 	return sel, nil
+}
+
+// typ returns a type by its text. If it has too many lists, compiling fails.
+func (c *compiler) typ(text string) *declaredType {
+	t, err := c.declared.of(text)
+	if err != nil {
+		c.failed = err
+		t = &declaredType{nonNull: make([]bool, 1)}
+	}
+	return t
 }
 
 func sourceOf(f *plan.Field) (source, error) {
@@ -608,23 +630,6 @@ func kindOf(f *plan.Field) (valueKind, error) {
 	default:
 		return 0, fmt.Errorf("field %q has the unknown kind %q", f.ResponseKey, f.Kind)
 	}
-}
-
-// namedType returns the T of "[T!]!".
-func namedType(t string) string { return strings.Trim(t, "[]!") }
-
-// nonNull states, for each list level of a type from the outside and last for
-// the named type, whether it is non-null.
-func (c *compiler) nonNull(t string) []bool {
-	levels := c.levels.Make(strings.Count(t, "[") + 1)
-	for i := range levels {
-		if strings.HasSuffix(t, "!") {
-			levels[i] = true
-			t = t[:len(t)-1]
-		}
-		t = strings.TrimSuffix(t, "]")
-	}
-	return levels
 }
 
 // appendString appends s as a JSON string.

@@ -175,7 +175,7 @@ func (b *representationBuilder) leaf(object uint32, fields []representationField
 			return b.leaf(v.a, f.fields)
 		}
 		mark := len(b.wrong)
-		p := b.value(at, f, f.lists)
+		p := b.value(at, f, f.lists())
 		if len(b.wrong) > mark {
 			b.wrong = b.wrong[:mark]
 			return missing

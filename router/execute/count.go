@@ -2,6 +2,7 @@ package execute
 
 import (
 	"strings"
+	"unsafe"
 
 	"souk/router/plan"
 )
@@ -9,9 +10,8 @@ import (
 // counts says how much memory the parts of a program take, so that there is one allocation for each
 // kind. They are right for most plans. If a part takes more, it is allocated separately.
 type counts struct {
-	names  int // type names
-	text   int // bytes of names and keys as JSON
-	levels int // list levels of types
+	names int // type names
+	text  int // bytes of names and keys as JSON
 
 	shapes, shapeFields int // of fetches
 	selections, fields  int // of the client's operation
@@ -76,7 +76,6 @@ func (n *counts) representation(fields []plan.RepresentationField) {
 	for _, f := range fields {
 		n.names += len(f.On)
 		n.text += quoted(f.Name)
-		n.levels += strings.Count(f.Type, "[") + 1
 		n.representation(f.Fields)
 	}
 }
@@ -87,7 +86,6 @@ func (n *counts) projection(list []*plan.Field) {
 	for i, f := range list {
 		n.names += 1 + len(f.On)
 		n.text += quoted(f.ResponseKey)
-		n.levels += strings.Count(f.Type, "[") + 1
 		if i == 0 {
 			n.text += quoted(f.ResponseKey) // once more, if a run has the object
 		}
@@ -113,7 +111,7 @@ func (c *compiler) words() int {
 		}
 	}
 	count(c.plan.Projection)
-	return sets * ((len(c.program.types) + 63) / 64)
+	return sets * ((len(c.program.quoted) + 63) / 64)
 }
 
 // quote returns a text as a JSON string between two others.
@@ -123,4 +121,10 @@ func (c *compiler) quote(before, text, after string) []byte {
 	}
 	n := len(before) + len(text) + 2 + strings.Count(text, `"`) + strings.Count(text, `\`) + len(after)
 	return append(appendString(append(c.text.Make(n)[:0], before...), text), after...)
+}
+
+// quoteText returns a text as a JSON string between two others. Nobody else writes to its memory.
+func (c *compiler) quoteText(before, text, after string) string {
+	b := c.quote(before, text, after)
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }

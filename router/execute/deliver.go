@@ -145,16 +145,16 @@ func (d *delivery) isNull(path []pathElement) bool { return d.nulled[string(appe
 // begin adds instances of the payloads that start at an object: those with
 // fields for its type, or any if only a later fetch determines the type.
 func (d *delivery) begin(path []pathElement, object value, in *field, sel *selection, typ typeID) {
-	unknown := in != nil && !in.possible.has(typ)
+	unknown := in != nil && !in.sel.possible.has(typ)
 	for _, p := range sel.deferred {
 		if d.started[instanceKey(p, path)] {
 			continue
 		}
 		for i := range sel.fields {
 			f := &sel.fields[i]
-			payloads := f.payloadsBelow
+			payloads := f.special.payloadsBelow
 			if d.started != nil {
-				payloads = f.selectedIn
+				payloads = f.special.selectedIn
 			}
 			if payloads.has(p.id) && (unknown || f.has(typ)) {
 				if d.started != nil {
@@ -394,11 +394,11 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 	}
 	for n := range sel.fields {
 		f := &sel.fields[n]
-		if f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.payloadsBelow.has(i.payload.id) {
+		if f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.special.payloadsBelow.has(i.payload.id) {
 			continue
 		}
 		if w.path = append(w.path[:0], path...); !w.includes(f) {
-			d.below(i, d.tree.values[object+uint32(f.slot)], f, 0, append(path, pathElement{key: f.responseKey}))
+			d.below(i, d.tree.values[object+uint32(f.slot)], f, 0, append(path, pathElement{key: f.responseKey()}))
 		}
 	}
 }
@@ -409,7 +409,7 @@ func (d *delivery) below(i *instance, v value, f *field, level int, path []pathE
 	if d.nulled[string(appendPath(nil, path))] {
 		return
 	}
-	named := level == len(f.nonNull)-1
+	named := level == int(f.lists)
 	switch {
 	case v.kind == objectKind && named:
 		if typ, ok := d.writer.typeOf(v, f); ok {

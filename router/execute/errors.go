@@ -301,7 +301,7 @@ func (s *shape) byResponseKey(name string) *shapeField {
 		return nil
 	}
 	for i := range s.fields {
-		if wire := s.fields[i].responseKey; string(wire[1:len(wire)-1]) == name {
+		if s.fields[i].key() == name {
 			return &s.fields[i]
 		}
 	}
@@ -402,7 +402,7 @@ func (s *selection) responsePath(stored []pathElement) []pathElement {
 	for i := range s.fields {
 		if f := &s.fields[i]; f.source == storedSource && f.storageKey == stored[0].key && len(longest) < len(stored) {
 			if path := f.sel.responsePath(stored[1:]); len(path) >= len(longest) {
-				longest = append([]pathElement{{key: f.responseKey}}, path...)
+				longest = append([]pathElement{{key: f.responseKey()}}, path...)
 			}
 		}
 	}
@@ -423,8 +423,8 @@ func (p *Program) responsePathTo(keys []string) []pathElement {
 		if f == nil {
 			break
 		}
-		path = append(path, pathElement{key: f.responseKey})
-		if sel = f.sel; len(f.nonNull) > 1 {
+		path = append(path, pathElement{key: f.responseKey()})
+		if sel = f.sel; f.lists > 0 {
 			break
 		}
 	}

@@ -55,6 +55,8 @@ type Executor struct {
 	options Options
 	seed    maphash.Seed
 	turns   turns
+
+	declared declaredTypes // of all programs
 }
 
 // executions are for the next requests, and layouts for the next plans, of any Executor. A pool of an

@@ -31,7 +31,7 @@ func (x *execution) reportMissing(f *fetch, state *fetchState) {
 		if len(f.path) > 0 {
 			places = x.occurrences(f.path, func(uint32) bool { return true })
 		}
-		name := string(field.responseKey[1 : len(field.responseKey)-1])
+		name := field.key()
 		state.hasErrors = true
 		x.addErrorAt(x.missingField(f, name), places, []pathElement{{key: name}}, f.shape)
 	}
@@ -82,9 +82,9 @@ func (x *execution) wrongError(f *fetch, w wrongInput, stored []pathElement) res
 	e := responseError{fetchID: f.id, deferID: f.deferID, code: CodeInvalidValue, path: x.responsePath(stored), input: w.at, was: w.was}
 	switch {
 	case len(e.path) == len(stored):
-		e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", w.parent, w.field.field, w.field.typeName)
+		e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", w.parent, w.field.field(), w.field.typeName())
 	case x.req.Internals:
-		e.message = fmt.Sprintf("The value of %s.%s, which subgraph %q requires, is not a valid %s.", w.parent, w.field.field, f.subgraph, w.field.typeName)
+		e.message = fmt.Sprintf("The value of %s.%s, which subgraph %q requires, is not a valid %s.", w.parent, w.field.field(), f.subgraph, w.field.typeName())
 	default:
 		e.message = fmt.Sprintf("A value that subgraph %q requires is not of the kind that its type has.", f.subgraph)
 	}

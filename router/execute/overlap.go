@@ -30,7 +30,7 @@ func (d *delivery) collectInstance(i *instance, typ typeID) {
 // field of the object at a path.
 func (d *delivery) isDelivered(f *field, path []pathElement) bool {
 	for _, q := range d.program.payloads[:d.writer.deferID-1] {
-		if depth, ok := d.depths[q.id]; ok && f.carriers.has(q.id) && depth <= len(path) && d.succeeded[instanceKey(q, path[:depth])] {
+		if depth, ok := d.depths[q.id]; ok && f.special.carriers.has(q.id) && depth <= len(path) && d.succeeded[instanceKey(q, path[:depth])] {
 			return true
 		}
 	}
@@ -102,6 +102,6 @@ func (s *selection) selects(path []pathElement, payload int) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.fields, func(f field) bool {
-		return f.responseKey == path[0].key && f.selectedIn.has(payload) && f.sel.selects(path[1:], payload)
+		return f.responseKey() == path[0].key && f.special.selectedIn.has(payload) && f.sel.selects(path[1:], payload)
 	})
 }

@@ -75,11 +75,11 @@ func (w *writer) fits() bool {
 
 // tooLarge writes null in place of the value of a field that does not fit.
 func (w *writer) tooLarge(f *field, mark int) bool {
-	w.path = append(w.path, pathElement{key: f.responseKey})
+	w.path = append(w.path, pathElement{key: f.responseKey()})
 	w.fits() // it does not
 	w.path = w.path[:len(w.path)-1]
 	w.out = w.out[:mark]
-	return w.null(f.nonNull[0])
+	return w.null(f.typ.nonNull[0])
 }
 
 // fit reports whether the errors fit into a part besides data.

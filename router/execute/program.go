@@ -1,7 +1,9 @@
 package execute
 
 import (
+	"encoding/json"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"souk/router/limit"
@@ -16,10 +18,9 @@ type Program struct {
 	rootType typeID
 	rootSize uint32
 
-	// types are the type names that the plan knows, by typeID. typeIDs is the
-	// inverse.
-	types   []string
-	quoted  [][]byte // types as JSON
+	// quoted are the type names that the plan knows, as JSON, by typeID and so in alphabetical
+	// order. typeIDs is the inverse, or nil if there are few.
+	quoted  []string
 	typeIDs map[string]typeID
 	// interfaceObjects are the types of @interfaceObjects.
 	interfaceObjects typeset
@@ -35,7 +36,7 @@ type Program struct {
 
 	// Audience is set by the caller of Compile, before the first use of the program.
 	// Execution does not depend on it.
-	Audience Audience
+	Audience *Audience
 	// Fields are numbers of the fields that the operation selects. The caller of Compile
 	// may set them.
 	Fields []uint32
@@ -58,7 +59,7 @@ type Program struct {
 	values, bytes atomic.Int64
 }
 
-// An Audience describes who may be given a response again.
+// An Audience describes who may be given a response again. Many programs may have the same one.
 type Audience struct {
 	// Headers are the names, in canonical form, of the client's headers that
 	// are sent to the program's subgraphs.
@@ -91,6 +92,43 @@ const (
 	unknownType
 	firstType
 )
+
+// typeName returns the name of a type; empty if it is not known.
+func (p *Program) typeName(t typeID) string {
+	if t < firstType {
+		return ""
+	}
+	return unquoted(p.quoted[t])
+}
+
+// fewTypes is the number of type names that are compared one after another.
+const fewTypes = 8
+
+// typeOf returns the ID of a type name, which is given as JSON.
+func (p *Program) typeOf(quoted []byte) typeID {
+	if p.typeIDs != nil {
+		if t, known := p.typeIDs[string(quoted)]; known {
+			return t
+		}
+		return unknownType
+	}
+	for t := firstType; int(t) < len(p.quoted); t++ {
+		if p.quoted[t] == string(quoted) {
+			return t
+		}
+	}
+	return unknownType
+}
+
+// unquoted returns the text of a JSON string. It shares the memory of one that has no escapes.
+func unquoted(quoted string) string {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	var text string
+	_ = json.Unmarshal([]byte(quoted), &text) // the compiler has written it
+	return text
+}
 
 // A typeset is a set of types. A nil typeset has all types.
 type typeset []uint64
@@ -192,34 +230,49 @@ type segment struct {
 // A representation describes how to build a representation.
 type representation struct {
 	on     typeset
-	prefix []byte // {"__typename":"T"
+	prefix string // {"__typename":"T"
 	fields []representationField
-	// leaf is set if there is one field, a leaf that all objects have, as in most keys. Then
-	// opening is what comes before its value.
-	leaf    bool
-	opening []byte
+	// opening is set if there is one field, a leaf that all objects have, as in most keys. It
+	// is what comes before its value.
+	opening string
 
 	typeName string
 }
 
 type representationField struct {
-	name  []byte // ,"name":
-	field string // the name
-	slot  int
+	name string // ,"name":
 	// storageKey is that of the value.
 	storageKey string
-	on         typeset
+	slot       int32
 	kind       valueKind // of a leaf: intValue, idValue or anyValue
 	nested     bool
-	// lists is the number of list types around the type of a nested field, or
-	// anyLists if the plan does not state it.
-	lists int
-	// nonNull states, for each list level from the outside and last for the
-	// named type, whether it is non-null.
-	nonNull  []bool
-	typeName string // of a nested field; may be empty
-	fields   []representationField
+	on         typeset
+	// typ is the type of a nested field, or nil if the plan does not state it.
+	typ    *declaredType
+	fields []representationField
 }
+
+// field returns the name of the field.
+func (f *representationField) field() string { return keyIn(f.name) }
+
+// lists returns the number of list types around the type of a nested field, or anyLists.
+func (f *representationField) lists() int {
+	if f.typ == nil {
+		return anyLists
+	}
+	return len(f.typ.nonNull) - 1
+}
+
+// typeName returns the name of the type of a nested field, which may be empty.
+func (f *representationField) typeName() string {
+	if f.typ == nil {
+		return ""
+	}
+	return f.typ.name
+}
+
+// keyIn returns the key in ,"key":
+func keyIn(name string) string { return unquoted(name[1 : len(name)-1]) }
 
 // anyLists means any number of list types.
 const anyLists = -1
@@ -232,17 +285,24 @@ type shape struct {
 }
 
 type shapeField struct {
-	responseKey []byte // "name"
+	responseKey string // "name"
 	storageKey  string // the storage key
-	slot        int
+	slot        int32
 	child       *shape // nil for a leaf
 	run         *run   // that the field belongs to, or nil
 }
+
+// key returns the response key.
+func (f *shapeField) key() string { return f.responseKey[1 : len(f.responseKey)-1] }
 
 // A selection is a selection set of the client's operation.
 type selection struct {
 	typeName string
 	fields   []field
+	// possible are the object types that the objects can have. declared is the type if there is
+	// only one, and noType otherwise.
+	possible typeset
+	declared typeID
 	// conditional is set if some fields are selected on some types only.
 	conditional bool
 	// deferred are the payloads of the fragments on this selection set.
@@ -251,34 +311,54 @@ type selection struct {
 
 // A field is one entry of an object of the client's response.
 type field struct {
-	name        []byte // ,"name":
-	responseKey string // the response key
-	storageKey  string // the storage key
-	slot        int
-	source      source
-	kind        valueKind
-	// declared is the type if it is an object type, and noType otherwise.
-	declared typeID
-	on       typeset
-	// nonNull states, for each list level from the outside and last for the
-	// named type, whether it is non-null.
-	nonNull  []bool
-	typeName string
-	// possible are the object types that a value can have.
-	possible typeset
-	enum     []string
-	sel      *selection
+	name       string // ,"name":
+	storageKey string // the storage key
+	slot       int32
+	lists      uint16 // of its type
+	source     source
+	kind       valueKind
+	typ        *declaredType
+	sel        *selection
 	// run begins with the field; mostly nil.
 	run *run
+	// special is what few fields have, mostly nil. All fields have it in a program with
+	// deferred payloads.
+	special *specialField
+}
+
+// responseKey returns the response key.
+func (f *field) responseKey() string { return keyIn(f.name) }
+
+// A specialField is what few fields have.
+type specialField struct {
+	// on are the types that the field is selected on.
+	on typeset
+	// enum are the values of an enum.
+	enum []string
 	// introspect is the operation's field; set for introspectionSource.
 	introspect *operation.Field
 	// denial is the reason for deniedSource, or nil.
 	denial *operation.Denial
-	*fieldPayloads
+	fieldPayloads
 }
 
-// fieldPayloads say in which payloads of the response a field is. The fields of a program without
-// deferred payloads have the same one.
+// on returns the types that the field is selected on; nil for all.
+func (f *field) on() typeset {
+	if f.special == nil {
+		return nil
+	}
+	return f.special.on
+}
+
+// enum returns the values of an enum.
+func (f *field) enum() []string {
+	if f.special == nil {
+		return nil
+	}
+	return f.special.enum
+}
+
+// fieldPayloads say in which payloads of the response a field is.
 type fieldPayloads struct {
 	// deferID is the earliest payload that selects the field, or 0. carriers
 	// are the payloads that can deliver it: the one with the lowest ID does, and

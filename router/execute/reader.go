@@ -123,8 +123,8 @@ func (a *responseReader) members(i int, base uint32, s *shape, next int) (int, i
 // beginsRun reports whether a run begins with the field.
 func (f *shapeField) beginsRun() bool { return f.run != nil && f.run.fields[0].slot == uint32(f.slot) }
 
-func hasPrefixAt(b []byte, i int, prefix []byte) bool {
-	return len(b)-i >= len(prefix) && string(b[i:i+len(prefix)]) == string(prefix)
+func hasPrefixAt(b []byte, i int, prefix string) bool {
+	return len(b)-i >= len(prefix) && string(b[i:i+len(prefix)]) == prefix
 }
 
 // field finds a field by its key in the response, and its index. For a key that
@@ -132,7 +132,7 @@ func hasPrefixAt(b []byte, i int, prefix []byte) bool {
 func (s *shape) field(key []byte, expected int) (*shapeField, int) {
 	key = plain(key)
 	for i := range s.fields {
-		if string(s.fields[i].responseKey) == string(key) {
+		if s.fields[i].responseKey == string(key) {
 			return &s.fields[i], i
 		}
 	}
@@ -174,10 +174,7 @@ func (a *responseReader) typename(i int, at uint32) int {
 		return end
 	}
 	name := plain(a.text[v.a : v.a+v.b])
-	t, known := a.program.typeIDs[string(name[1:len(name)-1])]
-	if !known {
-		t = unknownType
-	}
+	t := a.program.typeOf(name)
 	if was := a.values[at].typ; was != noType && a.program.interfaceObjects.has(t) {
 		return end
 	}

@@ -188,7 +188,7 @@ func (r *refresh) readRoot(data []byte) bool {
 		return false
 	}
 	for _, f := range r.fetch.shape.fields {
-		if f.slot != headerSlot && !names[string(f.responseKey[1:len(f.responseKey)-1])] {
+		if f.slot != headerSlot && !names[f.key()] {
 			return false
 		}
 	}

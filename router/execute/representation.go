@@ -165,7 +165,7 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 		if typ != noType && !r.on.has(typ) {
 			continue
 		}
-		if r.leaf {
+		if r.opening != "" {
 			if v := b.values[object+uint32(r.fields[0].slot)]; v.kind == stringKind {
 				b.wrong = b.wrong[:mark]
 				e.text = append(append(append(e.text, r.opening...), b.text(v)...), '}')
@@ -291,9 +291,9 @@ func (b *representationBuilder) fields(object uint32, fields []representationFie
 		}
 		e.text = append(e.text, name...)
 		mark := len(b.wrong)
-		p := b.value(object+uint32(f.slot), f, f.lists)
+		p := b.value(object+uint32(f.slot), f, f.lists())
 		for i := mark; i < len(b.wrong); i++ {
-			b.wrong[i].below(f, b.program.types, b.values[object].typ)
+			b.wrong[i].below(f, b.program, b.values[object].typ)
 		}
 		if p != present {
 			return p
@@ -304,12 +304,12 @@ func (b *representationBuilder) fields(object uint32, fields []representationFie
 
 // below adds the field that leads to an input to its path. The type is that of the
 // object that has the field, if it is known.
-func (w *wrongInput) below(f *representationField, types []string, typ typeID) {
+func (w *wrongInput) below(f *representationField, p *Program, typ typeID) {
 	switch {
 	case w.field != f:
-		w.parent = cmp.Or(w.parent, f.typeName)
+		w.parent = cmp.Or(w.parent, f.typeName())
 	case typ != noType:
-		w.parent = types[typ]
+		w.parent = p.typeName(typ)
 	}
 	w.path = slices.Insert(w.path, 0, pathElement{key: f.storageKey})
 }
@@ -320,7 +320,7 @@ func (b *representationBuilder) value(at uint32, f *representationField, lists i
 	v := b.values[at]
 	if f.nested && (v.kind > nullKind && v.kind < objectKind || v.kind == objectKind && lists > 0 || v.kind == arrayKind && lists == 0) {
 		b.wrong = append(b.wrong, wrongInput{at: at, was: v, field: f})
-		if lists != anyLists && f.nonNull[f.lists-lists] {
+		if lists != anyLists && f.typ.nonNull[f.lists()-lists] {
 			return missing
 		}
 		e.text = append(e.text, "null"...)

@@ -27,17 +27,32 @@ type run struct {
 type runField struct {
 	// key is ,"name": without the comma for the first field of a run, and with a brace in its
 	// place for the first field of an object.
-	key  token
-	slot uint32
+	key   token
+	slot  uint32
+	lists uint16 // of its type
 	// stored is set for a leaf that is needed otherwise too, such as a key. It is in its slot as well.
-	stored  bool
-	kind    valueKind
-	nonNull []bool
+	stored bool
+	kind   valueKind
+	typ    *declaredType
+	// inside is nil for a leaf other than an enum and __typename.
+	inside *runInside
+}
+
+// A runInside is what can be inside a field of a run.
+type runInside struct {
 	// names are those that an enum value or __typename can have.
 	names []string
 	// fields are those of an object, and child is its shape.
 	fields []runField
 	child  *shape
+}
+
+// child returns the shape of an object, or nil for a leaf.
+func (f *runField) child() *shape {
+	if f.inside == nil {
+		return nil
+	}
+	return f.inside.child
 }
 
 const (
@@ -98,7 +113,7 @@ func (a *responseReader) expand(object uint32, r *run) {
 	for k := range r.fields {
 		f := &r.fields[k]
 		var field value
-		if field, i = a.value(f.key.after(a.text, i), 0, f.child, 0); i < 0 {
+		if field, i = a.value(f.key.after(a.text, i), 0, f.child(), 0); i < 0 {
 			break // impossible: the text has been read
 		}
 		a.set(object+f.slot, field)
@@ -123,19 +138,22 @@ func (m *runMatcher) value(i int, f *runField, level int) int {
 	c := b[i]
 	switch {
 	case c == 'n':
-		if f.nonNull[level] {
+		if f.typ.nonNull[level] {
 			return miss
 		}
 		return jsonscan.Literal(b, i, "null")
-	case level < len(f.nonNull)-1:
+	case level < int(f.lists):
 		return m.list(i, f, level+1)
-	case f.fields != nil:
-		return m.object(i, f.fields)
+	case f.inside != nil && f.inside.fields != nil:
+		return m.object(i, f.inside.fields)
 	case c == '"':
 		if f.kind == stringValue || f.kind == idValue || f.kind == anyValue {
 			return jsonscan.String(b, i)
 		}
-		return m.oneOf(i, f.names)
+		if f.inside == nil {
+			return miss
+		}
+		return m.oneOf(i, f.inside.names)
 	case f.kind == intValue:
 		return m.integer(i)
 	case f.kind == booleanValue && c == 't':

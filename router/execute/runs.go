@@ -1,8 +1,8 @@
 package execute
 
 import (
-	"bytes"
 	"slices"
+	"unsafe"
 
 	"souk/internal/slab"
 )
@@ -64,7 +64,7 @@ func (c *compiler) runs() {
 		for _, sel := range p.selections {
 			for start := 0; start < len(sel.fields); {
 				end := start
-				for end < len(sel.fields) && t.canCopy(&sel.fields[end]) && (end == start || t.together(sel.fields[end-1].slot, sel.fields[end].slot)) {
+				for end < len(sel.fields) && t.canCopy(&sel.fields[end]) && (end == start || t.together(int(sel.fields[end-1].slot), int(sel.fields[end].slot))) {
 					end++
 				}
 				c.addRun(t, sel.fields[start:end])
@@ -81,7 +81,10 @@ func (c *compiler) runs() {
 		f := &l.found[i]
 		f.run.fields = c.runFields(f.fields, nil)
 		for i := range f.fields {
-			f.run.fields[i].stored, f.run.fields[i].child = f.at.isRead(f.fields[i].slot), f.fetched[i].child
+			f.run.fields[i].stored = f.at.isRead(int(f.fields[i].slot))
+			if child := f.fetched[i].child; child != nil {
+				f.run.fields[i].inside.child = child
+			}
 		}
 	}
 }
@@ -131,13 +134,13 @@ func (t *slotTable) fill(p *position) {
 	}
 	for row, s := range p.shapes {
 		for i := range s.fields {
-			note(row, s.fields[i].slot, i)
+			note(row, int(s.fields[i].slot), i)
 		}
 	}
 	for row, s := range p.selections {
 		for i := range s.fields {
 			if s.fields[i].source == storedSource {
-				note(len(p.shapes)+row, s.fields[i].slot, i)
+				note(len(p.shapes)+row, int(s.fields[i].slot), i)
 			}
 		}
 	}
@@ -146,19 +149,19 @@ func (t *slotTable) fill(p *position) {
 // canCopy reports whether a field can be in a run, and is in none yet: all who select it
 // mean the same.
 func (t *slotTable) canCopy(f *field) bool {
-	if f.source != storedSource || f.on != nil || f.slot <= headerSlot || f.sel != nil && t.isRead(f.slot) {
+	if f.source != storedSource || f.on() != nil || f.slot <= headerSlot || f.sel != nil && t.isRead(int(f.slot)) {
 		return false
 	}
 	fetched := false
 	for row, s := range t.shapes {
-		i := t.at[row*t.size+f.slot]
+		i := t.at[row*t.size+int(f.slot)]
 		if i == several || i > 0 && (s.fields[i-1].run != nil || !f.copies(&s.fields[i-1])) {
 			return false
 		}
 		fetched = fetched || i > 0
 	}
 	for row, s := range t.selections {
-		if i := t.at[(len(t.shapes)+row)*t.size+f.slot]; i == several || i > 0 && !f.equals(&s.fields[i-1]) {
+		if i := t.at[(len(t.shapes)+row)*t.size+int(f.slot)]; i == several || i > 0 && !f.equals(&s.fields[i-1]) {
 			return false
 		}
 	}
@@ -197,7 +200,7 @@ func (f *field) copies(fetched *shapeField) bool {
 		case storedSource:
 			same = below.slot > headerSlot && below.slot == fetchedBelow.slot && below.copies(fetchedBelow)
 		}
-		if !same || below.on != nil {
+		if !same || below.on() != nil {
 			return false
 		}
 	}
@@ -205,14 +208,14 @@ func (f *field) copies(fetched *shapeField) bool {
 }
 
 // isNamed reports whether a field has a response key, which is given as JSON.
-func (f *field) isNamed(key []byte) bool { return bytes.Equal(f.name[1:len(f.name)-1], key) }
+func (f *field) isNamed(key string) bool { return f.name[1:len(f.name)-1] == key }
 
 // equals reports whether two fields that copy the same fetched field accept the same values.
 func (f *field) equals(g *field) bool {
 	if f == g {
 		return true
 	}
-	if f.on != nil || g.on != nil || f.source != g.source || f.kind != g.kind || f.typeName != g.typeName || !slices.Equal(f.nonNull, g.nonNull) {
+	if f.on() != nil || g.on() != nil || f.source != g.source || f.kind != g.kind || f.typ != g.typ {
 		return false
 	}
 	if f.sel == nil || g.sel == nil {
@@ -230,7 +233,7 @@ func (f *field) equals(g *field) bool {
 // object. One of them must not be needed otherwise, so that its slot is free.
 func (c *compiler) addRun(t *slotTable, fields []field) {
 	free := 0
-	for free < len(fields) && t.isRead(fields[free].slot) {
+	for free < len(fields) && t.isRead(int(fields[free].slot)) {
 		free++
 	}
 	if free == len(fields) || len(fields) == 1 && fields[0].sel == nil {
@@ -241,7 +244,7 @@ func (c *compiler) addRun(t *slotTable, fields []field) {
 	c.program.runs++
 	found := foundRun{run: r, at: t.position, fields: fields}
 	for row, s := range t.shapes {
-		if first := t.at[row*t.size+fields[0].slot]; first > 0 {
+		if first := t.at[row*t.size+int(fields[0].slot)]; first > 0 {
 			found.fetched = s.fields[first-1 : first-1+len(fields)]
 			for i := range found.fetched {
 				found.fetched[i].run = r
@@ -249,7 +252,7 @@ func (c *compiler) addRun(t *slotTable, fields []field) {
 		}
 	}
 	for row, s := range t.selections {
-		if first := t.at[(len(t.shapes)+row)*t.size+fields[0].slot]; first > 0 {
+		if first := t.at[(len(t.shapes)+row)*t.size+int(fields[0].slot)]; first > 0 {
 			s.fields[first-1].run = r
 		}
 	}
@@ -262,16 +265,18 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 	made := c.runFieldMemory.Make(len(fields))
 	for i := range fields {
 		f := &fields[i]
-		made[i] = runField{key: newToken(f.name), slot: uint32(max(f.slot, headerSlot)), kind: f.kind, nonNull: f.nonNull, names: f.enum}
+		made[i] = runField{key: newToken(f.name), slot: uint32(max(f.slot, headerSlot)), kind: f.kind, typ: f.typ, lists: f.lists}
+		names := f.enum()
 		switch {
 		case f.source == typenameSource:
-			made[i].kind, made[i].names = enumValue, c.typeNames(possible)
+			made[i].kind, names = enumValue, c.typeNames(possible)
 		case f.sel != nil:
-			made[i].fields = c.runFields(f.sel.fields, f.possible)
-			made[i].fields[0].key = newToken(c.opening(f.sel.fields[0].name))
+			inside := c.runFields(f.sel.fields, f.sel.possible)
+			inside[0].key = newToken(c.opening(f.sel.fields[0].name))
+			made[i].inside = &runInside{fields: inside}
 		}
-		if slices.ContainsFunc(made[i].names, func(name string) bool { return !plainText(name) }) {
-			made[i].names = nil
+		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !plainText(name) }) {
+			made[i].inside = &runInside{names: names}
 		}
 	}
 	made[0].key = newToken(fields[0].name[1:])
@@ -279,23 +284,20 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 }
 
 // opening returns a name with a brace in place of the comma before it.
-func (c *compiler) opening(name []byte) []byte {
+func (c *compiler) opening(name string) string {
 	made := c.text.Make(len(name))
 	copy(made, name)
 	made[0] = '{'
-	return made
+	return unsafe.String(unsafe.SliceData(made), len(made)) // nobody else writes there
 }
 
 // typeNames returns the values of __typename that are written as they are, for objects of some
 // types.
 func (c *compiler) typeNames(possible typeset) (names []string) {
 	p := c.program
-	if t := possible.only(len(p.types)); t != noType && !p.interfaceObjects.has(t) {
-		return p.types[t : t+1 : t+1]
-	}
-	for t := firstType; int(t) < len(p.types); t++ {
+	for t := firstType; int(t) < len(p.quoted); t++ {
 		if possible.has(t) && !p.interfaceObjects.has(t) {
-			names = append(names, p.types[t])
+			names = append(names, p.typeName(t))
 		}
 	}
 	return names

@@ -81,16 +81,18 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 func (w *writer) includes(f *field) bool {
 	switch {
 	case w.fragmentID > 0:
-		return f.selectedIn.has(w.fragmentID)
-	case f.deferID == w.deferID:
+		return f.special.selectedIn.has(w.fragmentID)
+	case f.special.deferID == w.deferID:
 		return true
 	default:
-		return w.deferID > 0 && f.carriers.has(w.deferID) && !w.delivery.isDelivered(f, w.path)
+		return w.deferID > 0 && f.special.carriers.has(w.deferID) && !w.delivery.isDelivered(f, w.path)
 	}
 }
 
 // has reports whether an object of a type has the field.
-func (f *field) has(typ typeID) bool { return f.on == nil || typ != noType && f.on.has(typ) }
+func (f *field) has(typ typeID) bool {
+	return f.special == nil || f.special.on == nil || typ != noType && f.special.on.has(typ)
+}
 
 func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool {
 	mark := len(w.out)
@@ -101,16 +103,16 @@ func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool
 	if f.slot > headerSlot {
 		v = w.tree.values[object+uint32(f.slot)]
 	}
-	if f.sel == nil && len(f.nonNull) == 1 {
+	if f.sel == nil && f.lists == 0 {
 		if w.leaf(v, f) {
 			return len(w.out) <= w.most || w.tooLarge(f, mark)
 		}
-		w.path = append(w.path, pathElement{key: f.responseKey})
-		ok := w.invalid(v, f, f.nonNull[0], sel, typ)
+		w.path = append(w.path, pathElement{key: f.responseKey()})
+		ok := w.invalid(v, f, f.typ.nonNull[0], sel, typ)
 		w.path = w.path[:len(w.path)-1]
 		return ok
 	}
-	w.path = append(w.path, pathElement{key: f.responseKey})
+	w.path = append(w.path, pathElement{key: f.responseKey()})
 	ok := w.value(v, f, 0, sel, typ)
 	w.path = w.path[:len(w.path)-1]
 	return ok
@@ -131,7 +133,7 @@ func (w *writer) computed(f *field, sel *selection, typ typeID) bool {
 			e.code, e.message = "INTROSPECTION_DISABLED", "Introspection is not available."
 			break
 		}
-		text, err := w.executor.options.Introspect(f.introspect, w.req.Variables)
+		text, err := w.executor.options.Introspect(f.special.introspect, w.req.Variables)
 		if err == nil {
 			w.out = append(w.out, text...)
 			return true
@@ -139,13 +141,13 @@ func (w *writer) computed(f *field, sel *selection, typ typeID) bool {
 		e.code, e.message = CodeInternal, err.Error()
 	case deniedSource:
 		e.code, e.message = "UNAUTHORIZED_FIELD_OR_TYPE", "Not allowed."
-		if d := f.denial; d != nil {
+		if d := f.special.denial; d != nil {
 			e.code, e.message = d.Code, d.Message
 		}
 	}
-	e.path = append(slices.Clone(w.path), pathElement{key: f.responseKey})
+	e.path = append(slices.Clone(w.path), pathElement{key: f.responseKey()})
 	w.add(e)
-	return w.null(f.nonNull[0])
+	return w.null(f.typ.nonNull[0])
 }
 
 // value writes a value at one level of its type: a list at all levels but the
@@ -155,45 +157,45 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 	started := w.delivery.mark()
 	var ok bool
 	switch {
-	case level < len(f.nonNull)-1:
+	case level < int(f.lists):
 		switch {
 		case v.kind == arrayKind:
 			ok = w.list(v, f, level+1, sel, typ)
 		case v.kind == rawKind && f.sel == nil && w.tree.text(v)[0] == '[':
 			ok = w.rawList(v, f, level+1, sel, typ)
 		default:
-			return w.invalid(v, f, f.nonNull[level], sel, typ)
+			return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 		}
 	case f.sel == nil:
 		if !w.leaf(v, f) {
-			return w.invalid(v, f, f.nonNull[level], sel, typ)
+			return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 		}
 		ok = true
 	case v.kind == objectKind:
 		of, known := w.typeOf(v, f)
 		if !known {
-			return w.invalid(v, f, f.nonNull[level], sel, typ)
+			return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 		}
 		if of == noType && f.sel.conditional && w.needsType(f.sel) {
 			w.delivery.cut(started, w.path)
-			return w.untyped(v.a, f.nonNull[level], f.sel)
+			return w.untyped(v.a, f.typ.nonNull[level], f.sel)
 		}
 		if w.fragmentID > 0 && w.delivery.isNull(w.path) {
-			return w.null(f.nonNull[level])
+			return w.null(f.typ.nonNull[level])
 		}
 		if w.delivery != nil {
 			w.delivery.begin(w.path, v, f, f.sel, of)
 		}
 		ok = w.object(v.a, f.sel, of)
 	default:
-		return w.invalid(v, f, f.nonNull[level], sel, typ)
+		return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 	}
 	if ok && w.fits() {
 		return true
 	}
 	w.out = w.out[:mark]
 	w.delivery.cut(started, w.path)
-	return w.null(f.nonNull[level])
+	return w.null(f.typ.nonNull[level])
 }
 
 // typeOf returns the type of an object, or noType if the plan does not ask for
@@ -201,9 +203,9 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 	t := w.tree.values[v.a].typ
 	switch {
-	case t == noType || w.program.interfaceObjects.has(t) && !f.possible.has(t):
-		return f.declared, true
-	case t == unknownType || !f.possible.has(t):
+	case t == noType || w.program.interfaceObjects.has(t) && !f.sel.possible.has(t):
+		return f.sel.declared, true
+	case t == unknownType || !f.sel.possible.has(t):
 		return noType, false
 	default:
 		return t, true
@@ -213,7 +215,7 @@ func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 // needsType reports whether the fields to write depend on the object's type.
 func (w *writer) needsType(sel *selection) bool {
 	return slices.ContainsFunc(sel.fields, func(f field) bool {
-		return f.on != nil && (w.delivery == nil || w.includes(&f))
+		return f.on() != nil && (w.delivery == nil || w.includes(&f))
 	})
 }
 
@@ -249,13 +251,13 @@ func (w *writer) invalid(v value, f *field, nonNull bool, sel *selection, typ ty
 	if !v.missing() || v.flags&reportedFlag == 0 {
 		parent := sel.typeName
 		if typ != noType {
-			parent = w.program.types[typ]
+			parent = w.program.typeName(typ)
 		}
 		e := responseError{fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeInvalidValue}
 		if v.missing() {
-			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.responseKey)
+			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.responseKey())
 		} else {
-			e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", parent, f.responseKey, f.typeName)
+			e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", parent, f.responseKey(), f.typ.name)
 		}
 		w.add(e)
 	}
@@ -349,7 +351,7 @@ func (w *writer) leaf(v value, f *field) bool {
 		}
 		ok = v.kind == stringKind
 	case enumValue:
-		ok = v.kind == stringKind && isEnum(text, f.enum)
+		ok = v.kind == stringKind && isEnum(text, f.enum())
 	case anyValue:
 		ok = true
 	}

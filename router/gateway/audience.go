@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"souk/router/execute"
 	"souk/router/operation"
@@ -14,14 +15,52 @@ import (
 // audience determines on which request headers the response to an operation depends
 // and whether it is private. Caches between the router and its clients rely on it
 // (RFC 9111).
-func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute.Audience {
+func (s *snapshot) audience(op *operation.Operation, p *execute.Program) *execute.Audience {
+	subgraphs := p.Subgraphs()
+	slices.Sort(subgraphs)
+	protects := s.gateway.options.Protects
+	key := audienceKey{strings.Join(subgraphs, "\x00"), protects != nil && protects(s.model, op)}
+	return s.audiences.of(key, func() *execute.Audience { return s.newAudience(subgraphs, key.protected) })
+}
+
+// An audienceKey is what an audience depends on.
+type audienceKey struct {
+	subgraphs string
+	protected bool // whether the operation is
+}
+
+// maxAudiences bounds the audiences that programs share. Others have their own.
+const maxAudiences = 1024
+
+// audiences are those of the programs of a snapshot.
+type audiences struct {
+	mu    sync.Mutex
+	byKey map[audienceKey]*execute.Audience
+}
+
+func (a *audiences) of(key audienceKey, create func() *execute.Audience) *execute.Audience {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known := a.byKey[key]; known != nil {
+		return known
+	}
+	made := create()
+	if a.byKey == nil {
+		a.byKey = map[audienceKey]*execute.Audience{}
+	}
+	if len(a.byKey) < maxAudiences {
+		a.byKey[key] = made
+	}
+	return made
+}
+
+func (s *snapshot) newAudience(subgraphs []string, protected bool) *execute.Audience {
 	c := &s.gateway.config
-	var a execute.Audience
-	sent := c.ClientHeaders(p.Subgraphs()...)
+	a := &execute.Audience{}
+	sent := c.ClientHeaders(subgraphs...)
 	a.Headers = sent.Names
 	jwt := c.Authentication.JWT
-	protects := s.gateway.options.Protects
-	a.Private = len(sent.Patterns) > 0 || len(c.Headers.ContextOf(p.Subgraphs()...)) > 0 || jwt.Required || protects != nil && protects(s.model, op)
+	a.Private = len(sent.Patterns) > 0 || len(c.Headers.ContextOf(subgraphs...)) > 0 || jwt.Required || protected
 	vary := slices.Clone(a.Headers)
 	if a.Private && jwt.Header != "" {
 		vary = append(vary, jwt.Headers()...)

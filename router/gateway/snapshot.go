@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"souk/internal/bytecache"
-	"souk/internal/heapsize"
 	"souk/internal/memory"
 	"souk/router/console/record"
 	"souk/router/execute"
@@ -62,6 +61,7 @@ type snapshot struct {
 	documents *bytecache.Cache[string, *document]
 	templates *bytecache.Cache[string, *outline]
 	plans     *bytecache.Cache[planKey, planned]
+	audiences audiences
 	planning  singleflight.Group
 	cold      coldWork
 
@@ -441,10 +441,6 @@ func (p *planned) size() int {
 	return p.weight
 }
 
-// programSize measures a program and the parts of its operation that it keeps
-// alive. It does not count the supergraph, which all programs share.
-var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil), (*usage.Schema)(nil))
-
 // A planKey identifies an operation in the plan cache: a SHA-256 of its text and of everything else that
 // its plan depends on.
 type planKey [sha256.Size]byte
@@ -532,7 +528,7 @@ func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
 	if err != nil {
 		return planned{}, err
 	}
-	weight := programSize.Of(program)
+	weight := program.Size()
 	if batching == nil || !batching.Matters {
 		return planned{Program: program, weight: weight}, nil
 	}

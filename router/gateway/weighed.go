@@ -117,7 +117,7 @@ func (s *snapshot) replan(p *weighedProgram, op *operation.Operation, labels lab
 			break
 		}
 		result = planChanged
-		next = weighing{program, next.estimates, batching, programSize.Of(program)}
+		next = weighing{program, next.estimates, batching, program.Size()}
 	}
 	s.gateway.metrics.Replanned(result).Inc()
 	p.by.Store(&next)
