@@ -10,10 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/supergraph"
+	"souk/router/telemetry"
 )
 
 // fanOut returns a document of fragments that spread each other: a few lines
@@ -80,11 +83,61 @@ func TestCachesStayWithinTheirBytes(t *testing.T) {
 			}
 			held := heap() - before
 			t.Logf("the heap grew by %d bytes", held)
-			if bound := 12 << 20; held > 2*bound {
+			if bound := 12 << 20; held > bound*5/4 {
 				t.Errorf("the heap grew by %d bytes; the caches are bounded by %d", held, bound)
 			}
 			if held < 1<<20 {
 				t.Errorf("the heap grew by only %d bytes: the caches are not full", held)
+			}
+		})
+	}
+}
+
+// The weights of cached documents and plans are the memory that they take.
+func TestWeightsOfCachesAreTheirMemory(t *testing.T) {
+	const operations = 1500
+	for name, text := range map[string]func(i int) string{
+		"small operations": func(i int) string { return fmt.Sprintf("query Q%d { a%d: hello user(id: 7) { name a b c } }", i, i) },
+		"variables": func(i int) string {
+			return fmt.Sprintf("query($id%d: ID = 7) { user(id: $id%d) { name friend { a b } } }", i, i)
+		},
+		"fragments": func(i int) string { return fanOut(i, 3, 1) },
+		"a choice by request": func(i int) string {
+			return fmt.Sprintf("query($c: Boolean!) { n%d: hello user(id: 7) @include(if: $c) { name a b c d } }", i)
+		},
+		"introspection": func(i int) string {
+			return fmt.Sprintf("{ i%d: __type(name: \"User\") { name fields { name type { name } } } }", i)
+		},
+		"long texts": func(i int) string { return fmt.Sprintf("{ a%d: hello } #%s", i, strings.Repeat("x", 5000)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := prometheus.NewRegistry()
+			_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+				o.Supergraph, o.Metrics = cyclicSDL, telemetry.New(registry)
+				o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return greeter{}, func() {}, nil }
+				c.Caches = config.Caches{Documents: 512 << 20, Plans: 512 << 20}
+			})
+			ask := func(i int) {
+				post(t, url, map[string]any{"query": text(i), "variables": map[string]any{"c": i%2 == 0}})
+			}
+			for i := range 10 { // pools and connections
+				ask(i)
+			}
+			weight := func() int {
+				got := figures(t, registry)
+				return int(got["cache_bytes{document}"] + got["cache_bytes{plan}"])
+			}
+			heapBefore, weightBefore := heap(), weight()
+			for i := range operations {
+				ask(10 + i)
+			}
+			held, weighed := heap()-heapBefore, weight()-weightBefore
+			t.Logf("an operation takes %d bytes and weighs %d", held/operations, weighed/operations)
+			if held > weighed*11/10 || weighed > held*5/4 {
+				t.Errorf("%d operations weigh %d bytes and take %d", operations, weighed, held)
+			}
+			if n := figures(t, registry)["cache_entries{document}"]; n != operations+10 {
+				t.Errorf("%v documents are cached", n)
 			}
 		})
 	}

@@ -136,6 +136,7 @@ func (d *document) grown() int64 {
 		}
 	}
 	if known := d.programs.Load(); known != nil {
+		grown += int64(unsafe.Sizeof(*known))
 		for i := range *known {
 			grown += int64((*known)[i].size())
 		}
@@ -352,7 +353,7 @@ func (s *snapshot) parseDocument(ctx context.Context, seen *record.Operation, ke
 	}
 	s.note(k, d)
 	parsed.Compact()
-	d.base = parsed.Size() + len(d.name) // Size includes the text
+	d.base = int(unsafe.Sizeof(*d)) + parsed.Size() + len(d.name) + len(d.hash) // Size includes the text
 	grown := d.grown()
 	d.weighed.Store(grown)
 	return s.documents.Put(key, d, d.base+int(grown)), nil

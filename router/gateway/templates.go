@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"souk/router/console/record"
 	"souk/router/operation"
@@ -168,7 +169,7 @@ func (s *snapshot) generalise(o *outline, key string, literals []operation.Liter
 		Document: t.Document, template: t, key: key, text: d.text, name: d.name, hash: d.hash, limits: d.limits, described: d.described,
 	}
 	made.redacted.Store(d.redacted.Load())
-	made.base = len(key) + outlineSize + t.Size() + len(d.text)
+	made.base = int(unsafe.Sizeof(*made)) + len(key) + outlineSize + t.Size() + len(d.text)
 	o.document.Store(made)
 	s.templates.Reweigh(key, made.base)
 }

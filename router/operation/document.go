@@ -3,6 +3,7 @@ package operation
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -58,13 +59,18 @@ const (
 )
 
 // ownedSize estimates the memory owned by documents and operations. The schema
-// is shared and does not count.
-var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Schema)(nil), (*ast.Definition)(nil), (*ast.FieldDefinition)(nil), (*ast.DirectiveDefinition)(nil))
+// is shared and does not count. A syntax tree refers to the types of its values in the schema, and so
+// to the texts of both.
+var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Source)(nil), (*ast.Schema)(nil), (*ast.Definition)(nil), (*ast.FieldDefinition)(nil), (*ast.DirectiveDefinition)(nil))
 
 // Size estimates the memory of the parsed document in bytes, without the cached
 // operations that Retained counts.
 func (d *Document) Size() int {
-	return ownedSize.Of(d.text, d.source, d.definitions, d.conditions, d.exceeded)
+	size := int(unsafe.Sizeof(*d)) + len(d.text)
+	if d.source != nil || len(d.definitions)+len(d.conditions)+len(d.exceeded) > 0 {
+		size += ownedSize.Of(d.source, d.definitions, d.conditions, d.exceeded)
+	}
+	return size
 }
 
 // Retained returns the memory of the operations cached by the document in
