@@ -49,11 +49,13 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 		}
 		state.lookups = append(state.lookups, &to.lookup)
 	}
-	if f.cache != nil && cache.Covers(f.cache) {
-		state.root = CacheLookup{CacheSelection: f.cache, Variables: pick(x.req.Variables, f.usedVariables), Representations: [][]byte{nil}}
-		state.lookups = append(state.lookups, &state.root)
-	} else if f.cache != nil {
-		x.inspectUncovered(f, CacheLookup{CacheSelection: f.cache, Representations: [][]byte{nil}})
+	if c := f.caching; c != nil && c.selection != nil {
+		if cache.Covers(c.selection) {
+			state.root = CacheLookup{CacheSelection: c.selection, Variables: pick(x.req.Variables, c.usedVariables), Representations: [][]byte{nil}}
+			state.lookups = append(state.lookups, &state.root)
+		} else {
+			x.inspectUncovered(f, CacheLookup{CacheSelection: c.selection, Representations: [][]byte{nil}})
+		}
 	}
 	if len(state.lookups) == 0 {
 		return false
@@ -87,7 +89,7 @@ func (x *execution) mutated(ctx context.Context, f *fetch, state *fetchState) {
 	_ = reader.Object(func(name []byte) error { // merge reports what is not valid
 		value, err := reader.Value()
 		if err == nil && string(name) == "data" && value[0] == '{' {
-			x.executor.options.Cache.Mutated(ctx, f.mutation, value)
+			x.executor.options.Cache.Mutated(ctx, f.caching.mutation, value)
 		}
 		return err
 	})

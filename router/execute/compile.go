@@ -134,10 +134,11 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 
 // special returns what a field has that few fields have, or nil.
 func (c *compiler) special(f *plan.Field) *specialField {
-	if len(c.plan.Deferred) == 0 && f.On == nil && f.Kind != plan.Enum && f.Source != plan.Introspection && f.Source != plan.Denied {
+	if len(c.plan.Deferred) == 0 && f.On == nil && f.Kind != plan.Enum &&
+		(f.Source == plan.Typename || f.Source == plan.Stored && f.StorageKey == f.ResponseKey) {
 		return nil
 	}
-	s := &specialField{on: c.set(f.On), denial: f.Denial}
+	s := &specialField{storageKey: f.StorageKey, on: c.set(f.On), denial: f.Denial}
 	if f.Kind == plan.Enum {
 		s.enum = c.plan.EnumValues[namedType(f.Type)]
 	}
@@ -393,7 +394,7 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	compiled := &fetch{
 		received: new(atomic.Int64),
 		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch, eventStream: f.EventStream,
-		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: c.quote(`{"query":`, f.Query, ""),
+		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: c.quoteText(`{"query":`, f.Query, ""),
 	}
 	if f.OperationName != "" {
 		compiled.operationName = " " + f.OperationName
@@ -411,22 +412,23 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	var at *position
 	compiled.path, at = c.path(f.Path)
 	compiled.shape = c.shape(f.Selections, at)
-	compiled.storagePath = storageKeys(f.Path)
-	if f.OperationKind == operation.Mutation && c.cached {
-		compiled.mutation = f.Selections
+	if !c.cached {
+		return compiled
 	}
-	if f.OperationKind == operation.Query && c.cached {
-		compiled.cache = rootSelection(f)
+	switch f.OperationKind {
+	case operation.Mutation:
+		compiled.caching = &cachedFetch{mutation: f.Selections}
+	case operation.Query:
+		compiled.caching = &cachedFetch{selection: rootSelection(f)}
 		for _, v := range f.Variables {
-			compiled.usedVariables = append(compiled.usedVariables, v.Name)
+			compiled.caching.usedVariables = append(compiled.caching.usedVariables, v.Name)
 		}
-		slices.Sort(compiled.usedVariables)
+		slices.Sort(compiled.caching.usedVariables)
 	}
 	return compiled
 }
 
 func (c *compiler) entities(f *plan.Fetch, into *fetch) {
-	into.storagePath = storageKeys(f.Entities[0].Targets[0].Path)
 	for _, e := range f.Entities {
 		compiled := &entityFetch{
 			responseKey: c.quote("", e.ResponseKey, ""), variableKey: c.quote("", e.Variable, ":"), usedVariables: e.Selections.Variables(),
@@ -461,14 +463,6 @@ func (c *compiler) representations(list []plan.Representation, at *position) []*
 	return out
 }
 
-func storageKeys(path []plan.Segment) []string {
-	keys := make([]string, len(path))
-	for i, s := range path {
-		keys[i] = s.StorageKey
-	}
-	return keys
-}
-
 func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 	at := c.root.find()
 	segments := make([]segment, len(path))
@@ -488,7 +482,11 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 	for i := range fields {
 		f := fields[i].(*plan.SelectedField)
 		slot, below := at.slot(f.StorageKey)
-		s.fields[i] = shapeField{responseKey: c.quoteText("", f.ResponseKey, ""), storageKey: f.StorageKey, slot: int32(slot)}
+		s.fields[i] = shapeField{responseKey: c.quoteText("", f.ResponseKey, ""), slot: int32(slot)}
+		if f.StorageKey != f.ResponseKey {
+			storedAs := f.StorageKey
+			s.fields[i].storedAs = &storedAs
+		}
 		if f.Selections != nil && slot != headerSlot {
 			s.fields[i].child = c.shape(f.Selections, below)
 		}
@@ -524,7 +522,7 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.StorageKey)
 		*compiled = field{
-			name: c.quoteText(",", f.ResponseKey, ":"), storageKey: f.StorageKey, slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
+			name: c.quoteText(",", f.ResponseKey, ":"), slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
 		}
 		compiled.lists = compiled.typ.lists()
 		sel.conditional = sel.conditional || compiled.on() != nil

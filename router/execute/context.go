@@ -43,13 +43,15 @@ func (c *compiler) contextFetches(f *plan.Fetch, into *fetch) {
 	if !slices.ContainsFunc(f.Entities, func(e *plan.EntityFetch) bool { return len(e.Arguments) > 0 }) {
 		return
 	}
-	into.usesContext, c.program.noSharing = true, true
-	for into.variablePrefix = "_v"; slices.ContainsFunc(f.Variables, func(v operation.VariableDefinition) bool { return strings.HasPrefix(v.Name, into.variablePrefix) }); {
-		into.variablePrefix = "_" + into.variablePrefix
+	c.program.noSharing = true
+	r := &contextRenames{prefix: "_v"}
+	for slices.ContainsFunc(f.Variables, func(v operation.VariableDefinition) bool { return strings.HasPrefix(v.Name, r.prefix) }) {
+		r.prefix = "_" + r.prefix
 	}
 	for _, v := range f.Variables {
-		into.definitions = append(into.definitions, plan.Definition(v))
+		r.definitions = append(r.definitions, plan.Definition(v))
 	}
+	into.renaming = r
 	for i, e := range f.Entities {
 		into.entities[i].context = c.context(e)
 	}
@@ -199,7 +201,7 @@ func (e *entityFetch) withValues(variables operation.Variables) operation.Variab
 func (f *fetch) rename() {
 	var definitions, fields []string
 	define := func(typ string) string {
-		name := f.variablePrefix + strconv.Itoa(len(definitions))
+		name := f.renaming.prefix + strconv.Itoa(len(definitions))
 		definitions = append(definitions, "$"+name+":"+typ)
 		return name
 	}
@@ -220,9 +222,9 @@ func (f *fetch) rename() {
 	}
 	for i, v := range f.variables {
 		if slices.ContainsFunc(entities, func(e *entityFetch) bool { return slices.Contains(e.context.usedVariables, v.name) }) {
-			definitions = append(definitions, f.definitions[i])
+			definitions = append(definitions, f.renaming.definitions[i])
 		}
 	}
 	query := "query" + f.operationName + "(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"
-	f.entities, f.prefix = entities, appendString([]byte(`{"query":`), query)
+	f.entities, f.prefix = entities, string(appendString([]byte(`{"query":`), query))
 }

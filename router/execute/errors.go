@@ -286,7 +286,7 @@ func (x *execution) addErrorAt(e responseError, places []occurrence, path []path
 				if f == nil {
 					break
 				}
-				element.key, shape = f.storageKey, f.child
+				element.key, shape = f.storageKey(), f.child
 			}
 			at = append(at, element)
 		}
@@ -400,7 +400,7 @@ func (s *selection) responsePath(stored []pathElement) []pathElement {
 	}
 	var longest []pathElement
 	for i := range s.fields {
-		if f := &s.fields[i]; f.source == storedSource && f.storageKey == stored[0].key && len(longest) < len(stored) {
+		if f := &s.fields[i]; f.source == storedSource && f.storageKey() == stored[0].key && len(longest) < len(stored) {
 			if path := f.sel.responsePath(stored[1:]); len(path) >= len(longest) {
 				longest = append([]pathElement{{key: f.responseKey()}}, path...)
 			}
@@ -412,14 +412,14 @@ func (s *selection) responsePath(stored []pathElement) []pathElement {
 // responsePathOf is the response path to the objects of a fetch, up to the
 // first list.
 func (x *execution) responsePathOf(f *fetch) []pathElement {
-	return x.program.responsePathTo(f.storagePath)
+	return x.program.responsePathTo(f.target())
 }
 
-func (p *Program) responsePathTo(keys []string) []pathElement {
+func (p *Program) responsePathTo(stored []segment) []pathElement {
 	var path []pathElement
 	sel := p.projection
-	for _, key := range keys {
-		f := sel.byStorageKey(key)
+	for i := range stored {
+		f := sel.byStorageKey(stored[i].storageKey)
 		if f == nil {
 			break
 		}
@@ -436,7 +436,7 @@ func (s *selection) byStorageKey(key string) *field {
 		return nil
 	}
 	for i := range s.fields {
-		if f := &s.fields[i]; f.source == storedSource && f.storageKey == key {
+		if f := &s.fields[i]; f.source == storedSource && f.storageKey() == key {
 			return f
 		}
 	}

@@ -301,7 +301,7 @@ func (x *execution) prepare(f *fetch) *fetch {
 	}
 	b := &x.builder
 	b.tree, b.program, b.seed = &x.tree, x.program, x.executor.seed
-	if f.usesContext {
+	if f.renaming != nil {
 		return x.prepareWithContext(f)
 	}
 	state.growEntities(len(f.entities))

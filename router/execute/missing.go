@@ -45,11 +45,7 @@ func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
 			continue
 		}
 		err := x.missingField(f, string(fetch.responseKey[1:len(fetch.responseKey)-1]))
-		var keys []string
-		for _, segment := range fetch.targets[0].path {
-			keys = append(keys, segment.storageKey)
-		}
-		err.path = x.program.responsePathTo(keys)
+		err.path = x.program.responsePathTo(fetch.targets[0].path)
 		x.add(err)
 		for _, t := range e.targets {
 			x.tree.markReported(t.object, fetch.shape)

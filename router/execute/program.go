@@ -159,38 +159,50 @@ type fetch struct {
 	stream   bool
 	// eventStream is set if a message broker feeds the stream.
 	eventStream bool
+	// hasFallback is set if another fetch backs up this one. fallbackFor is the fetch
+	// that this one backs up, or nil.
+	hasFallback bool
+	fallbackFor *fetch
 	dependsOn   []int
 	dependents  []int // the fetches that depend on this one
 	deferID     int   // the deferred payload that needs it, or 0
-	// fallbackFor is the fetch that this one backs up, or nil. hasFallback is
-	// set if another fetch backs up this one.
-	fallbackFor *fetch
-	hasFallback bool
 
 	// operationName is a space and the name of the operation sent, or empty.
 	operationName string
 	// prefix is the request's body up to its variables: {"query":"…"
-	prefix    []byte
+	prefix    string
 	variables []variable
 	// received is the recent size of responses in bytes.
 	received *atomic.Int64
 
-	path          []segment
-	shape         *shape
-	cache         *CacheSelection
-	usedVariables []string // sorted
-	// mutation is the selection set of a mutation, for the cache.
-	mutation plan.Selections
-
+	path     []segment
+	shape    *shape
 	entities []*entityFetch
-	// usesContext is set if entities need values from ancestors of their
-	// objects. Then definitions are those of variables, and no variable begins
-	// with variablePrefix.
-	usesContext    bool
-	definitions    []string
-	variablePrefix string
-	// storagePath is the path, by storage keys, of the objects that the fetch is for.
-	storagePath []string
+	caching  *cachedFetch    // nil without a cache
+	renaming *contextRenames // nil unless entities need values from ancestors of their objects
+}
+
+// target returns the path to the objects that the fetch is for: the first of them, if there are several.
+func (f *fetch) target() []segment {
+	if f.entities == nil {
+		return f.path
+	}
+	return f.entities[0].targets[0].path
+}
+
+// A cachedFetch is what the cache needs to know of a fetch.
+type cachedFetch struct {
+	selection     *CacheSelection // of a query, or nil
+	usedVariables []string        // sorted
+	// mutation is the selection set of a mutation.
+	mutation plan.Selections
+}
+
+// contextRenames are for a fetch whose _entities fields get variables of their own.
+type contextRenames struct {
+	// definitions are those of the client's variables. None begins with prefix.
+	definitions []string
+	prefix      string
 }
 
 // A variable is one of the client's variables that a request uses.
@@ -286,14 +298,22 @@ type shape struct {
 
 type shapeField struct {
 	responseKey string // "name"
-	storageKey  string // the storage key
 	slot        int32
-	child       *shape // nil for a leaf
-	run         *run   // that the field belongs to, or nil
+	storedAs    *string // the storage key, unless it is the response key
+	child       *shape  // nil for a leaf
+	run         *run    // that the field belongs to, or nil
+}
+
+// storageKey returns the storage key.
+func (f *shapeField) storageKey() string {
+	if f.storedAs != nil {
+		return *f.storedAs
+	}
+	return f.key()
 }
 
 // key returns the response key.
-func (f *shapeField) key() string { return f.responseKey[1 : len(f.responseKey)-1] }
+func (f *shapeField) key() string { return unquoted(f.responseKey) }
 
 // A selection is a selection set of the client's operation.
 type selection struct {
@@ -311,14 +331,13 @@ type selection struct {
 
 // A field is one entry of an object of the client's response.
 type field struct {
-	name       string // ,"name":
-	storageKey string // the storage key
-	slot       int32
-	lists      uint16 // of its type
-	source     source
-	kind       valueKind
-	typ        *declaredType
-	sel        *selection
+	name   string // ,"name":
+	slot   int32
+	lists  uint16 // of its type
+	source source
+	kind   valueKind
+	typ    *declaredType
+	sel    *selection
 	// run begins with the field; mostly nil.
 	run *run
 	// special is what few fields have, mostly nil. All fields have it in a program with
@@ -329,8 +348,18 @@ type field struct {
 // responseKey returns the response key.
 func (f *field) responseKey() string { return keyIn(f.name) }
 
+// storageKey returns the storage key of a stored field.
+func (f *field) storageKey() string {
+	if f.special != nil {
+		return f.special.storageKey
+	}
+	return f.responseKey()
+}
+
 // A specialField is what few fields have.
 type specialField struct {
+	// storageKey is that of any field that has this. Others have the response key.
+	storageKey string
 	// on are the types that the field is selected on.
 	on typeset
 	// enum are the values of an enum.
