@@ -27,8 +27,8 @@ type workload struct {
 
 func same(text string) func(int) string { return func(int) string { return text } }
 
-// distinct is the number of operations of the workloads with different ones: more than the
-// router's caches hold.
+// distinct is the number of operations of the workloads with different ones: more plans than the
+// router's cache holds.
 const distinct = 10_000
 
 // workloads are all workloads, in the order in which they run.

@@ -12,7 +12,9 @@
 // Compiling, once for each plan:
 //
 //	check       refuse contradictory plans     check.go
-//	compile     plan to program                compile.go, program.go, count.go, flatten.go
+//	compile     plan to program                compile.go, program.go, count.go, flatten.go,
+//	                                       declared.go
+//	weigh       the memory of programs         size.go
 //	positions   storage slots of objects       position.go
 //	contexts    values for @fromContext        context.go
 //	selections  as the entity cache sees them  selection.go

@@ -23,7 +23,8 @@
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
 //	weighed.go      plans that depend on the latencies of subgraphs
-//	snapshot.go     document → operation → plan → program, each from a cache
+//	snapshot.go     document → operation, from a cache
+//	programs.go     operation → plan → program, from a cache
 //	templates.go    documents that differ only in literals share one entry
 //	clients.go      limits of single clients
 //	demand.go       what an operation costs, estimated and actual
