@@ -31,5 +31,6 @@
 //   - builtin.go: corrections of the built-in definitions
 //   - partial.go: validating only what differs from a former schema
 //   - shared.go: definitions that a schema shares with a former one
+//   - compact.go: definitions that take little memory
 //   - redact.go: documents without values, for traces and statistics
 package operation

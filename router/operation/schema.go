@@ -26,7 +26,8 @@ type Schema struct {
 	ordered []core.Rule
 	// quiet is set if errors must not suggest names from the schema.
 	quiet bool
-	// possible maps a composite type to the names of its possible object types.
+	// possible maps an interface or a union to the names of its possible object types. That of an object
+	// type is the type itself.
 	possible map[string]map[string]bool
 	// texts are the texts of types in the SDL, and frame is that of its other parts. Both are empty if the
 	// SDL could not be parsed in parts.
@@ -48,22 +49,20 @@ func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error
 		return nil, errors.New("parsing the API schema: it has no query type")
 	}
 	correctBuiltIns(s)
-	schema := &Schema{Limits: DefaultLimits(), schema: s, possible: make(map[string]map[string]bool, len(s.Types))}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, possible: map[string]map[string]bool{}}
 	if divided != nil {
 		schema.texts, schema.frame = divided.texts, divided.frame
 	}
 	schema.use(specRules(rules.NewDefaultRules()))
 	for name, def := range s.Types {
-		if !def.IsCompositeType() {
-			continue
-		}
 		pause()
-		if objects := former.itself(def); objects != nil {
-			schema.possible[name] = objects
+		if !def.IsAbstractType() {
 			continue
 		}
-		objects := map[string]bool{}
-		for _, p := range s.GetPossibleTypes(def) {
+		list := s.GetPossibleTypes(def)
+		objects := make(map[string]bool, len(list))
+		for _, p := range list {
+			pause()
 			if p.Kind == ast.Object {
 				objects[p.Name] = true
 			}
@@ -71,14 +70,6 @@ func NewSchemaAfter(apiSDL string, former *Schema, pause func()) (*Schema, error
 		schema.possible[name] = objects
 	}
 	return schema, nil
-}
-
-// itself returns the possible types of an object type, which a new schema can share.
-func (s *Schema) itself(def *ast.Definition) map[string]bool {
-	if s == nil || def.Kind != ast.Object || s.schema.Types[def.Name] == nil || s.schema.Types[def.Name].Kind != ast.Object {
-		return nil
-	}
-	return s.possible[def.Name]
 }
 
 // With returns the schema with other limits.
@@ -287,10 +278,24 @@ func (s *Schema) applies(parent *ast.Definition, condition string) bool {
 
 // overlaps reports whether an object can be of both types.
 func (s *Schema) overlaps(a, b string) bool {
-	for name := range s.possible[a] {
-		if s.possible[b][name] {
+	some, others := s.possible[a], s.possible[b]
+	switch {
+	case some == nil && others == nil:
+		return a == b && s.isObject(a)
+	case some == nil:
+		return others[a] && s.isObject(a)
+	case others == nil:
+		return some[b] && s.isObject(b)
+	}
+	for name := range some {
+		if others[name] {
 			return true
 		}
 	}
 	return false
+}
+
+func (s *Schema) isObject(name string) bool {
+	def := s.schema.Types[name]
+	return def != nil && def.Kind == ast.Object
 }

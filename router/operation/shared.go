@@ -34,6 +34,7 @@ func split(sdl string, former *Schema, pause func()) *division {
 	pause()
 	d := &division{document: &ast.SchemaDocument{}, texts: make(map[string]string, len(parts)), shared: map[string]*ast.Definition{}}
 	var frame strings.Builder
+	compact := newCompactor()
 	for _, p := range parts {
 		if p.Name != "" {
 			d.texts[p.Name] = p.Text
@@ -50,7 +51,15 @@ func split(sdl string, former *Schema, pause func()) *division {
 		if err != nil {
 			return nil
 		}
+		if p.Name != "" {
+			for _, def := range doc.Definitions {
+				compact.definition(def)
+			}
+		}
 		d.document.Merge(doc)
+	}
+	if len(d.document.Extensions) > 0 { // they change definitions
+		d.texts = nil
 	}
 	d.frame = frame.String()
 	d.separateRoot()
@@ -85,7 +94,7 @@ func (s *Schema) sharing(p syntax.Part) *ast.Definition {
 		return nil
 	}
 	def := s.schema.Types[p.Name]
-	if def == nil || def == s.schema.Query || def.BuiltIn || def.Position == nil || def.Position.Src == nil || def.Position.Src.Input != p.Text {
+	if def == nil || def == s.schema.Query || def.BuiltIn {
 		return nil
 	}
 	return separate(def)

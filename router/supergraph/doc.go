@@ -20,6 +20,7 @@
 //   - events.go: event streams that feed subscriptions
 //   - idempotent.go: mutations that may be sent again
 //   - api.go: the API schema
+//   - common.go: what types and fields of a model share
 //   - share.go: types that a model takes over from a former one
 //   - diff.go, elements.go: the differences between two supergraphs
 //   - needs.go: what a supergraph needs of a subgraph

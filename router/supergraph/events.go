@@ -89,7 +89,7 @@ func (r *reader) readEventStream(t *Type, name string, d *ast.Directive) error {
 		}
 		e.Payload = set
 	}
-	f.Events = e
+	f.annotated().Events = e
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package supergraph
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -15,53 +16,58 @@ func (r *reader) readFields() error {
 			continue
 		}
 		t := r.types[def.Name]
-		for _, fd := range def.Fields {
-			f, err := r.readField(t, fd)
-			if err != nil {
+		all := make([]Field, len(def.Fields))
+		for i, fd := range def.Fields {
+			if t.Field(fd.Name) != nil {
+				return place(fd.Position, "the field %s.%s is defined twice", t.Name, fd.Name)
+			}
+			if err := r.readField(&all[i], t, fd); err != nil {
 				return err
 			}
-			if t.fields[f.Name] != nil {
-				return place(fd.Position, "the field %s.%s is defined twice", t.Name, f.Name)
+			t.Fields = append(t.Fields, &all[i])
+			if t.fields != nil {
+				t.fields[fd.Name] = &all[i]
 			}
-			t.Fields = append(t.Fields, f)
-			t.fields[f.Name] = f
+			t.index()
 		}
 		r.pause()
 	}
 	return r.takeFields()
 }
 
-func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
-	f := &Field{
-		Parent:       t,
-		Name:         fd.Name,
-		Type:         fd.Type.String(),
-		Named:        r.types[fd.Type.Name()],
-		Inaccessible: r.directive(fd.Directives, "inaccessible") != nil,
-		Cost:         r.cost(fd.Directives),
-		ListSize:     r.listSize(fd.Directives),
-		Directives:   r.applied(fd.Directives),
-		Tags:         r.tags(fd.Directives),
+func (r *reader) readField(f *Field, t *Type, fd *ast.FieldDefinition) error {
+	*f = Field{
+		Parent:           t,
+		Name:             fd.Name,
+		Type:             r.common.text(fd.Type.String()),
+		Named:            r.types[fd.Type.Name()],
+		Inaccessible:     r.directive(fd.Directives, "inaccessible") != nil,
+		fieldAnnotations: unannotatedField,
 	}
+	said := fieldAnnotations{ListSize: r.listSize(fd.Directives)}
+	said.Cost, said.Directives, said.Tags = r.cost(fd.Directives), r.applied(fd.Directives), r.tags(fd.Directives)
 	if r.authorizes(fd.Directives) {
 		var err error
-		if f.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {
-			return nil, err
+		if said.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {
+			return err
 		}
 	}
+	if !reflect.ValueOf(said).IsZero() {
+		f.fieldAnnotations = &said
+	}
 	if f.Named == nil {
-		return nil, place(fd.Position, "the field %s.%s is of the type %s, which is not defined", t.Name, f.Name, fd.Type.Name())
+		return place(fd.Position, "the field %s.%s is of the type %s, which is not defined", t.Name, f.Name, fd.Type.Name())
 	}
 	if input := f.Named.Kind == InputObject; input != (t.Kind == InputObject) && f.Named.Kind != Scalar && f.Named.Kind != Enum {
-		return nil, place(fd.Position, "the field %s.%s is of the type %s, which mixes input and output", t.Name, f.Name, f.Named.Name)
+		return place(fd.Position, "the field %s.%s is of the type %s, which mixes input and output", t.Name, f.Name, f.Named.Name)
 	}
 	for _, a := range fd.Arguments {
 		named := r.types[a.Type.Name()]
 		if named == nil {
-			return nil, place(a.Position, "the argument %s of %s.%s is of the type %s, which is not defined", a.Name, t.Name, f.Name, a.Type.Name())
+			return place(a.Position, "the argument %s of %s.%s is of the type %s, which is not defined", a.Name, t.Name, f.Name, a.Type.Name())
 		}
 		argument := &Argument{
-			Name: a.Name, Type: a.Type.String(), Named: named,
+			Name: a.Name, Type: r.common.text(a.Type.String()), Named: named,
 			Inaccessible: r.directive(a.Directives, "inaccessible") != nil,
 			Cost:         r.cost(a.Directives),
 		}
@@ -70,7 +76,17 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 		}
 		f.Arguments = append(f.Arguments, argument)
 	}
-	return f, r.readFieldIn(f, fd)
+	f.Arguments = r.common.sameArguments(f.Arguments)
+	pending := len(r.later)
+	if err := r.readFieldIn(f, fd); err != nil {
+		return err
+	}
+	if len(r.later) == pending && !r.apart { // otherwise, something is set later
+		if in, plain := r.common.in(f, f.In, f.Named, r.model.Subgraphs); plain {
+			f.In = in
+		}
+	}
+	return nil
 }
 
 // readFieldIn sets f.In: the subgraphs named by the join__field directives or,
@@ -203,7 +219,7 @@ func (r *reader) addKeyFields() {
 				continue // __typename
 			}
 			if f.InSubgraph(g) == nil {
-				f.In = append(f.In, &FieldIn{Subgraph: g, Type: f.Type, Named: f.Named})
+				f.In = append(slices.Clip(f.In), &FieldIn{Subgraph: g, Type: f.Type, Named: f.Named})
 				slices.SortFunc(f.In, func(a, b *FieldIn) int { return a.Subgraph.Index - b.Subgraph.Index })
 			}
 			add(f.Named, g, field.Selections)
@@ -239,8 +255,13 @@ func markLeaves(t *Type, known *TypeIn, required *FieldSet) {
 		if !ok || len(leaf.Selections) > 0 || known.hasInKey(leaf.Name) {
 			continue
 		}
-		if in := t.Field(leaf.Name).InSubgraph(known.Subgraph); in != nil && in.Requires == nil {
+		f := t.Field(leaf.Name)
+		i := slices.IndexFunc(f.In, func(in *FieldIn) bool { return in.Subgraph == known.Subgraph })
+		if i >= 0 && f.In[i].Requires == nil && !f.In[i].External {
+			in := *f.In[i]
 			in.External = true
+			f.In = slices.Clone(f.In) // others may share the list
+			f.In[i] = &in
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("in the field set %q: %w", text, err)
 	}
-	return &FieldSet{Text: text, Selections: selections}, nil
+	return r.common.set(&FieldSet{Text: text, Selections: selections}), nil
 }
 
 // parseFieldSet parses a field set, once for all types that have it.

@@ -29,7 +29,7 @@ func (r *reader) readIdempotent() error {
 		for _, fd := range def.Fields {
 			d := r.directive(fd.Directives, idempotent)
 			if f := m.Field(fd.Name); d != nil && f != nil {
-				f.Idempotent = &Idempotent{Key: stringArgument(d, "key")}
+				f.annotated().Idempotent = &Idempotent{Key: stringArgument(d, "key")}
 			}
 		}
 	}

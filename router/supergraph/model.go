@@ -3,7 +3,6 @@ package supergraph
 import (
 	"crypto/sha256"
 	"slices"
-	"strings"
 
 	"souk/router/operation"
 )
@@ -23,8 +22,11 @@ type Model struct {
 	Labels []Label
 	// Unserved is what the router cannot serve.
 	Unserved []Unserved
+	// InterfaceObjects are the names of the types that subgraphs define with @interfaceObject, sorted.
+	InterfaceObjects []string
 
-	types map[string]*Type
+	types  map[string]*Type
+	sorted []*Type // by name
 	// frame is a digest of everything in the SDL but types, and version the minor version of the join
 	// specification. A model that was not read from parts of an SDL has no frame.
 	frame   *[sha256.Size]byte
@@ -35,14 +37,7 @@ type Model struct {
 func (m *Model) Type(name string) *Type { return m.types[name] }
 
 // Types returns all types, sorted by name.
-func (m *Model) Types() []*Type {
-	types := make([]*Type, 0, len(m.types))
-	for _, t := range m.types {
-		types = append(types, t)
-	}
-	slices.SortFunc(types, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
-	return types
-}
+func (m *Model) Types() []*Type { return slices.Clone(m.sorted) }
 
 // Subgraph returns the named subgraph, or nil.
 func (m *Model) Subgraph(name string) *Subgraph {
@@ -101,15 +96,9 @@ type Type struct {
 	// EnumValues are the values of an enum, in the order of the SDL.
 	EnumValues   []*EnumValue
 	Inaccessible bool
-	Authorization
-	// Cost is the weight of @cost, or nil.
-	Cost *int
-	// Directives are the applied directives that have no meaning in Federation,
-	// such as @cacheControl.
-	Directives []Directive
-	// Tags are the names of its @tag directives, in the order of the SDL.
-	Tags []string
+	*annotations
 
+	// fields has the fields by name if there are many.
 	fields map[string]*Field
 	// implements are the interfaces that it implements, with the subgraph.
 	implements []implementation
@@ -131,8 +120,33 @@ func (t *Type) Entity() bool {
 	return slices.ContainsFunc(t.In, func(in *TypeIn) bool { return len(in.Keys) > 0 })
 }
 
+// scanned is up to how many fields of a type are searched one by one. Most types have few, and a map
+// would take more memory than all else that they have.
+const scanned = 16
+
 // Field returns the named field, or nil.
-func (t *Type) Field(name string) *Field { return t.fields[name] }
+func (t *Type) Field(name string) *Field {
+	if t.fields != nil {
+		return t.fields[name]
+	}
+	for _, f := range t.Fields {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// index prepares Field after fields have been added.
+func (t *Type) index() {
+	if len(t.Fields) <= scanned || len(t.fields) == len(t.Fields) {
+		return
+	}
+	t.fields = make(map[string]*Field, len(t.Fields))
+	for _, f := range t.Fields {
+		t.fields[f.Name] = f
+	}
+}
 
 // InSubgraph returns the type's definition in a subgraph, or nil.
 func (t *Type) InSubgraph(g *Subgraph) *TypeIn {
@@ -189,22 +203,10 @@ type Field struct {
 	Arguments []*Argument
 	// In are the subgraphs that define the field, in the order of Model.Subgraphs.
 	// It is empty for a field that an object type has only through an
-	// @interfaceObject.
+	// @interfaceObject. Fields share equal definitions.
 	In           []*FieldIn
 	Inaccessible bool
-	Authorization
-	// Cost is the weight of @cost, or nil.
-	Cost *int
-	// ListSize is the field's @listSize, or nil.
-	ListSize *ListSize
-	// Directives are the applied directives that have no meaning in Federation.
-	Directives []Directive
-	// Tags are the names of its @tag directives, in the order of the SDL.
-	Tags []string
-	// Events is the event stream that feeds the field, or nil.
-	Events *EventStream
-	// Idempotent is the field's @idempotent, or nil.
-	Idempotent *Idempotent
+	*fieldAnnotations
 }
 
 // InSubgraph returns the field's definition in a subgraph, or nil.
@@ -300,6 +302,42 @@ type Authorization struct {
 	// Policies are alternatives; all policies of one alternative must pass
 	// (@policy).
 	Policies [][]string
+}
+
+// annotations are what directives say of a type or a field. Most have none, and share unannotated
+// or unannotatedField.
+type annotations struct {
+	Authorization
+	// Cost is the weight of @cost, or nil.
+	Cost *int
+	// Directives are the applied directives that have no meaning in Federation,
+	// such as @cacheControl.
+	Directives []Directive
+	// Tags are the names of its @tag directives, in the order of the SDL.
+	Tags []string
+}
+
+type fieldAnnotations struct {
+	annotations
+	// ListSize is the field's @listSize, or nil.
+	ListSize *ListSize
+	// Events is the event stream that feeds the field, or nil.
+	Events *EventStream
+	// Idempotent is the field's @idempotent, or nil.
+	Idempotent *Idempotent
+}
+
+var (
+	unannotated      = &annotations{}
+	unannotatedField = &fieldAnnotations{}
+)
+
+// annotated returns what directives say of a field, to be changed.
+func (f *Field) annotated() *fieldAnnotations {
+	if f.fieldAnnotations == unannotatedField {
+		f.fieldAnnotations = &fieldAnnotations{}
+	}
+	return f.fieldAnnotations
 }
 
 // ListSize is the expected length of a field's list (@listSize).

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,9 +32,11 @@ func ParseAfter(sdl string, former *Model, pause func()) (*Model, error) {
 	return r.result(), nil
 }
 
-// Read reads a supergraph from its document. The model has no API schema.
+// Read reads a supergraph from its document. The model has no API schema, and each field has its own
+// definitions in subgraphs, by which composition tells fields apart.
 func Read(doc *ast.SchemaDocument) (*Model, error) {
 	r := newReader(doc, func() {})
+	r.apart = true
 	for _, def := range doc.Definitions {
 		r.order = append(r.order, entry{def: def})
 	}
@@ -50,7 +53,7 @@ func (r *reader) result() *Model {
 }
 
 func newReader(doc *ast.SchemaDocument, pause func()) *reader {
-	return &reader{doc: doc, pause: pause, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
+	return &reader{doc: doc, pause: pause, types: map[string]*Type{}, common: newCommon(), graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}, fieldSets: map[string]ast.SelectionSet{}}
 }
 
 // read makes all of a model but its API schema.
@@ -65,6 +68,7 @@ func (r *reader) read() (err error) {
 		r.pause()
 	}
 	r.readUnserved()
+	r.readInterfaceObjects()
 	r.model.types, r.model.version = r.types, r.version
 	r.model.Labels = r.labels()
 	return nil
@@ -99,6 +103,10 @@ type reader struct {
 	later []func() error
 	// fieldSets are the field sets that have been parsed, by their texts.
 	fieldSets map[string]ast.SelectionSet
+	// common is what types and fields share. If apart is set, each field has its own definitions in
+	// subgraphs.
+	common common
+	apart  bool
 }
 
 type implementation struct {
@@ -159,7 +167,7 @@ var kinds = map[ast.DefinitionKind]Kind{
 
 func (r *reader) readTypes() error {
 	for _, name := range []string{"Int", "Float", "String", "Boolean", "ID"} {
-		r.types[name] = &Type{Name: name}
+		r.types[name] = &Type{Name: name, annotations: unannotated}
 	}
 	for _, def := range r.doc.Definitions {
 		if r.machinery(def.Name) {
@@ -168,16 +176,17 @@ func (r *reader) readTypes() error {
 		if r.types[def.Name] != nil {
 			return place(def.Position, "the type %s is defined twice", def.Name)
 		}
-		t := &Type{Name: def.Name, text: r.texts[def], Kind: kinds[def.Kind], Fields: make([]*Field, 0, len(def.Fields)), fields: make(map[string]*Field, len(def.Fields))}
+		t := &Type{Name: def.Name, text: r.texts[def], Kind: kinds[def.Kind], Fields: make([]*Field, 0, len(def.Fields)), annotations: unannotated}
 		r.types[def.Name] = t
 		t.Inaccessible = r.directive(def.Directives, "inaccessible") != nil
+		said := annotations{Cost: r.cost(def.Directives), Directives: r.applied(def.Directives), Tags: r.tags(def.Directives)}
 		var err error
-		if t.Authorization, err = r.authorization("the type "+t.Name, def.Directives); err != nil {
+		if said.Authorization, err = r.authorization("the type "+t.Name, def.Directives); err != nil {
 			return err
 		}
-		t.Cost = r.cost(def.Directives)
-		t.Directives = r.applied(def.Directives)
-		t.Tags = r.tags(def.Directives)
+		if !reflect.ValueOf(said).IsZero() {
+			t.annotations = &said
+		}
 		r.readContexts(t, def.Directives)
 		if err := r.readTypeIn(t, def); err != nil {
 			return err
@@ -196,7 +205,15 @@ func (r *reader) readTypes() error {
 			t.EnumValues = append(t.EnumValues, value)
 		}
 	}
-	return r.takeTypes()
+	if err := r.takeTypes(); err != nil {
+		return err
+	}
+	list := make([]*Type, 0, len(r.types))
+	for _, t := range r.types {
+		list = append(list, t)
+	}
+	r.model.sorted = r.sorted(list)
+	return nil
 }
 
 func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
@@ -291,27 +308,41 @@ func (r *reader) readPossible() error {
 			return err
 		}
 	}
-	for _, t := range r.types {
+	for _, t := range r.model.sorted {
 		r.pause()
 		if t.Kind == Object {
 			t.addPossible()
 		}
 	}
-	for _, t := range r.types {
+	for _, t := range r.model.sorted {
 		if !t.Abstract() {
 			continue
 		}
-		slices.SortFunc(t.Possible, byName)
-		t.Possible = slices.Compact(t.Possible)
+		t.Possible = r.sorted(t.Possible)
 		for _, in := range t.In {
 			if in.InterfaceObject {
 				in.Possible = t.Possible
+			} else {
+				in.Possible = r.sorted(in.Possible)
 			}
-			slices.SortFunc(in.Possible, byName)
-			in.Possible = slices.Compact(in.Possible)
 		}
 	}
 	return nil
+}
+
+// compared is how many types are compared between two calls of pause.
+const compared = 256
+
+// sorted sorts types by their names, and removes repetitions.
+func (r *reader) sorted(list []*Type) []*Type {
+	n := 0
+	slices.SortFunc(list, func(a, b *Type) int {
+		if n++; n%compared == 0 {
+			r.pause()
+		}
+		return byName(a, b)
+	})
+	return slices.Compact(list)
 }
 
 // addPossible adds an object type to the possible types of its interfaces.
@@ -329,6 +360,16 @@ func (t *Type) addPossible() {
 	}
 	for _, i := range t.Interfaces {
 		i.Possible = append(i.Possible, t)
+	}
+}
+
+// readInterfaceObjects lists the types with @interfaceObject.
+func (r *reader) readInterfaceObjects() {
+	for _, t := range r.model.sorted {
+		if slices.ContainsFunc(t.In, func(in *TypeIn) bool { return in.InterfaceObject }) {
+			r.model.InterfaceObjects = append(r.model.InterfaceObjects, t.Name)
+		}
+		r.pause()
 	}
 }
 

@@ -150,19 +150,21 @@ func (r *reader) takeTypes() error {
 		c := *old
 		c.taken = true
 		c.Interfaces, c.implements, c.Possible, c.api = nil, nil, nil, ""
-		c.Directives = r.moved(old.Directives)
+		if moved, changed := r.moved(old.Directives); changed {
+			said := *old.annotations
+			said.Directives, c.annotations = moved, &said
+		}
+		all := make([]TypeIn, len(old.In))
 		c.In = make([]*TypeIn, len(old.In))
 		for i, in := range old.In {
-			c.In[i] = &TypeIn{Subgraph: r.same(in.Subgraph), InterfaceObject: in.InterfaceObject, Keys: make([]*Key, len(in.Keys))}
-			for j, k := range in.Keys {
-				c.In[i].Keys[j] = &Key{Fields: k.Fields, Resolvable: k.Resolvable}
-			}
+			all[i] = TypeIn{Subgraph: r.same(in.Subgraph), InterfaceObject: in.InterfaceObject, Keys: takeKeys(in.Keys)}
+			c.In[i] = &all[i]
 		}
 		c.EnumValues = make([]*EnumValue, len(old.EnumValues))
 		for i, v := range old.EnumValues {
 			c.EnumValues[i] = &EnumValue{Name: v.Name, Inaccessible: v.Inaccessible, In: r.sameAll(v.In)}
 		}
-		c.fields = make(map[string]*Field, len(old.Fields))
+		c.fields = nil
 		c.Fields = make([]*Field, len(old.Fields))
 		r.types[c.Name] = &c
 		return nil
@@ -180,16 +182,29 @@ func (r *reader) sameAll(list []*Subgraph) []*Subgraph {
 	return all
 }
 
-// moved returns directives with the subgraphs of the new model.
-func (r *reader) moved(list []Directive) []Directive {
+// takeKeys returns keys for a copy of a type. Those that select no fields of other types are shared:
+// they have nothing of a model.
+func takeKeys(keys []*Key) []*Key {
+	if !slices.ContainsFunc(keys, func(k *Key) bool { return !k.Fields.flat() }) {
+		return keys
+	}
+	copied := make([]*Key, len(keys))
+	for i, k := range keys {
+		copied[i] = &Key{Fields: k.Fields, Resolvable: k.Resolvable}
+	}
+	return copied
+}
+
+// moved returns directives with the subgraphs of the new model, and whether there are any.
+func (r *reader) moved(list []Directive) (moved []Directive, changed bool) {
 	if !slices.ContainsFunc(list, func(d Directive) bool { return d.Subgraphs != nil }) {
-		return list
+		return list, false
 	}
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].Subgraphs = r.sameAll(list[i].Subgraphs)
 	}
-	return list
+	return list, true
 }
 
 // renewed returns the type in place of one of the former model, or nil if it is of another kind.
@@ -203,6 +218,8 @@ func (r *reader) renewed(old *Type) *Type {
 // takeImplements sets the interfaces of copied types.
 func (r *reader) takeImplements() error {
 	return r.taken(func(old, t *Type) error {
+		t.Interfaces = make([]*Type, 0, len(old.Interfaces))
+		t.implements = make([]implementation, 0, len(old.implements))
 		for _, i := range old.Interfaces {
 			t.Interfaces = append(t.Interfaces, r.renewed(i))
 		}
@@ -230,8 +247,9 @@ func (r *reader) takeFields() error {
 			if err := r.takeField(&all[i], f, t); err != nil {
 				return err
 			}
-			t.Fields[i], t.fields[f.Name] = &all[i], &all[i]
+			t.Fields[i] = &all[i]
 		}
+		t.index()
 		return nil
 	})
 	if err != nil || r.former == nil {
@@ -248,20 +266,21 @@ func (r *reader) takeFields() error {
 
 // takeField completes a copy of a field.
 func (r *reader) takeField(f, old *Field, parent *Type) error {
-	f.Parent, f.Named, f.Directives = parent, r.renewed(old.Named), r.moved(old.Directives)
+	f.Parent, f.Named = parent, r.renewed(old.Named)
 	if f.Named == nil {
 		return errNotShared
 	}
-	if len(old.Arguments) > 0 {
-		arguments := make([]Argument, len(old.Arguments))
-		f.Arguments = make([]*Argument, len(old.Arguments))
-		for i, a := range old.Arguments {
-			arguments[i] = *a
-			if arguments[i].Named = r.renewed(a.Named); arguments[i].Named == nil {
-				return errNotShared
-			}
-			f.Arguments[i] = &arguments[i]
-		}
+	if moved, changed := r.moved(old.Directives); changed {
+		said := *old.fieldAnnotations
+		said.Directives, f.fieldAnnotations = moved, &said
+	}
+	var err error
+	if f.Arguments, err = r.takeArguments(old.Arguments); err != nil {
+		return err
+	}
+	var plain bool
+	if f.In, plain = r.common.in(f, old.In, old.Named, r.model.Subgraphs); plain {
+		return nil
 	}
 	all := make([]FieldIn, len(old.In))
 	f.In = make([]*FieldIn, len(old.In))
@@ -283,6 +302,27 @@ func (r *reader) takeField(f, old *Field, parent *Type) error {
 		}
 	}
 	return nil
+}
+
+// takeArguments copies the arguments of a field, once for all fields that share them.
+func (r *reader) takeArguments(old []*Argument) ([]*Argument, error) {
+	if len(old) == 0 {
+		return nil, nil
+	}
+	if list := r.common.taken[old[0]]; list != nil {
+		return list, nil
+	}
+	all := make([]Argument, len(old))
+	list := make([]*Argument, len(old))
+	for i, a := range old {
+		all[i] = *a
+		if all[i].Named = r.renewed(a.Named); all[i].Named == nil {
+			return nil, errNotShared
+		}
+		list[i] = &all[i]
+	}
+	r.common.taken[old[0]] = list
+	return list, nil
 }
 
 // takeFieldSets checks the field sets of copied types, and reads those again that select fields of

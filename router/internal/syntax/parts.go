@@ -22,7 +22,7 @@ type Part struct {
 // it cannot split, such as one that does not begin with a definition. Parts of a text with syntax
 // errors have the same errors. Parts calls pause after each part.
 func Parts(sdl string, pause func()) ([]Part, bool) {
-	s := &splitter{text: sdl, description: -1}
+	s := &splitter{text: sdl, description: -1, parts: make([]Part, 0, len(sdl)/partLength+1)}
 	for known := 0; s.at < len(sdl) && s.next(); {
 		if len(s.parts) > known {
 			known = len(s.parts)
@@ -35,6 +35,9 @@ func Parts(sdl string, pause func()) ([]Part, bool) {
 	s.end(len(sdl))
 	return s.parts, true
 }
+
+// partLength is about the length of a small part, which bounds how often the list of parts grows.
+const partLength = 512
 
 // A splitter finds where the definitions of an SDL begin: at a keyword outside of all brackets, where
 // no name is expected, or at the description before it.

@@ -18,10 +18,9 @@ type Options struct {
 
 // A Planner plans operations on one supergraph. It is safe for concurrent use.
 type Planner struct {
-	model            *supergraph.Model
-	options          Options
-	interfaceObjects []string
-	types            responseTypes
+	model   *supergraph.Model
+	options Options
+	types   responseTypes
 }
 
 // New returns a planner for a supergraph.
@@ -29,13 +28,7 @@ func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxEdges == 0 {
 		o.MaxEdges = 200_000
 	}
-	p := &Planner{model: m, options: o}
-	for _, t := range m.Types() {
-		if slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool { return in.InterfaceObject }) {
-			p.interfaceObjects = append(p.interfaceObjects, t.Name)
-		}
-	}
-	return p
+	return &Planner{model: m, options: o}
 }
 
 // Plan plans an operation that is valid against the API schema. The labels are
@@ -84,7 +77,7 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 		Fetches:       printFetches(fetches, op),
 		Deferred:      deferred,
 		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
-		InterfaceObjects: p.interfaceObjects,
+		InterfaceObjects: p.model.InterfaceObjects,
 	}
 	projector := &projector{planner: p, memory: memory, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
