@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -20,7 +21,10 @@ const (
 )
 
 // pacing is done once in a process, since the garbage collector is one.
-var pacing sync.Once
+var (
+	pacing  sync.Once
+	process *pacer // after pacing
+)
 
 // pace makes the garbage collector run less often while memory is plentiful: after each collection
 // it sets GOGC so that the heap may grow to half of the soft memory limit. The other half is for what
@@ -31,15 +35,51 @@ func pace() {
 		return
 	}
 	pacing.Do(func() {
-		p := &pacer{percent: defaultPercent, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
-		p.arm()
+		process = newPacer()
+		process.arm()
+		paced.Store(true)
 	})
 }
 
-// A pacer adapts GOGC. Only the goroutine that runs finalizers uses it.
+// paced is set once process is.
+var paced atomic.Bool
+
+// Postpone lets the heap grow by so many more bytes before it is collected, until release is called and
+// the next collection has ended. It is for work that drops what it replaces at its end: a collection
+// before that would be for little. Near the soft memory limit, and if GOGC is set, it does nothing.
+func Postpone(bytes int64) (release func()) {
+	if !paced.Load() {
+		return func() {}
+	}
+	process.postpone(bytes)
+	return func() { process.release(bytes) }
+}
+
+// A pacer adapts GOGC.
 type pacer struct {
+	mu      sync.Mutex
 	percent int
 	live    []metrics.Sample
+	// reserve is how much more the heap may grow.
+	reserve int64
+}
+
+func newPacer() *pacer {
+	return &pacer{percent: defaultPercent, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+}
+
+func (p *pacer) postpone(bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reserve += bytes
+	p.set()
+}
+
+// release leaves GOGC as it is until the next collection: a lower one could begin a collection now.
+func (p *pacer) release(bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reserve -= bytes
 }
 
 // A cycle is garbage from the beginning, so that its finalizer runs after the next collection. It has
@@ -51,8 +91,15 @@ func (p *pacer) arm() { runtime.SetFinalizer(&cycle{p}, func(c *cycle) { c.of.ad
 
 func (p *pacer) adapt() {
 	defer p.arm()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set()
+}
+
+// set sets GOGC for what is live. The caller holds p.mu.
+func (p *pacer) set() {
 	metrics.Read(p.live)
-	wanted := percentFor(Limit(), int64(p.live[0].Value.Uint64()))
+	wanted := percentFor(Limit(), int64(p.live[0].Value.Uint64()), p.reserve)
 	// A change stops the program for a moment, so small ones are not worth it.
 	if 10*max(wanted-p.percent, p.percent-wanted) < p.percent && wanted != defaultPercent {
 		return
@@ -63,8 +110,9 @@ func (p *pacer) adapt() {
 	}
 }
 
-// percentFor returns GOGC for a soft memory limit, or 0 for none, and the live heap.
-func percentFor(limit, live int64) int {
+// percentFor returns GOGC for a soft memory limit, or 0 for none, the live heap, and what it may grow
+// more, which must leave a quarter of the limit.
+func percentFor(limit, live, reserve int64) int {
 	if live <= 0 {
 		return defaultPercent
 	}
@@ -72,5 +120,9 @@ func percentFor(limit, live int64) int {
 	if limit > 0 {
 		size = limit / 2
 	}
-	return int(min(max((size-live)*100/live, defaultPercent), maxPercent))
+	growth := max(size-live, live)
+	if limit > 0 {
+		reserve = max(min(reserve, limit*3/4-live-growth), 0)
+	}
+	return int(min((growth+reserve)*100/live, maxPercent))
 }

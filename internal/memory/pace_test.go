@@ -10,19 +10,24 @@ import (
 
 func TestCollectorRunsLessOftenWithPlentyOfMemory(t *testing.T) {
 	for _, c := range []struct {
-		limit, live int64
-		want        int
+		limit, live, reserve int64
+		want                 int
 	}{
-		{0, 10 << 20, 400}, // no limit: small heaps grow fivefold
-		{0, 20 << 20, 220}, // to 64 MiB
-		{0, 50 << 20, 100},
-		{512 << 20, 10 << 20, 400}, // small heaps grow fivefold
-		{512 << 20, 64 << 20, 300}, // to 256 MiB
-		{512 << 20, 128 << 20, 100},
-		{512 << 20, 400 << 20, 100}, // the limit itself takes over
-		{512 << 20, 0, 100},
+		{0, 10 << 20, 0, 400}, // no limit: small heaps grow fivefold
+		{0, 20 << 20, 0, 220}, // to 64 MiB
+		{0, 50 << 20, 0, 100},
+		{512 << 20, 10 << 20, 0, 400}, // small heaps grow fivefold
+		{512 << 20, 64 << 20, 0, 300}, // to 256 MiB
+		{512 << 20, 128 << 20, 0, 100},
+		{512 << 20, 400 << 20, 0, 100}, // the limit itself takes over
+		{512 << 20, 0, 0, 100},
+		{0, 20 << 20, 20 << 20, 320}, // with a reserve, to 84 MiB
+		{0, 100 << 20, 50 << 20, 150},
+		{512 << 20, 128 << 20, 64 << 20, 150},
+		{512 << 20, 128 << 20, 512 << 20, 200}, // to three quarters of the limit
+		{512 << 20, 400 << 20, 64 << 20, 100},
 	} {
-		if got := percentFor(c.limit, c.live); got != c.want {
+		if got := percentFor(c.limit, c.live, c.reserve); got != c.want {
 			t.Errorf("limit %d, live %d: got %d, want %d", c.limit, c.live, got, c.want)
 		}
 	}
@@ -32,7 +37,7 @@ func TestCollectorRunsLessOftenWithPlentyOfMemory(t *testing.T) {
 func TestPercentageFollowsTheLimit(t *testing.T) {
 	before, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(defaultPercent)
 	t.Cleanup(func() { debug.SetMemoryLimit(before); debug.SetGCPercent(percent) })
-	p := &pacer{percent: defaultPercent, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	p := newPacer()
 	p.arm()
 	for _, c := range []struct {
 		limit int64

@@ -86,6 +86,9 @@ func (o *supergraphOrigin) fetch(ctx context.Context) ([]byte, error) {
 
 // keep keeps a copy of a supergraph that is in use.
 func (gw *Gateway) keep(o *supergraphOrigin, sdl string) {
+	if o.copy == "" {
+		return
+	}
 	if err := o.copy.Write([]byte(sdl)); err != nil {
 		gw.logger.Error("the supergraph is in use, but a restart without its source would not have it", "error", err)
 	}

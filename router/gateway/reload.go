@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"runtime"
 	"time"
+	"unsafe"
 
 	"souk/router/dependency"
 )
@@ -115,7 +117,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 // Kubernetes volumes, and where timestamps are coarse (watchedfile.go).
 func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source *dependency.Dependency) {
 	ctx := gw.drain // Close cancels it
-	seen := sha256.Sum256([]byte(loaded))
+	seen := digest(unsafe.Slice(unsafe.StringData(loaded), len(loaded)), runtime.Gosched)
 	var waiting *candidate
 	var proposed string // the text of waiting
 	defer func() { waiting.drop() }()
@@ -140,8 +142,12 @@ func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source
 		if err != nil {
 			source.Failed(ctx, err)
 		}
-		if sum := sha256.Sum256(data); data != nil && sum != seen {
-			seen, proposed = sum, string(data)
+		var sum [sha256.Size]byte
+		if data != nil {
+			sum = digest(data, runtime.Gosched)
+		}
+		if data != nil && sum != seen {
+			seen, proposed = sum, view(data) // nothing changes it
 			waiting.drop()
 			waiting, err = gw.propose(proposed)
 			from.refused = err != nil

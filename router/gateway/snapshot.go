@@ -136,6 +136,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	var formerSchema *operation.Schema
 	pause := func() {}
 	if former := gw.current.Load(); former != nil {
+		if len(sdl) >= returned {
+			defer memory.Postpone(int64(len(sdl)) * building)()
+		}
 		formerModel, formerSchema, pause = former.model, former.schema, former.pause()
 	}
 	model, err := supergraph.ParseAfter(sdl, formerModel, pause)
@@ -170,11 +173,11 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		}
 	}
 	pause()
-	elements := usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations))
+	elements := usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations), pause)
 	pause()
 	plans := planner.New(model, planner.Options{})
 	pause()
-	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(sdl), len(sdl))) // without a copy
+	sum := digest(unsafe.Slice(unsafe.StringData(sdl), len(sdl)), pause) // without a copy
 	s := &snapshot{
 		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),
@@ -292,7 +295,9 @@ func (s *snapshot) release() {
 		s.templates.Clear()
 		s.plans.Clear()
 		s.close()
-		s.returnMemory()
+		if s.length >= returned {
+			memory.ReturnSpare()
+		}
 	}
 }
 
@@ -300,8 +305,11 @@ func (s *snapshot) release() {
 // operating system. A collection for less would not pay.
 const returned = 256 << 10
 
-// returnMemory returns memory that is free now: that of the snapshot, if it is released, and what it
-// took to build one.
+// building is how many times the length of its SDL the heap may grow more while a graph is built, which
+// takes about half of that.
+const building = 12
+
+// returnMemory returns the memory that it took to build the first snapshot.
 func (s *snapshot) returnMemory() {
 	if s.length >= returned {
 		memory.Return()

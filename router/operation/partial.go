@@ -23,11 +23,11 @@ type division struct {
 
 // partial validates what has changed. It returns nil if that does not say whether the whole is valid.
 func (d *division) partial(former *Schema, pause func()) *ast.Schema {
-	if former == nil || former.frame == "" || d.frame != former.frame || !d.comparable(former) {
+	if former == nil || former.frame == "" || d.frame != former.frame || !d.comparable(former, pause) {
 		return nil
 	}
 	pause()
-	s, err := syntax.Validate(d.changes())
+	s, err := syntax.Validate(d.changes(pause))
 	if err != nil {
 		return nil // an error has its position in the whole
 	}
@@ -39,12 +39,13 @@ func (d *division) partial(former *Schema, pause func()) *ast.Schema {
 // comparable reports whether unchanged definitions are valid if they were: each type is defined once and
 // those of before have their kinds, changed ones are object types, enums or scalars, and object types
 // implement what they did.
-func (d *division) comparable(former *Schema) bool {
+func (d *division) comparable(former *Schema, pause func()) bool {
 	if len(d.document.Extensions)+len(d.document.SchemaExtension)+len(d.document.DirectiveExtensions) > 0 {
 		return false
 	}
 	seen := make(map[string]bool, len(d.document.Definitions))
 	for _, def := range d.document.Definitions {
+		pause()
 		old := former.schema.Types[def.Name]
 		switch {
 		case seen[def.Name] || old != nil && old.BuiltIn:
@@ -55,6 +56,7 @@ func (d *division) comparable(former *Schema) bool {
 		seen[def.Name] = true
 	}
 	for name := range former.texts {
+		pause()
 		if !seen[name] {
 			return false
 		}
@@ -85,7 +87,7 @@ func (d *division) mayChange(old, def *ast.Definition) bool {
 
 // changes returns a document of what has changed, and of what that refers to: interfaces that are
 // implemented as they are, and all other types as stubs of the same kind.
-func (d *division) changes() *ast.SchemaDocument {
+func (d *division) changes(pause func()) *ast.SchemaDocument {
 	doc := &ast.SchemaDocument{Schema: d.document.Schema, Directives: d.document.Directives}
 	added := map[string]bool{}
 	add := func(def *ast.Definition) {
@@ -104,6 +106,7 @@ func (d *division) changes() *ast.SchemaDocument {
 		}
 	}
 	for _, def := range d.document.Definitions {
+		pause()
 		if d.shared[def.Name] == nil {
 			whole(def)
 		}

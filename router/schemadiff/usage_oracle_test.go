@@ -28,7 +28,7 @@ func TestDetailsOfAUsageMakeNothingSafeThatBreaks(t *testing.T) {
 		if err != nil {
 			rt.Skip(err) // such as an enum as the type of an @oneOf field
 		}
-		counted := usage.NewSchema(schema.Definitions(), true, nil)
+		counted := usage.NewSchema(schema.Definitions(), true, nil, func() {})
 		for _, text := range (operations{old}).all() {
 			document, err := schema.Parse(text, "")
 			if err != nil {

@@ -20,8 +20,8 @@ type Schema struct {
 }
 
 // NewSchema returns a Schema for an API schema. If all is false, only deprecated elements
-// count. dates replace those in the reasons of @deprecated.
-func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates) *Schema {
+// count. dates replace those in the reasons of @deprecated. It calls pause after each type.
+func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates, pause func()) *Schema {
 	s := &Schema{schema: schema, all: all, deprecated: map[string]Dates{}, reaches: map[string]bool{}}
 	note := func(d *ast.Directive, coordinate string) {
 		reason := ""
@@ -35,6 +35,7 @@ func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates) *Schema {
 		s.deprecated[coordinate] = found
 	}
 	for _, t := range schema.Types {
+		pause()
 		for _, f := range t.Fields {
 			if d := f.Directives.ForName("deprecated"); d != nil {
 				note(d, t.Name+"."+f.Name)
@@ -54,6 +55,7 @@ func NewSchema(schema *ast.Schema, all bool, dates map[string]Dates) *Schema {
 	for changed := true; changed; {
 		changed = false
 		for name, t := range schema.Types {
+			pause()
 			if !s.reaches[name] && s.reachesNow(t) {
 				s.reaches[name], changed = true, true
 			}

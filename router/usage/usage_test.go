@@ -41,7 +41,7 @@ func uses(t *testing.T, all bool, document, variables string) (*usage.Elements, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := usage.NewSchema(schema.Definitions(), all, nil).Of(d.Operation(vars))
+	e := usage.NewSchema(schema.Definitions(), all, nil, func() {}).Of(d.Operation(vars))
 	return e, e.Given(nil, vars)
 }
 
@@ -191,7 +191,7 @@ func TestUsageWithoutRoomIsIncomplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := usage.NewSchema(schema.Definitions(), true, nil)
+	counted := usage.NewSchema(schema.Definitions(), true, nil, func() {})
 	dir := t.TempDir()
 	e := usage.NewExporter(usage.ExporterOptions{Logger: slog.New(slog.DiscardHandler)})
 	e.Configure(usage.Config{Directory: dir, Interval: time.Hour, Rotate: time.Hour, MaxFiles: 1})
