@@ -63,14 +63,15 @@ func (o *supergraphOrigin) first(ctx context.Context) (string, error) {
 	return string(text), nil
 }
 
-// next returns the supergraph, or nil if it has not changed or it is not time to look.
-func (o *supergraphOrigin) next(ctx context.Context) (text []byte, err error) {
+// next returns the supergraph, or nil if it has not changed or it is not time to look. It calls pause
+// often.
+func (o *supergraphOrigin) next(ctx context.Context, pause func()) (text []byte, err error) {
 	switch {
 	case o.pending != nil:
 		text, o.pending = o.pending, nil
 		return text, nil
 	case o.remote == nil:
-		text, o.failing = blocking.Call(ctx, func() ([]byte, error) { return o.file.read(o.config.File, time.Now()) })
+		text, o.failing = blocking.Call(ctx, func() ([]byte, error) { return o.file.read(o.config.File, time.Now(), pause) })
 		return text, o.failing
 	case time.Now().Before(o.due):
 		return nil, nil

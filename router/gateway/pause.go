@@ -15,6 +15,14 @@ const (
 	busyFor = 100 * time.Millisecond
 )
 
+// pause returns what pause of the current snapshot returns.
+func (gw *Gateway) pause() func() {
+	if s := gw.current.Load(); s != nil {
+		return s.pause()
+	}
+	return func() {} // it has ended
+}
+
 // pause returns a function that work on the next snapshot calls often. It lets requests go first:
 // without it, they would wait for as long as the scheduler lets a goroutine run, 10 ms.
 func (s *snapshot) pause() func() {

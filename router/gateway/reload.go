@@ -135,7 +135,8 @@ func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source
 			continue
 		case <-ticker.C:
 		}
-		data, err := from.next(ctx)
+		pause := gw.pause()
+		data, err := from.next(ctx, pause)
 		if ctx.Err() != nil {
 			return
 		}
@@ -144,7 +145,7 @@ func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source
 		}
 		var sum [sha256.Size]byte
 		if data != nil {
-			sum = digest(data, runtime.Gosched)
+			sum = digest(data, pause)
 		}
 		if data != nil && sum != seen {
 			seen, proposed = sum, view(data) // nothing changes it

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 )
 
@@ -33,8 +32,8 @@ type watchedFile struct {
 	size  int64             // of that
 }
 
-// read returns the contents of the file, or nil if it has not changed.
-func (f *watchedFile) read(path string, now time.Time) ([]byte, error) {
+// read returns the contents of the file, or nil if it has not changed. It calls pause often.
+func (f *watchedFile) read(path string, now time.Time, pause func()) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		f.info = nil
@@ -46,7 +45,7 @@ func (f *watchedFile) read(path string, now time.Time) ([]byte, error) {
 	if !f.last.IsZero() && now.Sub(f.last) < fileReread {
 		return nil, nil
 	}
-	text, err := f.changed(path, info.Size())
+	text, err := f.changed(path, info.Size(), pause)
 	if err != nil {
 		f.info = nil
 		return nil, err
@@ -66,14 +65,14 @@ func settles(info os.FileInfo) time.Duration {
 }
 
 // changed returns the contents of the file if they differ from those that it last returned.
-func (f *watchedFile) changed(path string, size int64) ([]byte, error) {
+func (f *watchedFile) changed(path string, size int64, pause func()) ([]byte, error) {
 	if f.sum != ([sha256.Size]byte{}) && size == f.size {
-		if sum, err := readBlocks(path, func([]byte) {}); err != nil || sum == f.sum {
+		if sum, err := readBlocks(path, pause, func([]byte) {}); err != nil || sum == f.sum {
 			return nil, err
 		}
 	}
 	text := make([]byte, 0, size)
-	sum, err := readBlocks(path, func(block []byte) { text = append(text, block...) })
+	sum, err := readBlocks(path, pause, func(block []byte) { text = append(text, block...) })
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +80,8 @@ func (f *watchedFile) changed(path string, size int64) ([]byte, error) {
 	return text, nil
 }
 
-// readBlocks reads a file block by block, and lets requests go first after each. It returns the SHA-256.
-func readBlocks(path string, each func([]byte)) (sum [sha256.Size]byte, err error) {
+// readBlocks reads a file block by block, and calls pause after each. It returns the SHA-256.
+func readBlocks(path string, pause func(), each func([]byte)) (sum [sha256.Size]byte, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return sum, err //nolint:wrapcheck // it names the file
@@ -99,7 +98,7 @@ func readBlocks(path string, each func([]byte)) (sum [sha256.Size]byte, err erro
 		case err != nil:
 			return sum, err //nolint:wrapcheck // it names the file
 		}
-		runtime.Gosched()
+		pause()
 	}
 }
 

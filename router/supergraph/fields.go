@@ -153,6 +153,7 @@ func (r *reader) readOverrides(f *Field, joins []*ast.Directive) {
 			continue // an override of an unknown subgraph has no effect
 		}
 		fi := f.InSubgraph(r.graphs[stringArgument(d, "graph")])
+		r.overrides = true
 		fi.Override = &Override{From: from, To: fi.Subgraph, Label: stringArgument(d, "overrideLabel")}
 		if in := f.InSubgraph(from); in != nil {
 			in.Overridden = fi.Override
@@ -237,6 +238,9 @@ func (r *reader) addKeyFields() {
 // markRequired marks the fields that an @interfaceObject requires as external in
 // its subgraph. Not every composition does so for the fields of an interface.
 func (r *reader) markRequired() {
+	if len(r.model.InterfaceObjects) == 0 {
+		return
+	}
 	for _, t := range r.types {
 		r.pause()
 		for _, f := range t.Fields {

@@ -68,7 +68,6 @@ func (r *reader) read() (err error) {
 		r.pause()
 	}
 	r.readUnserved()
-	r.readInterfaceObjects()
 	r.model.types, r.model.version = r.types, r.version
 	r.model.Labels = r.labels()
 	return nil
@@ -107,6 +106,8 @@ type reader struct {
 	// subgraphs.
 	common common
 	apart  bool
+	// overrides is set if a field overrides another one.
+	overrides bool
 }
 
 type implementation struct {
@@ -213,6 +214,7 @@ func (r *reader) readTypes() error {
 		list = append(list, t)
 	}
 	r.model.sorted = r.sorted(list)
+	r.readInterfaceObjects()
 	return nil
 }
 
@@ -453,7 +455,10 @@ func (r *reader) readRoots() error {
 // labels collects the labels of progressive overrides.
 func (r *reader) labels() []Label {
 	found := map[string]bool{}
-	for _, t := range r.types {
+	for _, t := range r.model.sorted {
+		if !r.overrides {
+			return nil
+		}
 		r.pause()
 		for _, f := range t.Fields {
 			for _, in := range f.In {

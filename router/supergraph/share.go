@@ -293,6 +293,7 @@ func (r *reader) takeField(f, old *Field, parent *Type) error {
 			return errNotShared
 		}
 		if o := in.Override; o != nil {
+			r.overrides = true
 			n.Override = &Override{From: r.same(o.From), To: n.Subgraph, Label: o.Label}
 		}
 	}
