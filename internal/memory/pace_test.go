@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -55,4 +56,30 @@ func TestPercentageFollowsTheLimit(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Postponing raises the percentage at once. Its end leaves that to the next collection.
+func TestPostponedCollections(t *testing.T) {
+	before, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(defaultPercent)
+	t.Cleanup(func() { debug.SetMemoryLimit(before); debug.SetGCPercent(percent) })
+	debug.SetMemoryLimit(math.MaxInt64)
+	ballast := make([]byte, 80<<20) // so that the heap is not small
+	runtime.GC()
+	p := newPacer()
+	p.set()
+	if p.percent != defaultPercent {
+		t.Fatalf("GOGC is %d before", p.percent)
+	}
+	p.postpone(80 << 20)
+	raised := p.percent
+	if raised < 150 || debug.SetGCPercent(raised) != raised {
+		t.Errorf("GOGC is %d while collections are postponed", raised)
+	}
+	if p.release(80 << 20); p.percent != raised || p.reserve != 0 {
+		t.Errorf("GOGC is %d and the reserve %d after the end", p.percent, p.reserve)
+	}
+	if p.set(); p.percent != defaultPercent {
+		t.Errorf("GOGC is %d after a collection", p.percent)
+	}
+	runtime.KeepAlive(ballast)
 }
