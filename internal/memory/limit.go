@@ -1,9 +1,10 @@
 // Package memory keeps a process within its memory limit.
 //
 // SetLimit (limit.go) derives Go's soft memory limit from the cgroup, and lets the garbage collector
-// run less often below half of it (pace.go); Postpone makes it wait for work that ends soon. Return gives memory back (return.go). A Budget
-// (budget.go) limits the bytes that requests in progress hold. A Guard (guard.go) reports when the
-// live heap approaches the limit, so that a server can reject new work in time.
+// run less often below half of it (pace.go); Postpone makes it wait for work that ends soon. Return
+// and ReturnSpare give memory back (return.go). A Budget (budget.go) limits the bytes that requests in
+// progress hold. A Guard (guard.go) reports when the live heap approaches the limit, so that a server
+// can reject new work in time.
 package memory
 
 import (

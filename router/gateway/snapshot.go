@@ -137,7 +137,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	pause := func() {}
 	if former := gw.current.Load(); former != nil {
 		if len(sdl) >= returned {
-			defer memory.Postpone(int64(len(sdl)) * building)()
+			defer memory.Postpone(min(int64(len(sdl))*building, mostBuilding))()
 		}
 		formerModel, formerSchema, pause = former.model, former.schema, former.pause()
 	}
@@ -305,9 +305,12 @@ func (s *snapshot) release() {
 // operating system. A collection for less would not pay.
 const returned = 256 << 10
 
-// building is how many times the length of its SDL the heap may grow more while a graph is built, which
-// takes about half of that.
-const building = 12
+const (
+	// building is how many times the length of its SDL the heap may grow more while a graph is built,
+	// which takes about half of that. mostBuilding bounds it.
+	building     = 12
+	mostBuilding = 64 << 20
+)
 
 // returnMemory returns the memory that it took to build the first snapshot.
 func (s *snapshot) returnMemory() {
