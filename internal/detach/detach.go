@@ -23,7 +23,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
+
+	"souk/internal/linger"
 )
 
 // ErrUnsupported is the error of Take for a response that cannot outlive its handler.
@@ -152,9 +153,10 @@ func (d *Response) Written() int64 { return d.written.Load() }
 // that nobody has read, End lingers first.
 func (d *Response) End() {
 	if d.unread.Load() && !d.failed.Load() {
-		d.linger()
+		_ = linger.Close(d.Conn)
+	} else {
+		_ = d.Conn.Close()
 	}
-	_ = d.Conn.Close()
 	d.mu.Lock()
 	list, last := d.after, d.last
 	d.ended, d.after, d.last, d.run = true, nil, nil, nil
@@ -165,51 +167,6 @@ func (d *Response) End() {
 	if last != nil {
 		last()
 	}
-}
-
-// lingering and maxLeft bound how long a connection with unread bytes stays open after its
-// response, and how many bytes are read meanwhile.
-const (
-	lingering = 500 * time.Millisecond
-	maxLeft   = 256 << 10
-)
-
-// linger ends the response for the client, and reads and drops what it has sent. A connection that
-// is closed with unread bytes is reset, so that the client may lose the end of its response (RFC
-// 9112, section 9.6).
-func (d *Response) linger() {
-	if d.Conn.SetDeadline(time.Now().Add(lingering)) != nil {
-		return
-	}
-	if half := halfClosed(d.Conn); half == nil || half.CloseWrite() != nil {
-		return
-	}
-	rest := make([]byte, 4<<10)
-	for total := 0; total < maxLeft; {
-		n, err := d.Conn.Read(rest)
-		if err != nil {
-			return
-		}
-		total += n
-	}
-}
-
-// A halfCloser is a connection that can end its own direction.
-type halfCloser interface{ CloseWrite() error }
-
-// halfClosed returns the half-closer of a connection that may be wrapped, or nil.
-func halfClosed(conn net.Conn) halfCloser {
-	for conn != nil {
-		if half, ok := conn.(halfCloser); ok {
-			return half
-		}
-		wrapped, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			return nil
-		}
-		conn = wrapped.NetConn()
-	}
-	return nil
 }
 
 // Of returns the response to the request with a context if it is detached, otherwise nil.

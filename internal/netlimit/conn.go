@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"souk/internal/linger"
 )
 
 // writeChunk is the number of bytes that a client must accept within WriteTimeout.
@@ -102,6 +104,13 @@ func (c *conn) SyscallConn() (syscall.RawConn, error) {
 
 // NetConn returns the connection itself, as that of tls.Conn does.
 func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends the server's direction of the connection. It only waits for its client then, so it
+// may be closed to make room for others.
+func (c *conn) CloseWrite() error {
+	c.enter(http.StateIdle)
+	return linger.CloseWrite(c.Conn)
+}
 
 // arm sets a write deadline for the timeout. Setting a deadline is more expensive than
 // reading the clock, so arm keeps a deadline that was set recently.

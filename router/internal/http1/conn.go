@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"souk/internal/linger"
 )
 
 const (
@@ -22,9 +24,6 @@ const (
 	// maxLeft bounds the part of a body in bytes that is read to keep a connection when no handler
 	// has read it. net/http has the same bound.
 	maxLeft = 256 << 10
-	// lingering bounds how long a connection with unread bytes stays open after its last response.
-	// Closing it at once would reset it, and the client might not see the response.
-	lingering = 500 * time.Millisecond
 )
 
 // The states of a connection. A shutdown closes it in the first two.
@@ -105,10 +104,14 @@ func (c *conn) release() {
 	c.cancelAll()
 }
 
-// close closes the connection.
-func (c *conn) close() {
+// close closes the connection; once the client has had time to see the last response, if there is one.
+func (c *conn) close(answered bool) {
 	c.state.Store(ended)
-	_ = c.rwc.Close() // also ends watching it
+	if answered {
+		_ = linger.Close(c.rwc)
+	} else {
+		_ = c.rwc.Close() // also ends watching it
+	}
 	c.server.watch.drop(c)
 	c.server.forget(c)
 	c.cancelAll()
@@ -122,7 +125,7 @@ const (
 	broken  outcome = iota // close it
 	keep                   // serve the next request
 	foreign                // give it to net/http
-	unread                 // close it when the client had time to see the response
+	final                  // close it when the client has had time to see the response
 	taken                  // the handler has it
 )
 
@@ -139,7 +142,7 @@ func (c *conn) serve() {
 		case c.taken:
 			c.cancelAll()
 		default:
-			c.close()
+			c.close(result == final)
 		}
 	}()
 	for result = keep; result == keep; {
@@ -150,9 +153,6 @@ func (c *conn) serve() {
 			return
 		}
 		result = c.exchange(head)
-	}
-	if result == unread {
-		c.linger()
 	}
 }
 
@@ -299,7 +299,7 @@ func (c *conn) exchange(h head) outcome {
 		_ = c.rwc.SetWriteDeadline(time.Time{})
 	}
 	if result == keep && !c.rest() {
-		return broken
+		return final
 	}
 	return result
 }
@@ -338,18 +338,5 @@ func (c *conn) cancelIfGone() {
 	c.request.Unlock()
 	if cancel != nil && b.left.Load() == 0 && c.disconnected() {
 		cancel()
-	}
-}
-
-// linger reads and drops what the client still sends, for a bounded time.
-func (c *conn) linger() {
-	c.wantWithin(lingering)
-	if c.buffer == nil {
-		c.buffer = make([]byte, firstBuffer)
-	}
-	for {
-		if _, err := c.read(c.buffer); err != nil {
-			return
-		}
 	}
 }

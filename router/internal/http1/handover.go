@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"souk/internal/linger"
 )
 
 // A feed is a listener whose connections come from this package.
@@ -71,6 +73,9 @@ func (r *replayed) Read(p []byte) (int, error) {
 
 // NetConn returns the connection itself, as that of tls.Conn does.
 func (r *replayed) NetConn() net.Conn { return r.Conn }
+
+// CloseWrite ends the server's direction of the connection, as that of net.TCPConn does.
+func (r *replayed) CloseWrite() error { return linger.CloseWrite(r.Conn) }
 
 // handOver gives the connection to net/http with the bytes that no request has used.
 func (c *conn) handOver() {

@@ -88,7 +88,7 @@ func (x *exchange) consume(h http.Header) {
 		return
 	}
 	if !x.body.skip() {
-		x.last, x.unread = true, true
+		x.last = true
 	}
 }
 

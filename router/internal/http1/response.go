@@ -37,7 +37,6 @@ type exchange struct {
 	framed   bool        // the head is in the output
 	chunked  bool
 	last     bool // the connection ends with this response
-	unread   bool // it ends because the client sends more than anybody reads
 	duplex   bool
 	hijacked bool
 	out      *output
@@ -217,10 +216,8 @@ func (x *exchange) finish(r *http.Request) outcome {
 	switch {
 	case x.err != nil || short:
 		return broken
-	case x.unread || x.body.left.Load() > 0:
-		return unread
-	case x.last:
-		return broken
+	case x.last || x.body.left.Load() > 0:
+		return final
 	}
 	return keep
 }

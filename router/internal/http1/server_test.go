@@ -506,20 +506,6 @@ func TestInvalidLengthsAreReplaced(t *testing.T) {
 	}
 }
 
-// TestUnreadBodiesDoNotResetTheResponse checks that a client that sends too much sees the response.
-func TestUnreadBodiesDoNotResetTheResponse(t *testing.T) {
-	r := run(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) })
-	c := r.dial(t)
-	c.send(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"+strings.Repeat("a", 100_000))
-	if response, _ := c.receive(t); response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
-		t.Errorf("got %s, close %t", response.Status, response.Close)
-	}
-	c.send(t, strings.Repeat("a", 2_000_000)) // as a client does that reads only when it has sent all
-	if _, err := c.r.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("the connection ended with %v", err)
-	}
-}
-
 // TestAllocations bounds the allocations of a request.
 func TestAllocations(t *testing.T) {
 	length := []string{"2"}

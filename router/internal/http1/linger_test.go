@@ -1,0 +1,41 @@
+package http1_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A client that sends more than the server reads sees the last response and the end of the
+// connection, not a reset.
+func TestLastResponsesAreNotLost(t *testing.T) {
+	for _, c := range []struct {
+		name, stream string
+		status       int
+	}{
+		{"body that nobody reads", "POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + strings.Repeat("a", 100_000), http.StatusRequestEntityTooLarge},
+		{"requests behind the last response", request("GET", "/last", "", "") + strings.Repeat(request("GET", "/", "", ""), 1000), http.StatusOK},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := run(t, func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/refused":
+					w.WriteHeader(http.StatusRequestEntityTooLarge)
+				case "/last":
+					w.Header().Set("Connection", "close")
+				}
+			})
+			client := r.dial(t)
+			client.send(t, c.stream)
+			if response, _ := client.receive(t); response.StatusCode != c.status || !response.Close {
+				t.Errorf("got %s, close %t", response.Status, response.Close)
+			}
+			client.send(t, strings.Repeat("a", 2_000_000)) // as a client does that reads only when it has sent all
+			if _, err := client.r.ReadByte(); !errors.Is(err, io.EOF) {
+				t.Errorf("the connection ended with %v", err)
+			}
+		})
+	}
+}
