@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
+	"souk/internal/lazydeadline"
 	"souk/router/execute"
 )
 
 // A conn is a connection to a subgraph. It serves one request at a time.
 type conn struct {
-	net.Conn
-	// raw is the socket of Conn. It is nil if Conn does not provide it. Such a
+	lazydeadline.Conn
+	// raw is the socket of the connection. It is nil if that does not provide it. Such a
 	// connection cannot be checked between requests, so it serves only one.
 	raw syscall.RawConn
 	r   *bufio.Reader
@@ -27,7 +27,6 @@ type conn struct {
 	// retires is when the connection stops accepting requests. Zero means never.
 	retires time.Time
 	first   firstWrite
-	limit   readLimit
 	// trailer is set while a trailer section is read.
 	trailer bool
 	// wholeHeader keeps all fields of a response header, for hooks.
@@ -51,7 +50,7 @@ type firstWrite struct {
 const connBuffer = 16 << 10
 
 func newConn(opened net.Conn) *conn {
-	c := &conn{Conn: opened, raw: socketOf(opened)}
+	c := &conn{Conn: lazydeadline.Conn{Conn: opened}, raw: socketOf(opened)}
 	c.r = bufio.NewReaderSize(c, connBuffer)
 	c.first.run = c.first.once
 	return c
@@ -85,7 +84,7 @@ func (c *conn) begin(request *execute.Buffer, whole bool) (int, error) {
 	f := &c.first
 	f.b, f.n, f.err, f.request, f.whole, f.tried = request.B, 0, nil, request, whole, false
 	err := c.raw.Read(f.run)
-	for err != nil && !f.tried && errors.Is(err, os.ErrDeadlineExceeded) && c.extend() {
+	for err != nil && !f.tried && errors.Is(err, os.ErrDeadlineExceeded) && c.Extend() {
 		err = c.raw.Read(f.run)
 	}
 	f.b, f.request = nil, nil
@@ -133,36 +132,9 @@ func (c *conn) stale(now time.Time) bool {
 	return err != nil || found != nil
 }
 
-// A readLimit is the time until which a connection is read. Setting a deadline on a socket is dear
-// compared with a request, and nearly all pass unused. So one that is set on the socket already
-// stays if it is earlier. When it strikes, the next one is set and the read repeated.
-type readLimit struct {
-	mu            sync.Mutex
-	until, socket time.Time
-	aborted       bool
-}
-
-// readUntil sets the time until which a request may be answered.
-func (c *conn) readUntil(deadline time.Time) error {
-	l := &c.limit
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.until = deadline
-	if !l.socket.IsZero() && !l.socket.After(deadline) {
-		return nil
-	}
-	l.socket = deadline
-	return c.SetReadDeadline(deadline)
-}
-
 // writeUntil writes the rest of a request. The deadline ends with it.
 func (c *conn) writeUntil(deadline time.Time, parts ...[]byte) error {
-	c.limit.mu.Lock()
-	var err error
-	if !c.limit.aborted {
-		err = c.SetWriteDeadline(deadline)
-	}
-	c.limit.mu.Unlock()
+	err := c.SetWriteDeadline(deadline)
 	for _, part := range parts {
 		if err == nil && len(part) > 0 {
 			_, err = c.Write(part)
@@ -172,34 +144,4 @@ func (c *conn) writeUntil(deadline time.Time, parts ...[]byte) error {
 		return err
 	}
 	return c.SetWriteDeadline(time.Time{})
-}
-
-// Read implements net.Conn.
-func (c *conn) Read(p []byte) (int, error) {
-	for {
-		n, err := c.Conn.Read(p)
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.extend() {
-			return n, err
-		}
-	}
-}
-
-// extend replaces a deadline on the socket that belongs to an earlier request.
-func (c *conn) extend() bool {
-	l := &c.limit
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.aborted || !l.socket.Before(l.until) || !time.Now().Before(l.until) {
-		return false
-	}
-	l.socket = l.until
-	return c.SetReadDeadline(l.socket) == nil
-}
-
-// abort makes pending and future reads and writes fail immediately.
-func (c *conn) abort() {
-	c.limit.mu.Lock()
-	defer c.limit.mu.Unlock()
-	c.limit.aborted = true
-	_ = c.SetDeadline(time.Unix(1, 0))
 }

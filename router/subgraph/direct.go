@@ -80,11 +80,11 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 // exchange sends a request over a connection and reads the response. Then it returns the
 // connection to the pool or closes it.
 func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
-	if err := c.readUntil(deadline); err != nil {
+	if err := c.SetReadDeadline(deadline); err != nil {
 		d.pool.drop(c)
 		return nil, fmt.Errorf("%w: %w", errStale, err)
 	}
-	stop := context.AfterFunc(ctx, c.abort)
+	stop := context.AfterFunc(ctx, c.Abort)
 	response, keep, err := d.converse(ctx, deadline, c, body, header, room)
 	if !stop() || !keep {
 		d.pool.drop(c)

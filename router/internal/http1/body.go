@@ -45,7 +45,7 @@ func (b *body) read(p []byte) (int, error) {
 	if c.start < c.end {
 		n = copy(p, c.buffer[c.start:c.end])
 		c.start += n
-	} else if n, b.err = c.read(p); errors.Is(b.err, io.EOF) {
+	} else if n, b.err = c.in.Read(p); errors.Is(b.err, io.EOF) {
 		b.err = io.ErrUnexpectedEOF
 	}
 	left -= int64(n)
@@ -89,7 +89,6 @@ func (b *body) skip() bool {
 
 // bounded reports whether reads have a deadline.
 func (c *conn) bounded() bool {
-	c.deadline.mu.Lock()
-	defer c.deadline.mu.Unlock()
-	return !c.deadline.wanted.IsZero() && time.Until(c.deadline.wanted) > 0
+	t := c.in.ReadDeadline()
+	return !t.IsZero() && time.Until(t) > 0
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"souk/internal/lazydeadline"
 	"souk/internal/linger"
 )
 
@@ -47,7 +48,8 @@ type conn struct {
 	context   context.Context
 	cancelAll context.CancelFunc
 	state     atomic.Int32
-	deadline  readDeadline
+	// in is rwc for reading.
+	in lazydeadline.Conn
 
 	// buffer[start:end] are bytes that have been read and not used.
 	buffer     []byte
@@ -70,7 +72,7 @@ type conn struct {
 }
 
 func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
-	c := &conn{server: s, rwc: rwc}
+	c := &conn{server: s, rwc: rwc, in: lazydeadline.Conn{Conn: rwc}}
 	if address := rwc.RemoteAddr(); address != nil {
 		c.remote = address.String()
 	}
@@ -244,7 +246,7 @@ func (c *conn) fill() error {
 			c.buffer = larger
 		}
 	}
-	n, err := c.read(c.buffer[c.end:])
+	n, err := c.in.Read(c.buffer[c.end:])
 	c.end += n
 	if n > 0 {
 		return nil
@@ -258,7 +260,7 @@ func (c *conn) wantWithin(limit time.Duration) {
 	if limit > 0 {
 		t = time.Now().Add(limit)
 	}
-	_ = c.want(t) // nothing is read now
+	_ = c.in.SetReadDeadline(t) // the read fails then, too
 }
 
 func (c *conn) headerTimeout() time.Duration {
@@ -281,7 +283,7 @@ func (c *conn) exchange(h head) outcome {
 		c.start -= h.size
 		return foreign
 	}
-	_ = c.want(time.Time{})
+	_ = c.in.SetReadDeadline(time.Time{}) // removes one only when it strikes
 	ctx, cancel := context.WithCancel(c.context)
 	defer cancel()
 	x := &exchange{conn: c, url: h.url, header: http.Header{}, length: unknown, head: h.method == http.MethodHead}

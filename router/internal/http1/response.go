@@ -154,7 +154,7 @@ func (x *exchange) FlushError() error {
 }
 
 // SetReadDeadline implements the method that http.ResponseController calls.
-func (x *exchange) SetReadDeadline(t time.Time) error { return x.conn.want(t) }
+func (x *exchange) SetReadDeadline(t time.Time) error { return x.conn.in.SetReadDeadline(t) }
 
 // SetWriteDeadline implements the method that http.ResponseController calls.
 func (x *exchange) SetWriteDeadline(t time.Time) error {

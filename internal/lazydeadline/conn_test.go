@@ -1,4 +1,4 @@
-package http1
+package lazydeadline_test
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"souk/internal/lazydeadline"
 )
 
 // A scripted connection returns the results of reads in turn, and records deadlines.
@@ -29,6 +31,10 @@ func (s *scripted) SetReadDeadline(t time.Time) error {
 	s.deadlines = append(s.deadlines, t)
 	return nil
 }
+
+func (s *scripted) SetWriteDeadline(t time.Time) error { return s.SetReadDeadline(t) }
+
+func (s *scripted) SetDeadline(t time.Time) error { return s.SetReadDeadline(t) }
 
 // TestDeadlinesAreSetOnTheSocketWhenNeeded checks that a later deadline replaces an earlier one only
 // when that has passed.
@@ -53,13 +59,13 @@ func TestDeadlinesAreSetOnTheSocketWhenNeeded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			script := &scripted{results: c.results}
-			connection := &conn{rwc: script}
+			connection := &lazydeadline.Conn{Conn: script}
 			var err error
 			for _, wanted := range c.wanted {
-				if err := connection.want(wanted); err != nil {
+				if err := connection.SetReadDeadline(wanted); err != nil {
 					t.Fatal(err)
 				}
-				_, err = connection.read(make([]byte, 1))
+				_, err = connection.Read(make([]byte, 1))
 			}
 			if c.fails != errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("the last read returned %v", err)
@@ -71,5 +77,22 @@ func TestDeadlinesAreSetOnTheSocketWhenNeeded(t *testing.T) {
 				t.Errorf("%d results are left", len(script.results))
 			}
 		})
+	}
+}
+
+// TestAbort checks that a connection remains aborted, whatever deadlines are set later.
+func TestAbort(t *testing.T) {
+	script := &scripted{results: []error{os.ErrDeadlineExceeded}}
+	connection := &lazydeadline.Conn{Conn: script}
+	connection.Abort()
+	later := time.Now().Add(time.Hour)
+	if err := errors.Join(connection.SetReadDeadline(later), connection.SetWriteDeadline(later)); err != nil {
+		t.Error(err)
+	}
+	if _, err := connection.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the read returned %v", err)
+	}
+	if len(script.deadlines) != 1 || !script.deadlines[0].Before(time.Now()) {
+		t.Errorf("the deadlines %v were set", script.deadlines)
 	}
 }
