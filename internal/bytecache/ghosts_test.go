@@ -21,6 +21,13 @@ func fill(c *bytecache.Cache[string, int], begin, end int) (found int) {
 	return found
 }
 
+// full returns a cache with room for the 100 keys from 0 that it has.
+func full() *bytecache.Cache[string, int] {
+	c := bytecache.NewSelective[string, int](100_000, bytecache.Observer{})
+	fill(c, 0, 100)
+	return c
+}
+
 func TestKeysThatTakeTurnsAreFound(t *testing.T) {
 	c := bytecache.NewSelective[string, int](100_000, bytecache.Observer{})
 	for range 5 {
@@ -35,8 +42,7 @@ func TestKeysThatTakeTurnsAreFound(t *testing.T) {
 }
 
 func TestNewKeysReplaceNoneInUse(t *testing.T) {
-	c := bytecache.NewSelective[string, int](100_000, bytecache.Observer{})
-	fill(c, 0, 100)
+	c := full()
 	for i := range 1000 {
 		fill(c, 0, 100)
 		fill(c, 1000+i, 1001+i)
@@ -47,8 +53,7 @@ func TestNewKeysReplaceNoneInUse(t *testing.T) {
 }
 
 func TestKeysThatComeBackAreKept(t *testing.T) {
-	c := bytecache.NewSelective[string, int](100_000, bytecache.Observer{})
-	fill(c, 0, 100)
+	c := full()
 	for range 2 {
 		fill(c, 1000, 1040)
 	}
@@ -62,8 +67,7 @@ func TestKeysThatComeBackAreKept(t *testing.T) {
 
 // The memory of refused keys is bounded: what was refused long ago counts as new.
 func TestRefusedKeysAreForgotten(t *testing.T) {
-	c := bytecache.NewSelective[string, int](100_000, bytecache.Observer{})
-	fill(c, 0, 100)
+	c := full()
 	fill(c, 1000, 1001)
 	fill(c, 2000, 2100)
 	fill(c, 1000, 1001)

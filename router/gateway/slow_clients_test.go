@@ -51,15 +51,58 @@ func (c *streamClient) received() int {
 	return c.events
 }
 
-// subscribeTo opens a subscription without a network. It ends with ctx.
-func subscribeTo(ctx context.Context, gw *gateway.Gateway, blockAt int) *streamClient {
-	c := &streamClient{ResponseRecorder: httptest.NewRecorder(), blockAt: blockAt, left: ctx}
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", strings.NewReader(subscription))
+// A sharedFeed is a gateway without a network, whose clients share one stream of a feed. Its methods
+// belong into a bubble of synctest.
+type sharedFeed struct {
+	feed
+	*gateway.Gateway
+	metrics *prometheus.Registry
+	clients context.Context // ends all subscriptions
+}
+
+// shareFeed returns a gateway with a queue of some events for each client, and patience with slow ones.
+func shareFeed(t *testing.T, queue int, patience time.Duration) *sharedFeed {
+	t.Helper()
+	s := &sharedFeed{metrics: prometheus.NewRegistry()}
+	c := config.Default()
+	c.Subscriptions.QueueEvents, c.Subscriptions.SlowClientTimeout, c.Subscriptions.Heartbeat = queue, patience, 0
+	var err error
+	s.Gateway, err = gateway.New(t.Context(), c, gateway.Options{
+		Supergraph: sdl, Metrics: telemetry.New(s.metrics),
+		Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return &s.feed, func() {}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leave context.CancelFunc
+	s.clients, leave = context.WithCancel(t.Context())
+	t.Cleanup(func() {
+		leave()
+		synctest.Wait()
+		s.Close()
+	})
+	return s
+}
+
+// dropped returns how many clients are counted as dropped.
+func (s *sharedFeed) dropped(t *testing.T) float64 {
+	t.Helper()
+	return figures(t, s.metrics)["subscriptions_dropped_total{}"]
+}
+
+// subscribe opens a subscription that blocks at an event; see streamClient.
+func (s *sharedFeed) subscribe(blockAt int) *streamClient {
+	c := &streamClient{ResponseRecorder: httptest.NewRecorder(), blockAt: blockAt, left: s.clients}
+	s.subscribeWith(c)
+	return c
+}
+
+func (s *sharedFeed) subscribeWith(w http.ResponseWriter) {
+	r := httptest.NewRequestWithContext(s.clients, http.MethodPost, "/graphql", strings.NewReader(subscription))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "text/event-stream")
-	go gw.Handler().ServeHTTP(c, r)
+	go s.Handler().ServeHTTP(w, r)
 	synctest.Wait()
-	return c
 }
 
 // However many clients do not read, the others wait for slow_client_timeout once, also if the
@@ -72,25 +115,12 @@ func TestManySlowSubscribersCostOneTimeout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const silent, patience = 10, time.Second
-				m := prometheus.NewRegistry()
-				f := &feed{}
-				c := config.Default()
-				c.Subscriptions.QueueEvents, c.Subscriptions.SlowClientTimeout, c.Subscriptions.Heartbeat = 4, patience, 0
-				gw, err := gateway.New(t.Context(), c, gateway.Options{
-					Supergraph: sdl, Metrics: telemetry.New(m),
-					Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return f, func() {}, nil },
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer gw.Close()
-				ctx, leave := context.WithCancel(t.Context())
-				defer func() { leave(); synctest.Wait() }()
-				reader := subscribeTo(ctx, gw, 0)
+				s := shareFeed(t, 4, patience)
+				reader := s.subscribe(0)
 				for i := range silent {
-					subscribeTo(ctx, gw, blockAt(i))
+					s.subscribe(blockAt(i))
 				}
-				u := f.upstream(t, 0)
+				u := s.upstream(t, 0)
 				began := time.Now()
 				const events = 20
 				for i := range events {
@@ -103,7 +133,7 @@ func TestManySlowSubscribersCostOneTimeout(t *testing.T) {
 				if waited := time.Since(began); waited > patience {
 					t.Errorf("the reader waited for %v, want at most %v", waited, patience)
 				}
-				if got := figures(t, m)["subscriptions_dropped_total{}"]; got != silent {
+				if got := s.dropped(t); got != silent {
 					t.Errorf("%v clients are counted as dropped, want %d", got, silent)
 				}
 			})
@@ -114,28 +144,10 @@ func TestManySlowSubscribersCostOneTimeout(t *testing.T) {
 // A client that catches up while others wait for it stays, however often it does.
 func TestSubscriberThatCatchesUpStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := prometheus.NewRegistry()
-		f := &feed{}
-		c := config.Default()
-		c.Subscriptions.QueueEvents, c.Subscriptions.SlowClientTimeout, c.Subscriptions.Heartbeat = 1, time.Second, 0
-		gw, err := gateway.New(t.Context(), c, gateway.Options{
-			Supergraph: sdl, Metrics: telemetry.New(m),
-			Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return f, func() {}, nil },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer gw.Close()
-		ctx, leave := context.WithCancel(t.Context())
-		defer func() { leave(); synctest.Wait() }()
-		reader := subscribeTo(ctx, gw, 0)
-		late := &lateClient{ResponseRecorder: httptest.NewRecorder()}
-		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", strings.NewReader(subscription))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Accept", "text/event-stream")
-		go gw.Handler().ServeHTTP(late, r)
-		synctest.Wait()
-		u := f.upstream(t, 0)
+		s := shareFeed(t, 1, time.Second)
+		reader := s.subscribe(0)
+		s.subscribeWith(&lateClient{ResponseRecorder: httptest.NewRecorder()})
+		u := s.upstream(t, 0)
 		const events = 20
 		for i := range events {
 			u.send(t, fmt.Sprint(i))
@@ -145,7 +157,7 @@ func TestSubscriberThatCatchesUpStays(t *testing.T) {
 		if got := reader.received(); got != events {
 			t.Errorf("the reader has %d events of %d", got, events)
 		}
-		if got := figures(t, m)["subscriptions_dropped_total{}"]; got != 0 {
+		if got := s.dropped(t); got != 0 {
 			t.Errorf("%v clients are dropped", got)
 		}
 	})

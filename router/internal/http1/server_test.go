@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"souk/internal/netlimit"
+	"souk/internal/outputtest"
 	"souk/router/internal/http1"
 )
 
@@ -25,7 +26,7 @@ type running struct {
 	address string
 	ended   chan error // what Serve returns
 	states  *states
-	log     *syncBuffer
+	log     *outputtest.Buffer
 }
 
 // states are the states that ConnState has reported.
@@ -40,23 +41,6 @@ func (s *states) add(state http.ConnState) {
 	s.list = append(s.list, state)
 }
 
-type syncBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *syncBuffer) text() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.String()
-}
-
 // clientKey is that of the value that ConnContext adds.
 type clientKey struct{}
 
@@ -67,7 +51,7 @@ func run(t testing.TB, h http.HandlerFunc) *running {
 		t.Fatal(err)
 	}
 	l := netlimit.Wrap(inner, netlimit.Options{WriteTimeout: time.Minute})
-	r := &running{address: l.Addr().String(), ended: make(chan error, 1), states: new(states), log: new(syncBuffer)}
+	r := &running{address: l.Addr().String(), ended: make(chan error, 1), states: new(states), log: new(outputtest.Buffer)}
 	standard := &http.Server{
 		Handler: h, ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute, ErrorLog: log.New(r.log, "", 0),
 		ConnState: func(c net.Conn, state http.ConnState) {
@@ -234,8 +218,6 @@ func TestContextEndsWithTheRequest(t *testing.T) {
 	}
 }
 
-// TestShutdownWaitsForRequests checks that idle connections end at once, and those in use with their
-// requests.
 // Both servers call ConnContext for their connections.
 func TestConnectionsHaveTheirContext(t *testing.T) {
 	r := run(t, func(w http.ResponseWriter, r *http.Request) {
@@ -253,6 +235,8 @@ func TestConnectionsHaveTheirContext(t *testing.T) {
 	}
 }
 
+// TestShutdownWaitsForRequests checks that idle connections end at once, and those in use with their
+// requests.
 func TestShutdownWaitsForRequests(t *testing.T) {
 	entered, proceed := make(chan struct{}), make(chan struct{})
 	r := run(t, func(w http.ResponseWriter, r *http.Request) {
@@ -455,7 +439,7 @@ func TestPanicsEndTheConnection(t *testing.T) {
 	c := r.dial(t)
 	c.send(t, request("GET", "/", "", ""))
 	c.receive(t)
-	if text := r.log.text(); strings.Count(text, "panic serving") != 1 || !strings.Contains(text, "a bug") {
+	if text := r.log.String(); strings.Count(text, "panic serving") != 1 || !strings.Contains(text, "a bug") {
 		t.Errorf("the log has %s", text)
 	}
 }
@@ -501,7 +485,7 @@ func TestInvalidLengthsAreReplaced(t *testing.T) {
 	if response, body := c.receive(t); body != "text" || response.ContentLength != 4 {
 		t.Errorf("got %q of length %d", body, response.ContentLength)
 	}
-	if text := r.log.text(); !strings.Contains(text, `invalid Content-Length of "many"`) {
+	if text := r.log.String(); !strings.Contains(text, `invalid Content-Length of "many"`) {
 		t.Errorf("the log has %s", text)
 	}
 }
