@@ -4,6 +4,9 @@ GO            ?= go
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME      ?= 30s
+# How many inputs may be tried to shorten one. By default that takes up to a minute for each input
+# with new coverage, in which nothing else is tried, and fails if FUZZTIME ends meanwhile.
+FUZZMINIMIZE  := 100x
 FUZZIN        ?= '*_test.go'
 FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
@@ -127,7 +130,7 @@ bench-store: ## measure searches and lists in a generated store of PRODUCTS and 
 fuzz: ## run every fuzz target for FUZZTIME, then FUZZGRAPHS random graphs
 	@git grep -o '^func Fuzz[A-Za-z]*' -- $(FUZZIN) | sed 's/:func / /' | while read -r file target; do \
 		echo "$$file $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime $(FUZZMINIMIZE) "./$$(dirname $$file)" || exit 1; \
 	done
 	@test $(FUZZGRAPHS) = 0 || $(GO) test -count=1 -timeout 2h ./router/internal/oracle -oracle.graphs $(FUZZGRAPHS) -oracle.seed $$(date +%s)
 
