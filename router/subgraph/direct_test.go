@@ -244,7 +244,7 @@ const scriptedLimit = 1 << 10
 // each connection.
 func scriptedTransport(t testing.TB, bytes []byte) *subgraph.Transport {
 	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
-		URL: "http://a/", MaxResponseBytes: scriptedLimit, Timeout: 5 * time.Second,
+		URL: "http://a/", MaxResponseBytes: scriptedLimit, Timeout: time.Minute, // none ends so, even on a busy machine
 		Dial: func(context.Context, string, string) (net.Conn, error) { return &scripted{in: bytes}, nil },
 	}}})
 	if err != nil {
