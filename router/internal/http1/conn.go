@@ -171,9 +171,9 @@ func (c *conn) await() (head, outcome) {
 	} else {
 		c.wantWithin(c.server.idleTimeout())
 	}
-	for found == incomplete && s.total < min(maxHead, c.maxHeader()) || s.total < leastAnswered(from) {
+	for found == incomplete && s.total < min(maxHead, c.maxHeader()) || !answered(from, s.total, breaks) {
 		if err := c.fill(); err != nil {
-			if errors.Is(err, io.EOF) && s.total >= leastAnswered(from) {
+			if errors.Is(err, io.EOF) && answered(from, s.total, breaks) {
 				return head{}, foreign
 			}
 			return head{}, broken
@@ -206,14 +206,11 @@ func (c *conn) await() (head, outcome) {
 const maxBreaks = 4
 
 // skipBreaks skips line breaks between a POST and the next request, of which so many bytes have been
-// skipped. It returns how many have been now; maxBreaks if a request has begun.
+// skipped. It returns how many have been now.
 func (c *conn) skipBreaks(skipped int) int {
-	if !c.posted {
-		return maxBreaks
-	}
-	for c.start < c.end && skipped < maxBreaks {
+	for c.posted && c.start < c.end && skipped < maxBreaks {
 		if b := c.buffer[c.start]; b != '\r' && b != '\n' {
-			return maxBreaks
+			break
 		}
 		c.start++
 		skipped++
@@ -221,13 +218,10 @@ func (c *conn) skipBreaks(skipped int) int {
 	return skipped
 }
 
-// leastAnswered is how many bytes net/http answers at least if nothing follows. It ignores fewer
-// than 4 behind another request.
-func leastAnswered(state int32) int {
-	if state == fresh {
-		return 1
-	}
-	return 4
+// answered reports whether net/http answers so many bytes of a head, behind line breaks, if nothing
+// follows. It ignores fewer than 4 behind another request.
+func answered(state int32, head, breaks int) bool {
+	return head > 0 && (state == fresh || head+breaks >= 4)
 }
 
 // fill reads at least one byte.

@@ -302,6 +302,9 @@ func streams() []string {
 		after := between + request("GET", "/echo?after", "", "")
 		list = append(list, request("POST", "/echo", "", "{}")+after, request("GET", "/echo", "", "")+after)
 	}
+	for _, end := range []string{"GET", "\nGE", "\nGET", "\r\n\r\n", "\r\n\r\nG", "\n\x01A", "\n\x01AB"} {
+		list = append(list, request("POST", "/echo", "", "{}")+end)
+	}
 	slices.Sort(list)
 	return list
 }
