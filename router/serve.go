@@ -168,7 +168,7 @@ func (p port) serve() error {
 	if p.fast != nil {
 		return p.fast.Serve(p.listener)
 	}
-	return p.server.Serve(p.listener)
+	return p.server.Serve(http1.Guard(p.server, p.listener))
 }
 
 // limit bounds the connections on a port, the rate of new ones, and the time of each write.

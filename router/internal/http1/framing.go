@@ -48,8 +48,27 @@ func (f *framing) read(b []byte) {
 // framingKey is that of the framing in the contexts of connections that net/http serves.
 type framingKey struct{}
 
-// closeAmbiguous makes net/http close the connections that this package gives to it after a chunked
-// request that may have a Content-Length.
+// Guard returns a listener for a standard server without TLS that serves all requests itself. The
+// server closes connections after ambiguous requests then.
+func Guard(standard *http.Server, l net.Listener) net.Listener {
+	closeAmbiguous(standard)
+	return guarded{l}
+}
+
+// A guarded listener lets closeAmbiguous see what its connections receive.
+type guarded struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (g guarded) Accept() (net.Conn, error) {
+	c, err := g.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &replayed{Conn: c}, nil
+}
+
+// closeAmbiguous makes net/http close replayed connections after a chunked request that may have a
+// Content-Length.
 func closeAmbiguous(standard *http.Server) {
 	adapt, next := standard.ConnContext, standard.Handler
 	standard.ConnContext = func(ctx context.Context, c net.Conn) context.Context {

@@ -59,12 +59,12 @@ func (s *Server) serves() bool {
 // Serve accepts connections until the server is shut down, and returns http.ErrServerClosed then.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.serves() {
-		return s.standard.Serve(l)
+		return s.standard.Serve(guarded{l})
 	}
 	watch, err := newWatcher()
 	if err != nil { // too many open files; net/http needs none
 		s.logf("http1: net/http serves all requests: %v", err)
-		return s.standard.Serve(l)
+		return s.standard.Serve(guarded{l})
 	}
 	base := context.Background()
 	if s.standard.BaseContext != nil {
