@@ -5,44 +5,70 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
-// A framing knows whether the head of a request on a connection may have had a Content-Length.
-// net/http removes that field from a chunked request, and keeps the connection open. A proxy that
-// goes by Content-Length would see another request in what follows, so that RFC 9112, section 6.1,
-// says to close the connection after the response.
+// A framing knows whether the heads of requests on a connection may have had a Content-Length and a
+// Transfer-Encoding. net/http removes the first from a chunked request, and the second from one of
+// HTTP/1.0, and keeps the connection open. A proxy that goes by what net/http has removed would see
+// another request in what follows, so that RFC 9112, section 6.1, says to close the connection after
+// the response.
 //
 // All bytes count, because pipelined requests arrive together. So a chunked request behind one with
 // a Content-Length, or after a body that has such a line, closes the connection, too. Clients rarely
 // send both.
 type framing struct {
-	length atomic.Bool
-	seen   int // bytes of lengthLine at the end of what has been read
+	length, coding atomic.Bool
+	seen           int // bytes of line; 0 if it cannot become one of the two
+	line           [len(codingLine)]byte
 }
 
-// lengthLine is what the line of the field begins with, in lower case.
-const lengthLine = "\ncontent-length"
+// lengthLine and codingLine are what the lines of the fields begin with, in lower case.
+const (
+	lengthLine = "\ncontent-length"
+	codingLine = "\ntransfer-encoding"
+)
 
 // read looks at the bytes that follow.
 func (f *framing) read(b []byte) {
-	for len(b) > 0 && !f.length.Load() {
+	for len(b) > 0 && !(f.length.Load() && f.coding.Load()) {
 		if f.seen == 0 {
 			n := bytes.IndexByte(b, '\n')
 			if n < 0 {
 				return
 			}
-			f.seen, b = 1, b[n+1:]
-			continue
+			b = b[n:]
 		}
-		switch c := b[0]; {
-		case c == lengthLine[f.seen] || 'A' <= c && c <= 'Z' && c+'a'-'A' == lengthLine[f.seen]:
-			f.seen, b = f.seen+1, b[1:]
-			f.length.Store(f.seen == len(lengthLine))
-		default: // a line break may begin the next line
+		c := b[0]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c == '\n' { // a line break begins the next line
+			f.seen = 0
+		}
+		f.line[f.seen] = c
+		f.seen++
+		b = b[1:]
+		switch line := string(f.line[:f.seen]); {
+		case line == lengthLine:
+			f.length.Store(true)
+			f.seen = 0
+		case line == codingLine:
+			f.coding.Store(true)
+			f.seen = 0
+		case !strings.HasPrefix(lengthLine, line) && !strings.HasPrefix(codingLine, line):
 			f.seen = 0
 		}
 	}
+}
+
+// ambiguous reports whether net/http has removed something from a request that others may go by.
+func (f *framing) ambiguous(r *http.Request) bool {
+	if r.ProtoAtLeast(1, 1) {
+		return len(r.TransferEncoding) > 0 && f.length.Load()
+	}
+	return f.coding.Load()
 }
 
 // framingKey is that of the framing in the contexts of connections that net/http serves.
@@ -67,8 +93,7 @@ func (g guarded) Accept() (net.Conn, error) {
 	return &replayed{Conn: c}, nil
 }
 
-// closeAmbiguous makes net/http close replayed connections after a chunked request that may have a
-// Content-Length.
+// closeAmbiguous makes net/http close replayed connections after ambiguous requests.
 func closeAmbiguous(standard *http.Server) {
 	adapt, next := standard.ConnContext, standard.Handler
 	standard.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -81,8 +106,8 @@ func closeAmbiguous(standard *http.Server) {
 		return ctx
 	}
 	standard.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
-			if f, _ := r.Context().Value(framingKey{}).(*framing); f != nil && f.length.Load() {
+		if r.ProtoMajor == 1 {
+			if f, _ := r.Context().Value(framingKey{}).(*framing); f != nil && f.ambiguous(r) {
 				w.Header().Set("Connection", "close")
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -13,11 +14,16 @@ const chunked = "Transfer-Encoding: chunked\r\n"
 // ambiguous reports whether this server may close a connection that net/http keeps.
 func ambiguous(stream []byte) bool {
 	lower := bytes.ToLower(stream)
-	return bytes.Contains(lower, []byte("\ncontent-length")) && bytes.Contains(lower, []byte("transfer-encoding"))
+	return bytes.Contains(lower, []byte("\ntransfer-encoding")) && (bytes.Contains(lower, []byte("\ncontent-length")) || bytes.Contains(lower, []byte("http/1.0")))
 }
 
-// TestAmbiguousRequestsEndTheConnection checks that nothing behind a chunked request with a
-// Content-Length is served, and that other chunked requests keep the connection.
+// old returns a request of HTTP/1.0 whose client wants to keep the connection.
+func old(fields, body string) string {
+	return strings.Replace(post("Connection: keep-alive\r\n"+fields, body), "HTTP/1.1", "HTTP/1.0", 1)
+}
+
+// TestAmbiguousRequestsEndTheConnection checks that nothing is served behind a chunked request with a
+// Content-Length or of HTTP/1.0, and that other requests keep the connection.
 func TestAmbiguousRequestsEndTheConnection(t *testing.T) {
 	const body = "3\r\nabc\r\n0\r\n\r\n"
 	for _, c := range []struct {
@@ -30,6 +36,9 @@ func TestAmbiguousRequestsEndTheConnection(t *testing.T) {
 		{"in capitals", []string{post(chunked+"CONTENT-LENGTH: 4\r\n", body+smuggled)}, true},
 		{"behind a request of this server", []string{post("Content-Length: 1\r\n", "a"), post(chunked+"Content-Length: 4\r\n", body+smuggled)}, true},
 		{"behind a request of net/http", []string{post(chunked, body), post(chunked+"content-length: 4\r\n", body+smuggled)}, true},
+		{"HTTP/1.0", []string{old(chunked+"Content-Length: 3\r\n", "abc"+smuggled)}, true},
+		{"HTTP/1.0 behind another", []string{old("Content-Length: 1\r\n", "a"), old("Content-Length: 3\r\n"+chunked, "abc"+smuggled)}, true},
+		{"HTTP/1.0 with Content-Length", []string{old("Content-Length: 1\r\n", "a"), old("Content-Length: 3\r\n", "abc")}, false},
 		{"only chunked", []string{post(chunked, body), post(chunked, body)}, false},
 		{"chunked behind Content-Length", []string{post("Content-Length: 1\r\n", "a"), post(chunked, body), post(chunked, body)}, false},
 		{"in a value", []string{post(chunked+"A: content-length\r\nContent-Lengt: 1\r\n", body), post(chunked, body)}, false},
