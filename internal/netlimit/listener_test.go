@@ -287,3 +287,35 @@ func TestCloseSlowestFreesItsWrite(t *testing.T) {
 		t.Error("the write succeeded")
 	}
 }
+
+// TestConnectionsThatWaitForTheirClientsMakeRoom checks that a connection whose own direction has
+// ended is closed before another one is refused.
+func TestConnectionsThatWaitForTheirClientsMakeRoom(t *testing.T) {
+	taken := make(chan net.Conn, 1)
+	l := serve(t, netlimit.Options{MaxConnections: 1}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/end" {
+			_, _ = io.WriteString(w, "ok")
+			return
+		}
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		taken <- c
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+	})
+	c := dial(t, l)
+	if _, err := io.WriteString(c, "GET /end HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = (<-taken).Close() }()
+	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+		t.Fatalf("got %q, %v", rest, err)
+	}
+	if body, err := get(t, dial(t, l)); body != "ok" {
+		t.Errorf("another client got %q, %v", body, err)
+	}
+}

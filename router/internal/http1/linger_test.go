@@ -39,3 +39,32 @@ func TestLastResponsesAreNotLost(t *testing.T) {
 		})
 	}
 }
+
+// A shutdown loses no response, though clients have pipelined more requests than are served.
+func TestPipelinedRequestsAtShutdown(t *testing.T) {
+	entered, proceed := make(chan struct{}), make(chan struct{})
+	r := run(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			close(entered)
+			<-proceed
+		}
+		_, _ = io.WriteString(w, "done")
+	})
+	c := r.dial(t)
+	c.send(t, request("GET", "/wait", "", "")+strings.Repeat(request("GET", "/", "", ""), 1000))
+	<-entered
+	ended := make(chan error, 1)
+	go func() { ended <- r.Shutdown(t.Context()) }()
+	<-r.ended
+	close(proceed)
+	if response, body := c.receive(t); body != "done" || !response.Close {
+		t.Errorf("got %q, close %t", body, response.Close)
+	}
+	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
+		t.Errorf("then came %q, %v", rest, err)
+	}
+	_ = c.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
