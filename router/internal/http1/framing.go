@@ -65,10 +65,10 @@ func (f *framing) read(b []byte) {
 
 // ambiguous reports whether net/http has removed something from a request that others may go by.
 func (f *framing) ambiguous(r *http.Request) bool {
-	if r.ProtoAtLeast(1, 1) {
-		return len(r.TransferEncoding) > 0 && f.length.Load()
+	if len(r.TransferEncoding) > 0 {
+		return f.length.Load()
 	}
-	return f.coding.Load()
+	return r.ProtoMinor == 0 && f.coding.Load()
 }
 
 // framingKey is that of the framing in the contexts of connections that net/http serves.
@@ -106,7 +106,7 @@ func closeAmbiguous(standard *http.Server) {
 		return ctx
 	}
 	standard.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 1 {
+		if r.ProtoMajor == 1 && (len(r.TransferEncoding) > 0 || r.ProtoMinor == 0) {
 			if f, _ := r.Context().Value(framingKey{}).(*framing); f != nil && f.ambiguous(r) {
 				w.Header().Set("Connection", "close")
 			}
