@@ -12,8 +12,10 @@ const (
 	minWindow  = 100 * time.Millisecond
 	minSamples = 10
 	maxSamples = 512
-	// probeEvery is the time between measurements of the baseline.
-	probeEvery = 20 * time.Second
+	// probeEvery is the time between measurements of the baseline, and leastProbed the least number
+	// of samples of one.
+	probeEvery  = 20 * time.Second
+	leastProbed = 4
 )
 
 // A gradient computes the limit. Its owner locks it.
@@ -36,12 +38,23 @@ func (g *gradient) init(o *Options) {
 	*g = gradient{options: o, limit: float64(o.Initial), start: now, probed: now, samples: make([]time.Duration, 0, maxSamples)}
 }
 
-// current returns the limit.
+// current returns how much may be in flight now: the limit, except during a probe. A probe may go below
+// Options.Min, down to a third of it: where that is more than the server can do at a time, work waits in
+// the server at the minimum, too, and what is measured then is no baseline.
 func (g *gradient) current() int {
 	if g.probing {
-		return max(g.options.Min, int(g.limit/(2*g.options.Tolerance)))
+		return max((g.options.Min+2)/3, int(g.limit/(2*g.options.Tolerance)))
 	}
 	return int(g.limit)
+}
+
+// needed returns how many samples end a window. A probe ends after about two rounds of what it lets
+// through, however slow the server is.
+func (g *gradient) needed() int {
+	if g.probing {
+		return min(minSamples, max(leastProbed, 2*g.current()))
+	}
+	return minSamples
 }
 
 // used notes how much is in flight.
@@ -49,8 +62,8 @@ func (g *gradient) used(n int) { g.most = max(g.most, n) }
 
 // add adds a sample. It adjusts the limit at the end of a window.
 func (g *gradient) add(began, now time.Time) {
-	if g.probing && began.Before(g.start) {
-		return // it waited for more than the probe lets through
+	if (g.probing || g.start.Equal(g.probed)) && began.Before(g.start) {
+		return // it began before a probe, beside more than that lets through, or in one, beside less
 	}
 	if len(g.samples) < maxSamples {
 		g.samples = append(g.samples, now.Sub(began))
@@ -58,7 +71,7 @@ func (g *gradient) add(began, now time.Time) {
 		g.samples[g.count%maxSamples] = now.Sub(began)
 	}
 	g.count++
-	if g.count < minSamples || now.Sub(g.start) < minWindow {
+	if g.count < g.needed() || now.Sub(g.start) < minWindow {
 		return
 	}
 	slices.Sort(g.samples)

@@ -17,7 +17,7 @@ type Options struct {
 	MaxWait time.Duration
 	// Measure lets everything pass, and only reports what it would have refused.
 	Measure bool
-	// Limit is called with each new limit, and Shed for each refusal. Each may be nil. They must
+	// Limit is called with each new limit, apart from those of probes, and Shed for each refusal. Each may be nil. They must
 	// return quickly.
 	Limit func(int)
 	Shed  func()
@@ -132,13 +132,13 @@ func (p *Permit) release(sample bool) {
 	}
 	l.mu.Lock()
 	l.inFlight--
-	was := l.gradient.current()
+	was := int(l.gradient.limit)
 	if sample {
 		l.gradient.add(p.began, now)
 	}
-	is := l.gradient.current()
+	is := int(l.gradient.limit)
 	if l.options.MaxWait > 0 {
-		l.queue.ended(left.Sub(p.taken), is, l.options.MaxWait)
+		l.queue.ended(left.Sub(p.taken), l.gradient.current(), l.options.MaxWait)
 		l.admitWaiting()
 	}
 	l.mu.Unlock()

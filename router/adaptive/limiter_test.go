@@ -147,6 +147,48 @@ func TestLimitStaysWithinItsBounds(t *testing.T) {
 	}
 }
 
+// Where the lowest limit is more than the server can do at a time, lasting overload does not raise the
+// limit: what is measured as the latency of the idle server must not be that of a busy one.
+func TestLimitStaysLowIfTheLowestIsMoreThanTheServerCanDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers, service, least = 4, 20 * time.Millisecond, 12
+		var limit, highest atomic.Int64
+		l := adaptive.New(adaptive.Options{
+			Min: least, Max: 200, Initial: 20, Tolerance: 1.5, MaxWait: 45 * time.Millisecond,
+			Limit: func(n int) { limit.Store(int64(n)) },
+		})
+		s := newServer(workers, service)
+		capacity := int(workers * time.Second / service)
+		arrive := func(rate int, d time.Duration) (done int64) {
+			var all sync.WaitGroup
+			var ended atomic.Int64
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second / time.Duration(rate)) {
+				all.Go(func() {
+					if permit, ok := l.Wait(t.Context()); ok {
+						s.do()
+						permit.Done()
+						ended.Add(1)
+					}
+				})
+				highest.Store(max(highest.Load(), limit.Load()))
+			}
+			all.Wait()
+			return ended.Load()
+		}
+		arrive(capacity/2, 5*time.Second)
+		arrive(5*capacity, 5*time.Second) // until the limit has followed
+		highest.Store(0)
+		const seconds = 120
+		done := arrive(5*capacity, seconds*time.Second)
+		if most := int64(least + 2); highest.Load() > most {
+			t.Errorf("the limit was up to %d under lasting overload, want at most %d", highest.Load(), most)
+		}
+		if want := int64(capacity * seconds * 97 / 100); done < want {
+			t.Errorf("%d are done, want at least %d", done, want)
+		}
+	})
+}
+
 // A limiter that only measures refuses nothing, and reports what it would refuse.
 func TestMeasureRefusesNothing(t *testing.T) {
 	shed := 0
