@@ -19,15 +19,15 @@
 // because other programs may use the machine at the same time. If they and the
 // clients leave no processor idle, the goals are in proportion to the processor
 // time that the store got; if that is less than the moderate load needs, the
-// recovery is not judged. The command prints a table, fails if a goal is missed, and
-// ends by itself within 3 minutes. It needs Linux for processor times.
+// recovery is not judged. The command prints a table, fails if a goal is missed,
+// and ends by itself within 3 minutes. It needs Linux for processor times.
 //
 // With -beside, it compares another souk program with this one instead. Both
 // stores run, and the clients order from each in turn. What an order takes of
 // the processors, including those of Postgres, hardly depends on what else the
 // machine does.
 //
-// main.go is the hub. store.go runs a store. client.go sends an order, load.go sends many, and tally.go counts them.
-// phases.go has the sequence and the goals, beside.go compares two programs, and
-// table.go prints.
+// main.go is the hub. store.go runs a store. client.go sends an order, load.go
+// sends many, and tally.go counts them. phases.go has the sequence and the
+// goals, beside.go compares two programs, and table.go prints.
 package main

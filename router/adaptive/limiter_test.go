@@ -3,6 +3,8 @@ package adaptive_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -367,6 +369,65 @@ func TestWaitIsShorterUnderLastingOverload(t *testing.T) {
 			t.Errorf("under lasting overload, %d are done, want %d", done, least)
 		}
 	})
+}
+
+// With arrivals at random times, the wait under lasting overload does not change between short and long,
+// and a load below the capacity has the whole time for its bursts.
+func TestWaitIsSteadyWithRandomArrivals(t *testing.T) {
+	for _, c := range []struct {
+		load    float64       // of the capacity
+		longest time.Duration // that 99 % wait for at most
+		least   float64       // done, of what could be
+	}{{0.8, 60 * time.Millisecond, 0.985}, {2, 15 * time.Millisecond, 0.97}, {5, 15 * time.Millisecond, 0.97}, {10, 15 * time.Millisecond, 0.97}} {
+		t.Run(fmt.Sprintf("%g times the capacity", c.load), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const workers, limit, service, maxWait, first, last = 4, 8, 15 * time.Millisecond, 60 * time.Millisecond, 2 * time.Second, 22 * time.Second
+				l := adaptive.New(adaptive.Options{Min: limit, Max: limit, Initial: limit, MaxWait: maxWait})
+				s := newServer(workers, service)
+				random := rand.New(rand.NewPCG(1, 2))
+				rate := c.load * float64(workers) / service.Seconds()
+				var (
+					all   sync.WaitGroup
+					mu    sync.Mutex
+					waits []time.Duration
+				)
+				arrived := 0
+				for began := time.Now(); time.Since(began) < last; time.Sleep(time.Duration(random.ExpFloat64() / rate * float64(time.Second))) {
+					counts := time.Since(began) >= first
+					if counts {
+						arrived++
+					}
+					all.Go(func() {
+						at := time.Now()
+						if l.Refuse() {
+							return
+						}
+						permit, ok := l.Wait(t.Context())
+						if !ok {
+							return
+						}
+						waited := time.Since(at)
+						s.do()
+						permit.Done()
+						if counts {
+							mu.Lock()
+							waits = append(waits, waited)
+							mu.Unlock()
+						}
+					})
+				}
+				all.Wait()
+				slices.Sort(waits)
+				if p99 := waits[len(waits)*99/100]; p99 > c.longest {
+					t.Errorf("1 %% waited for more than %s, want %s", p99, c.longest)
+				}
+				could := min(float64(arrived), (last-first).Seconds()*float64(workers)/service.Seconds())
+				if done := float64(len(waits)); done < c.least*could {
+					t.Errorf("%.0f are done of %.0f that could be", done, could)
+				}
+			})
+		})
+	}
 }
 
 // Work that would get a permit in time waits, whatever has been measured before: after a trickle of

@@ -12,24 +12,26 @@ import (
 // stalls. So the queue takes up bursts, and under lasting overload adds no more than the maximum to
 // the latency.
 //
-// While nearly all work finds the limit reached, the queue need not take up bursts: a few that wait
-// keep the server busy. The time is then shorter, because waiting helps nobody.
+// While much of the work is refused, the queue need not take up bursts: one or two that wait keep the
+// server busy. The time is then shorter, because waiting helps nobody. The share that is refused says
+// how lasting an overload is, because it hardly depends on the length of the queue: what a short one
+// does not hold, a long one only refuses later.
 type queue struct {
 	waiting []*waiter
-	reached float64       // the share of work that found the limit reached, a moving average
+	refused float64       // the share of work that is refused on arrival, a moving average
 	held    time.Duration // how long work holds its permit, a moving average; 0: unknown
 }
 
 const (
 	// longestQueue bounds what waits, in times of Options.Max, whatever the time allows.
 	longestQueue = 4
-	// The moving average is about reachedOf times the limit, and at least reachedLeast, of work:
+	// The moving average is about refusedOf times the limit, and at least refusedLeast, of work:
 	// requests that began together may end together, and leave room for the next few.
-	reachedOf, reachedLeast = 8, 32
+	refusedOf, refusedLeast = 8, 32
 	// lasting is the share from which on an overload is more than a burst.
-	lasting = 0.9
+	lasting = 0.25
 	// lastingShare is the share of the time that work may wait then.
-	lastingShare = 0.25
+	lastingShare = 0.125
 )
 
 // A waiter is work that waits.
@@ -54,19 +56,19 @@ func (q *queue) takes(o *Options, limit int, deadline, now time.Time) bool {
 		return false
 	}
 	longest := o.MaxWait
-	if q.reached > lasting {
+	if q.refused > lasting {
 		longest = time.Duration(lastingShare * float64(longest))
 	}
 	return len(q.waiting) == 0 || expected <= longest
 }
 
-// arrived notes that work has arrived, and whether it found the limit reached.
-func (q *queue) arrived(reached bool, limit int) {
-	found := 0.0
-	if reached {
-		found = 1
+// arrived notes that work has arrived, and whether it is refused.
+func (q *queue) arrived(refused bool, limit int) {
+	now := 0.0
+	if refused {
+		now = 1
 	}
-	q.reached += (found - q.reached) / float64(max(reachedLeast, reachedOf*limit))
+	q.refused += (now - q.refused) / float64(max(refusedLeast, refusedOf*limit))
 }
 
 func (q *queue) add() *waiter {
@@ -109,8 +111,8 @@ func (q *queue) next() *waiter {
 }
 
 // Wait returns a permit, or false if the limit is reached. The work may wait for up to Options.MaxWait,
-// and a quarter of it while nearly all work finds the limit reached; it is refused at once if the wait
-// is expected to be longer, or to exceed the deadline of the context.
+// and an eighth of it while more than a quarter of the work is refused; it is refused at once if the
+// wait is expected to be longer, or to exceed the deadline of the context.
 func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	if l == nil || l.options.MaxWait <= 0 {
 		return l.tryAcquire()
@@ -118,9 +120,10 @@ func (l *Limiter) Wait(ctx context.Context) (Permit, bool) {
 	now := l.options.Now()
 	deadline, _ := ctx.Deadline()
 	l.mu.Lock()
-	full := l.full()
-	l.queue.arrived(full, l.gradient.current())
-	if !full || !l.queue.takes(&l.options, l.gradient.current(), deadline, now) {
+	limit, full := l.gradient.current(), l.full()
+	waits := full && l.queue.takes(&l.options, limit, deadline, now)
+	l.queue.arrived(full && !waits, limit)
+	if !waits {
 		return l.acquire(now)
 	}
 	w := l.queue.add()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,10 +85,24 @@ func (gw *Gateway) takeSlot(r *http.Request, header http.Header) (slot, *Refusal
 	return slot{gateway: gw, permit: permit, ctx: r.Context()}, nil
 }
 
-var errAtLimit = &Refusal{
-	Status: http.StatusServiceUnavailable,
-	Header: http.Header{"Retry-After": {"1"}},
-	Err:    &operation.Error{Message: "The router has reached its limit of operations in flight. Try again in 1 s.", Code: codeOverloaded},
+var errAtLimit = overloaded(codeOverloaded, "The router has reached its limit of operations in flight. Try again in 1 s.")
+
+// An encodedRefusal has what is sent and recorded of a refusal, encoded once: under overload, most of
+// what a server does is to refuse.
+type encodedRefusal struct {
+	body []byte // of the response
+	list []byte // of its errors
+}
+
+// overloaded returns a refusal of operations that clients can repeat.
+func overloaded(code, message string) *Refusal {
+	err := &operation.Error{Message: message, Code: code}
+	f := failure{status: http.StatusServiceUnavailable, header: http.Header{"Retry-After": {"1"}}, errors: operation.Errors{err}}
+	list, problem := json.Marshal(f.errors)
+	if problem != nil { // unreachable: every value can be encoded
+		panic(problem)
+	}
+	return &Refusal{Status: f.status, Header: f.header, Err: err, encoded: &encodedRefusal{body: f.body(), list: list}}
 }
 
 // release returns the slot. It may be called more than once.

@@ -417,12 +417,17 @@ type failure struct {
 	data bool
 	// rejected is set if a hook chose the status.
 	rejected bool
+	// encoded is that of the Refusal, or nil.
+	encoded *encodedRefusal
 }
 
 // describe returns the status and errors for an error of prepare. The statuses follow
 // GraphQL over HTTP, section 6.4.2: 400 for a document that cannot be parsed, 422 for
 // one that is invalid. Unknown errors become 500 without details.
 func describe(err error) failure {
+	if r, ok := err.(*Refusal); ok { //nolint:errorlint // the shortest way for the most frequent error
+		return r.failure()
+	}
 	var (
 		list    operation.Errors
 		one     *operation.Error
@@ -437,7 +442,7 @@ func describe(err error) failure {
 	case errors.As(err, &reject):
 		return rejected(reject)
 	case errors.As(err, &refusal):
-		return failure{status: refusal.Status, header: refusal.Header, errors: operation.Errors{refusal.Err}}
+		return refusal.failure()
 	case errors.As(err, &list):
 		status := http.StatusUnprocessableEntity
 		if list[0].Code == operation.CodeParseFailed {
@@ -459,11 +464,17 @@ func describe(err error) failure {
 	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
 }
 
+func (r *Refusal) failure() failure {
+	return failure{status: r.Status, header: r.Header, errors: operation.Errors{r.Err}, encoded: r.encoded}
+}
+
 // refuse is like describe. It also shortens and counts the errors, and the operation, for
 // responses to clients.
 func (gw *Gateway) refuse(err error) failure {
 	f := describe(err)
-	f.bound()
+	if f.encoded == nil {
+		f.bound()
+	}
 	gw.metrics.refused(f.errors)
 	return f
 }

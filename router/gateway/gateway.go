@@ -152,6 +152,9 @@ type Refusal struct {
 	// Header is added to the response, for example Retry-After or RateLimit.
 	Header http.Header
 	Err    *operation.Error
+
+	// encoded is set for those that are sent often.
+	encoded *encodedRefusal
 }
 
 // Error returns the message.

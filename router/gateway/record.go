@@ -251,7 +251,9 @@ func (x *exchange) sawFailure(f failure) {
 	for _, e := range f.errors {
 		o.Codes = append(o.Codes, e.Code)
 	}
-	if text, err := json.Marshal(f.errors); err == nil && len(text) <= maxSeenErrors {
+	if f.encoded != nil {
+		o.Messages = append(o.Messages[:0], f.encoded.list...)
+	} else if text, err := json.Marshal(f.errors); err == nil && len(text) <= maxSeenErrors {
 		o.Messages = append(o.Messages[:0], text...)
 	}
 }

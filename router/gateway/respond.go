@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"souk/router/execute"
-	"souk/router/operation"
 )
 
 var varyAccept = []string{"Accept, Accept-Encoding"}
@@ -54,17 +53,11 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 // errNoRoom rejects an operation because the memory budget is exhausted. It also
 // replaces a response that is incomplete for that reason, unless the operation is a
 // mutation that has taken effect: status 503 tells clients and proxies to retry.
-var errNoRoom = &Refusal{
-	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-	Err: &operation.Error{Message: "The router has reached its memory limit for requests in progress. Try again in 1 s.", Code: codeOverloaded},
-}
+var errNoRoom = overloaded(codeOverloaded, "The router has reached its memory limit for requests in progress. Try again in 1 s.")
 
 // errSubgraphAtLimit replaces a response without any data of a subgraph, because all requests
 // would have been beyond the adaptive limit of theirs.
-var errSubgraphAtLimit = &Refusal{
-	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-	Err: &operation.Error{Message: "A subgraph is overloaded. Try again in 1 s.", Code: execute.CodeSubgraphOverloaded},
-}
+var errSubgraphAtLimit = overloaded(execute.CodeSubgraphOverloaded, "A subgraph is overloaded. Try again in 1 s.")
 
 // nothingSent reports whether all requests to subgraphs were beyond their adaptive limits.
 func nothingSent(fetches []execute.FetchStatistics) bool {
@@ -84,16 +77,22 @@ func nothingSent(fetches []execute.FetchStatistics) bool {
 func (x *exchange) fail(err error) {
 	f := x.refuse(err)
 	x.sawFailure(f)
-	var refused *Refusal
-	if f.status >= http.StatusInternalServerError && !f.rejected && !errors.As(err, &refused) && !x.logFault(x.r.Context(), err) {
-		x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
+	if f.encoded == nil && f.status >= http.StatusInternalServerError && !f.rejected {
+		var refused *Refusal
+		if !errors.As(err, &refused) && !x.logFault(x.r.Context(), err) {
+			x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
+		}
 	}
 	for name, values := range f.header {
 		x.w.Header()[name] = values
 	}
-	x.w.Header().Set("Cache-Control", "no-store")
+	x.w.Header()["Cache-Control"] = noStore
 	if x.accept.single == noMediaType && (x.accept.parts || x.accept.events) {
 		x.accept.single = graphQLResponse
+	}
+	if f.encoded != nil && x.hooked == nil {
+		x.write(f.status, f.encoded.body)
+		return
 	}
 	status, body := x.hookResponse(x.r.Context(), f.status, f.body(), nil)
 	x.write(status, body)

@@ -205,11 +205,11 @@ type CircuitBreaker struct {
 type AdaptiveLimit struct {
 	Enabled   *bool         `yaml:"enabled" default:"false" desc:"Use the limit."`
 	Measure   *bool         `yaml:"measure" default:"false" desc:"Reject nothing, but compute the limit, and count what would be rejected in souk_router_limits_exceeded_total."`
-	Min       int           `yaml:"min" desc:"Lowest limit." min:"1"`
+	Min       int           `yaml:"min" desc:"Lowest limit. Only while the router measures the latency without load, for about a tenth of a second, it lets fewer through: down to a third." min:"1"`
 	Max       int           `yaml:"max" desc:"Highest limit." min:"1"`
 	Initial   int           `yaml:"initial" desc:"Limit at the start, and after a reload." min:"1"`
 	Tolerance float64       `yaml:"tolerance" desc:"How many times the latency without load is accepted before the limit shrinks. A higher one allows longer queues." min:"1" example:"2"`
-	MaxWait   time.Duration `yaml:"max_wait" desc:"How long a request may wait while the limit is reached. What would wait for longer is rejected at once. A short wait takes up bursts of arrivals. 0: none waits." max:"10s" example:"50ms"`
+	MaxWait   time.Duration `yaml:"max_wait" desc:"How long a request may wait while the limit is reached. What would wait for longer is rejected at once, and so is what comes while four times max wait. A short wait takes up bursts of arrivals. While more than a quarter of the requests is rejected, the overload is no burst, and the wait is at most an eighth of this time; one request may always wait. 0: none waits." max:"10s" example:"50ms"`
 }
 
 func (a *AdaptiveLimit) fillFrom(all AdaptiveLimit) {
