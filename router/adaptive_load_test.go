@@ -97,29 +97,43 @@ func (s *smallService) step(t *testing.T) {
 	s.waiting -= n
 }
 
+// startSmall starts a router with an adaptive limit of a small service, and returns the URL of its
+// admin port.
+func startSmall(t *testing.T, capacity int, limit config.AdaptiveLimit) (s *smallService, admin string) {
+	t.Helper()
+	s = &smallService{
+		capacity: capacity, arrived: make(chan struct{}), workers: make(chan struct{}, capacity), finish: make(chan struct{}),
+		results: make(chan *httptest.ResponseRecorder, 2*limit.Initial), ended: make(chan struct{}),
+	}
+	yes, no := true, false
+	limit.Enabled = &yes
+	o := router.Options{Supergraph: smallSDL}
+	o.SetClock(func() time.Time { return time.Unix(0, s.now.Load()) })
+	r := newRouterWith(t, o, s, func(c *config.Config) {
+		c.TrafficShaping.Router.Timeout, c.TrafficShaping.All.Timeout = time.Hour, time.Hour
+		c.TrafficShaping.All.DeduplicateQuery = &no
+		c.TrafficShaping.All.AdaptiveLimit = limit
+	})
+	t.Cleanup(func() { close(s.ended) }) // before the servers are closed
+	s.router = r.Handler()
+	server := httptest.NewServer(r.Admin())
+	t.Cleanup(server.Close)
+	return s, server.URL
+}
+
+func smallLimit(t *testing.T, admin string) int {
+	t.Helper()
+	return int(metric(t, admin, `souk_router_subgraph_concurrency_limit{subgraph="a"}`))
+}
+
 // Under overload, the limit of a subgraph comes down to what it can do, the requests beyond it are
 // refused, and all others succeed. With less load, nothing is refused, and the limit grows with the
 // load again. The subgraph is a real server; the clock of the limit is the test's, so the speed of
 // the machine has no influence.
 func TestAdaptiveLimitFollowsTheSubgraph(t *testing.T) {
 	const capacity, overload, most = 10, 60, 500
-	s := &smallService{
-		capacity: capacity, arrived: make(chan struct{}), workers: make(chan struct{}, capacity), finish: make(chan struct{}),
-		results: make(chan *httptest.ResponseRecorder, 2*overload), ended: make(chan struct{}),
-	}
-	yes, no := true, false
-	o := router.Options{Supergraph: smallSDL}
-	o.SetClock(func() time.Time { return time.Unix(0, s.now.Load()) })
-	r := newRouterWith(t, o, s, func(c *config.Config) {
-		c.TrafficShaping.Router.Timeout, c.TrafficShaping.All.Timeout = time.Hour, time.Hour
-		c.TrafficShaping.All.DeduplicateQuery = &no
-		c.TrafficShaping.All.AdaptiveLimit = config.AdaptiveLimit{Enabled: &yes, Min: 2, Max: 200, Initial: overload, Tolerance: 2}
-	})
-	t.Cleanup(func() { close(s.ended) }) // before the servers are closed
-	s.router = r.Handler()
-	admin := httptest.NewServer(r.Admin())
-	defer admin.Close()
-	limit := func() int { return int(metric(t, admin.URL, `souk_router_subgraph_concurrency_limit{subgraph="a"}`)) }
+	s, admin := startSmall(t, capacity, config.AdaptiveLimit{Min: 2, Max: 200, Initial: overload, Tolerance: 2})
+	limit := func() int { return smallLimit(t, admin) }
 
 	for range 20 { // half of the capacity: the latency without load
 		if refused := s.send(t, capacity/2); refused > 0 {
@@ -157,8 +171,38 @@ func TestAdaptiveLimitFollowsTheSubgraph(t *testing.T) {
 		t.Errorf("after the overload, %d requests are refused", n)
 	}
 	s.step(t)
-	if got := metric(t, admin.URL, `souk_router_subgraph_shed_total{subgraph="a"}`); int(got) < refused {
+	if got := metric(t, admin, `souk_router_subgraph_shed_total{subgraph="a"}`); int(got) < refused {
 		t.Errorf("%g requests are counted as refused, want %d", got, refused)
+	}
+}
+
+// An overload that lasts does not raise the limit, though the lowest one is more than the subgraph can
+// do at a time: the latency without load is measured again with less than that.
+func TestAdaptiveLimitStaysLowUnderLastingOverload(t *testing.T) {
+	const capacity, least = 4, 12
+	s, admin := startSmall(t, capacity, config.AdaptiveLimit{Min: least, Max: 200, Initial: 20, Tolerance: 1.5})
+	for range 50 { // the latency without load
+		if refused := s.send(t, capacity/2); refused > 0 {
+			t.Fatalf("%d requests are refused without load", refused)
+		}
+		s.step(t)
+	}
+	const between = 25 // ticks between two looks at the limit
+	highest, refused := 0, 0
+	for n := range int(45 * time.Second / tick) { // it is measured every 20 s
+		for again := 0; again == 0; refused += again {
+			again = s.send(t, 1)
+		}
+		s.step(t)
+		if n > 10*between && n%between == 0 {
+			highest = max(highest, smallLimit(t, admin))
+		}
+	}
+	if most := least + 3; highest > most || highest < least || refused == 0 {
+		t.Errorf("the limit was up to %d, want %d to %d; %d requests were refused", highest, least, most, refused)
+	}
+	for s.waiting > 0 {
+		s.step(t)
 	}
 }
 
