@@ -101,7 +101,7 @@ func (s *System) routerConfig() config.Config {
 	// Placing an order takes much longer than anything else that the service does, so the limit
 	// may never be as low as the others' latency suggests.
 	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{
-		"order": {AdaptiveLimit: config.AdaptiveLimit{Enabled: new(true), Min: 8, Max: 200, Initial: 20, Tolerance: 1.5, MaxWait: 100 * time.Millisecond}},
+		"order": {AdaptiveLimit: config.AdaptiveLimit{Enabled: new(true), Min: 12, Max: 200, Initial: 20, Tolerance: 1.5, MaxWait: 60 * time.Millisecond}},
 	}
 	c.ClientAddress.SubgraphHeader = "Souk-Client-Address"
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000

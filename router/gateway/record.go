@@ -246,7 +246,7 @@ func (x *exchange) sawFailure(f failure) {
 		return
 	}
 	o.Rejected()
-	o.Status = f.status
+	o.Status, o.AtLimit = f.status, f.encoded != nil
 	o.Errors += len(f.errors)
 	for _, e := range f.errors {
 		o.Codes = append(o.Codes, e.Code)

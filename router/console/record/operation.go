@@ -120,6 +120,10 @@ type Operation struct {
 	Given []string
 	// Client and ClientVersion are headers of the request.
 	Client, ClientVersion, UserAgent string
+	// AtLimit is set if the operation was rejected because of the load. The traces of some such
+	// operations are kept, as of others that fail, but no sample: under overload, they would take
+	// the place of all others that fail.
+	AtLimit bool
 	// Shared is set if the response is that of an identical operation in progress.
 	Shared bool
 	// Stream is set for a subscription, whose duration does not count, and Event for an

@@ -327,6 +327,32 @@ func TestOrdinaryTracesCannotPushOutFailingOnes(t *testing.T) {
 	}
 }
 
+// Under overload, operations that are rejected for it do not take the place of others, though all are
+// sampled: some of their traces are kept.
+func TestRejectionsUnderOverloadCannotPushOutTraces(t *testing.T) {
+	r, c := newRecorder(t)
+	r.SetSample(1)
+	bad := fail(an(r, "a", time.Millisecond), "BAD")
+	id := bad.ID
+	r.End(bad)
+	const seconds, each = 10, 3000
+	for range seconds * each {
+		o := fail(an(r, "a", time.Millisecond), "OVERLOADED")
+		o.AtLimit = true
+		o.Variables = append(o.Variables, `{"a":"`+strings.Repeat("x", 1000)+`"}`...)
+		r.End(o)
+		r.Highest()
+		c.Time = c.Add(time.Second / each)
+	}
+	if r.Trace(id) == nil {
+		t.Error("the trace that failed for another reason is gone")
+	}
+	all := r.Traces(record.Filter{Limit: 100_000})
+	if len(all) < seconds || len(all) > 10*seconds {
+		t.Errorf("%d traces in %d seconds", len(all), seconds)
+	}
+}
+
 func TestSlowOperationsAreKept(t *testing.T) {
 	r, c := newRecorder(t)
 	r.SetSample(0)

@@ -182,7 +182,7 @@ func (r *Recorder) keep(o *Operation, e *operationEntry, now time.Time) (kept, s
 	if o.Document == unknown && o.Errors == 0 {
 		return false, false
 	}
-	sampled := r.sampled(o.ID)
+	sampled := !o.AtLimit && r.sampled(o.ID)
 	if e == nil {
 		slow = !o.Stream && o.Duration >= slowOther
 		return sampled || slow && r.spare(&r.others, now) || o.Errors > 0 && r.spare(&r.others, now), slow
