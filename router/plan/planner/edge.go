@@ -59,6 +59,10 @@ type edge struct {
 	// after which what it arrives at can be known, counted from 1.
 	cost, depth, minLevel int
 
+	// level is that of the request that a root or key edge makes, counted from 1 within
+	// its part, if the search decided it; otherwise 0.
+	level int
+
 	// out and typename are the edges that have been created from here.
 	out      table[*position, *edge] // by a field or a downcast
 	typename *edge

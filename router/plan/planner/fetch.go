@@ -21,8 +21,11 @@ type fetch struct {
 	dependsOn []*fetch
 	// deferID is the payload it is made for.
 	deferID int
-	// level is the length of the longest chain of fetches it depends on.
-	level int
+	// level is the length of the longest chain of fetches it depends on, or more: where
+	// the search decided it, it is at least after levels after the fetch from, or after
+	// the beginning.
+	level, after int
+	from         *fetch
 	// order counts fetches as they are created.
 	order int
 	// fallbackFor is the merged fetch that this one backs up, or nil.

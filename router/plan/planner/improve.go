@@ -28,9 +28,9 @@ type part struct {
 	leaves []*leaf
 }
 
-// searchBudget is how many candidates the optimiser looks at for an operation, which
-// takes a few milliseconds. It is enough for a complete search for nearly all of them.
-const searchBudget = 100_000
+// searchBudget is how many nodes of request graphs the optimiser looks at for an operation,
+// which takes a few milliseconds. It is enough for a complete search for nearly all of them.
+const searchBudget = 1_000_000
 
 // thoroughEdges bounds the edges that a thorough walk looks at, by those of the
 // first walk.
@@ -88,11 +88,13 @@ func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, boo
 	if err != nil || thorough.budget < 0 {
 		return part.leaves, greedy, false
 	}
-	chosen, cost, left, exact := optimise(thorough, all, greedy, i.budget)
+	graph := newRequestGraph(w.memory, all, w.edges, w.leaves)
+	asked, _, left, exact := optimise(graph, greedy, i.budget)
 	i.budget = left
-	if chosen == nil {
+	if asked == nil {
 		return part.leaves, greedy, exact
 	}
+	chosen, cost := settle(graph, asked, w.edges, w.leaves)
 	i.chooser.adopt(from, chosen[from:])
 	return all, cost, exact
 }

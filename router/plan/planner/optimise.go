@@ -3,355 +3,238 @@ package planner
 import (
 	"cmp"
 	"slices"
-
-	"souk/router/supergraph"
 )
 
-// An optimiser searches for the choice of candidate paths with the lowest cost
-// by branch and bound (Land and Doig, 1960): it decides leaf after leaf, and
-// gives up a partial choice as soon as a lower bound of its cost reaches the
-// cost of the best complete one.
+// An optimiser searches for the requests with the lowest cost that answer a part,
+// by branch and bound (Land and Doig, 1960). It decides level after level which
+// groups are asked. What is known then follows: a request fetches all that can be
+// fetched with what the levels before it made known, since fetching more never
+// needs more requests. Paths are chosen afterwards: see settle.go.
 //
-// The search is small because few leaves need a decision. A leaf with a single
-// candidate leaves none, and neither does a leaf that can be read from a
-// request that is made anyway: that adds no request and, unless the leaf is the
-// key of another request and known earlier elsewhere, no level.
+// The search is small because few groups need a decision. Asking a group earlier
+// never makes less known. So a group that must be asked is asked as soon as one
+// request to it is enough, and a group that need not be asked is asked then or never.
 type optimiser struct {
-	memory *scratch
-	leaves []*leaf // those of the operation
-	chosen []*edge // by leaf.id
-	taken  []bool  // by edge.id
-	// excluded are the root and key edges that are not considered any more, by edge.id:
-	// all choices with them have been searched.
-	excluded []bool
-	// groups count the taken edges of each request group, levels is the least
-	// number of levels of any plan with the taken edges.
-	groups map[requestGroup]int
-	levels int
-	trail  []decision
+	graph *requestGraph
+	// frames have what is decided and known by the number of levels that are done.
+	frames []frame
+	// never are the groups that are not asked any more.
+	never []bool
+	// requests counts those of the levels that are done.
+	requests int
 
-	best     []*edge
+	best     [][]int
 	bestCost Cost
-	// budget is the number of candidates that may still be considered. exact is set
-	// while it suffices.
+	// budget is the number of nodes of the graph that may still be looked at.
+	// exact is set while it suffices.
 	budget int
 	exact  bool
+
+	// Scratch space.
+	reached, without, trial knowledge
+	needed, neededLater     neededParts
+	must, used              []bool
+	clauses                 [][]int // by goal
+	order                   [][]int
 }
 
-// A decision is a step that undo takes back: a choice for a leaf, an edge that
-// was taken, with the levels before it, or an edge that was excluded.
-type decision struct {
-	leaf            *leaf
-	taken, excluded *edge
-	levels          int
+// A frame is a state of the search.
+type frame struct {
+	known knowledge
+	// now and asked are the groups of the next level, as far as it is decided. open
+	// are the groups to decide.
+	now   []bool
+	asked []int
+	open  []option
 }
 
-// A requestGroup is a set of requests of which a plan needs at least one if it
-// has an edge of the group: the root requests at one position, or the entity
-// requests to one subgraph.
-type requestGroup struct {
-	subgraph *supergraph.Subgraph
-	deferID  int
-	position *position // of a root request
+// An option is a group that may be asked on the next level.
+type option struct {
+	group int
+	// enough is set if a later request to the group would add nothing.
+	enough bool
+	gain   int // how many goals become known
 }
 
-// optimise returns the choice with the lowest cost, or nil if none costs less
-// than the limit. It is exact unless the budget ran out; then the choice is the
-// best that was found. left is what is left of the budget.
-func optimise(w *walker, leaves []*leaf, limit Cost, budget int) (chosen []*edge, c Cost, left int, exact bool) {
+// optimise returns the groups to ask, level by level, for the lowest cost; nil if
+// none costs less than the limit. They are the best unless the budget ran out; then
+// they are the best that were found. left is what is left of the budget.
+func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cost, left int, exact bool) {
+	flags := graph.memory.flags.Make
 	o := &optimiser{
-		memory: w.memory,
-		leaves: leaves, chosen: make([]*edge, w.leaves), taken: make([]bool, w.edges), excluded: make([]bool, w.edges),
-		groups: map[requestGroup]int{}, bestCost: limit, budget: budget, exact: true,
+		graph: graph, never: flags(len(graph.groups)), bestCost: limit, budget: budget, exact: true,
+		reached: graph.nothing(), without: graph.nothing(), trial: graph.nothing(),
+		needed: graph.noneNeeded(), neededLater: graph.noneNeeded(),
+		must: flags(len(graph.groups)), used: flags(len(graph.groups)), clauses: graph.memory.numberLists.Make(graph.goals),
 	}
-	o.search(leaves)
+	o.frames = append(o.frames, o.frame())
+	o.search(0)
 	return o.best, o.bestCost, o.budget, o.exact
 }
 
-// search completes a partial choice. The open leaves are those to decide; some
-// may have been decided meanwhile.
-func (o *optimiser) search(open []*leaf) {
-	defer o.undo(len(o.trail))
-	open = o.decideForced(open)
-	if o.budget < 0 {
-		o.exact = false
+func (o *optimiser) frame() frame {
+	return frame{known: o.graph.nothing(), now: o.graph.memory.flags.Make(len(o.graph.groups))}
+}
+
+// search decides the levels after those that are done.
+func (o *optimiser) search(done int) {
+	known := o.frames[done].known
+	if o.graph.answered(known) {
+		if c := (Cost{o.requests, done}); c.compare(o.bestCost) < 0 {
+			o.bestCost, o.best = c, nil
+			for _, f := range o.frames[:done] {
+				o.best = append(o.best, slices.Clone(f.asked))
+			}
+		}
 		return
 	}
-	if o.bound(open).compare(o.bestCost) >= 0 {
+	if !o.spend(1) {
 		return
 	}
-	if len(open) == 0 {
-		o.complete()
+	levels, ok := o.graph.reach(done, known, o.never, -1, o.reached)
+	if !ok || (Cost{o.requests + levels - done, levels}).compare(o.bestCost) >= 0 {
 		return
 	}
-	next, candidates := o.branching(open)
-	for _, e := range candidates {
-		mark := len(o.trail)
-		o.search(o.choose(slices.Clone(open), next, e))
-		o.undo(mark)
-		if next.conditionOf == nil {
-			// Every choice in which this request is made, for whatever reason,
-			// costs no less than the best with it here.
-			o.exclude(e.request())
+	least := o.mustAsk(done, known)
+	if o.exact && (Cost{o.requests + max(least, levels-done), levels}).compare(o.bestCost) < 0 {
+		o.decide(done, least)
+	}
+}
+
+// spend takes some passes over the graph from the budget, and reports whether it
+// suffices.
+func (o *optimiser) spend(passes int) bool {
+	o.budget -= passes * len(o.graph.nodes)
+	o.exact = o.exact && o.budget >= 0
+	return o.exact
+}
+
+// mustAsk finds the groups that every answer asks on a level after those that are
+// done, and returns how many requests are needed at least. o.reached is what can be
+// known.
+func (o *optimiser) mustAsk(done int, known knowledge) (least int) {
+	clear(o.must)
+	o.graph.findClauses(known, o.reached, o.clauses)
+	o.order = o.order[:0]
+	for _, clause := range o.clauses {
+		switch len(clause) {
+		case 0:
+		case 1:
+			o.must[clause[0]] = true
+		default:
+			o.order = append(o.order, clause)
 		}
 	}
-}
-
-// complete keeps a complete choice if it is the best so far.
-func (o *optimiser) complete() {
-	chosen := slices.Clone(o.chosen)
-	if c := o.improveConditions(chosen); c.compare(o.bestCost) < 0 {
-		o.best, o.bestCost = chosen, c
-	}
-}
-
-// improveConditions lets conditions read from other requests that are made,
-// one after another, where that costs less: requests can be merged if they do
-// not wait for different ones.
-func (o *optimiser) improveConditions(chosen []*edge) Cost {
-	best := measure(o.memory, o.leaves, chosen)
-	o.budget -= len(o.trail)
-	for _, d := range o.trail {
-		if d.leaf == nil || d.leaf.conditionOf == nil || best == (Cost{len(o.groups), o.levels}) {
+	o.graph.need(known, o.reached, o.needed)
+	for g := range o.must {
+		if o.must[g] || o.never[g] || !o.needed.groups[g] {
 			continue
 		}
-		for _, e := range d.leaf.candidates {
-			before := chosen[d.leaf.id]
-			if e == before || !o.free(e) || o.budget < 0 {
-				continue
-			}
-			o.budget -= len(o.trail)
-			chosen[d.leaf.id] = e
-			if c := measure(o.memory, o.leaves, chosen); c.compare(best) < 0 {
-				best = c
-			} else {
-				chosen[d.leaf.id] = before
-			}
+		if !o.spend(1) {
+			return 0
+		}
+		_, ok := o.graph.reach(done, known, o.never, g, o.without)
+		o.must[g] = !ok
+	}
+	for g, must := range o.must {
+		if o.used[g] = must; must {
+			least++
 		}
 	}
-	return best
-}
-
-// branching returns the open leaf with the fewest candidates, and those, most
-// promising first.
-func (o *optimiser) branching(open []*leaf) (next *leaf, candidates []*edge) {
-	for _, l := range open {
-		if own := o.candidates(l); next == nil || len(own) < len(candidates) {
-			next, candidates = l, own
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b *edge) int {
-		return cmp.Or(cmp.Compare(o.newGroups(a), o.newGroups(b)), cmp.Compare(a.minLevel, b.minLevel), cmp.Compare(a.cost, b.cost))
-	})
-	return next, candidates
-}
-
-// candidates returns the candidates of a leaf that differ in what they cost: of
-// those that read from the same request, one.
-func (o *optimiser) candidates(l *leaf) []*edge {
-	var out []*edge
-	for _, e := range l.candidates {
-		request := e.request()
-		if o.excluded[request.id] {
-			continue
-		}
-		if !e.conditional() && slices.ContainsFunc(out, func(have *edge) bool { return have.request() == request && !have.conditional() }) {
-			continue
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
-// decideForced decides the leaves that need no decision, and returns those that
-// are still open.
-func (o *optimiser) decideForced(open []*leaf) []*leaf {
-	queue := slices.Clone(open)
-	for progress := true; progress; {
-		progress = false
-		var undecided []*leaf
-		for i := 0; i < len(queue); i++ {
-			l := queue[i]
-			if o.chosen[l.id] != nil || slices.Contains(undecided, l) {
-				continue
-			}
-			if e := o.forced(l); e != nil {
-				queue = o.choose(queue, l, e)
-				progress = true
-				continue
-			}
-			undecided = append(undecided, l)
-		}
-		queue = undecided
-	}
-	return queue
-}
-
-// forced returns the only candidate of a leaf, or a free one; nil if there is a
-// decision to make, or no candidate.
-//
-// A free candidate of a leaf of the operation costs no more than any other,
-// whatever else is chosen. For a condition, a free candidate is also known as early as
-// any other; candidates that read from a request that the edge waits for anyway are
-// preferred. Which of several is best for merging depends on the
-// complete choice: see improveConditions.
-func (o *optimiser) forced(l *leaf) *edge {
-	o.budget -= len(l.candidates)
-	earliest := slices.MinFunc(l.candidates, byMinLevel).minLevel
-	var free *edge
-	for _, e := range l.candidates {
-		if !o.free(e) {
-			continue
-		}
-		switch {
-		case l.conditionOf == nil:
-			if free == nil || e.minLevel < free.minLevel {
-				free = e
-			}
-		case o.waitsFor(l.conditionOf, e.request()):
-			return e
-		case free == nil && e.minLevel == earliest:
-			free = e
-		}
-	}
-	if free != nil {
-		return free
-	}
-	if own := o.candidates(l); len(own) == 1 {
-		return own[0]
-	}
-	return nil
-}
-
-// waitsFor reports whether a chosen condition of an edge reads from a request.
-func (o *optimiser) waitsFor(e, request *edge) bool {
-	return slices.ContainsFunc(e.conditions, func(c *leaf) bool {
-		return o.chosen[c.id] != nil && o.chosen[c.id].request() == request
-	})
-}
-
-// free reports whether a path adds fields to a taken request and nothing else.
-func (o *optimiser) free(e *edge) bool {
-	for ; !o.taken[e.id]; e = e.tail {
-		if e.tail == nil || len(e.conditions) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// choose chooses a candidate for a leaf, and adds the leaves that it needs to
-// those that are open.
-func (o *optimiser) choose(open []*leaf, l *leaf, e *edge) []*leaf {
-	o.chosen[l.id] = e
-	o.trail = append(o.trail, decision{leaf: l})
-	for ; e != nil && !o.taken[e.id]; e = e.tail {
-		o.taken[e.id] = true
-		o.trail = append(o.trail, decision{taken: e, levels: o.levels})
-		o.levels = max(o.levels, e.minLevel)
-		if g, ok := e.requestGroup(); ok {
-			o.groups[g]++
-		}
-		open = append(open, e.conditions...)
-	}
-	return open
-}
-
-func (o *optimiser) exclude(e *edge) {
-	if !o.excluded[e.id] {
-		o.excluded[e.id] = true
-		o.trail = append(o.trail, decision{excluded: e})
-	}
-}
-
-func (o *optimiser) undo(mark int) {
-	for i := len(o.trail) - 1; i >= mark; i-- {
-		d := o.trail[i]
-		switch {
-		case d.leaf != nil:
-			o.chosen[d.leaf.id] = nil
-			continue
-		case d.excluded != nil:
-			o.excluded[d.excluded.id] = false
-			continue
-		}
-		o.taken[d.taken.id] = false
-		o.levels = d.levels
-		if g, ok := d.taken.requestGroup(); ok {
-			if o.groups[g]--; o.groups[g] == 0 {
-				delete(o.groups, g)
+	slices.SortStableFunc(o.order, func(a, b []int) int { return cmp.Compare(len(a), len(b)) })
+	for _, clause := range o.order {
+		if !slices.ContainsFunc(clause, func(g int) bool { return o.used[g] }) {
+			least++
+			for _, g := range clause {
+				o.used[g] = true
 			}
 		}
 	}
-	o.trail = o.trail[:mark]
+	return least
 }
 
-// bound returns a lower bound of the cost of all choices that complete the
-// present one: a request for each group, and one more for each open leaf whose
-// candidates all need a group that no leaf before it may have added.
-func (o *optimiser) bound(open []*leaf) Cost {
-	c := Cost{Requests: len(o.groups), Levels: o.levels}
-	var added []requestGroup
-	for _, l := range open {
-		earliest, isNew := l.candidates[0].minLevel, true
-		var groups []requestGroup
-		for _, e := range l.candidates {
-			if o.excluded[e.request().id] {
-				continue
-			}
-			earliest = min(earliest, e.minLevel)
-			g := e.request().mustGroup()
-			if o.groups[g] > 0 || slices.Contains(added, g) {
-				isNew = false
-			}
-			groups = append(groups, g)
+// decide decides which groups are asked on the level after those that are done.
+func (o *optimiser) decide(done, least int) {
+	f := &o.frames[done]
+	f.asked, f.open = f.asked[:0], f.open[:0]
+	clear(f.now)
+	for _, g := range o.graph.enabled(f.known, o.needed, o.never) {
+		if !o.spend(3) {
+			return
 		}
-		c.Levels = max(c.Levels, earliest)
-		if isNew {
-			c.Requests++
-			added = append(added, groups...)
+		f.now[g] = true
+		gain := o.graph.ask(done+1, f.known, f.now, o.trial)
+		f.now[g] = false
+		f.open = append(f.open, option{g, o.enough(done, g), gain})
+	}
+	// What is asked in any case needs no decision.
+	for _, x := range f.open {
+		if x.enough && o.must[x.group] {
+			f.now[x.group] = true
+			f.asked = append(f.asked, x.group)
 		}
 	}
-	return c
+	f.open = slices.DeleteFunc(f.open, func(x option) bool { return f.now[x.group] })
+	slices.SortStableFunc(f.open, func(a, b option) int { return cmp.Compare(b.gain, a.gain) })
+	o.assign(done, 0, least)
 }
 
-// newGroups is how many requests a candidate adds, without its conditions.
-func (o *optimiser) newGroups(e *edge) int {
-	if o.groups[e.request().mustGroup()] > 0 {
-		return 0
+// enough reports whether a group adds nothing any more once o.trial is known.
+func (o *optimiser) enough(done, g int) bool {
+	if o.graph.groups[g].first {
+		return true
 	}
-	return 1
+	o.graph.reach(done+1, o.trial, o.never, -1, o.without)
+	o.graph.need(o.trial, o.without, o.neededLater)
+	return !o.neededLater.groups[g]
 }
 
-// conditional reports whether an edge after the request has conditions.
-func (e *edge) conditional() bool {
-	for ; e.tail != nil; e = e.tail {
-		if len(e.conditions) > 0 {
-			return true
+// assign decides the open options of a level from the i-th on, and continues with the
+// next level.
+func (o *optimiser) assign(done, i, least int) {
+	f := &o.frames[done]
+	if !o.exact || (Cost{o.requests + max(least, len(f.asked)), done + 1}).compare(o.bestCost) >= 0 {
+		return
+	}
+	if i == len(f.open) {
+		if len(f.asked) > 0 {
+			o.proceed(done)
 		}
+		return
 	}
-	return false
+	x := f.open[i]
+	if !x.enough {
+		o.assign(done, i+1, least)
+		o.ask(done, i, least)
+		return
+	}
+	o.ask(done, i, least)
+	o.never[x.group] = true
+	o.assign(done, i+1, least)
+	o.never[x.group] = false
 }
 
-// request returns the root or key edge that a path begins with.
-func (e *edge) request() *edge {
-	for e.tail != nil {
-		e = e.tail
-	}
-	return e
+// ask asks the i-th open option.
+func (o *optimiser) ask(done, i, least int) {
+	g := o.frames[done].open[i].group
+	o.frames[done].now[g] = true
+	o.frames[done].asked = append(o.frames[done].asked, g)
+	o.assign(done, i+1, least)
+	o.frames[done].now[g] = false
+	o.frames[done].asked = o.frames[done].asked[:len(o.frames[done].asked)-1]
 }
 
-func (e *edge) requestGroup() (g requestGroup, ok bool) {
-	if e.tail != nil {
-		return g, false
+// proceed asks the groups of a level and searches on.
+func (o *optimiser) proceed(done int) {
+	if !o.spend(1) {
+		return
 	}
-	return e.mustGroup(), true
-}
-
-// mustGroup is the group of a root or key edge.
-func (e *edge) mustGroup() requestGroup {
-	if e.kind == rootEdge {
-		return requestGroup{e.subgraph, e.deferID, e.position}
+	if len(o.frames) == done+1 {
+		o.frames = append(o.frames, o.frame())
 	}
-	return requestGroup{e.subgraph, e.deferID, nil}
+	f := o.frames[done]
+	o.graph.ask(done+1, f.known, f.now, o.frames[done+1].known)
+	o.requests += len(f.asked)
+	o.search(done + 1)
+	o.requests -= len(f.asked)
 }

@@ -29,6 +29,9 @@ type placer struct {
 	// joinable are the root fetches that a further root edge can be part of:
 	// all of a query's, and for a mutation only that of the field before.
 	joinable []*fetch
+	// start is the fetch of the root fields of the part that is placed, of a mutation or
+	// a subscription.
+	start *fetch
 }
 
 // placeAll places the paths chosen for the leaves.
@@ -94,18 +97,19 @@ func (p *placer) placeRoot(e *edge) *placement {
 	}
 	f := p.add(fetch{
 		kind: plan.RootFetch, operationKind: p.operationKind, subgraph: e.subgraph, position: e.position,
-		selection: p.memory.selections.Of(selectionSet{typ: e.typ}), dependsOn: p.conditions(e, nil), deferID: e.deferID,
+		selection: p.memory.selections.Of(selectionSet{typ: e.typ}), dependsOn: p.conditions(e, nil), deferID: e.deferID, after: max(e.level-1, 0),
 	})
 	switch {
 	case e.position.parent != nil:
 		f.operationKind = operation.Query
 	case p.operationKind == operation.Subscription:
 		f.kind = plan.SubscriptionFetch
+		p.start = f
 	case p.operationKind == operation.Mutation:
 		// Mutations run one after another (GraphQL, section 6.2.2), but do not
 		// wait for deferred payloads of the ones before.
 		f.dependsOn = slices.DeleteFunc(slices.Clone(p.fetches), func(before *fetch) bool { return before == f || before.deferID > 0 })
-		p.joinable = nil
+		p.joinable, p.start, f.from = nil, f, nil
 	}
 	p.joinable = p.memory.fetchLists.Append(p.joinable, f)
 	return p.begin(f, f.selection)
@@ -127,7 +131,7 @@ func (p *placer) placeJump(e *edge) *placement {
 		contextArguments: p.contextArguments(e),
 	})
 	f := p.add(fetch{
-		kind: plan.EntitiesFetch, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: dependsOn, deferID: e.deferID,
+		kind: plan.EntitiesFetch, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: dependsOn, deferID: e.deferID, after: max(e.level-1, 0),
 		entities: p.memory.entityLists.Append(nil, entities),
 	})
 	return p.begin(f, selection)
@@ -135,7 +139,7 @@ func (p *placer) placeJump(e *edge) *placement {
 
 func (p *placer) add(value fetch) *fetch {
 	f := p.memory.fetches.Of(value)
-	f.order = len(p.fetches)
+	f.order, f.from = len(p.fetches), p.start
 	p.fetches = p.memory.fetchLists.Append(p.fetches, f)
 	return f
 }

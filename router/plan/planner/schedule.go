@@ -54,6 +54,10 @@ func schedule(fetches []*fetch, weigh func([]*fetch) [][]*fetch) []*fetch {
 // depend on.
 func setLevels(fetches []*fetch) {
 	for _, f := range fetches {
+		f.level = max(f.level, f.after)
+		if f.from != nil {
+			f.level = max(f.level, f.from.level+f.after)
+		}
 		for _, d := range f.dependsOn {
 			f.level = max(f.level, d.level+1)
 		}

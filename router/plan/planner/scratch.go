@@ -30,6 +30,12 @@ type scratch struct {
 	subgraphs     slab.Slab[*supergraph.Subgraph]
 	subgraphLists slab.Slab[[]*supergraph.Subgraph]
 
+	nodes       slab.Slab[requestNode]
+	indexes     slab.Slab[int32]
+	numbers     slab.Slab[int]
+	numberLists slab.Slab[[]int]
+	flags       slab.Slab[bool]
+
 	deferrables slab.Slab[deferrable]
 	choices     slab.Slab[edgeChoice]
 	targets     slab.Slab[jumpTarget]
@@ -57,10 +63,11 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [30]reusable {
+func (s *scratch) slabs() [35]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
+		&s.nodes, &s.indexes, &s.numbers, &s.numberLists, &s.flags,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
 	}

@@ -1,0 +1,186 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A settler chooses paths for leaves, given the groups that are asked on each level.
+// The requests are decided, so it looks for few entities and then for few fields, in
+// the way of the chooser: leaf after leaf, by what a path adds. A leaf that is
+// needed for a request has a path that is known before its level.
+type settler struct {
+	graph *requestGraph
+	known knowledge
+	// deadlines are the levels after which leaves must be known.
+	deadlines []int
+	at        []int32 // indexes in the graph, by edge.id
+	leafAt    []int32 // by leaf.id
+	taken     []bool
+	prices    []int // valid in the round of rounds
+	rounds    []int
+	round     int
+	chosen    []*edge // by index of the leaf
+}
+
+// entityPrice is the price of an entity jump whose request is made anyway.
+const entityPrice = 1000
+
+// settle returns a path for each leaf that has one, by leaf.id, and sets the levels of
+// the requests. There are that many edges and leaves.
+func settle(graph *requestGraph, asked [][]int, edges, leaves int) ([]*edge, Cost) {
+	m := graph.memory
+	s := &settler{
+		graph: graph, known: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
+		at: m.indexes.Make(edges), leafAt: m.indexes.Make(leaves),
+		taken: m.flags.Make(len(graph.nodes)), prices: m.numbers.Make(len(graph.nodes)), rounds: m.numbers.Make(len(graph.nodes)), round: 1,
+		chosen: m.edgeLists.Make(len(graph.leaves)),
+	}
+	s.learn(asked)
+	order := m.indexes.Make(graph.goals)
+	for l := range order {
+		order[l] = int32(l)
+	}
+	candidates := m.numbers.Make(len(graph.leaves))
+	for l, leaf := range graph.leaves {
+		for _, e := range leaf.candidates {
+			if s.allowed(int32(l), e) {
+				candidates[l]++
+			}
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(graph.leaves[a].deferID, graph.leaves[b].deferID), cmp.Compare(candidates[a], candidates[b]))
+	})
+	for _, l := range order {
+		s.satisfy(l)
+	}
+	return s.result(leaves)
+}
+
+// learn computes what is known after the requests, and when leaves must be known.
+func (s *settler) learn(asked [][]int) {
+	g := s.graph
+	for level, groups := range asked {
+		now, after := g.memory.flags.Make(len(g.groups)), g.nothing()
+		for _, group := range groups {
+			now[group] = true
+		}
+		g.ask(level+1, s.known, now, after)
+		s.known = after
+	}
+	for l, leaf := range g.leaves {
+		s.leafAt[leaf.id] = int32(l)
+		s.deadlines[l] = len(asked)
+	}
+	for i, e := range g.edges {
+		s.at[e.id] = int32(i)
+		n := &g.nodes[i]
+		if s.known.edges[i] == 0 {
+			continue
+		}
+		for _, c := range n.conditions {
+			if n.group >= 0 {
+				s.deadlines[c] = min(s.deadlines[c], s.known.edges[i]-1)
+			} else { // what is below may be needed as soon as it is known
+				s.deadlines[c] = min(s.deadlines[c], s.known.leaves[c])
+			}
+		}
+	}
+}
+
+// result returns the chosen paths, and what they cost.
+func (s *settler) result(leaves int) ([]*edge, Cost) {
+	chosen := s.graph.memory.edgeLists.Make(leaves)
+	for l, leaf := range s.graph.leaves {
+		chosen[leaf.id] = s.chosen[l]
+	}
+	type request struct{ group, level int }
+	requests, levels := map[request]bool{}, 0
+	for i, n := range s.graph.nodes {
+		if s.taken[i] && n.group >= 0 {
+			level := s.known.edges[i]
+			s.graph.edges[i].level = level
+			requests[request{int(n.group), level}] = true
+			levels = max(levels, level)
+		}
+	}
+	return chosen, Cost{len(requests), levels}
+}
+
+// allowed reports whether a candidate of a leaf is known in time.
+func (s *settler) allowed(l int32, e *edge) bool {
+	level := s.known.edges[s.at[e.id]]
+	return level > 0 && level <= s.deadlines[l]
+}
+
+// satisfy picks a path for a leaf.
+func (s *settler) satisfy(l int32) {
+	if s.chosen[l] != nil {
+		return
+	}
+	var best *edge
+	for _, e := range s.graph.leaves[l].candidates {
+		if s.allowed(l, e) && (best == nil || s.compare(e, best) < 0) {
+			best = e
+		}
+	}
+	s.chosen[l] = best
+	s.take(best)
+}
+
+func (s *settler) compare(a, b *edge) int {
+	i, j := s.at[a.id], s.at[b.id]
+	return cmp.Or(cmp.Compare(s.price(i), s.price(j)), cmp.Compare(s.known.edges[i], s.known.edges[j]), cmp.Compare(a.depth, b.depth), cmp.Compare(a.subgraph.Index, b.subgraph.Index))
+}
+
+// take chooses an edge with the path before it.
+func (s *settler) take(e *edge) {
+	if e == nil || s.taken[s.at[e.id]] {
+		return
+	}
+	s.taken[s.at[e.id]] = true
+	s.round++
+	s.take(e.tail)
+	for _, c := range e.conditions {
+		s.satisfy(s.leafAt[c.id])
+	}
+}
+
+// price is what an edge adds to what has been chosen.
+func (s *settler) price(i int32) int {
+	if s.taken[i] {
+		return 0
+	}
+	if s.rounds[i] == s.round {
+		return s.prices[i]
+	}
+	n := &s.graph.nodes[i]
+	price := 0
+	switch s.graph.edges[i].kind {
+	case rootEdge, fieldEdge:
+		price = fieldCost
+	case keyEdge:
+		price = entityPrice
+	}
+	if n.tail >= 0 {
+		price += s.price(n.tail)
+	}
+	for _, c := range n.conditions {
+		if s.chosen[c] != nil {
+			continue
+		}
+		least := -1
+		for _, e := range s.graph.leaves[c].candidates {
+			if !s.allowed(c, e) {
+				continue
+			}
+			if p := s.price(s.at[e.id]); least < 0 || p < least {
+				least = p
+			}
+		}
+		price += max(least, 0)
+	}
+	s.prices[i], s.rounds[i] = price, s.round
+	return price
+}
