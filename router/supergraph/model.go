@@ -9,7 +9,8 @@ import (
 
 // A Model is a parsed supergraph.
 type Model struct {
-	// Subgraphs are the subgraphs in the order of join__Graph.
+	// Subgraphs are the subgraphs in the order of their names, so that nothing depends on
+	// their order in the supergraph.
 	Subgraphs []*Subgraph
 	// Query, Mutation and Subscription are the root types, or nil if the
 	// supergraph has none.

@@ -125,7 +125,7 @@ func (r *reader) readGraphs() error {
 		if d == nil {
 			return place(v.Position, "the enum value %s has no @%s__graph directive", v.Name, r.join)
 		}
-		g := &Subgraph{Index: len(r.model.Subgraphs), Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
+		g := &Subgraph{Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
 		if g.Name == "" {
 			return place(d.Position, "the subgraph of the enum value %s has no name", v.Name)
 		}
@@ -134,6 +134,10 @@ func (r *reader) readGraphs() error {
 		}
 		r.graphs[v.Name] = g
 		r.model.Subgraphs = append(r.model.Subgraphs, g)
+	}
+	slices.SortFunc(r.model.Subgraphs, func(a, b *Subgraph) int { return strings.Compare(a.Name, b.Name) })
+	for i, g := range r.model.Subgraphs {
+		g.Index = i
 	}
 	return nil
 }
