@@ -54,10 +54,9 @@ type edge struct {
 	// deferID is the payload that a request made by this edge belongs to.
 	deferID int
 
-	// cost estimates the whole path on its own, depth counts the requests on
-	// it that wait for each other, and minLevel is the first level of requests
-	// after which what it arrives at can be known, counted from 1.
-	cost, depth, minLevel int
+	// cost estimates the whole path on its own, and depth counts the requests on
+	// it that wait for each other.
+	cost, depth int
 
 	// level is that of the request that a root or key edge makes, counted from 1 within
 	// its part, if the search decided it; otherwise 0.
@@ -111,30 +110,23 @@ func (e *edge) ownCost() int {
 	return 0
 }
 
-// computeCost sets cost, depth and minLevel from the path before the edge.
+// computeCost sets cost and depth from the path before the edge.
 func (e *edge) computeCost() {
 	e.cost = e.ownCost()
 	if e.tail != nil {
 		e.cost += e.tail.cost
-		e.depth, e.minLevel = e.tail.depth, e.tail.minLevel
+		e.depth = e.tail.depth
 	}
 	for _, c := range e.conditions {
 		c.conditionOf = e
 		best := slices.MinFunc(c.candidates, byCost)
 		e.cost += best.cost
 		e.depth = max(e.depth, best.depth)
-		e.minLevel = max(e.minLevel, slices.MinFunc(c.candidates, byMinLevel).minLevel)
 	}
-	switch e.kind {
-	case keyEdge:
+	if e.kind == keyEdge {
 		e.depth++
-		e.minLevel++
-	case rootEdge:
-		e.minLevel++
 	}
 }
-
-func byMinLevel(a, b *edge) int { return a.minLevel - b.minLevel }
 
 func byCost(a, b *edge) int { return a.cost - b.cost }
 

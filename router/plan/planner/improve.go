@@ -94,7 +94,7 @@ func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, boo
 	if asked == nil {
 		return part.leaves, greedy, exact
 	}
-	chosen, cost := settle(graph, asked, w.edges, w.leaves)
+	chosen, cost := settle(graph, asked, w.leaves)
 	i.chooser.adopt(from, chosen[from:])
 	return all, cost, exact
 }

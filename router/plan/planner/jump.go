@@ -68,30 +68,34 @@ func (w *walker) explore(b *branch) {
 	}
 }
 
-// exploreThoroughly makes every jump in every round, since a key that can be
-// fetched in one round may be cheaper to fetch over the jumps of a later one.
-// Of each jump the last is kept, whose conditions have all candidates.
+// exploreThoroughly makes every jump. What a jump needs is visited again in every
+// round, since it may be cheaper to fetch over the jumps of a later one, and the
+// jump has the conditions of the last round. So two jumps may be conditions of each
+// other: see settle.go for how paths without circles are chosen.
 func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 	made := map[entityJump]*edge{}
-	for range len(w.model.Subgraphs) {
+	for progress := true; progress && w.budget >= 0; {
+		progress = false
 		from := w.withoutJumps(b)
-		next, progress := map[entityJump]*edge{}, false
-		var jumps []*edge
+		jumps := b.jumps
 		for _, options := range waiting {
 			for _, j := range options {
-				e := w.jump(from, j)
-				if e == nil || w.budget < 0 {
-					continue
+				conditions, contexts := w.conditions(from, j)
+				switch e := made[j]; {
+				case conditions == nil || w.budget < 0:
+				case e != nil:
+					e.conditions, e.contexts = conditions, contexts
+					for _, c := range conditions {
+						c.conditionOf = e
+					}
+				default:
+					made[j] = w.newJump(from, j, conditions, contexts)
+					jumps = w.memory.edgeLists.Append(jumps, made[j])
+					progress = true
 				}
-				progress = progress || made[j] == nil
-				next[j] = e
-				jumps = append(jumps, e)
 			}
 		}
-		made, b.jumps = next, jumps
-		if !progress {
-			return
-		}
+		b.jumps = jumps
 	}
 }
 
@@ -171,6 +175,23 @@ func (w *walker) cheapestJump(from *branch, options []entityJump) *edge {
 // jump makes the edge of an entity jump; nil if its key, or what it requires,
 // cannot be fetched over the paths of the branch.
 func (w *walker) jump(from *branch, j entityJump) *edge {
+	conditions, contexts := w.conditions(from, j)
+	if conditions == nil {
+		return nil
+	}
+	return w.newJump(from, j, conditions, contexts)
+}
+
+func (w *walker) newJump(from *branch, j entityJump, conditions []*leaf, contexts []*contextValue) *edge {
+	return w.newEdge(edge{
+		kind: keyEdge, conditions: conditions, subgraph: j.subgraph, typ: j.typ, position: from.position,
+		key: j.key, contexts: contexts, onlyField: j.requires, deferID: w.deferID,
+	})
+}
+
+// conditions returns the leaves that an entity jump needs, at least one; nil if one of
+// them cannot be fetched.
+func (w *walker) conditions(from *branch, j entityJump) (conditions []*leaf, contexts []*contextValue) {
 	outer := w.target
 	w.jumping, w.target = append(w.jumping, j), j.subgraph
 	defer func() { w.jumping, w.target = w.jumping[:len(w.jumping)-1], outer }()
@@ -180,7 +201,6 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 		more, err = w.walk(from, j.requires.Requires.Selections)
 		conditions = w.memory.leafLists.Append(conditions, more...)
 	}
-	var contexts []*contextValue
 	if err == nil && j.requires != nil {
 		var more []*leaf
 		contexts, more, err = w.contextValues(from, j.requires)
@@ -190,12 +210,9 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 		conditions = w.exists(from)
 	}
 	if err != nil || len(conditions) == 0 {
-		return nil
+		return nil, nil
 	}
-	return w.newEdge(edge{
-		kind: keyEdge, conditions: conditions, subgraph: j.subgraph, typ: j.typ, position: from.position,
-		key: j.key, contexts: contexts, onlyField: j.requires, deferID: w.deferID,
-	})
+	return conditions, contexts
 }
 
 // exists returns the leaf for the objects of a branch themselves, none if no path

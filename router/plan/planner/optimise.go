@@ -69,7 +69,7 @@ func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cos
 	}
 	o.frames = append(o.frames, o.frame())
 	o.search(0)
-	return o.best, o.bestCost, o.budget, o.exact
+	return o.best, o.bestCost, budget - graph.looks, o.exact
 }
 
 func (o *optimiser) frame() frame {
@@ -88,7 +88,7 @@ func (o *optimiser) search(done int) {
 		}
 		return
 	}
-	if !o.spend(1) {
+	if !o.hasBudget() {
 		return
 	}
 	levels, ok := o.graph.reach(done, known, o.never, -1, o.reached)
@@ -101,11 +101,9 @@ func (o *optimiser) search(done int) {
 	}
 }
 
-// spend takes some passes over the graph from the budget, and reports whether it
-// suffices.
-func (o *optimiser) spend(passes int) bool {
-	o.budget -= passes * len(o.graph.nodes)
-	o.exact = o.exact && o.budget >= 0
+// hasBudget reports whether the budget suffices so far.
+func (o *optimiser) hasBudget() bool {
+	o.exact = o.exact && o.graph.looks <= o.budget
 	return o.exact
 }
 
@@ -130,7 +128,7 @@ func (o *optimiser) mustAsk(done int, known knowledge) (least int) {
 		if o.must[g] || o.never[g] || !o.needed.groups[g] {
 			continue
 		}
-		if !o.spend(1) {
+		if !o.hasBudget() {
 			return 0
 		}
 		_, ok := o.graph.reach(done, known, o.never, g, o.without)
@@ -159,7 +157,7 @@ func (o *optimiser) decide(done, least int) {
 	f.asked, f.open = f.asked[:0], f.open[:0]
 	clear(f.now)
 	for _, g := range o.graph.enabled(f.known, o.needed, o.never) {
-		if !o.spend(3) {
+		if !o.hasBudget() {
 			return
 		}
 		f.now[g] = true
@@ -226,7 +224,7 @@ func (o *optimiser) ask(done, i, least int) {
 
 // proceed asks the groups of a level and searches on.
 func (o *optimiser) proceed(done int) {
-	if !o.spend(1) {
+	if !o.hasBudget() {
 		return
 	}
 	if len(o.frames) == done+1 {

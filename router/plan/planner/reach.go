@@ -10,15 +10,21 @@ import (
 // A requestGraph has the edges of paths that can matter for a part, and says what is
 // known after which requests.
 type requestGraph struct {
-	// edges are in the order of their IDs: each comes after those that it needs. A
-	// node is what is known of an edge by its index here.
+	// edges are in an order in which each comes after its tail and, as far as possible,
+	// after what else it needs. A node is what is known of an edge by its index here.
 	edges []*edge
 	nodes []requestNode
 	// leaves are those of the part, the goals, and the conditions of edges.
-	leaves []*leaf
-	goals  int
-	groups []requestGroup
+	leaves     []*leaf
+	candidates [][]int32 // by leaf: indexes of its candidates
+	goals      int
+	groups     []requestGroup
+	// late is set if edges other than those of requests have conditions.
+	late bool
+	// looks counts the nodes that have been looked at.
+	looks  int
 	memory *scratch
+	open   []int32 // scratch space
 }
 
 // A requestNode is an edge. Its numbers are indexes in the graph.
@@ -83,29 +89,49 @@ func newRequestGraph(memory *scratch, goals []*leaf, edges, leaves int) *request
 		}
 	}
 	slices.SortFunc(g.edges, func(a, b *edge) int { return cmp.Compare(a.id, b.id) })
+	g.connect(edgeAt, leafAt)
+	// Each comes after what it needs at the earliest. What cannot be reached is left out.
+	earliest := g.nothing()
+	g.reach(0, g.nothing(), memory.flags.Make(len(g.groups)), -1, earliest)
+	level := func(e *edge) int { return earliest.edges[edgeAt[e.id]-1] }
+	g.edges = slices.DeleteFunc(g.edges, func(e *edge) bool { return level(e) == 0 })
+	slices.SortFunc(g.edges, func(a, b *edge) int { return cmp.Or(cmp.Compare(level(a), level(b)), cmp.Compare(a.id, b.id)) })
+	clear(edgeAt)
+	g.connect(edgeAt, leafAt)
+	return g
+}
+
+// connect makes the nodes of the edges, in their order, and the groups. edgeAt and leafAt are indexes
+// + 1 of edges and leaves by their IDs.
+func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 	groups := map[requestGroup]int32{}
-	g.nodes = memory.nodes.Make(len(g.edges))
+	g.groups, g.nodes = nil, g.memory.nodes.Make(len(g.edges))
 	for i, e := range g.edges {
 		edgeAt[e.id] = int32(i + 1)
 		n := requestNode{group: -1, tail: -1, request: int32(i)}
 		for _, c := range e.conditions {
-			n.conditions = memory.indexes.Append(n.conditions, leafAt[c.id]-1)
+			n.conditions = g.memory.indexes.Append(n.conditions, leafAt[c.id]-1)
 		}
 		if e.tail != nil {
 			n.tail = edgeAt[e.tail.id] - 1
 			n.request = g.nodes[n.tail].request
+			g.late = g.late || len(e.conditions) > 0
 		} else {
 			n.group = g.group(e, groups)
 		}
 		g.nodes[i] = n
 	}
+	g.candidates = g.memory.indexLists.Make(len(g.leaves))
 	for i, l := range g.leaves {
 		for _, e := range l.candidates {
+			if edgeAt[e.id] == 0 {
+				continue
+			}
 			n := &g.nodes[edgeAt[e.id]-1]
-			n.of = memory.indexes.Append(n.of, int32(i))
+			n.of = g.memory.indexes.Append(n.of, int32(i))
+			g.candidates[i] = g.memory.indexes.Append(g.candidates[i], edgeAt[e.id]-1)
 		}
 	}
-	return g
 }
 
 // group returns the group of a root or key edge.
@@ -161,17 +187,21 @@ func (g *requestGraph) know(k knowledge, i, level int) {
 func (g *requestGraph) ask(level int, before knowledge, groups []bool, after knowledge) (gain int) {
 	copy(after.edges, before.edges)
 	copy(after.leaves, before.leaves)
-	for i := range g.nodes {
-		n := &g.nodes[i]
-		if after.edges[i] != 0 {
-			continue
-		}
-		if n.group >= 0 {
-			if groups[n.group] && (len(n.conditions) > 0 || level == 1) && g.enables(n, before) {
-				g.know(after, i, level)
+	for again := true; again; {
+		again = false
+		g.looks += len(g.nodes)
+		for i := range g.nodes {
+			n := &g.nodes[i]
+			switch {
+			case after.edges[i] != 0:
+				continue
+			case n.group < 0 && n.knowing(after) == 0:
+				continue
+			case n.group >= 0 && (!groups[n.group] || len(n.conditions) == 0 && level > 1 || !g.enables(n, before)):
+				continue
 			}
-		} else if n.knowing(after) > 0 {
 			g.know(after, i, level)
+			again = again || g.late
 		}
 	}
 	for l := range g.goals {
@@ -192,25 +222,31 @@ func (g *requestGraph) enables(n *requestNode, k knowledge) bool {
 // that are never asked any more. It returns the levels that an answer needs; false if
 // there is none.
 func (g *requestGraph) reach(done int, known knowledge, never []bool, without int, k knowledge) (levels int, ok bool) {
-	clear(k.leaves)
-	for i := range g.nodes {
-		n := &g.nodes[i]
-		level := known.edges[i]
-		switch {
-		case level > 0:
-		case n.group < 0:
-			level = n.knowing(k)
-		case never[n.group] || int(n.group) == without:
-		case len(n.conditions) > 0:
-			if level = n.knowing(k); level > 0 {
-				level = max(level, done) + 1
+	copy(k.edges, known.edges)
+	copy(k.leaves, known.leaves)
+	for again := true; again; { // two jumps may be conditions of each other
+		again = false
+		g.looks += len(g.nodes)
+		for i := range g.nodes {
+			if known.edges[i] > 0 {
+				continue
 			}
-		case done == 0:
-			level = 1
-		}
-		k.edges[i] = 0
-		if level > 0 {
-			g.know(k, i, level)
+			n, level := &g.nodes[i], 0
+			switch {
+			case n.group < 0:
+				level = n.knowing(k)
+			case never[n.group] || int(n.group) == without:
+			case len(n.conditions) > 0:
+				if level = n.knowing(k); level > 0 {
+					level = max(level, done) + 1
+				}
+			case done == 0:
+				level = 1
+			}
+			if level > 0 && (k.edges[i] == 0 || level < k.edges[i]) {
+				g.know(k, i, level)
+				again = true
+			}
 		}
 	}
 	for _, level := range k.leaves[:g.goals] {
@@ -228,28 +264,34 @@ func (g *requestGraph) need(known, reached knowledge, into neededParts) {
 	clear(into.edges)
 	clear(into.leaves)
 	clear(into.groups)
+	g.looks += len(g.nodes)
+	g.open = g.open[:0]
 	for l := range g.goals {
-		into.leaves[l] = known.leaves[l] == 0
+		g.needLeaf(int32(l), known, into)
 	}
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		n := &g.nodes[i]
-		if known.edges[i] > 0 || reached.edges[i] == 0 {
-			continue
-		}
-		if !into.edges[i] && !slices.ContainsFunc(n.of, func(l int32) bool { return into.leaves[l] }) {
-			continue
-		}
-		into.edges[i] = true
-		if n.group >= 0 {
-			into.groups[n.group] = true
-		} else {
-			into.edges[n.tail] = true
-		}
-		for _, c := range n.conditions {
-			if known.leaves[c] == 0 {
-				into.leaves[c] = true
+	for len(g.open) > 0 {
+		l := g.open[len(g.open)-1]
+		g.open = g.open[:len(g.open)-1]
+		for _, i := range g.candidates[l] {
+			for i >= 0 && !into.edges[i] && known.edges[i] == 0 && reached.edges[i] > 0 {
+				n := &g.nodes[i]
+				into.edges[i] = true
+				if n.group >= 0 {
+					into.groups[n.group] = true
+				}
+				for _, c := range n.conditions {
+					g.needLeaf(c, known, into)
+				}
+				i = n.tail
 			}
 		}
+	}
+}
+
+func (g *requestGraph) needLeaf(l int32, known knowledge, into neededParts) {
+	if known.leaves[l] == 0 && !into.leaves[l] {
+		into.leaves[l] = true
+		g.open = append(g.open, l)
 	}
 }
 

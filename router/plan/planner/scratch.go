@@ -32,6 +32,7 @@ type scratch struct {
 
 	nodes       slab.Slab[requestNode]
 	indexes     slab.Slab[int32]
+	indexLists  slab.Slab[[]int32]
 	numbers     slab.Slab[int]
 	numberLists slab.Slab[[]int]
 	flags       slab.Slab[bool]
@@ -63,11 +64,11 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [35]reusable {
+func (s *scratch) slabs() [36]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
-		&s.nodes, &s.indexes, &s.numbers, &s.numberLists, &s.flags,
+		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.numberLists, &s.flags,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
 	}

@@ -14,8 +14,6 @@ type settler struct {
 	known knowledge
 	// deadlines are the levels after which leaves must be known.
 	deadlines []int
-	at        []int32 // indexes in the graph, by edge.id
-	leafAt    []int32 // by leaf.id
 	taken     []bool
 	prices    []int // valid in the round of rounds
 	rounds    []int
@@ -27,12 +25,11 @@ type settler struct {
 const entityPrice = 1000
 
 // settle returns a path for each leaf that has one, by leaf.id, and sets the levels of
-// the requests. There are that many edges and leaves.
-func settle(graph *requestGraph, asked [][]int, edges, leaves int) ([]*edge, Cost) {
+// the requests. There are that many leaves.
+func settle(graph *requestGraph, asked [][]int, leaves int) ([]*edge, Cost) {
 	m := graph.memory
 	s := &settler{
 		graph: graph, known: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
-		at: m.indexes.Make(edges), leafAt: m.indexes.Make(leaves),
 		taken: m.flags.Make(len(graph.nodes)), prices: m.numbers.Make(len(graph.nodes)), rounds: m.numbers.Make(len(graph.nodes)), round: 1,
 		chosen: m.edgeLists.Make(len(graph.leaves)),
 	}
@@ -42,9 +39,9 @@ func settle(graph *requestGraph, asked [][]int, edges, leaves int) ([]*edge, Cos
 		order[l] = int32(l)
 	}
 	candidates := m.numbers.Make(len(graph.leaves))
-	for l, leaf := range graph.leaves {
-		for _, e := range leaf.candidates {
-			if s.allowed(int32(l), e) {
+	for l, list := range graph.candidates {
+		for _, i := range list {
+			if s.allowed(int32(l), i) {
 				candidates[l]++
 			}
 		}
@@ -69,12 +66,10 @@ func (s *settler) learn(asked [][]int) {
 		g.ask(level+1, s.known, now, after)
 		s.known = after
 	}
-	for l, leaf := range g.leaves {
-		s.leafAt[leaf.id] = int32(l)
+	for l := range s.deadlines {
 		s.deadlines[l] = len(asked)
 	}
-	for i, e := range g.edges {
-		s.at[e.id] = int32(i)
+	for i := range g.nodes {
 		n := &g.nodes[i]
 		if s.known.edges[i] == 0 {
 			continue
@@ -109,8 +104,8 @@ func (s *settler) result(leaves int) ([]*edge, Cost) {
 }
 
 // allowed reports whether a candidate of a leaf is known in time.
-func (s *settler) allowed(l int32, e *edge) bool {
-	level := s.known.edges[s.at[e.id]]
+func (s *settler) allowed(l, i int32) bool {
+	level := s.known.edges[i]
 	return level > 0 && level <= s.deadlines[l]
 }
 
@@ -119,31 +114,29 @@ func (s *settler) satisfy(l int32) {
 	if s.chosen[l] != nil {
 		return
 	}
-	var best *edge
-	for _, e := range s.graph.leaves[l].candidates {
-		if s.allowed(l, e) && (best == nil || s.compare(e, best) < 0) {
-			best = e
+	best := int32(-1)
+	for _, i := range s.graph.candidates[l] {
+		if s.allowed(l, i) && (best < 0 || s.compare(i, best) < 0) {
+			best = i
 		}
 	}
-	s.chosen[l] = best
+	s.chosen[l] = s.graph.edges[best]
 	s.take(best)
 }
 
-func (s *settler) compare(a, b *edge) int {
-	i, j := s.at[a.id], s.at[b.id]
+func (s *settler) compare(i, j int32) int {
+	a, b := s.graph.edges[i], s.graph.edges[j]
 	return cmp.Or(cmp.Compare(s.price(i), s.price(j)), cmp.Compare(s.known.edges[i], s.known.edges[j]), cmp.Compare(a.depth, b.depth), cmp.Compare(a.subgraph.Index, b.subgraph.Index))
 }
 
 // take chooses an edge with the path before it.
-func (s *settler) take(e *edge) {
-	if e == nil || s.taken[s.at[e.id]] {
-		return
-	}
-	s.taken[s.at[e.id]] = true
-	s.round++
-	s.take(e.tail)
-	for _, c := range e.conditions {
-		s.satisfy(s.leafAt[c.id])
+func (s *settler) take(i int32) {
+	for ; i >= 0 && !s.taken[i]; i = s.graph.nodes[i].tail {
+		s.taken[i] = true
+		s.round++
+		for _, c := range s.graph.nodes[i].conditions {
+			s.satisfy(c)
+		}
 	}
 }
 
@@ -171,11 +164,11 @@ func (s *settler) price(i int32) int {
 			continue
 		}
 		least := -1
-		for _, e := range s.graph.leaves[c].candidates {
-			if !s.allowed(c, e) {
+		for _, j := range s.graph.candidates[c] {
+			if !s.allowed(c, j) {
 				continue
 			}
-			if p := s.price(s.at[e.id]); least < 0 || p < least {
+			if p := s.price(j); least < 0 || p < least {
 				least = p
 			}
 		}
