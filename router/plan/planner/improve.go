@@ -30,11 +30,11 @@ type part struct {
 
 // searchBudget is how many nodes of request graphs the optimiser looks at for an operation,
 // which takes a few milliseconds. It is enough for a complete search for nearly all of them.
-const searchBudget = 1_000_000
+const searchBudget = 3_000_000
 
 // thoroughEdges bounds the edges that a thorough walk looks at, by those of the
 // first walk.
-func thoroughEdges(first int) int { return 2_000 + 10*first }
+func thoroughEdges(first int) int { return 20_000 + 20*first }
 
 // An improver looks for better choices than the chooser's.
 type improver struct {
@@ -90,11 +90,11 @@ func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, boo
 	}
 	graph := newRequestGraph(w.memory, all, w.edges, w.leaves)
 	asked, _, left, exact := optimise(graph, greedy, i.budget)
-	i.budget = left
-	if asked == nil {
+	if i.budget = left; asked == nil {
 		return part.leaves, greedy, exact
 	}
-	chosen, cost := settle(graph, asked, w.leaves)
+	chosen, cost, left := settle(graph, asked, w.leaves, i.budget)
+	i.budget = left
 	i.chooser.adopt(from, chosen[from:])
 	return all, cost, exact
 }

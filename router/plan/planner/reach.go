@@ -19,6 +19,8 @@ type requestGraph struct {
 	candidates [][]int32 // by leaf: indexes of its candidates
 	goals      int
 	groups     []requestGroup
+	// omitted are the nodes that are left out.
+	omitted []bool
 	// late is set if edges other than those of requests have conditions.
 	late bool
 	// looks counts the nodes that have been looked at.
@@ -105,7 +107,7 @@ func newRequestGraph(memory *scratch, goals []*leaf, edges, leaves int) *request
 // + 1 of edges and leaves by their IDs.
 func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 	groups := map[requestGroup]int32{}
-	g.groups, g.nodes = nil, g.memory.nodes.Make(len(g.edges))
+	g.groups, g.nodes, g.omitted = nil, g.memory.nodes.Make(len(g.edges)), g.memory.flags.Make(len(g.edges))
 	for i, e := range g.edges {
 		edgeAt[e.id] = int32(i + 1)
 		n := requestNode{group: -1, tail: -1, request: int32(i)}
@@ -193,7 +195,7 @@ func (g *requestGraph) ask(level int, before knowledge, groups []bool, after kno
 		for i := range g.nodes {
 			n := &g.nodes[i]
 			switch {
-			case after.edges[i] != 0:
+			case after.edges[i] != 0 || g.omitted[i]:
 				continue
 			case n.group < 0 && n.knowing(after) == 0:
 				continue

@@ -12,6 +12,8 @@ import (
 type settler struct {
 	graph *requestGraph
 	known knowledge
+	// total is the price of all that was chosen.
+	total int
 	// deadlines are the levels after which leaves must be known.
 	deadlines []int
 	taken     []bool
@@ -19,52 +21,99 @@ type settler struct {
 	rounds    []int
 	round     int
 	chosen    []*edge // by index of the leaf
+
+	// Scratch space.
+	next   knowledge
+	order  []int32
+	counts []int
+	now    []bool
 }
 
 // entityPrice is the price of an entity jump whose request is made anyway.
 const entityPrice = 1000
 
-// settle returns a path for each leaf that has one, by leaf.id, and sets the levels of
-// the requests. There are that many leaves.
-func settle(graph *requestGraph, asked [][]int, leaves int) ([]*edge, Cost) {
+// settle returns a path for each leaf that has one, by leaf.id, sets the levels of
+// the requests, and returns what they cost and what is left of the budget. There are
+// that many leaves.
+//
+// The first choice is greedy. Then each of its entity jumps is left out in turn, to see
+// whether the rest does with less.
+func settle(graph *requestGraph, asked [][]int, leaves, budget int) ([]*edge, Cost, int) {
+	graph.looks = 0
+	best := newSettler(graph)
+	best.settle(asked)
+	var other *settler
+	for i := 0; i < len(graph.nodes) && graph.looks < budget; i++ {
+		if !best.taken[i] || graph.edges[i].kind != keyEdge {
+			continue
+		}
+		if other == nil {
+			other = newSettler(graph)
+		}
+		graph.omitted[i] = true
+		if other.settle(asked) && other.total < best.total {
+			best, other = other, best
+			i = -1 // once more
+			continue
+		}
+		graph.omitted[i] = false
+	}
+	chosen, cost := best.result(leaves)
+	return chosen, cost, budget - graph.looks
+}
+
+func newSettler(graph *requestGraph) *settler {
 	m := graph.memory
-	s := &settler{
-		graph: graph, known: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
-		taken: m.flags.Make(len(graph.nodes)), prices: m.numbers.Make(len(graph.nodes)), rounds: m.numbers.Make(len(graph.nodes)), round: 1,
-		chosen: m.edgeLists.Make(len(graph.leaves)),
+	return &settler{
+		graph: graph, known: graph.nothing(), next: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
+		taken: m.flags.Make(len(graph.nodes)), prices: m.numbers.Make(len(graph.nodes)), rounds: m.numbers.Make(len(graph.nodes)),
+		chosen: m.edgeLists.Make(len(graph.leaves)), order: m.indexes.Make(graph.goals), counts: m.numbers.Make(len(graph.leaves)),
+		now: m.flags.Make(len(graph.groups)),
 	}
+}
+
+// settle chooses paths, and reports whether there are enough.
+func (s *settler) settle(asked [][]int) bool {
+	s.total = 0
+	s.round++
+	clear(s.taken)
+	clear(s.chosen)
 	s.learn(asked)
-	order := m.indexes.Make(graph.goals)
-	for l := range order {
-		order[l] = int32(l)
+	if !s.graph.answered(s.known) {
+		return false
 	}
-	candidates := m.numbers.Make(len(graph.leaves))
-	for l, list := range graph.candidates {
+	clear(s.counts)
+	for l, list := range s.graph.candidates {
 		for _, i := range list {
 			if s.allowed(int32(l), i) {
-				candidates[l]++
+				s.counts[l]++
 			}
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(graph.leaves[a].deferID, graph.leaves[b].deferID), cmp.Compare(candidates[a], candidates[b]))
+	for l := range s.order {
+		s.order[l] = int32(l)
+	}
+	slices.SortStableFunc(s.order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(s.graph.leaves[a].deferID, s.graph.leaves[b].deferID), cmp.Compare(s.counts[a], s.counts[b]))
 	})
-	for _, l := range order {
+	for _, l := range s.order {
 		s.satisfy(l)
 	}
-	return s.result(leaves)
+	return true
 }
 
 // learn computes what is known after the requests, and when leaves must be known.
 func (s *settler) learn(asked [][]int) {
 	g := s.graph
+	clear(s.known.edges)
+	clear(s.known.leaves)
 	for level, groups := range asked {
-		now, after := g.memory.flags.Make(len(g.groups)), g.nothing()
+		clear(s.now)
 		for _, group := range groups {
-			now[group] = true
+			s.now[group] = true
 		}
-		g.ask(level+1, s.known, now, after)
-		s.known = after
+		g.ask(level+1, s.known, s.now, s.next)
+		s.known, s.next = s.next, s.known
 	}
 	for l := range s.deadlines {
 		s.deadlines[l] = len(asked)
@@ -133,6 +182,7 @@ func (s *settler) compare(i, j int32) int {
 func (s *settler) take(i int32) {
 	for ; i >= 0 && !s.taken[i]; i = s.graph.nodes[i].tail {
 		s.taken[i] = true
+		s.total += s.ownPrice(i)
 		s.round++
 		for _, c := range s.graph.nodes[i].conditions {
 			s.satisfy(c)
@@ -149,13 +199,7 @@ func (s *settler) price(i int32) int {
 		return s.prices[i]
 	}
 	n := &s.graph.nodes[i]
-	price := 0
-	switch s.graph.edges[i].kind {
-	case rootEdge, fieldEdge:
-		price = fieldCost
-	case keyEdge:
-		price = entityPrice
-	}
+	price := s.ownPrice(i)
 	if n.tail >= 0 {
 		price += s.price(n.tail)
 	}
@@ -176,4 +220,15 @@ func (s *settler) price(i int32) int {
 	}
 	s.prices[i], s.rounds[i] = price, s.round
 	return price
+}
+
+// ownPrice is the price of an edge without the path before it and its conditions.
+func (s *settler) ownPrice(i int32) int {
+	switch s.graph.edges[i].kind {
+	case rootEdge, fieldEdge:
+		return fieldCost
+	case keyEdge:
+		return entityPrice
+	}
+	return 0
 }
