@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"slices"
 
 	"souk/router/supergraph"
@@ -79,25 +78,41 @@ func newRequestGraph(memory *scratch, goals []*leaf, edges, leaves int) *request
 		addLeaf(l)
 	}
 	g.goals = len(g.leaves) // a leaf may be given twice
+	byID, count := memory.edgeLists.Make(edges), 0
 	for i := 0; i < len(g.leaves); i++ {
 		for _, e := range g.leaves[i].candidates {
-			for ; e != nil && edgeAt[e.id] == 0; e = e.tail {
-				edgeAt[e.id] = 1
-				g.edges = memory.edgeLists.Append(g.edges, e)
+			for ; e != nil && byID[e.id] == nil; e = e.tail {
+				byID[e.id] = e
+				count++
 				for _, c := range e.conditions {
 					addLeaf(c)
 				}
 			}
 		}
 	}
-	slices.SortFunc(g.edges, func(a, b *edge) int { return cmp.Compare(a.id, b.id) })
+	g.edges = memory.edgeLists.Make(count)[:0]
+	for _, e := range byID {
+		if e != nil {
+			g.edges = append(g.edges, e)
+		}
+	}
 	g.connect(edgeAt, leafAt)
 	// Each comes after what it needs at the earliest. What cannot be reached is left out.
 	earliest := g.nothing()
 	g.reach(0, g.nothing(), memory.flags.Make(len(g.groups)), -1, earliest)
-	level := func(e *edge) int { return earliest.edges[edgeAt[e.id]-1] }
-	g.edges = slices.DeleteFunc(g.edges, func(e *edge) bool { return level(e) == 0 })
-	slices.SortFunc(g.edges, func(a, b *edge) int { return cmp.Or(cmp.Compare(level(a), level(b)), cmp.Compare(a.id, b.id)) })
+	last := 0
+	for _, level := range earliest.edges {
+		last = max(last, level)
+	}
+	ordered := memory.edgeLists.Make(count)[:0]
+	for level := range last {
+		for i, e := range g.edges {
+			if earliest.edges[i] == level+1 {
+				ordered = append(ordered, e)
+			}
+		}
+	}
+	g.edges = ordered
 	clear(edgeAt)
 	g.connect(edgeAt, leafAt)
 	return g
