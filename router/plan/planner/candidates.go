@@ -144,15 +144,15 @@ func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyFie
 
 func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
 
-// cheapestPerSubgraph keeps the cheapest paths into each subgraph: two, or six
-// on a thorough walk. The path that is cheapest on its own may not be
+// cheapestPerSubgraph keeps the cheapest paths into each subgraph: two, or twelve
+// on a thorough walk, which is not complete then. The path that is cheapest on its own may not be
 // the cheapest in the plan, which may have the requests of another one already. Paths
 // into other subgraphs are never dropped for their cost: fields selected below may be
 // available only there.
 func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	most := 2
 	if w.thorough {
-		most = 6
+		most = 12
 	}
 	sorted := w.memory.edgeLists.Append(nil, paths...)
 	slices.SortStableFunc(sorted, byCost)
@@ -166,6 +166,8 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 		}
 		if same < most {
 			kept = append(kept, e)
+		} else {
+			w.incomplete = true
 		}
 	}
 	return kept

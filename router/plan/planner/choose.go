@@ -13,8 +13,8 @@ import (
 // that adds least to what has been chosen. Leaves with few candidates go
 // first, because they leave no choice; those with many then find edges to
 // share. Deferred leaves come last, since they may reuse earlier requests but
-// not the other way round. Ties are broken by depth, then by the order of
-// subgraphs in the supergraph. The result is minimal for each leaf in turn,
+// not the other way round. Ties are broken by depth, then by the names of
+// subgraphs. The result is minimal for each leaf in turn,
 // not for all of them together.
 //
 // Prices are computed on demand and kept until the next edge is chosen. With n

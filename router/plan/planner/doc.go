@@ -12,7 +12,7 @@
 //	            values for @fromContext              context.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
-//	                                                 improve.go, bound.go, cost.go, optimise.go
+//	                                                 improve.go, bound.go, cost.go, reach.go, optimise.go, settle.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known
@@ -43,9 +43,11 @@
 // and its jump into b has a condition: a path to id in a. With several
 // subgraphs to choose from, the walker keeps the paths that look cheap, and the
 // chooser picks from them greedily. Of paths with equal cost it takes the
-// shallowest, then the one whose subgraph comes first in the supergraph. Where the
-// result may not be the best plan, the operation is walked again for every path
-// that can matter, and searched by branch and bound.
+// shallowest, then the one whose subgraph comes first by name. Where the result may
+// not be the best plan, the operation is walked again for every path that can matter.
+// Then the requests are searched by branch and bound: which subgraphs are asked on
+// which level. What is known after them decides which paths there are, and of these
+// the ones with the fewest entities and fields are chosen.
 //
 // # Latencies
 //

@@ -36,8 +36,9 @@ type Search string
 const (
 	// NotSearched: the greedy plan meets the lower bound.
 	NotSearched Search = "not needed"
-	// Exact: the search was complete, so no plan has fewer requests, with the same
-	// subgraphs for the root fields of a mutation or a subscription.
+	// Exact: the search was complete, so no plan has fewer requests, and none with as
+	// many has fewer levels, with the same subgraphs for the root fields of a mutation or
+	// a subscription.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"
@@ -81,8 +82,8 @@ func (p *Planner) ExplainBy(op *operation.Operation, l Latencies, labels ...stri
 }
 
 // decisions returns the decision for each leaf and for the conditions of the path
-// that was chosen for it.
-func (c *chooser) decisions(leaves []*leaf, searched bool) []Decision {
+// that was chosen for it. searched is the outcome of the search if it made the choice.
+func (c *chooser) decisions(leaves []*leaf, searched Search) []Decision {
 	var out []Decision
 	seen := map[*leaf]bool{}
 	var add func(l *leaf)
@@ -104,7 +105,7 @@ func (c *chooser) decisions(leaves []*leaf, searched bool) []Decision {
 	return out
 }
 
-func (c *chooser) decision(l *leaf, searched bool) Decision {
+func (c *chooser) decision(l *leaf, searched Search) Decision {
 	d := Decision{Path: l.path()}
 	if l.conditionOf != nil {
 		d.NeededFor = l.conditionOf.step() + at(l.conditionOf.position.responsePath())
@@ -112,7 +113,7 @@ func (c *chooser) decision(l *leaf, searched bool) Decision {
 	chosen := 0
 	for i, e := range l.candidates {
 		candidate := Candidate{Path: e.path(), Cost: e.cost, Added: -1, Chosen: e == c.chosen[l.id]}
-		if added := c.prices[l]; !searched && i < len(added) {
+		if added := c.prices[l]; searched == NotSearched && i < len(added) {
 			candidate.Added = added[i]
 		}
 		if candidate.Chosen {
@@ -124,19 +125,21 @@ func (c *chooser) decision(l *leaf, searched bool) Decision {
 	return d
 }
 
-func (d *Decision) reason(chosen int, searched bool) string {
+func (d *Decision) reason(chosen int, searched Search) string {
 	best := d.Candidates[chosen]
 	switch {
 	case len(d.Candidates) == 1:
 		return "the only path"
-	case searched:
+	case searched == Exact:
 		return "the search found no cheaper plan with another"
+	case searched == Incomplete:
+		return "of the cheapest plan that the search found before its limit"
 	case best.Added == 0:
 		return "fetched anyway"
 	}
 	equal := func(other Candidate) bool { return !other.Chosen && other.Added == best.Added }
 	if slices.ContainsFunc(d.Candidates, equal) {
-		return "adds no more than another, and waits for fewer requests or is from an earlier subgraph of the supergraph"
+		return "adds no more than another, and waits for fewer requests or is from the subgraph whose name comes first"
 	}
 	return "adds least"
 }

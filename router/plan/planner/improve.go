@@ -33,7 +33,7 @@ type part struct {
 const searchBudget = 3_000_000
 
 // thoroughEdges bounds the edges that a thorough walk looks at, by those of the
-// first walk.
+// first walk. It takes some milliseconds.
 func thoroughEdges(first int) int { return 20_000 + 20*first }
 
 // An improver looks for better choices than the chooser's.
@@ -90,6 +90,7 @@ func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, boo
 	}
 	graph := newRequestGraph(w.memory, all, w.edges, w.leaves)
 	asked, _, left, exact := optimise(graph, greedy, i.budget)
+	exact = exact && !thorough.incomplete
 	if i.budget = left; asked == nil {
 		return part.leaves, greedy, exact
 	}

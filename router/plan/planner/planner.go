@@ -98,7 +98,10 @@ func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation,
 	place := func(part part) {
 		chosen := improver.improve(w, part)
 		if to.chooser.prices != nil {
-			searched := len(chosen) > 0 && chosen[0] != part.leaves[0]
+			searched := NotSearched
+			if len(chosen) > 0 && chosen[0] != part.leaves[0] {
+				searched = explanation.Search
+			}
 			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(chosen, searched)...)
 		}
 		to.placeAll(chosen)

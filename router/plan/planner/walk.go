@@ -37,6 +37,9 @@ type walker struct {
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
+	// incomplete is set if a path was left out that is as good as others as far as
+	// the walker knows.
+	incomplete bool
 }
 
 // A branch is a visit to a selection set: the objects at a response position,
