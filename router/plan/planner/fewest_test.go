@@ -147,3 +147,48 @@ func parts(m *supergraph.Model, op *operation.Operation, made *plan.Plan, labels
 	}
 	return all
 }
+
+// The order of subgraphs in the supergraph makes no difference.
+func TestOrderOfSubgraphsDoesNotMatter(t *testing.T) {
+	for seed := range *graphs {
+		r := rand.New(rand.NewPCG(seed, 1))
+		sdl := randomGraph(r)
+		lines := strings.SplitAfter(sdl, "\n")
+		first := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, "@join__graph(") })
+		last := first
+		for strings.Contains(lines[last], "@join__graph(") {
+			last++
+		}
+		slices.Reverse(lines[first:last])
+		var planners [2]*planner.Planner
+		var schema *operation.Schema
+		for i, sdl := range []string{sdl, strings.Join(lines, "")} {
+			m, err := supergraph.Parse(sdl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if schema, err = operation.NewSchema(m.APISchema); err != nil {
+				t.Fatal(err)
+			}
+			planners[i] = planner.New(m, planner.Options{})
+		}
+		for range 4 {
+			doc, err := schema.Parse(randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var plans [2]strings.Builder
+			for i, p := range planners {
+				made, err := p.Plan(doc.Operation(nil))
+				if err != nil {
+					plans[i].WriteString(err.Error())
+				} else if err := plan.Print(&plans[i], made); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if one, other := plans[0].String(), plans[1].String(); one != other {
+				t.Errorf("graph %d: got the plan\n%s\nand, with the subgraphs in another order,\n%s\n%s", seed, one, other, sdl)
+			}
+		}
+	}
+}

@@ -176,3 +176,58 @@ func TestLongChainOfKeysIsPlannedInLinearWork(t *testing.T) {
 		t.Errorf("got %d fetches, want %d", len(p.Fetches), graphs)
 	}
 }
+
+// shareable returns a supergraph of n subgraphs that have the same entity with the same
+// keys and fields.
+func shareable(n int) string {
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
+	var types, entity, some string
+	for g := range n {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"http://g%d\")\n", g, g, g)
+		types += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		entity += fmt.Sprintf(" @join__type(graph: G%d, key: \"k%d\") @join__type(graph: G%d, key: \"k%d\")", g, g%5, g, (g+1)%5)
+		if g%2 == 0 {
+			some += fmt.Sprintf(" @join__field(graph: G%d)", g)
+		}
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { node: Node%s other: Node }\ntype Node%s {\n  next: Node%s\n", types, some, entity, some)
+	for f := range 10 {
+		fmt.Fprintf(&b, "  k%d: ID", f)
+		for g := range n {
+			if (g+f)%3 != 0 || f < 5 && (g%5 == f || (g+1)%5 == f) {
+				fmt.Fprintf(&b, " @join__field(graph: G%d)", g)
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// Where everything can be had from everywhere, planning ends within its limits.
+func TestChoiceOfEverythingIsPlannedWithinTheLimits(t *testing.T) {
+	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(shareable(50))}}})
+	c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
+	all := "k0 k1 k2 k3 k4 k5 k6 k7 k8 k9"
+	for _, text := range []string{
+		"{" + times(200, " a%d: node { "+all+" }") + "}",
+		"{ node" + strings.Repeat("{ "+all+" next ", 30) + "{ k0 }" + strings.Repeat(" }", 31),
+		"{ other" + strings.Repeat("{ ... on Node { ... { "+all+" next ", 10) + "{ k9 }" + strings.Repeat(" }}}", 10) + "}",
+		"{" + times(20, " a%d: other { next { "+all+" next { "+all+" } } }") + "}",
+	} {
+		made, explanation, err := c.planner.Explain(c.operation(t, text))
+		var limit *planner.LimitError
+		switch {
+		case errors.As(err, &limit):
+			t.Logf("%.40s: %v", text, err)
+		case err != nil:
+			t.Error(err)
+		default:
+			t.Logf("%.40s: %+v, %s, %d edges, %d fetches", text, explanation.Chosen, explanation.Search, explanation.Edges, len(made.Fetches))
+			if requests, levels := cost(made); explanation.Chosen != (planner.Cost{Requests: requests, Levels: levels}) {
+				t.Errorf("the explanation says %+v, the plan has %d requests on %d levels", explanation.Chosen, requests, levels)
+			}
+		}
+	}
+}
