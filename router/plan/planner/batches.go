@@ -60,13 +60,6 @@ func within(times, limits []time.Duration) bool {
 	return true
 }
 
-// isLate reports whether a payload is complete too late with a batching.
-func (g *fetchGraph) isLate(b batching) bool {
-	critical, _ := g.times(g.unmerged(), nil)
-	times, _ := g.times(b, nil)
-	return !within(times, limits(critical, times))
-}
-
 // batch returns the batching to use, and whether the search for it was complete.
 // byLevels is used if it is within the limits and no other needs fewer requests.
 func (g *fetchGraph) batch(byLevels batching) (chosen batching, exact bool) {

@@ -117,7 +117,7 @@ func (w *weigher) groups(fetches []*fetch, deferred []*plan.DeferredPayload) [][
 		return nil
 	}
 	chosen, exact := usual, true
-	if !equal || g.isLate(usual) {
+	if !equal {
 		chosen, exact = g.batch(usual)
 	}
 	w.batching.Search = Exact
