@@ -107,8 +107,8 @@ func (x *exchange) batched(value []byte) []byte {
 		_, body := x.hookResponse(x.r.Context(), http.StatusOK, f.body(), nil)
 		return body
 	}
-	ctx, cancel := x.deadline(x.r.Context())
-	defer cancel()
+	ctx := x.deadline(x.r.Context())
+	defer ctx.Cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
 	// The response is copied twice: here and into the body of the batch.

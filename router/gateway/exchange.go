@@ -21,6 +21,7 @@ import (
 	"souk/router/internal/echo"
 	"souk/router/internal/hookchain"
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/lazycontext"
 	"souk/router/operation"
 	"souk/router/plan/planner"
 	routertelemetry "souk/router/telemetry"
@@ -161,19 +162,23 @@ func (x *exchange) serve(req *request) {
 		x.serveShared(p, start)
 	case x.refuseEarly(p):
 	default:
-		ctx, cancel := x.deadline(x.r.Context())
-		defer cancel()
+		ctx := x.deadline(x.r.Context())
+		defer ctx.Cancel()
 		response := x.run(ctx, p, start)
 		x.respond(p, response.Body, response)
 		response.Release()
 	}
 }
 
-func (x *exchange) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+// deadline returns the context of an execution. The caller must cancel it.
+func (x *exchange) deadline(ctx context.Context) *lazycontext.Context {
+	var deadline time.Time
 	if d := x.config.TrafficShaping.Router.Timeout; d > 0 {
-		return context.WithTimeout(ctx, d)
+		deadline = time.Now().Add(d)
 	}
-	return ctx, func() {}
+	limited := new(lazycontext.Context)
+	limited.Init(ctx, deadline)
+	return limited
 }
 
 // prepare takes a request through the stages before the executor: hooks, persisted

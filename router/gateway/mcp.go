@@ -147,9 +147,9 @@ func (gw *Gateway) call(called context.Context, r *http.Request, c mcp.Call) []b
 		x.logFault(ctx, err)
 		return x.reject(ctx, err)
 	}
-	ctx, cancel := x.deadline(x.hookContext(ctx))
-	defer cancel()
-	response := x.run(ctx, p, start)
+	limited := x.deadline(x.hookContext(ctx))
+	defer limited.Cancel()
+	response := x.run(limited, p, start)
 	defer response.Release()
 	if response.Shed {
 		return x.reject(ctx, errNoRoom)

@@ -19,8 +19,9 @@ func (x *exchange) takesParts() bool {
 // uses @defer, otherwise one. It releases each response when emit returns. The request
 // timeout covers all of them.
 func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, emit func(*execute.Response) error) error {
-	ctx, cancel := x.deadline(ctx)
-	defer cancel()
+	limited := x.deadline(ctx)
+	defer limited.Cancel()
+	ctx = limited
 	if !p.deferring {
 		response := x.run(ctx, p, start)
 		defer response.Release()

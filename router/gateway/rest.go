@@ -55,9 +55,9 @@ func (e *restExecutor) Execute(ctx context.Context, header http.Header, r *http.
 	if x.refusesEarly(p) {
 		return x.atLimit(ctx), nil
 	}
-	ctx, cancel := x.deadline(x.hookContext(ctx))
-	defer cancel()
-	response := x.run(ctx, p, start)
+	limited := x.deadline(x.hookContext(ctx))
+	defer limited.Cancel()
+	response := x.run(limited, p, start)
 	defer response.Release()
 	if response.Shed {
 		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil

@@ -306,8 +306,8 @@ var errFlight = errors.New("the shared execution of an identical query failed")
 // execute executes the query of a flight for a client, and hands the response to all that wait for it.
 func (x *exchange) execute(client context.Context, f *flight, p *prepared, start time.Time) {
 	defer f.land()
-	ctx, cancel := x.deadline(client)
-	defer cancel()
+	ctx := x.deadline(client)
+	defer ctx.Cancel()
 	response := x.run(ctx, p, start)
 	f.abandoned = response.Errors > 0 && client.Err() != nil
 	f.body = &f.detached

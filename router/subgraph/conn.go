@@ -145,3 +145,6 @@ func (c *conn) writeUntil(deadline time.Time, parts ...[]byte) error {
 	}
 	return c.SetWriteDeadline(time.Time{})
 }
+
+// Cancelled implements lazycontext.Waiter.
+func (c *conn) Cancelled() { c.Abort() }

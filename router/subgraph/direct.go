@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"souk/router/execute"
+	"souk/router/internal/lazycontext"
 	"souk/router/operation"
 )
 
@@ -80,13 +81,16 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 // exchange sends a request over a connection and reads the response. Then it returns the
 // connection to the pool or closes it.
 func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
+		deadline = earlier
+	}
 	if err := c.SetReadDeadline(deadline); err != nil {
 		d.pool.drop(c)
 		return nil, fmt.Errorf("%w: %w", errStale, err)
 	}
-	stop := context.AfterFunc(ctx, c.Abort)
+	aborts := lazycontext.Notify(ctx, c)
 	response, keep, err := d.converse(ctx, deadline, c, body, header, room)
-	if !stop() || !keep {
+	if !aborts.Stop() || !keep {
 		d.pool.drop(c)
 	} else {
 		d.pool.put(c)

@@ -14,6 +14,7 @@ import (
 
 	"souk/internal/lazydeadline"
 	"souk/internal/linger"
+	"souk/router/internal/lazycontext"
 )
 
 const (
@@ -44,10 +45,9 @@ type conn struct {
 	raw     syscall.RawConn
 	watched uint64
 	remote  string
-	// context is the parent of the contexts of all requests, and cancelAll cancels it.
-	context   context.Context
-	cancelAll context.CancelFunc
-	state     atomic.Int32
+	// context is the parent of the contexts of all requests.
+	context lazycontext.Context
+	state   atomic.Int32
 	// in is rwc for reading.
 	in lazydeadline.Conn
 
@@ -60,8 +60,7 @@ type conn struct {
 	// request is the request in progress, for the watcher.
 	request struct {
 		sync.Mutex
-		cancel context.CancelFunc // nil if there is none
-		body   *body
+		x *exchange // nil if there is none
 	}
 	// writeDeadline is set if the handler has set one, which ends with the request.
 	writeDeadline bool
@@ -80,7 +79,7 @@ func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
 	if adapt := s.standard.ConnContext; adapt != nil {
 		ctx = adapt(ctx, rwc)
 	}
-	c.context, c.cancelAll = context.WithCancel(ctx)
+	c.context.Init(ctx, time.Time{})
 	return c
 }
 
@@ -103,7 +102,7 @@ func (c *conn) release() {
 	c.state.Store(ended)
 	c.server.watch.remove(c)
 	c.server.forget(c)
-	c.cancelAll()
+	c.context.Cancel()
 }
 
 // close closes the connection; once the client has had time to see the last response, if there is one.
@@ -116,7 +115,7 @@ func (c *conn) close(answered bool) {
 	}
 	c.server.watch.drop(c)
 	c.server.forget(c)
-	c.cancelAll()
+	c.context.Cancel()
 	c.report(http.StateClosed)
 }
 
@@ -142,7 +141,7 @@ func (c *conn) serve() {
 		case result == foreign:
 			c.handOver()
 		case c.taken:
-			c.cancelAll()
+			c.context.Cancel()
 		default:
 			c.close(result == final)
 		}
@@ -278,11 +277,11 @@ func (c *conn) exchange(h head) outcome {
 		return foreign
 	}
 	_ = c.in.SetReadDeadline(time.Time{}) // removes one only when it strikes
-	ctx, cancel := context.WithCancel(c.context)
-	defer cancel()
 	x := &exchange{conn: c, url: h.url, header: http.Header{}, length: unknown, head: h.method == http.MethodHead}
-	r := h.request(x, ctx, c.remote)
-	c.begin(cancel, &x.body)
+	x.context.Init(&c.context, time.Time{})
+	defer x.context.Cancel()
+	r := h.request(x, c.remote)
+	c.begin(x)
 	defer c.finish()
 	c.served, c.posted = true, h.method == http.MethodPost
 	c.server.handler.ServeHTTP(x, r)
@@ -310,10 +309,10 @@ func (c *conn) rest() bool {
 	return !c.server.ending.Load() // after state is set, so that shutdown or this sees the other
 }
 
-// begin makes cancel the function that the watcher calls when the client disconnects.
-func (c *conn) begin(cancel context.CancelFunc, b *body) {
+// begin lets the watcher cancel a request when the client disconnects.
+func (c *conn) begin(x *exchange) {
 	c.request.Lock()
-	c.request.cancel, c.request.body = cancel, b
+	c.request.x = x
 	c.request.Unlock()
 	if c.hungUp.Load() {
 		c.cancelIfGone()
@@ -322,7 +321,7 @@ func (c *conn) begin(cancel context.CancelFunc, b *body) {
 
 func (c *conn) finish() {
 	c.request.Lock()
-	c.request.cancel, c.request.body = nil, nil
+	c.request.x = nil
 	c.request.Unlock()
 }
 
@@ -330,9 +329,9 @@ func (c *conn) finish() {
 // disconnected.
 func (c *conn) cancelIfGone() {
 	c.request.Lock()
-	cancel, b := c.request.cancel, c.request.body
+	x := c.request.x
 	c.request.Unlock()
-	if cancel != nil && b.left.Load() == 0 && c.disconnected() {
-		cancel()
+	if x != nil && x.body.left.Load() == 0 && c.disconnected() {
+		x.context.Cancel()
 	}
 }

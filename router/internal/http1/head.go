@@ -2,7 +2,6 @@ package http1
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -211,7 +210,7 @@ func (h *head) contentLength(value string) bool {
 }
 
 // request returns the request for a handler. Nothing of it is used again, so handlers may keep it.
-func (h *head) request(x *exchange, ctx context.Context, remote string) *http.Request {
+func (h *head) request(x *exchange, remote string) *http.Request {
 	r := http.Request{
 		Method: h.method, URL: &x.url, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h.header,
 		ContentLength: h.length, Host: h.host, RequestURI: h.target, RemoteAddr: remote, Body: http.NoBody,
@@ -221,7 +220,7 @@ func (h *head) request(x *exchange, ctx context.Context, remote string) *http.Re
 		x.body.left.Store(h.length)
 		r.Body = &x.body
 	}
-	return r.WithContext(ctx)
+	return r.WithContext(&x.context)
 }
 
 // token has the characters of field names (RFC 9110, section 5.6.2), plainTarget those of targets

@@ -70,7 +70,7 @@ func (x *exchange) send(p []byte) error {
 	}
 	if err != nil {
 		x.err = err
-		x.conn.cancelAll() // as net/http
+		x.conn.context.Cancel() // as net/http
 	}
 	return err
 }

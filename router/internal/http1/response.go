@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"souk/router/internal/lazycontext"
 )
 
 // unknown is the length of a body that the handler has not declared.
@@ -22,11 +24,12 @@ const undecided = 2 << 10
 // An exchange is one request with its response. It implements http.ResponseWriter with the methods
 // that http.ResponseController uses.
 type exchange struct {
-	conn   *conn
-	url    url.URL
-	body   body
-	header http.Header
-	head   bool // the method is HEAD
+	conn    *conn
+	context lazycontext.Context
+	url     url.URL
+	body    body
+	header  http.Header
+	head    bool // the method is HEAD
 
 	status   int // 0 before WriteHeader
 	length   int64

@@ -80,7 +80,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	for c := range s.conns {
 		_ = c.rwc.Close()
-		c.cancelAll() // nobody watches a closed socket
+		c.context.Cancel() // nobody watches a closed socket
 	}
 	s.mu.Unlock()
 	return errors.Join(err, s.standard.Close(), s.later.Close())
