@@ -18,6 +18,7 @@ const writeChunk = 64 << 10
 // A conn is a connection accepted by a Listener.
 type conn struct {
 	net.Conn
+	stream   net.Conn // for reads and writes
 	listener *Listener
 
 	entered atomic.Int64 // state and its start; see enter
@@ -44,6 +45,9 @@ func (c *conn) state() (http.ConnState, time.Time) {
 	return http.ConnState(word & (1<<stateBits - 1)), time.UnixMicro(word >> stateBits)
 }
 
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) { return c.stream.Read(b) }
+
 // Write implements net.Conn. It fails if the client does not accept writeChunk bytes
 // within WriteTimeout.
 func (c *conn) Write(b []byte) (written int, err error) {
@@ -58,7 +62,7 @@ func (c *conn) Write(b []byte) (written int, err error) {
 			}
 		}
 		part := b[written:min(len(b), written+writeChunk)]
-		n, err := c.Conn.Write(part)
+		n, err := c.stream.Write(part)
 		written += n
 		if err != nil || written == len(b) {
 			return written, err

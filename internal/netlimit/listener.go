@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"souk/internal/rawsocket"
 )
 
 // Options configure a Listener.
@@ -91,7 +93,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 			l.options.Closed(Rate, inner.RemoteAddr())
 			continue
 		}
-		c := &conn{Conn: inner, listener: l}
+		c := &conn{Conn: inner, stream: inner, listener: l}
+		if s := rawsocket.New(inner); s != nil {
+			c.stream = s
+		}
 		c.enter(http.StateNew)
 		if l.admit(c) {
 			return c, nil

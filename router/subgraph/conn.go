@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"souk/internal/lazydeadline"
+	"souk/internal/rawsocket"
 	"souk/router/execute"
 )
 
@@ -51,6 +52,9 @@ const connBuffer = 16 << 10
 
 func newConn(opened net.Conn) *conn {
 	c := &conn{Conn: lazydeadline.Conn{Conn: opened}, raw: socketOf(opened)}
+	if s := rawsocket.New(opened); s != nil {
+		c.Conn.Conn = s
+	}
 	c.r = bufio.NewReaderSize(c, connBuffer)
 	c.first.run = c.first.once
 	return c

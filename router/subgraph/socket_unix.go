@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"syscall"
+
+	"souk/internal/rawsocket"
 )
 
 // socketOf returns the socket of a connection, or nil if it does not provide it.
@@ -24,45 +26,31 @@ func socketOf(opened net.Conn) syscall.RawConn {
 
 // writeNow writes what a socket accepts without blocking.
 func writeNow(fd uintptr, b []byte) (int, error) {
-	for {
-		n, err := syscall.Write(int(fd), b)
-		switch {
-		case err == nil:
-			return n, nil
-		case errors.Is(err, syscall.EAGAIN):
-			return 0, nil
-		case !errors.Is(err, syscall.EINTR):
-			return 0, err
-		}
+	n, err := rawsocket.Write(fd, b)
+	if errors.Is(err, syscall.EAGAIN) {
+		return 0, nil
 	}
+	return n, err
 }
 
 // readNow reads what a socket has. blocked says that it has nothing yet.
 func readNow(fd uintptr, b []byte) (n int, blocked bool, err error) {
-	for {
-		n, err = syscall.Read(int(fd), b)
-		if !errors.Is(err, syscall.EINTR) {
-			return n, errors.Is(err, syscall.EAGAIN), err
-		}
-	}
+	n, err = rawsocket.Read(fd, b)
+	return n, errors.Is(err, syscall.EAGAIN), err
 }
 
 // quiet returns errStale if a socket has bytes to read or is closed.
 func quiet(fd uintptr) error {
-	for {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", errStale, err)
-		case n > 0:
-			return errUnsolicited
-		default:
-			return errStale
-		}
+	var b [1]byte
+	n, err := rawsocket.Peek(fd, b[:])
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", errStale, err)
+	case n > 0:
+		return errUnsolicited
+	default:
+		return errStale
 	}
 }
