@@ -198,9 +198,11 @@ func (r *Router) observe() execute.Observer {
 			}
 			metrics.InFlight.Dec()
 			telemetry.Observe(ctx, metrics.Duration, f.Duration.Seconds())
-			var failed *execute.TransportError
-			if errors.As(f.Err, &failed) {
-				metrics.Error(failed.Code).Inc()
+			if f.Err != nil {
+				var failed *execute.TransportError
+				if errors.As(f.Err, &failed) {
+					metrics.Error(failed.Code).Inc()
+				}
 			}
 			if span != nil {
 				if f.Err != nil {

@@ -422,8 +422,10 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	if state.stats.Unsent = request.Unsent || !state.reached; state.stats.Unsent || request.Shared {
 		state.stats.Sent = 0
 	}
-	if failed := (*TransportError)(nil); errors.As(state.err, &failed) {
-		state.stats.Status = failed.Status
+	if state.err != nil {
+		if failed := (*TransportError)(nil); errors.As(state.err, &failed) {
+			state.stats.Status = failed.Status
+		}
 	}
 	if state.response != nil {
 		state.stats.Status = state.response.Status

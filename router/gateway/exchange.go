@@ -67,6 +67,8 @@ type exchange struct {
 	exposed exposure
 	// eventID is the ID of the event that is being sent, or "".
 	eventID string
+	// length is the value of Content-Length.
+	length [1]string
 	// outlives is set if the response outlives its handler: see package detach.
 	outlives bool
 }

@@ -124,7 +124,8 @@ func (x *exchange) write(status int, body []byte) {
 			body = out.Bytes()
 		}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.length[0] = strconv.Itoa(len(body))
+	h["Content-Length"] = x.length[:]
 	if x.seen != nil {
 		x.seen.Status = status
 		x.serverTiming(h)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -258,7 +257,7 @@ func (d *direct) readBody(ctx context.Context, c *conn, h *responseHead, room *e
 		}
 		return b, nil
 	case h.length >= 0:
-		return readAll(ctx, room, &io.LimitedReader{R: c.r, N: h.length}, h.length, d.limit, h.status)
+		return readAll(ctx, room, c.r, h.length, d.limit, h.status)
 	default:
 		h.keep = false
 		return readAll(ctx, room, c.r, -1, d.limit, h.status)

@@ -202,39 +202,80 @@ func applyRules(ctx context.Context, rules []headerRule, header, client http.Hea
 	if len(rules) == 0 {
 		return header
 	}
-	h := make(http.Header, len(header)+len(rules)+2)
-	maps.Copy(h, header)
+	h := lazyHeader{header: header, room: len(rules) + 2}
 	for i := range rules {
-		rules[i].apply(ctx, h, client)
+		rules[i].apply(ctx, &h, client)
 	}
-	return h
+	return h.header
 }
 
-func (r *headerRule) apply(ctx context.Context, h, client http.Header) {
+// A lazyHeader is a header that others may have, until the first change.
+type lazyHeader struct {
+	header http.Header
+	room   int // for more fields
+	own    bool
+}
+
+// change returns the header for a change.
+func (h *lazyHeader) change() http.Header {
+	if !h.own {
+		own := make(http.Header, len(h.header)+h.room)
+		maps.Copy(own, h.header)
+		h.header, h.own = own, true
+	}
+	return h.header
+}
+
+func (h *lazyHeader) has(name string) bool {
+	_, has := h.header[name]
+	return has
+}
+
+func (h *lazyHeader) set(name string, values []string) { h.change()[name] = values }
+
+func (h *lazyHeader) remove(name string) {
+	if h.has(name) {
+		delete(h.change(), name)
+	}
+}
+
+// A carrier is the propagation.TextMapCarrier of a request.
+type carrier struct{ lazyHeader }
+
+// Get implements propagation.TextMapCarrier.
+func (c *carrier) Get(name string) string { return c.header.Get(name) }
+
+// Set implements propagation.TextMapCarrier.
+func (c *carrier) Set(name, value string) { c.set(http.CanonicalHeaderKey(name), []string{value}) }
+
+// Keys implements propagation.TextMapCarrier.
+func (c *carrier) Keys() []string { return slices.Collect(maps.Keys(c.header)) }
+
+func (r *headerRule) apply(ctx context.Context, h *lazyHeader, client http.Header) {
 	switch {
 	case r.remove && r.matching != nil:
-		maps.DeleteFunc(h, func(name string, _ []string) bool { return r.matches(name) })
+		maps.DeleteFunc(h.change(), func(name string, _ []string) bool { return r.matches(name) })
 	case r.remove:
-		delete(h, r.to)
+		h.remove(r.to)
 	case r.matching != nil:
 		for name, values := range client {
 			if r.matches(name) {
-				h[name] = values
+				h.set(name, values)
 			}
 		}
 	case r.from != "":
 		if values := client[r.from]; len(values) > 0 {
-			h[r.to] = values
+			h.set(r.to, values)
 		}
 	case r.claim != "":
 		// Without the claim, nothing that the client has sent stands in for it.
-		delete(h, r.to)
+		h.remove(r.to)
 		if value := r.claims(ctx, r.claim); value != "" && httpguts.ValidHeaderFieldValue(value) {
-			h[r.to] = []string{value}
+			h.set(r.to, []string{value})
 		}
-	case r.missing && len(h[r.to]) > 0:
+	case r.missing && len(h.header[r.to]) > 0:
 	default:
-		h[r.to] = []string{r.value}
+		h.set(r.to, []string{r.value})
 	}
 }
 

@@ -198,7 +198,11 @@ func fill(ctx context.Context, room *execute.MemoryReservation, r io.Reader, len
 			b.Release()
 			b = larger
 		}
-		n, err := r.Read(b.B[len(b.B):cap(b.B)])
+		end := cap(b.B)
+		if length >= 0 {
+			end = min(end, int(length)) // what follows is another response
+		}
+		n, err := r.Read(b.B[len(b.B):end])
 		b.B = b.B[:len(b.B)+n]
 		switch {
 		case len(b.B) > limit:

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/propagation"
-
 	"souk/router/adaptive"
 	"souk/router/execute"
 	"souk/router/operation"
@@ -21,8 +19,9 @@ import (
 // that opened no connection does not count if another URL is left.
 func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if t.options.Propagator != nil {
-		header = header.Clone()
-		t.options.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
+		c := carrier{lazyHeader{header: header}}
+		t.options.Propagator.Inject(ctx, &c)
+		header = c.header
 	}
 	deadline := time.Now().Add(s.Timeout)
 	wait := s.Retry.Interval

@@ -117,11 +117,16 @@ func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Bu
 	if r.ContentLength > 0 {
 		into.Grow(int(min(r.ContentLength, startSize)) + bytes.MinRead)
 	}
-	_, err := into.ReadFrom(Charge(r.Context(), r.Body, lease))
+	from := io.Reader(r.Body)
+	if r.ContentLength < 0 || r.ContentLength > FreeBytes {
+		from = Charge(r.Context(), r.Body, lease)
+	}
+	_, err := into.ReadFrom(from)
+	if err == nil {
+		return nil
+	}
 	var over *http.MaxBytesError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &over):
 		return rd.tooLarge()
 	case errors.Is(err, memory.ErrExhausted):

@@ -54,6 +54,7 @@ type conn struct {
 	// buffer[start:end] are bytes that have been read and not used.
 	buffer     []byte
 	start, end int
+	known      knownLines
 
 	// hungUp is set once the client has closed its side or the connection has failed.
 	hungUp atomic.Bool
@@ -188,7 +189,7 @@ func (c *conn) await() (head, outcome) {
 	if found != complete {
 		return head{}, foreign
 	}
-	h, ok := parse(c.buffer[c.start:c.start+s.at], s.lines)
+	h, ok := parse(c.buffer[c.start:c.start+s.at], s.lines, &c.known)
 	if !ok {
 		return h, foreign
 	}

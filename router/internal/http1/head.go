@@ -3,7 +3,6 @@ package http1
 import (
 	"bytes"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -64,77 +63,77 @@ type head struct {
 }
 
 // parse reads a head with a number of lines, up to the empty one. It reports false for any that is
-// invalid, or that asks for more than a plain request and response. net/http decides on those.
-func parse(b []byte, lines int) (h head, ok bool) {
+// invalid, or that asks for more than a plain request and response. net/http decides on those. known
+// are lines of the head before.
+func parse(b []byte, lines int, known *knownLines) (h head, ok bool) {
 	h.size = len(b)
 	if lines == 0 {
 		return h, false
 	}
-	text := string(b)
-	line, rest, _ := strings.Cut(text, "\r\n")
-	if !h.requestLine(line) {
+	known.begin(h.size, lines)
+	line, rest := cutLine(b)
+	if !known.isRequest(line) && !known.readRequest(line) {
 		return h, false
 	}
+	h.method, h.target, h.url = known.method, known.target, known.url
 	h.header = make(http.Header, lines)
 	values := make([]string, 0, lines)
-	for {
-		line, rest, _ = strings.Cut(rest, "\r\n")
-		if line == "" {
+	for i := 0; ; i++ {
+		if line, rest = cutLine(rest); len(line) == 0 {
 			break
 		}
-		name, value, found := field(line)
-		if !found {
+		f, found := known.field(i, line)
+		if !found || f.special && !h.special(f.name, f.value) {
 			return h, false
 		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if accept, special := specials[name]; special && !accept(&h, value) {
-			return h, false
-		}
-		if name == "Host" {
+		if f.name == "Host" {
 			continue
 		}
-		if earlier, again := h.header[name]; again {
-			h.header[name] = append(earlier, value)
+		if earlier, again := h.header[f.name]; again {
+			h.header[f.name] = append(earlier, f.value)
 			continue
 		}
-		values = append(values, value)
+		values = append(values, f.value)
 		last := len(values) - 1
-		h.header[name] = values[last : last+1 : last+1]
+		h.header[f.name] = values[last : last+1 : last+1]
 	}
 	return h, h.host != ""
 }
 
+// cutLine returns a line, which ends with CR LF, and what follows it.
+func cutLine(b []byte) (line, rest []byte) {
+	n := bytes.IndexByte(b, '\n')
+	return b[:n-1], b[n+1:]
+}
+
 // requestLine reads METHOD /TARGET HTTP/1.1.
-func (h *head) requestLine(line string) bool {
+func requestLine(line string) (method, target string, at url.URL, ok bool) {
 	method, rest, ok := strings.Cut(line, " ")
 	if !ok || !plainMethod(method) {
-		return false
+		return "", "", at, false
 	}
-	h.method = method
 	target, found := strings.CutSuffix(rest, string(version))
 	if !found || target == "" || target[0] != '/' {
-		return false
+		return "", "", at, false
 	}
-	h.target = target
 	plain := true
 	for i := range len(target) {
 		switch c := target[i]; {
 		case c <= ' ' || c >= 0x7f:
-			return false
+			return "", "", at, false
 		case !plainTarget[c]:
 			plain = false
 		}
 	}
 	if plain {
-		h.url.Path = target
-		return true
+		at.Path = target
+		return method, target, at, true
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		return false
+		return "", "", at, false
 	}
-	h.url = *u
-	return true
+	return method, target, *u, true
 }
 
 // plainMethod reports whether a method consists of capital letters and asks for no tunnel.
@@ -169,21 +168,30 @@ func field(line string) (name, value string, ok bool) {
 	return name, strings.Trim(value, " \t"), true
 }
 
-// specials are the fields that decide how a message is read. Each function reports whether a value
-// belongs to a request that this package serves.
-var specials = map[string]func(h *head, value string) bool{
-	"Connection":        func(_ *head, value string) bool { return strings.EqualFold(value, "keep-alive") },
-	"Content-Length":    (*head).contentLength,
-	"Expect":            never,
-	"Host":              (*head).onlyHost,
-	"Http2-Settings":    never,
-	"Pragma":            never, // net/http derives Cache-Control from it
-	"Trailer":           never,
-	"Transfer-Encoding": never,
-	"Upgrade":           never,
+// special reports whether a field that decides how a message is read belongs to a request that this
+// package serves.
+func (h *head) special(name, value string) bool {
+	switch name {
+	case "Connection":
+		return strings.EqualFold(value, "keep-alive")
+	case "Content-Length":
+		return h.contentLength(value)
+	case "Host":
+		return h.onlyHost(value)
+	}
+	return false
 }
 
-func never(*head, string) bool { return false }
+// isSpecial reports whether a field decides how a message is read.
+func isSpecial(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Expect", "Host", "Http2-Settings", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	case "Pragma": // net/http derives Cache-Control from it
+		return true
+	}
+	return false
+}
 
 func (h *head) onlyHost(value string) bool {
 	if h.host != "" || !httpguts.ValidHostHeader(value) {
