@@ -13,6 +13,7 @@ import (
 
 	"souk/internal/detach"
 	"souk/internal/netlimit"
+	"souk/internal/users"
 	"souk/router/dependency"
 	"souk/router/gateway/config"
 )
@@ -118,7 +119,7 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	}
 	old := l.current.Swap(newInUse(next))
 	l.mu.Unlock()
-	old.replace()
+	old.users.Close()
 	old.gateway.Drain()
 	if old.canary != nil {
 		old.canary.gateway.Drain()
@@ -197,16 +198,16 @@ func (l *Reloadable) Admin() http.Handler { return l.admin }
 func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r, s := l.enter()
-		defer detach.After(req.Context(), s.leave)
+		defer detach.After(req.Context(), s.Leave)
 		of(r.Router).ServeHTTP(w, req)
 	})
 }
 
 // enter counts a request of the current router.
-func (l *Reloadable) enter() (*inUse, *useShard) {
+func (l *Reloadable) enter() (*inUse, *users.Share) {
 	for {
 		r := l.current.Load()
-		if s := r.enter(); s != nil {
+		if s := r.users.Enter(); s != nil {
 			return r, s
 		}
 	}

@@ -130,7 +130,7 @@ func (c *candidate) drop() {
 		_ = <-c.asked // no longer of interest
 	}
 	c.gateway.metrics.Waiting.Set(0)
-	c.next.release()
+	c.next.retire()
 }
 
 // check begins to ask the subgraphs, if a check is due and none runs. It does not wait for

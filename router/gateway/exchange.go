@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/internal/memory"
+	"souk/internal/users"
 	"souk/router/auth"
 	"souk/router/console/record"
 	"souk/router/execute"
@@ -34,6 +35,7 @@ import (
 type exchange struct {
 	*Gateway
 	snapshot *snapshot
+	share    *users.Share // of the snapshot, or nil if it was acquired
 	w        http.ResponseWriter
 	r        *http.Request
 	accept   accepted
@@ -78,7 +80,11 @@ func (x *exchange) end() {
 	x.slot.release()
 	x.saw()
 	x.memory.Release()
-	x.snapshot.release()
+	if x.share != nil {
+		x.share.Leave()
+	} else {
+		x.snapshot.release()
+	}
 }
 
 // A prepared operation has passed all stages before the executor.

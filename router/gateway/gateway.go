@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"souk/internal/memory"
+	"souk/internal/users"
 	"souk/router/adaptive"
 	"souk/router/auth"
 	"souk/router/console/record"
@@ -299,7 +300,21 @@ func (gw *Gateway) Close() {
 	gw.reservations.running.Wait()
 	gw.watch.Wait()
 	if s := gw.current.Swap(nil); s != nil {
-		s.release()
+		s.retire()
+	}
+}
+
+// enter counts a request of the current snapshot, which is nil after Close. The caller must call Leave
+// of the share.
+func (gw *Gateway) enter() (*snapshot, *users.Share) {
+	for {
+		s := gw.current.Load()
+		if s == nil {
+			return nil, nil
+		}
+		if share := s.users.Enter(); share != nil {
+			return s, share
+		}
 	}
 }
 

@@ -140,12 +140,12 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
-	current := gw.acquire()
+	current, share := gw.enter()
 	if current == nil {
 		(&problem{status: http.StatusServiceUnavailable, code: codeShuttingDown, detail: "The router is shutting down."}).write(w)
 		return
 	}
-	x := exchange{Gateway: gw, snapshot: current, w: w, r: r, accept: accept}
+	x := exchange{Gateway: gw, snapshot: current, share: share, w: w, r: r, accept: accept}
 	x.memory.Of(gw.options.Memory)
 	// x.slot is read when the function returns: a batch or an event stream may have
 	// taken it over.

@@ -29,7 +29,7 @@ func (s *snapshot) pause() func() {
 	began := time.Now()
 	var seen time.Time
 	return func() {
-		if s.holders.Load() > 1 {
+		if s.users.Busy() || s.holders.Load() > 2 {
 			seen = time.Now()
 		}
 		if time.Since(began) < workSlice {

@@ -49,7 +49,7 @@ func (gw *Gateway) use(next *snapshot, began time.Time) {
 		took := time.Since(began)
 		gw.endStale(next)
 		gw.recordReload(began, took, old, next, nil)
-		old.release() // last, since what refers to it keeps it in memory
+		old.retire() // last, since what refers to it keeps it in memory
 	} else {
 		next.returnMemory()
 	}

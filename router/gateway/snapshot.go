@@ -15,6 +15,7 @@ import (
 
 	"souk/internal/bytecache"
 	"souk/internal/memory"
+	"souk/internal/users"
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -64,8 +65,9 @@ type snapshot struct {
 	planning  singleflight.Group
 	cold      coldWork
 
-	// holders counts the requests in progress, plus one while the snapshot is
-	// current.
+	// users counts the requests to the GraphQL endpoint, which are the most. holders counts others,
+	// plus one as long as there are users, and one while the snapshot is current.
+	users   *users.Count
 	holders atomic.Int64
 }
 
@@ -230,7 +232,8 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		s.estimate = gw.options.Estimate(model)
 	}
 	pause()
-	s.holders.Store(1)
+	s.users = users.New(s.release)
+	s.holders.Store(2)
 	if gw.options.REST != nil {
 		if s.rest, err = gw.options.REST(model.APISchema, &restExecutor{gw, s}); err != nil {
 			return nil, fmt.Errorf("preparing the REST routes: %w", err)
@@ -287,6 +290,12 @@ func (s *snapshot) retain() bool {
 			return true
 		}
 	}
+}
+
+// retire releases a snapshot that is not current any more.
+func (s *snapshot) retire() {
+	s.users.Close()
+	s.release()
 }
 
 func (s *snapshot) release() {

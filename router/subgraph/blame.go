@@ -96,7 +96,9 @@ func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 func (s *subgraph) succeededAt(e *endpoint) {
 	if e.breaker != nil {
 		e.breaker.RecordSuccess()
-		e.timeouts.Store(0)
+		if e.timeouts.Load() != 0 { // a write takes the cache line from other processors
+			e.timeouts.Store(0)
+		}
 	}
 	if s.several() {
 		s.successes.Add(1)

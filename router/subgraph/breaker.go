@@ -25,7 +25,6 @@ func (t *Transport) newBreaker(s *subgraph, e *endpoint) circuitbreaker.CircuitB
 		WithDelay(b.Rest).
 		WithSuccessThreshold(1).
 		OnStateChanged(func(c circuitbreaker.StateChangedEvent) {
-			logger.Warn("circuit breaker changed state", "from", c.OldState.String(), "to", c.NewState.String())
 			state := breakerClosed
 			switch c.NewState {
 			case circuitbreaker.HalfOpenState:
@@ -34,7 +33,8 @@ func (t *Transport) newBreaker(s *subgraph, e *endpoint) circuitbreaker.CircuitB
 				state = breakerOpen
 				e.opened.Store(time.Now().UnixNano())
 			}
-			t.breakerChanged(s, e, state)
+			t.breakerChanged(s, e, state) // first, because permits goes by it
+			logger.Warn("circuit breaker changed state", "from", c.OldState.String(), "to", c.NewState.String())
 		}).
 		Build()
 }

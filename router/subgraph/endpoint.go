@@ -149,8 +149,11 @@ func (e *endpoint) bit() endpointSet { return 1 << e.number }
 
 func (e *endpoint) closed() bool { return e.state.Load() == breakerClosed }
 
-// permits reports whether the circuit breaker lets a request through. Its result must be recorded.
-func (e *endpoint) permits() bool { return e.breaker == nil || e.breaker.TryAcquirePermit() }
+// permits reports whether the circuit breaker lets a request through. Its result must be recorded. A
+// closed breaker always does, so nothing is locked for it.
+func (e *endpoint) permits() bool {
+	return e.breaker == nil || e.closed() || e.breaker.TryAcquirePermit()
+}
 
 // A choice says which endpoint suits an attempt.
 type choice struct {

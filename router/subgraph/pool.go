@@ -93,13 +93,14 @@ func (p *pool) free() {
 // take returns the most recently used idle connection that has not retired, or nil. It
 // closes those that have.
 func (p *pool) take() *conn {
+	now := time.Now() // not while others wait
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for last := len(p.idle) - 1; last >= 0; last-- {
 		c := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
-		if c.retires.IsZero() || time.Now().Before(c.retires) {
+		if c.retires.IsZero() || now.Before(c.retires) {
 			return c
 		}
 		_ = c.Close()
