@@ -15,7 +15,7 @@ func TestWarmRequestsAllocateLittle(t *testing.T) {
 		request := &Request{Program: benchProgram(t)}
 		execute := func() { e.Execute(context.Background(), request).Release() }
 		execute()
-		if got := testing.AllocsPerRun(20, execute); got > 9 {
+		if got := testing.AllocsPerRun(20, execute); got > 7 {
 			t.Errorf("got %v allocations for a request with %d entities", got, n)
 		}
 	}

@@ -515,4 +515,4 @@ func TestAllocations(t *testing.T) {
 	t.Logf("%v allocations", allocations)
 }
 
-const maxAllocations = 14
+const maxAllocations = 10
