@@ -12,15 +12,10 @@
 // Here the kernel reports that, through one epoll instance for all connections, which costs nothing
 // per request. It exists on Linux only. Everywhere else, net/http serves everything.
 //
-// The hub is server.go. conn.go serves one connection, head.go parses the head of a request and
-// body.go reads its body, response.go is the http.ResponseWriter, header.go writes the head of a
-// response and output.go its bytes. handover.go gives connections to net/http, framing.go closes
-// those with ambiguous requests there, and shutdown.go ends the server. watch_linux.go notices
-// clients that disconnect; watch_other.go says that other systems cannot.
 // The hub is server.go. conn.go serves one connection, head.go parses the head of a request, for
 // which known.go keeps the lines of the one before, and body.go reads its body, response.go is the
 // http.ResponseWriter, header.go writes the head of a response and output.go its bytes. handover.go
-// gives connections to net/http, framing.go closes those with ambiguous requests there, shutdown.go
-// ends the server, and deadline.go has the read deadlines. watch_linux.go notices clients that
-// disconnect; watch_other.go says that other systems cannot.
+// gives connections to net/http, framing.go closes those with ambiguous requests there, and
+// shutdown.go ends the server. watch_linux.go notices clients that disconnect; watch_other.go says
+// that other systems cannot.
 package http1
