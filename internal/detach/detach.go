@@ -129,7 +129,7 @@ func (d *Response) Watch(left func()) { go d.watch(left) }
 
 func (d *Response) watch(left func()) {
 	var one [1]byte
-	if _, err := d.Conn.Read(one[:]); err != nil {
+	if _, err := d.Read(one[:]); err != nil {
 		left()
 		return
 	}
@@ -155,7 +155,7 @@ func (d *Response) End() {
 	if d.unread.Load() && !d.failed.Load() {
 		_ = linger.Close(d.Conn)
 	} else {
-		_ = d.Conn.Close()
+		_ = d.Close()
 	}
 	d.mu.Lock()
 	list, last := d.after, d.last

@@ -87,5 +87,5 @@ func (c *Conn) Abort() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.aborted = true
-	_ = c.Conn.SetDeadline(time.Unix(1, 0))
+	_ = c.SetDeadline(time.Unix(1, 0))
 }

@@ -127,7 +127,7 @@ func (c *candidate) drop() {
 	}
 	if c.asked != nil {
 		c.cancel()
-		_ = <-c.asked // no longer of interest
+		<-c.asked //nolint:errcheck // no longer of interest
 	}
 	c.gateway.metrics.Waiting.Set(0)
 	c.next.retire()

@@ -121,8 +121,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 	s.mu.Lock()
 	st := s.open[key]
 	if !st.join(f) {
-		st = s.start(ctx, key, x, p)
-		st.join(f)
+		st = s.start(ctx, key, x, p, f)
 	} else {
 		x.metrics.SubscriptionsJoined.Inc()
 	}
@@ -133,8 +132,8 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 	})
 }
 
-// start opens a stream. The caller holds s.mu.
-func (s *sharedStreams) start(ctx context.Context, key string, x *exchange, p *prepared) *sharedStream {
+// start opens a stream for a first follower, which gets every event. The caller holds s.mu.
+func (s *sharedStreams) start(ctx context.Context, key string, x *exchange, p *prepared, first *follower) *sharedStream {
 	c := x.config.Subscriptions
 	st := &sharedStream{
 		limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
@@ -158,6 +157,7 @@ func (s *sharedStreams) start(ctx context.Context, key string, x *exchange, p *p
 	s.open[key] = st
 	var shared context.Context
 	shared, st.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	st.join(first)
 	go s.run(shared, key, st, x, p)
 	return st
 }

@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -174,4 +176,26 @@ func TestSlowSubscriberIsDroppedAlone(t *testing.T) {
 	if got := figures(t, m); got["subscriptions_dropped_total{}"] != 1 || got["subscriptions_active{}"] != 1 {
 		t.Errorf("got %v dropped, %v active", got["subscriptions_dropped_total{}"], got["subscriptions_active{}"])
 	}
+}
+
+// A subgraph may send events before the goroutine that opens the stream runs again, as on a busy
+// machine: with more threads than processors here.
+func TestFirstSubscriberGetsEveryEvent(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8 * runtime.NumCPU()))
+	_, url := start(t, &subgraph{}, nil)
+	var all sync.WaitGroup
+	for client := range 32 {
+		all.Go(func() {
+			for i := range 100 {
+				r := send(t, "POST", url+"/graphql", fmt.Sprintf(`{"query":"subscription S%d_%d { count(to: 3) }"}`, client, i), "Accept: text/event-stream")
+				for _, n := range []string{"1", "2", "3"} {
+					if !strings.Contains(r.body, `{"data":{"count":`+n+`}}`) {
+						t.Errorf("event %s is missing: %q", n, r.body)
+						return
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }

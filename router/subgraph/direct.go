@@ -160,7 +160,8 @@ func (d *direct) write(c *conn, deadline time.Time, body []byte, header http.Hea
 		request.Release()
 		return nil, err
 	}
-	request.B = append(b, part...)
+	b = append(b, part...)
+	request.B = b
 	length, whole := len(request.B), len(part) == len(body)
 	n, err := c.begin(request, whole)
 	switch {

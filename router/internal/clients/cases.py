@@ -51,7 +51,7 @@ async def case_gql__websockets(url):
     transport = WebsocketsTransport(url=url.replace("http", "ws", 1), subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL])
     async with Client(transport=transport) as session:
         got = [r["count"] async for r in session.subscribe(gql("subscription { count(to: 3) }"))]
-    assert got == [1, 2, 3]
+    assert got == [1, 2, 3], got
 
 
 def agent(url, mode):

@@ -71,7 +71,7 @@ type conn struct {
 	served, posted bool
 }
 
-func newConn(s *Server, rwc net.Conn, base context.Context) *conn {
+func newConn(base context.Context, s *Server, rwc net.Conn) *conn {
 	c := &conn{server: s, rwc: rwc, in: lazydeadline.Conn{Conn: rwc}}
 	if address := rwc.RemoteAddr(); address != nil {
 		c.remote = address.String()

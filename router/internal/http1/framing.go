@@ -32,7 +32,7 @@ const (
 
 // read looks at the bytes that follow.
 func (f *framing) read(b []byte) {
-	for len(b) > 0 && !(f.length.Load() && f.coding.Load()) {
+	for len(b) > 0 && (!f.length.Load() || !f.coding.Load()) {
 		if f.seen == 0 {
 			n := bytes.IndexByte(b, '\n')
 			if n < 0 {

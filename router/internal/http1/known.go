@@ -40,7 +40,8 @@ func (k *knownLines) isRequest(line []byte) bool { return k.request == string(li
 
 // readRequest reads another request line. It reports false if it is invalid.
 func (k *knownLines) readRequest(line []byte) bool {
-	text, ok := string(line), false
+	text := string(line)
+	var ok bool
 	k.request = ""
 	if k.method, k.target, k.url, ok = requestLine(text); ok && k.keep {
 		k.request = text

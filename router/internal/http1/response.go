@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,7 +125,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 		}
 		first := p
 		if n := len(x.pending); n > 0 {
-			first = append(x.pending, p[:min(len(p), undecided-n)]...)
+			first = slices.Concat(x.pending, p[:min(len(p), undecided-n)])
 		}
 		x.writeHead(x.snapshot, first, false)
 		x.writePending()

@@ -90,7 +90,7 @@ func (s *Server) Serve(l net.Listener) error {
 	// Both end with http.ErrServerClosed.
 	go func() { _ = s.standard.Serve(s.feed) }()
 	go func() { _ = s.later.Serve(s.laterFeed) }()
-	return s.accept(l, base)
+	return s.accept(base, l)
 }
 
 // The delays before the next attempt to accept a connection after a temporary error.
@@ -99,7 +99,7 @@ const (
 	lastDelay  = time.Second
 )
 
-func (s *Server) accept(l net.Listener, base context.Context) error {
+func (s *Server) accept(base context.Context, l net.Listener) error {
 	delay := firstDelay
 	for {
 		rwc, err := l.Accept()
@@ -111,7 +111,7 @@ func (s *Server) accept(l net.Listener, base context.Context) error {
 		}
 		if err == nil {
 			delay = firstDelay
-			if c := s.open(rwc, base); c != nil {
+			if c := s.open(base, rwc); c != nil {
 				go c.serve()
 			}
 			continue
@@ -128,8 +128,8 @@ func (s *Server) accept(l net.Listener, base context.Context) error {
 }
 
 // open registers a connection. It returns nil if the server is ending.
-func (s *Server) open(rwc net.Conn, base context.Context) *conn {
-	c := newConn(s, rwc, base)
+func (s *Server) open(base context.Context, rwc net.Conn) *conn {
+	c := newConn(base, s, rwc)
 	s.mu.Lock()
 	ending := s.ending.Load()
 	if !ending {
