@@ -180,13 +180,17 @@ func (x *exchange) serve(req *request) {
 
 // deadline returns the context of an execution. The caller must cancel it.
 func (x *exchange) deadline(ctx context.Context) *lazycontext.Context {
-	var deadline time.Time
-	if d := x.config.TrafficShaping.Router.Timeout; d > 0 {
-		deadline = time.Now().Add(d)
-	}
 	limited := new(lazycontext.Context)
-	limited.Init(ctx, deadline)
+	limited.Init(ctx, x.expiry())
 	return limited
+}
+
+// expiry returns when an execution that begins now must end, or zero for never.
+func (x *exchange) expiry() time.Time {
+	if d := x.config.TrafficShaping.Router.Timeout; d > 0 {
+		return time.Now().Add(d)
+	}
+	return time.Time{}
 }
 
 // prepare takes a request through the stages before the executor: hooks, persisted

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"souk/router/execute"
+	"souk/router/internal/lazycontext"
 	"souk/router/operation"
 )
 
@@ -40,14 +41,19 @@ type flightShard struct {
 type flight struct {
 	shard   *flightShard
 	key     []byte
-	done    chan struct{}    // nil while nobody waits; guarded by the shard
-	ended   bool             // guarded by the shard
-	waiting int              // guarded by the shard
+	done    chan struct{} // nil while nobody waits; guarded by the shard
+	ended   bool          // guarded by the shard
+	waiting int           // guarded by the shard
+	// running is what the execution ends with: when the client that began it has left, and nobody
+	// waits for the response.
+	running *lazycontext.Context
+	client  context.Context  // that of the client that began it
+	left    bool             // that client has left; guarded by the shard
+	seized  bool             // Cancelled is called, perhaps later than the flight ends
 	body    *execute.Body    // retained once for each waiting request
 	outcome execute.Response // without its memory
-	// abandoned is set if the client that began it left, so that the response is not whole.
-	abandoned bool
-	detached  execute.Body // is what body points to
+	// detached is what body points to.
+	detached execute.Body
 }
 
 func (fs *flights) init() {
@@ -80,7 +86,7 @@ func (fs *flights) enter(key []byte) (f *flight, leads bool) {
 // free keeps a flight for the next one, unless others have joined it, who may still read it. The leader
 // calls it when it has released the body.
 func (fs *flights) free(f *flight) {
-	if f.done == nil && cap(f.key) <= maxKeptKey {
+	if f.done == nil && !f.seized && cap(f.key) <= maxKeptKey {
 		*f = flight{key: f.key[:0]}
 		fs.unused.Put(f)
 	}
@@ -103,9 +109,7 @@ func (fs *flights) forget() {
 func (f *flight) land() {
 	f.shard.mu.Lock()
 	defer f.shard.mu.Unlock()
-	if f.shard.open[view(f.key)] == f { // it may be forgotten
-		delete(f.shard.open, view(f.key))
-	}
+	f.close()
 	f.ended = true
 	for range f.waiting {
 		if f.body != nil {
@@ -117,14 +121,45 @@ func (f *flight) land() {
 	}
 }
 
-// leave removes a request that has stopped waiting.
+// close lets no more requests join. The caller holds the lock of the shard.
+func (f *flight) close() {
+	if f.shard.open[view(f.key)] == f { // it may be forgotten
+		delete(f.shard.open, view(f.key))
+	}
+}
+
+// leave removes a request that has stopped waiting. The last one ends the execution.
 func (f *flight) leave() {
+	f.endUnless(func() bool {
+		switch {
+		case !f.ended:
+			f.waiting--
+		case f.body != nil:
+			f.body.Release()
+		}
+		return !f.left
+	})
+}
+
+// Cancelled implements lazycontext.Waiter: the client that began the execution has left.
+func (f *flight) Cancelled() {
+	f.endUnless(func() bool {
+		f.left = true
+		return false
+	})
+}
+
+// endUnless ends the execution unless somebody needs the response: a request that waits, or the client
+// that began it.
+func (f *flight) endUnless(needed func() bool) {
 	f.shard.mu.Lock()
-	defer f.shard.mu.Unlock()
-	if !f.ended {
-		f.waiting--
-	} else if f.body != nil {
-		f.body.Release()
+	deserted := !needed() && f.waiting == 0 && !f.ended
+	if deserted {
+		f.close()
+	}
+	f.shard.mu.Unlock()
+	if deserted {
+		f.running.CancelCause(context.Cause(f.client))
 	}
 }
 
@@ -265,40 +300,32 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 }
 
 // join waits for an identical query in progress, or executes the query for all identical
-// ones that arrive in the meantime. If the client that began a query disconnects, the execution ends,
-// and one of those that wait executes it. join returns nil if ctx ends first. Otherwise the caller must
-// release the body, which is nil if the execution failed.
+// ones that arrive in the meantime. The execution goes on while one of their clients is there. join
+// returns nil if ctx ends while it waits. Otherwise the caller must release the body, which is nil if
+// the execution failed.
 func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flight {
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Write(x.appendShareKey(key.AvailableBuffer(), p)) // the buffer keeps its new size
-	for joined := false; ; joined = true {
-		f, leads := x.flights.enter(key.Bytes())
-		if x.seen != nil {
-			x.seen.Shared = !leads
-		}
-		if leads {
-			x.execute(ctx, f, p, start)
-			return f
-		}
-		if !joined {
-			x.metrics.Joined.Inc()
-		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			f.leave()
-			return nil
-		}
-		if f.abandoned {
-			f.body.Release()
-			continue
-		}
-		if f.body != nil && !f.outcome.Shed { // otherwise, it is rejected
-			x.metrics.Ended(x.metrics.blame.Outcome(f.outcome.Codes, f.outcome.DataNull)).Inc()
-		}
+	f, leads := x.flights.enter(key.Bytes())
+	if x.seen != nil {
+		x.seen.Shared = !leads
+	}
+	if leads {
+		x.execute(ctx, f, p, start)
 		return f
 	}
+	x.metrics.Joined.Inc()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		f.leave()
+		return nil
+	}
+	if f.body != nil && !f.outcome.Shed { // otherwise, it is rejected
+		x.metrics.Ended(x.metrics.blame.Outcome(f.outcome.Codes, f.outcome.DataNull)).Inc()
+	}
+	return f
 }
 
 var errFlight = errors.New("the shared execution of an identical query failed")
@@ -306,10 +333,13 @@ var errFlight = errors.New("the shared execution of an identical query failed")
 // execute executes the query of a flight for a client, and hands the response to all that wait for it.
 func (x *exchange) execute(client context.Context, f *flight, p *prepared, start time.Time) {
 	defer f.land()
-	ctx := x.deadline(client)
-	defer ctx.Cancel()
-	response := x.run(ctx, p, start)
-	f.abandoned = response.Errors > 0 && client.Err() != nil
+	f.client = client
+	f.running = new(lazycontext.Context)
+	f.running.InitDetached(client, x.expiry())
+	defer f.running.Cancel()
+	leaves := lazycontext.Notify(client, f)
+	defer func() { f.seized = !leaves.Stop() }()
+	response := x.run(f.running, p, start)
 	f.body = &f.detached
 	response.Detach(f.body)
 	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed, Denied: response.Denied}

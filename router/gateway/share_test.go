@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,8 @@ type holding struct {
 	hold chan struct{}
 	mu   sync.Mutex
 	got  []*execute.SubgraphRequest
+	// canceled counts the requests that ended before.
+	canceled atomic.Int32
 }
 
 func (s *holding) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
@@ -37,6 +40,7 @@ func (s *holding) Send(ctx context.Context, r *execute.SubgraphRequest) (*execut
 	case <-s.hold:
 		return s.subgraph.Send(ctx, r)
 	case <-ctx.Done():
+		s.canceled.Add(1)
 		return nil, ctx.Err()
 	}
 }
@@ -148,42 +152,57 @@ func TestSomeRoutersShareOnlyIfTold(t *testing.T) {
 	}
 }
 
-// If the client that began a query leaves, its requests to subgraphs end, unless others wait for the
-// response: then one of these sends them again. One that stops waiting does not disturb the others.
+// If the client that began a query leaves, its requests to subgraphs go on while others wait for the
+// response. They end with the last client. One that leaves does not disturb the others.
 func TestSharedQueriesEndWithTheirLastClient(t *testing.T) {
-	s, url, asks, joined := startHolding(t, nil)
-	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan error, 2)
-	leaving := func() {
-		r, err := http.NewRequestWithContext(ctx, "POST", url+"/graphql", strings.NewReader(query))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		r.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(r)
-		if err == nil {
-			_ = response.Body.Close()
-		}
-		left <- err
-	}
-	go leaving()
-	eventually(t, func() bool { return s.count() == 1 })
-	go leaving()
-	eventually(t, func() bool { return joined() == 1 })
-	stays := asks()
-	eventually(t, func() bool { return joined() == 2 })
-	leave()
-	for range 2 {
-		if err := <-left; err == nil {
-			t.Error("a client that has left got a response")
-		}
-	}
-	// The other client that leaves may send them again, too, before the router notices.
-	eventually(t, func() bool { return s.count() >= 2 })
-	close(s.hold)
-	checkAnswers(t, stays)
-	if n := s.count(); n > 3 {
-		t.Errorf("the subgraph got %d requests", n)
+	for name, stays := range map[string]bool{"one stays": true, "all leave": false} {
+		t.Run(name, func(t *testing.T) {
+			s, url, asks, joined := startHolding(t, nil)
+			left := make(chan error, 2)
+			leaving := func(ctx context.Context) {
+				r, err := http.NewRequestWithContext(ctx, "POST", url+"/graphql", strings.NewReader(query))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header.Set("Content-Type", "application/json")
+				response, err := http.DefaultClient.Do(r)
+				if err == nil {
+					_ = response.Body.Close()
+				}
+				left <- err
+			}
+			first, leaveFirst := context.WithCancel(t.Context())
+			second, leaveSecond := context.WithCancel(t.Context())
+			defer leaveSecond()
+			go leaving(first)
+			eventually(t, func() bool { return s.count() == 1 })
+			go leaving(second)
+			eventually(t, func() bool { return joined() == 1 })
+			var last <-chan reply
+			if stays {
+				last = asks()
+				eventually(t, func() bool { return joined() == 2 })
+			}
+			for _, leave := range []context.CancelFunc{leaveFirst, leaveSecond} {
+				leave()
+				if err := <-left; err == nil {
+					t.Error("a client that has left got a response")
+				}
+			}
+			if stays {
+				close(s.hold)
+				checkAnswers(t, last)
+			} else {
+				eventually(t, func() bool { return s.canceled.Load() == 1 })
+				last = asks() // does not join what has ended
+				eventually(t, func() bool { return s.count() == 2 })
+				close(s.hold)
+				checkAnswers(t, last)
+			}
+			if n, want := s.count(), map[bool]int{true: 1, false: 2}[stays]; n != want {
+				t.Errorf("the subgraph got %d requests, want %d", n, want)
+			}
+		})
 	}
 }

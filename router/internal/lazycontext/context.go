@@ -27,6 +27,8 @@ type Context struct {
 	// waited is what others wait for. It is nil if nobody does.
 	waited atomic.Pointer[waited]
 	reason atomic.Uint32 // why it has ended, one of reasons
+	// detached is set if it does not end with its parent, but perhaps with a cause.
+	detached bool
 
 	mu      sync.Mutex
 	waiters []Waiter
@@ -43,11 +45,19 @@ var _ context.Context = (*Context)(nil)
 type waited struct {
 	context.Context
 	cancel context.CancelFunc
+	cause  context.CancelCauseFunc // of a detached one
 }
 
 // Init makes c ready for use. It ends at the deadline, unless that is zero, or with parent.
 func (c *Context) Init(parent context.Context, deadline time.Time) {
 	c.parent, c.deadline = parent, deadline
+}
+
+// InitDetached is like Init, but c has only the values of parent: it does not end with it. It may end
+// with a cause.
+func (c *Context) InitDetached(parent context.Context, deadline time.Time) {
+	c.Init(context.WithoutCancel(parent), deadline)
+	c.detached = true
 }
 
 // Deadline implements context.Context.
@@ -66,20 +76,28 @@ func (c *Context) Done() <-chan struct{} {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := c.waited.Load()
-	if w == nil {
-		w = &waited{}
-		if c.deadline.IsZero() {
-			w.Context, w.cancel = context.WithCancel(c.parent)
-		} else {
-			w.Context, w.cancel = context.WithDeadline(c.parent, c.deadline)
-		}
-		if c.ended() {
-			w.cancel()
-		}
-		c.waited.Store(w)
+	return c.wait().Done()
+}
+
+// wait returns the context that others wait for. The caller holds c.mu.
+func (c *Context) wait() *waited {
+	if w := c.waited.Load(); w != nil {
+		return w
 	}
-	return w.Done()
+	w, parent := &waited{}, c.parent
+	if c.detached {
+		parent, w.cause = context.WithCancelCause(parent)
+	}
+	if c.deadline.IsZero() {
+		w.Context, w.cancel = context.WithCancel(parent)
+	} else {
+		w.Context, w.cancel = context.WithDeadline(parent, c.deadline)
+	}
+	if c.ended() {
+		w.cancel()
+	}
+	c.waited.Store(w)
+	return w
 }
 
 // Err implements context.Context.
@@ -127,6 +145,16 @@ func (c *Context) Value(key any) any {
 // and may be called often.
 func (c *Context) Cancel() { c.end(context.Canceled) }
 
+// CancelCause is Cancel for a detached context, with a cause (see context.Cause).
+func (c *Context) CancelCause(cause error) {
+	c.mu.Lock()
+	if !c.ended() {
+		c.wait().cause(cause)
+	}
+	c.mu.Unlock()
+	c.Cancel()
+}
+
 // Cancelled implements Waiter for a context that has this one as an ancestor.
 func (c *Context) Cancelled() { c.end(c.parent.Err()) }
 
@@ -137,6 +165,9 @@ func (c *Context) end(err error) {
 	c.waiters, c.unfollow = nil, Registration{}
 	if w := c.waited.Load(); w != nil {
 		w.cancel()
+		if w.cause != nil {
+			w.cause(nil)
+		}
 	}
 	c.mu.Unlock()
 	unfollow.Stop()

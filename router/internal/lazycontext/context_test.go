@@ -243,3 +243,37 @@ func TestARequestAllocatesOneContext(t *testing.T) {
 		t.Errorf("got %v allocations", n)
 	}
 }
+
+func TestDetachedContextsEndWithACauseAndNotWithTheirParent(t *testing.T) {
+	for name, deadline := range map[string]time.Time{"no deadline": {}, "deadline": time.Now().Add(time.Hour)} {
+		for _, before := range []bool{false, true} {
+			root, end := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
+			c := new(lazycontext.Context)
+			c.InitDetached(root, deadline)
+			var told counter
+			lazycontext.Notify(c, &told)
+			below := context.Context(c)
+			if before { // the context is waited for before it ends
+				var stop context.CancelFunc
+				below, stop = context.WithCancel(c)
+				defer stop()
+			}
+			end(errors.New("the parent's"))
+			if c.Err() != nil || context.Cause(c) != nil || c.Value(key{}) != "value" || told.calls.Load() != 0 {
+				t.Errorf("%s: got %v, %v, %v with its parent", name, c.Err(), context.Cause(c), c.Value(key{}))
+			}
+			cause := errors.New("a cause")
+			c.CancelCause(cause)
+			c.CancelCause(errors.New("another"))
+			<-below.Done()
+			for _, ctx := range []context.Context{c, below} {
+				if !errors.Is(ctx.Err(), context.Canceled) || !errors.Is(context.Cause(ctx), cause) {
+					t.Errorf("%s: got %v because of %v", name, ctx.Err(), context.Cause(ctx))
+				}
+			}
+			if told.calls.Load() != 1 {
+				t.Errorf("%s: the waiter was told %d times", name, told.calls.Load())
+			}
+		}
+	}
+}
