@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"errors"
 	"slices"
 
 	"souk/router/operation"
@@ -29,7 +30,17 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	if len(candidates) == 0 {
 		return nil, &unreachable{b, f}
 	}
-	return w.leavesBelow(b, candidates, def, f, earlier)
+	leaves, err := w.leavesBelow(b, candidates, def, f, earlier)
+	if err == nil || !b.fromEarlierPayload || errors.Is(err, errTooLarge) {
+		return leaves, err
+	}
+	// What is selected below may need both the requests of the earlier payload and
+	// jumps: extend the former rather than fail.
+	all := w.fieldEdges(b, w.withJumps(b), f, false)
+	if len(all) <= len(candidates) {
+		return nil, err
+	}
+	return w.leavesBelow(b, all, def, f, false)
 }
 
 // selectedEarlier reports whether an earlier payload selects a leaf that the client
