@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"iter"
 	"slices"
 
 	"souk/router/operation"
@@ -18,7 +19,7 @@ func (w *walker) lowerBound(root *supergraph.Type, start *supergraph.Subgraph, s
 		level1 = w.memory.subgraphs.Append(nil, start)
 		b.used, b.requests = level1, 1
 	}
-	b.visit(root, selections, level1)
+	b.visit(objects{typ: root, sure: root.Possible, level1: level1}, selections)
 	// Fields that one subgraph resolves need a request to it. Of the others,
 	// those whose subgraphs are disjoint need a request each.
 	for _, any := range b.anyOf {
@@ -26,6 +27,9 @@ func (w *walker) lowerBound(root *supergraph.Type, start *supergraph.Subgraph, s
 			b.requests++
 			b.used = w.memory.subgraphs.Append(b.used, any...)
 		}
+	}
+	if b.requests == 0 {
+		return Cost{}
 	}
 	return Cost{Requests: b.requests, Levels: b.levels}
 }
@@ -38,54 +42,108 @@ type bounder struct {
 	requests, levels int
 }
 
-// visit adds what a selection set needs. The subgraphs in level1 may resolve
-// its object in the first request; nil means all subgraphs.
-func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, level1 []*supergraph.Subgraph) {
+// objects are those of a selection set.
+type objects struct {
+	typ *supergraph.Type
+	// sure are the object types whose fields are certainly fetched.
+	sure []*supergraph.Type
+	// level1 are the subgraphs that may resolve the objects in the first request; nil
+	// means all subgraphs.
+	level1 []*supergraph.Subgraph
+	// provided is set if a subgraph may provide fields that it does not resolve otherwise.
+	provided bool
+}
+
+// visit adds what a selection set needs for sure.
+func (b *bounder) visit(at objects, selections []operation.Selection) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.InlineFragment:
-			// Which types a subgraph returns is left out of account.
-			inner := t
+			inner := at
 			if sel.TypeCondition != "" {
-				inner = b.model.Type(sel.TypeCondition)
+				inner.typ = b.model.Type(sel.TypeCondition)
+				inner.sure = narrow(at.sure, inner.typ)
 			}
-			b.visit(inner, sel.Selections, level1)
+			b.visit(inner, sel.Selections)
 		case *operation.Field:
-			f := t.Field(sel.Name)
-			if f == nil || sel.Denied != nil || t.Kind != supergraph.Object {
+			f := at.typ.Field(sel.Name)
+			if f == nil || sel.Denied != nil || at.typ.Kind != supergraph.Object || !has(at.sure, at.typ) {
 				continue
 			}
-			b.field(f, sel, level1)
+			b.field(at, f, sel)
 		}
 	}
 }
 
-func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*supergraph.Subgraph) {
-	var resolving, first []*supergraph.Subgraph
-	for _, in := range f.In {
-		// An external field may be provided.
-		if !in.Resolves(b.labels) && !in.External {
-			continue
+// narrow returns those of some object types that are of the type t.
+func narrow(types []*supergraph.Type, t *supergraph.Type) []*supergraph.Type {
+	switch {
+	case t.Abstract():
+		return intersect(types, t.Possible)
+	case has(types, t):
+		return t.Possible
+	}
+	return nil
+}
+
+// field adds what a field of an object type needs, and what is selected below it. Of an
+// abstract type, only objects that every subgraph that resolves the field can return
+// are fetched for sure: the others are left out if one is asked that lacks them.
+func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
+	var resolving []*supergraph.Subgraph
+	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil}
+	add := func(in *supergraph.FieldIn) {
+		below.provided = below.provided || in.Provides != nil
+		// An external field may be provided, and so may one that another subgraph overrides.
+		if !in.Resolves(b.labels) && !in.External && !at.provided {
+			return
 		}
 		resolving = b.memory.subgraphs.Append(resolving, in.Subgraph)
-		if in.Requires == nil && in.Contexts == nil && (level1 == nil || slices.Contains(level1, in.Subgraph)) {
-			first = b.memory.subgraphs.Append(first, in.Subgraph)
+		if known := in.Named.InSubgraph(in.Subgraph); f.Named.Abstract() && known != nil && len(known.Possible) < len(f.Named.Possible) {
+			below.sure = intersect(below.sure, known.Possible)
+		}
+		if in.Requires == nil && in.Contexts == nil && (at.level1 == nil || slices.Contains(at.level1, in.Subgraph)) {
+			below.level1 = b.memory.subgraphs.Append(below.level1, in.Subgraph)
 		}
 	}
-	switch len(resolving) {
-	case 0:
+	for _, in := range f.In {
+		add(in)
+	}
+	if len(resolving) == 0 {
 		return // an @interfaceObject resolves it
-	case 1:
-		if !slices.Contains(b.used, resolving[0]) {
-			b.requests++
-			b.used = b.memory.subgraphs.Append(b.used, resolving[0])
+	}
+	if len(b.model.InterfaceObjects) > 0 {
+		for in := range viaInterfaceObjects(at.typ, sel.Name) {
+			add(in)
 		}
-	default:
+	}
+	if len(resolving) > 1 {
 		b.anyOf = b.memory.subgraphLists.Append(b.anyOf, resolving)
+	} else if !slices.Contains(b.used, resolving[0]) {
+		b.requests++
+		b.used = b.memory.subgraphs.Append(b.used, resolving[0])
 	}
-	if first == nil {
+	if below.level1 == nil {
 		b.levels = 2
-		first = []*supergraph.Subgraph{}
+		below.level1 = []*supergraph.Subgraph{}
 	}
-	b.visit(f.Named, sel.Selections, first)
+	b.visit(below, sel.Selections)
+}
+
+// viaInterfaceObjects yields a field of an object type as subgraphs declare it that
+// know the type only by an @interfaceObject.
+func viaInterfaceObjects(t *supergraph.Type, name string) iter.Seq[*supergraph.FieldIn] {
+	return func(yield func(*supergraph.FieldIn) bool) {
+		for _, i := range t.Interfaces {
+			f := i.Field(name)
+			if f == nil {
+				continue
+			}
+			for _, in := range f.In {
+				if i.InSubgraph(in.Subgraph).InterfaceObject && !yield(in) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -111,6 +111,9 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation, 
 	if want := (planner.Cost{Requests: requests, Levels: levels}); explanation.Chosen != want {
 		return fmt.Errorf("the plan costs %+v:\n%s", want, b.String())
 	}
+	if bound := explanation.Bound; requests < bound.Requests || requests == bound.Requests && levels < bound.Levels {
+		return fmt.Errorf("the plan costs less than the bound:\n%s", b.String())
+	}
 	fewest, least := 0, 0
 	for _, f := range parts(m, op, made, labels) {
 		partRequests, partLevels := f.search(f.facts(), requests, requests)

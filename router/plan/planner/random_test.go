@@ -15,15 +15,18 @@ import (
 )
 
 // TestPlansOfRandomOperationsAreSound plans random operations on the
-// supergraph of every case.
+// supergraph of every case. No plan costs less than its bound.
 func TestPlansOfRandomOperationsAreSound(t *testing.T) {
 	onRandomOperations(t, func(rt *rapid.T, c *testCase, text string, op *operation.Operation) {
-		p, err := c.planner.Plan(op)
+		p, x, err := c.planner.Explain(op)
 		if err != nil {
 			return // some fields cannot be fetched everywhere
 		}
 		rt.Log(text)
 		check(rt, c, p)
+		if x.Chosen.Requests < x.Bound.Requests || x.Chosen.Requests == x.Bound.Requests && x.Chosen.Levels < x.Bound.Levels {
+			rt.Errorf("the plan costs %+v, less than the bound %+v", x.Chosen, x.Bound)
+		}
 	})
 }
 
