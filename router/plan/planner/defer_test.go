@@ -1,0 +1,94 @@
+package planner_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"souk/router/operation"
+	"souk/router/plan/planner"
+	"souk/router/supergraph"
+)
+
+// Deferring some selections never makes an operation impossible to plan.
+func TestDeferredSelectionsHavePlans(t *testing.T) {
+	planned, deferred := 0, 0
+	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
+		r := rand.New(rand.NewPCG(seed, 2))
+		sdl := randomGraph(r)
+		m, err := supergraph.Parse(sdl)
+		if err != nil {
+			t.Fatalf("graph %d: %v\n%s", seed, err, sdl)
+		}
+		schema, err := operation.NewSchema(m.APISchema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &testCase{model: m, planner: planner.New(m, planner.Options{}), subgraphs: subgraphs(t, sdl, m)}
+		plan := func(text string) error {
+			doc, err := schema.Parse(text, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := c.planner.Plan(doc.Operation(nil))
+			if err == nil {
+				check(t, c, p)
+			}
+			return err
+		}
+		for range 4 {
+			text := "query" + randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			if plan(text) != nil {
+				continue // some fields cannot be fetched everywhere
+			}
+			planned++
+			for range 4 {
+				later := deferSome(r, text)
+				if !strings.Contains(later, "@defer") {
+					continue
+				}
+				deferred++
+				if err := plan(later); err != nil {
+					t.Errorf("graph %d: %v\n%s\n%s", seed, err, later, sdl)
+				}
+			}
+		}
+	}
+	t.Logf("planned %d operations, and %d that defer some of their selections", planned, deferred)
+	if deferred < planned {
+		t.Errorf("planned %d operations, but only %d that defer something", planned, deferred)
+	}
+}
+
+// deferSome defers some of the selections of a query that randomQuery returns, each with
+// what is below it.
+func deferSome(r *rand.Rand, query string) string {
+	words := strings.Fields(strings.NewReplacer("{", " { ", "}", " } ").Replace(query))
+	var b strings.Builder
+	var open []bool // by selection set: whether its selection is deferred
+	wrap := false
+	for i, word := range words {
+		switch {
+		case word == "{":
+			open = append(open, wrap)
+			wrap = false
+		case word == "}":
+			last := len(open) - 1
+			if b.WriteString(" }"); open[last] {
+				b.WriteString(" }")
+			}
+			open = open[:last]
+			continue
+		case word == "on", words[max(i-1, 0)] == "on", len(open) == 0: // of a fragment, or the keyword query
+		case r.IntN(4) == 0:
+			b.WriteString(" ... @defer {")
+			wrap = true
+		}
+		b.WriteString(" " + word)
+		if wrap && word != "{" && word != "..." && word != "on" && (i+1 == len(words) || words[i+1] != "{" && words[i+1] != "on") {
+			b.WriteString(" }")
+			wrap = false
+		}
+	}
+	return b.String()
+}
