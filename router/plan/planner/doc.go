@@ -14,7 +14,7 @@
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, bound.go, cost.go, reach.go, optimise.go, settle.go
 //	place     paths become fetches                   place.go, fetch.go
-//	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
+//	schedule  fetches are merged into few requests   defer.go, defer_entities.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known
 //	                                                 weigh.go, timing.go, batches.go
 //	print     fetches become those of the plan       print.go, responsekeys.go

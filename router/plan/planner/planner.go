@@ -68,6 +68,7 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 	}
 	var deferred []*plan.DeferredPayload
 	if defers(op.Selections) {
+		deferEntityFetches(placer.fetches)
 		deferRootFetches(placer.fetches)
 		deferred = deferredPayloads(nil, 0, nil, op.Selections)
 	}
