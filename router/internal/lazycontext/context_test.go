@@ -18,6 +18,8 @@ func (c *counter) Cancelled() { c.calls.Add(1) }
 
 type key struct{}
 
+type otherKey struct{}
+
 func of(parent context.Context, deadline time.Time) *lazycontext.Context {
 	c := new(lazycontext.Context)
 	c.Init(parent, deadline)
@@ -29,7 +31,7 @@ func TestContextsBelowAreCancelled(t *testing.T) {
 	defer end()
 	outer := of(root, time.Time{})
 	inner := of(outer, time.Time{})
-	below, stop := context.WithCancel(context.WithValue(inner, "other", 1)) //nolint:staticcheck // a key of this test
+	below, stop := context.WithCancel(context.WithValue(inner, otherKey{}, 1))
 	defer stop()
 	if got := below.Value(key{}); got != "value" {
 		t.Errorf("got the value %v", got)
