@@ -130,30 +130,27 @@ func (f *flight) close() {
 
 // leave removes a request that has stopped waiting. The last one ends the execution.
 func (f *flight) leave() {
-	f.endUnless(func() bool {
-		switch {
-		case !f.ended:
-			f.waiting--
-		case f.body != nil:
-			f.body.Release()
-		}
-		return !f.left
-	})
+	f.shard.mu.Lock()
+	switch {
+	case !f.ended:
+		f.waiting--
+	case f.body != nil:
+		f.body.Release()
+	}
+	f.unlock()
 }
 
 // Cancelled implements lazycontext.Waiter: the client that began the execution has left.
 func (f *flight) Cancelled() {
-	f.endUnless(func() bool {
-		f.left = true
-		return false
-	})
+	f.shard.mu.Lock()
+	f.left = true
+	f.unlock()
 }
 
-// endUnless ends the execution unless somebody needs the response: a request that waits, or the client
-// that began it.
-func (f *flight) endUnless(needed func() bool) {
-	f.shard.mu.Lock()
-	deserted := !needed() && f.waiting == 0 && !f.ended
+// unlock unlocks the shard. It ends the execution if nobody needs the response any more: neither a
+// request that waits nor the client that began it.
+func (f *flight) unlock() {
+	deserted := f.left && f.waiting == 0 && !f.ended
 	if deserted {
 		f.close()
 	}

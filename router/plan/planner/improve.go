@@ -29,7 +29,7 @@ type part struct {
 }
 
 // searchBudget is how many nodes of request graphs the optimiser looks at for an operation,
-// which takes a few milliseconds. It is enough for a complete search for nearly all of them.
+// which takes tens of milliseconds. It is enough for a complete search for nearly all of them.
 const searchBudget = 3_000_000
 
 // thoroughEdges bounds the edges that a thorough walk looks at, by those of the
