@@ -54,11 +54,9 @@ func withField(t testing.TB, sdl string, item, version int) string {
 	return sdl[:at] + fmt.Sprintf("  version%d: Int @join__field(graph: HOME)\n", version) + sdl[at:]
 }
 
-// A large supergraph of which a type changes again and again retains nothing of its former versions,
-// although each version shares types with the one before. One collection frees them: none waits in a
-// pool.
-func TestReloadsOfALargeSupergraphLeakNothing(t *testing.T) {
-	text := large(t, 1000)
+// serveLarge returns a gateway for a supergraph before a quick subgraph. The caller must close it.
+func serveLarge(t testing.TB, text string) *gateway.Gateway {
+	t.Helper()
 	gw, err := gateway.New(t.Context(), config.Default(), gateway.Options{
 		Supergraph: text,
 		Transport:  func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil },
@@ -66,6 +64,15 @@ func TestReloadsOfALargeSupergraphLeakNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return gw
+}
+
+// A large supergraph of which a type changes again and again retains nothing of its former versions,
+// although each version shares types with the one before. One collection frees them: none waits in a
+// pool.
+func TestReloadsOfALargeSupergraphLeakNothing(t *testing.T) {
+	text := large(t, 1000)
+	gw := serveLarge(t, text)
 	defer gw.Close()
 	version := 0
 	reload := func(n int) {
@@ -110,13 +117,7 @@ func TestLargeSupergraphTakesLittleMemory(t *testing.T) {
 	text := large(t, 1000)
 	changed := withField(t, text, 7, 1)
 	before := collected()
-	gw, err := gateway.New(t.Context(), config.Default(), gateway.Options{
-		Supergraph: text,
-		Transport:  func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	gw := serveLarge(t, text)
 	defer gw.Close()
 	length := int64(len(text))
 	if live := collected() - before; live > 8*length {
@@ -193,13 +194,7 @@ func TestReplacedGraphIsFreedAfterItsLastRequest(t *testing.T) {
 func BenchmarkReload(b *testing.B) {
 	text := large(b, 5000)
 	versions := []string{text, withField(b, text, 7, 1)}
-	gw, err := gateway.New(b.Context(), config.Default(), gateway.Options{
-		Supergraph: text,
-		Transport:  func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil },
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	gw := serveLarge(b, text)
 	defer gw.Close()
 	b.ReportAllocs()
 	n := 0

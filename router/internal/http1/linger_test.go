@@ -42,14 +42,7 @@ func TestLastResponsesAreNotLost(t *testing.T) {
 
 // A shutdown loses no response, though clients have pipelined more requests than are served.
 func TestPipelinedRequestsAtShutdown(t *testing.T) {
-	entered, proceed := make(chan struct{}), make(chan struct{})
-	r := run(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/wait" {
-			close(entered)
-			<-proceed
-		}
-		_, _ = io.WriteString(w, "done")
-	})
+	r, entered, proceed := runWaiting(t)
 	c := r.dial(t)
 	c.send(t, request("GET", "/wait", "", "")+strings.Repeat(request("GET", "/", "", ""), 1000))
 	<-entered

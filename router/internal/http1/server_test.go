@@ -235,17 +235,24 @@ func TestConnectionsHaveTheirContext(t *testing.T) {
 	}
 }
 
-// TestShutdownWaitsForRequests checks that idle connections end at once, and those in use with their
-// requests.
-func TestShutdownWaitsForRequests(t *testing.T) {
-	entered, proceed := make(chan struct{}), make(chan struct{})
-	r := run(t, func(w http.ResponseWriter, r *http.Request) {
+// runWaiting serves requests of which the one for /wait closes entered, and waits for proceed.
+func runWaiting(t *testing.T) (r *running, entered, proceed chan struct{}) {
+	t.Helper()
+	entered, proceed = make(chan struct{}), make(chan struct{})
+	r = run(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/wait" {
 			close(entered)
 			<-proceed
 		}
 		_, _ = io.WriteString(w, "done")
 	})
+	return r, entered, proceed
+}
+
+// TestShutdownWaitsForRequests checks that idle connections end at once, and those in use with their
+// requests.
+func TestShutdownWaitsForRequests(t *testing.T) {
+	r, entered, proceed := runWaiting(t)
 	unused, busy := r.dial(t), r.dial(t)
 	unused.send(t, request("GET", "/", "", ""))
 	unused.receive(t)

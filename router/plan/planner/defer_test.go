@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"souk/router/operation"
 	"souk/router/plan/planner"
-	"souk/router/supergraph"
 )
 
 // Deferring some selections never makes an operation impossible to plan.
@@ -15,15 +13,7 @@ func TestDeferredSelectionsHavePlans(t *testing.T) {
 	planned, deferred := 0, 0
 	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
 		r := rand.New(rand.NewPCG(seed, 2))
-		sdl := randomGraph(r)
-		m, err := supergraph.Parse(sdl)
-		if err != nil {
-			t.Fatalf("graph %d: %v\n%s", seed, err, sdl)
-		}
-		schema, err := operation.NewSchema(m.APISchema)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sdl, m, schema := parsedGraph(t, r, seed)
 		c := &testCase{model: m, planner: planner.New(m, planner.Options{}), subgraphs: subgraphs(t, sdl, m)}
 		plan := func(text string) error {
 			doc, err := schema.Parse(text, "")

@@ -36,20 +36,26 @@ var (
 	graphs     = flag.Uint64("planner.graphs", 300, "how many random graphs to compare with exhaustive search")
 )
 
+// parsedGraph returns the random graph with a seed.
+func parsedGraph(t *testing.T, r *rand.Rand, seed uint64) (sdl string, m *supergraph.Model, schema *operation.Schema) {
+	t.Helper()
+	sdl = randomGraph(r)
+	m, err := supergraph.Parse(sdl)
+	if err != nil {
+		t.Fatalf("graph %d: %v\n%s", seed, err, sdl)
+	}
+	if schema, err = operation.NewSchema(m.APISchema); err != nil {
+		t.Fatal(err)
+	}
+	return sdl, m, schema
+}
+
 // No plan has fewer requests, and none with as many requests has fewer levels.
 func TestNoPlanIsCheaper(t *testing.T) {
 	planned, incomplete := map[string]int{}, 0
 	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
 		r := rand.New(rand.NewPCG(seed, 1))
-		sdl := randomGraph(r)
-		m, err := supergraph.Parse(sdl)
-		if err != nil {
-			t.Fatalf("graph %d: %v\n%s", seed, err, sdl)
-		}
-		schema, err := operation.NewSchema(m.APISchema)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sdl, m, schema := parsedGraph(t, r, seed)
 		p := planner.New(m, planner.Options{})
 		for range 4 {
 			selections := randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
