@@ -162,14 +162,19 @@ func TestOnlyClientsThatLeaveAreToBlame(t *testing.T) {
 		<-got
 		h.wants(t, "partial", "SHUTTING_DOWN")
 	})
-	t.Run("the end of a shutdown", func(t *testing.T) {
-		h := newHangingRouter(t, func(c *config.Config) { c.TrafficShaping.Router.ShutdownTimeout = 50 * time.Millisecond }, router.Extensions{})
-		got := h.begin(t.Context(), t, one)
-		<-h.asked
-		h.stop()
-		<-got
-		h.wants(t, "partial", "SHUTTING_DOWN")
-	})
+	for _, client := range []string{"direct", "standard"} {
+		t.Run("the end of a shutdown, http_client "+client, func(t *testing.T) {
+			h := newHangingRouter(t, func(c *config.Config) {
+				c.TrafficShaping.Router.ShutdownTimeout = 50 * time.Millisecond
+				c.TrafficShaping.All.HTTPClient = client
+			}, router.Extensions{})
+			got := h.begin(t.Context(), t, one)
+			<-h.asked
+			h.stop()
+			<-got
+			h.wants(t, "partial", "SHUTTING_DOWN")
+		})
+	}
 	t.Run("a subgraph that says so", func(t *testing.T) {
 		h := newHangingRouter(t, nil, router.Extensions{})
 		h.text = `{"data":{"hello":null},"errors":[{"message":"no","path":["hello"],"extensions":{"code":"REQUEST_CANCELLED"}}]}`

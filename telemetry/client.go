@@ -49,7 +49,7 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := m.base.RoundTrip(r)
 	key := clientKey{method: method, server: r.URL.Host}
 	if err != nil {
-		key.failure = failureKind(err)
+		key.failure = failureKind(ctx, err)
 	} else {
 		key.status = res.StatusCode
 	}
@@ -75,10 +75,11 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// failureKind returns the attribute error.type of a request without a response.
-func failureKind(err error) string {
+// failureKind returns the attribute error.type of a request without a response. The error of one
+// that was cancelled with a cause is the cause.
+func failureKind(ctx context.Context, err error) string {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(ctx.Err(), context.Canceled):
 		return "canceled"
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return "timeout"

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -95,6 +96,26 @@ func TestMiddlewareCountsByRouteAndStatus(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(text)
+	}
+}
+
+// A caller that leaves does not count as a failed connection, whatever the cause of the cancellation.
+func TestCancelledRequestsAreNoFailedConnections(t *testing.T) {
+	clearEnvironment(t)
+	tel := setup(t, telemetry.Options{ServiceName: "shop"})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel(errors.New("another call failed"))
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if res, err := (&http.Client{Transport: tel.Transport(nil)}).Do(r); err == nil {
+		_ = res.Body.Close()
+		t.Fatal("a cancelled request got a response")
+	}
+	if text := metrics(t, tel); !strings.Contains(text, `error_type="canceled"`) || strings.Contains(text, `error_type="connection"`) {
+		t.Error(text)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -236,5 +237,33 @@ func TestErrorIsTemporaryIfTheServiceIsUnavailable(t *testing.T) {
 				t.Errorf("temporary is not %t: %v", test.temporary, err)
 			}
 		})
+	}
+}
+
+// A caller that needs two services cancels the call of one when that of the other fails, with its
+// error as the cause (see errgroup.WithContext), and net/http returns the cause.
+func TestCancelledCallsDoNotOpenTheBreaker(t *testing.T) {
+	arrived := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // until then, the server does not notice that the client leaves
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	c := peer.New("oracle", s.URL, "", nil)
+	away := errors.New("another service is away")
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			<-arrived
+			cancel(away)
+		}()
+		err := c.MakeRequest(ctx, &graphql.Request{OpName: "Ask", Query: "query Ask { answer }"}, &graphql.Response{})
+		if !errors.Is(err, away) && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Ready("Ask"); err != nil {
+		t.Error(err)
 	}
 }

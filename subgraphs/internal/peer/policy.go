@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -82,7 +83,13 @@ func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.
 	defer cancel()
 	c := p.circuit(operation)
 	err := c.executor.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
-		return attempt(try.Context())
+		err := attempt(try.Context())
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+			// The caller has left, which says nothing about the service. The error need not tell:
+			// net/http returns the cause of the cancellation.
+			return fmt.Errorf("%w: %w", context.Canceled, err)
+		}
+		return err
 	})
 	if err != nil {
 		return &Error{Service: p.service, Operation: operation, RetryAfter: c.retryAfter(), Err: err}
