@@ -15,6 +15,7 @@ import (
 
 	"github.com/Khan/genqlient/graphql"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"golang.org/x/sync/errgroup"
 
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/peer"
@@ -266,4 +267,45 @@ func TestCancelledCallsDoNotOpenTheBreaker(t *testing.T) {
 	if err := c.Ready("Ask"); err != nil {
 		t.Error(err)
 	}
+}
+
+// Two services that an order needs were away, and are back. A call that finds one breaker open cancels
+// the other call, which may be the one that would close its own breaker.
+func TestBreakersDoNotKeepEachOtherOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := errors.New("away")
+		down := true
+		attempt := func(ctx context.Context) error {
+			if down {
+				return away
+			}
+			select {
+			case <-time.After(5 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx) // as net/http does
+			}
+		}
+		failed := func(err error) bool { return err != nil }
+		limits := peer.Limits{Call: 4 * time.Second, Attempt: time.Second, Retries: 2}
+		users, products := peer.NewPolicy("user", limits, failed), peer.NewPolicy("product", limits, failed)
+		both := func() error {
+			group, ctx := errgroup.WithContext(t.Context())
+			group.Go(func() error { return users.Do(ctx, "Exists", attempt) })
+			group.Go(func() error { return products.Do(ctx, "Products", attempt) })
+			return group.Wait()
+		}
+		for users.Ready("Exists") == nil || products.Ready("Products") == nil {
+			_ = users.Do(t.Context(), "Exists", attempt)
+			_ = products.Do(t.Context(), "Products", attempt)
+		}
+		down = false
+		back := time.Now()
+		for both() != nil {
+			if time.Since(back) > 10*time.Second {
+				t.Fatal("the breakers are still open after ten seconds")
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
 }
