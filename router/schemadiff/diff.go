@@ -99,7 +99,7 @@ func Compare(old, next *ast.Schema) []Change {
 	for name, was := range old.Types {
 		if own(was) {
 			if now := next.Types[name]; now == nil {
-				c.add(Removed, Breaking, name, "", name)
+				c.add(Removed, Breaking, name, "", c.selected(was)...)
 			} else {
 				c.definition(was, now)
 			}
@@ -161,14 +161,14 @@ func (c *comparison) sending(coordinate string) { c.changes[len(c.changes)-1].se
 
 func (c *comparison) definition(was, now *ast.Definition) {
 	if was.Kind != now.Kind {
-		c.add(Changed, Breaking, was.Name, fmt.Sprintf("from %s to %s", was.Kind, now.Kind), was.Name)
+		c.add(Changed, Breaking, was.Name, fmt.Sprintf("from %s to %s", was.Kind, now.Kind), c.selected(was)...)
 		return
 	}
 	switch was.Kind {
 	case ast.Enum:
 		c.values(was, now)
 	case ast.Union:
-		c.members(was.Name, was.Types, now.Types, was.Name+" = %s")
+		c.members(was.Types, now.Types, was.Name+" = %s", func(member string) []string { return []string{was.Name, member} })
 	case ast.InputObject:
 		switch one, before := isOneOf(now), isOneOf(was); {
 		case one && !before:
@@ -178,16 +178,30 @@ func (c *comparison) definition(was, now *ast.Definition) {
 		}
 		c.inputs(was.Name, inputFields(was), inputFields(now), func(name string) string { return was.Name + "." + name })
 	case ast.Object, ast.Interface:
-		c.members(was.Name, was.Interfaces, now.Interfaces, was.Name+" implements %s")
+		c.members(was.Interfaces, now.Interfaces, was.Name+" implements %s", func(string) []string { return []string{was.Name} })
 		c.fields(was, now)
 	}
 }
 
-// members compares lists of names of which clients may get each.
-func (c *comparison) members(of string, was, now []string, format string) {
+// selected returns a type and its possible types. A client may use an abstract type without a field
+// of it: in a fragment that has only __typename, on a value of a possible type.
+func (c *comparison) selected(d *ast.Definition) []string {
+	names := []string{d.Name}
+	if d.IsAbstractType() {
+		for _, possible := range c.old.GetPossibleTypes(d) {
+			names = append(names, possible.Name)
+		}
+	}
+	return names
+}
+
+// members compares lists of names of which clients may get each. elements returns what a client must
+// use to be concerned by the removal of one: the object of the two, even if the abstract type is used
+// by no more than a fragment that has only __typename.
+func (c *comparison) members(was, now []string, format string, elements func(name string) []string) {
 	for _, name := range was {
 		if !slices.Contains(now, name) {
-			c.add(Removed, Breaking, fmt.Sprintf(format, name), "", of)
+			c.add(Removed, Breaking, fmt.Sprintf(format, name), "", elements(name)...)
 		}
 	}
 	for _, name := range now {

@@ -37,13 +37,44 @@ func TestOnlyChangesOfUsedElementsBreak(t *testing.T) {
 			"Query.products(first:)"},
 		"an argument's input object":         {`["Product.stock"]`, "Place.w Place.x Product.stock(in:)"},
 		"members of a union":                 {`["Query.any"]`, "Any = User User implements Node"},
-		"the possible types of an interface": {`["Query.node"]`, "Query.node User implements Node"},
-		"a field by its interface":           {`["Node.id"]`, "User implements Node"},
+		"the possible types of an interface": {`["Query.node"]`, "Any = User Query.node User implements Node"},
+		"a field by its interface":           {`["Node.id"]`, "Any = User User implements Node"}, // by ... on Any
 		"a field of a type":                  {`["Product.name"]`, "Product.name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(relaxed(t, c.usage), " "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A fragment that has only __typename uses no field of its type.
+func TestFragmentsWithoutFieldsUseTheirTypes(t *testing.T) {
+	const fields = " type Query { f: P g: S other: R } type R { id: ID } type S { id: ID }"
+	for name, c := range map[string]struct{ fragment, before, after, want string }{
+		"a member leaves a union":       {"U", "union U = P | R type P { id: ID }", "union U = R type P { id: ID }", "U = P"},
+		"a type leaves an interface":    {"I", "interface I { id: ID } type P implements I { id: ID }", "interface I { id: ID } type P { id: ID }", "P implements I"},
+		"a union is removed":            {"U", "union U = P | R type P { id: ID }", "type P { id: ID }", "U"},
+		"an interface is removed":       {"I", "interface I { id: ID } type P implements I { id: ID }", "type P { id: ID }", "I P implements I"},
+		"a union becomes a scalar":      {"U", "union U = P | R type P { id: ID }", "scalar U type P { id: ID }", "U"},
+		"an interface becomes an input": {"I", "interface I { id: ID } type P implements I { id: ID }", "input I { id: ID } type P { id: ID }", "I P implements I"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, next := load(t, c.before+fields), load(t, c.after+fields)
+			if broken(t, old, next, "{ f { ... on "+c.fragment+" { __typename } } }") == "" {
+				t.Fatal("the operation is not broken")
+			}
+			for field, want := range map[string]string{"Query.f": c.want, "Query.g": ""} {
+				var got []string
+				for _, change := range (schemadiff.Usage{field: {}}).Relax(old, schemadiff.Compare(old, next)) {
+					if change.Level == schemadiff.Breaking {
+						got = append(got, change.Coordinate)
+					}
+				}
+				if strings.Join(got, " ") != want {
+					t.Errorf("with %s, got the breaking changes %q, want %q", field, got, want)
+				}
 			}
 		})
 	}
