@@ -223,10 +223,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 			continue
 		}
 		if f.Type.String() != g.Type.String() {
-			level := Breaking
-			if c.narrower(g.Type, f.Type) {
-				level = Safe
-			}
+			level := c.replacing(g.Type, f.Type, map[[2]string]bool{})
 			c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", f.Type, g.Type), coordinate)
 		}
 		c.deprecation(coordinate, f.Directives, g.Directives)
@@ -239,52 +236,60 @@ func (c *comparison) fields(was, now *ast.Definition) {
 	}
 }
 
-// narrower reports whether type a can take the place of type b where clients get values: each
-// value of a is one of b, and what clients select on b stays valid.
-func (c *comparison) narrower(a, b *ast.Type) bool { return c.replaces(a, b, map[[2]string]bool{}) }
-
-// replaces is narrower. seen has the names of the pairs of types that are compared already.
-func (c *comparison) replaces(a, b *ast.Type, seen map[[2]string]bool) bool {
+// replacing returns what it means for clients that get values of type b if type a takes its place.
+// That is Breaking unless what clients select on b stays valid, and Safe only if each value of a is one
+// of b. seen has the names of the pairs of types that are compared already.
+func (c *comparison) replacing(a, b *ast.Type, seen map[[2]string]bool) Level {
 	switch {
 	case b.NonNull:
-		return a.NonNull && c.replaces(nullable(a), nullable(b), seen)
+		if !a.NonNull {
+			return Breaking
+		}
+		return c.replacing(nullable(a), nullable(b), seen)
 	case a.NonNull:
-		return c.replaces(nullable(a), b, seen)
+		return c.replacing(nullable(a), b, seen)
+	case a.Elem != nil && b.Elem != nil:
+		return c.replacing(a.Elem, b.Elem, seen)
 	case a.Elem != nil || b.Elem != nil:
-		return a.Elem != nil && b.Elem != nil && c.replaces(a.Elem, b.Elem, seen)
+		return Breaking
 	case a.NamedType == b.NamedType || seen[[2]string{a.NamedType, b.NamedType}]:
-		return true
+		return Safe
 	}
 	seen[[2]string{a.NamedType, b.NamedType}] = true
-	return c.replacesAbstract(a.NamedType, b.NamedType, seen)
+	return c.replacingAbstract(a.NamedType, b.NamedType, seen)
 }
 
-// replacesAbstract reports whether the next type a can take the place of the old abstract
-// type b. A fragment on an object of b is valid only if that is one of a, too. What clients
-// select in the fields of b must be valid in those of a.
-func (c *comparison) replacesAbstract(a, b string, seen map[[2]string]bool) bool {
+// replacingAbstract is replacing for the old abstract type b. A fragment on an object of b is valid
+// only if that is one of a, too. What clients select in the fields of b must be valid in those of a.
+// Objects that b is not are as dangerous as new members of a union.
+func (c *comparison) replacingAbstract(a, b string, seen map[[2]string]bool) Level {
 	wide, narrow := c.old.Types[b], c.next.Types[a]
 	if wide == nil || narrow == nil || !wide.IsAbstractType() {
-		return false
+		return Breaking
 	}
+	level := Safe
 	possible, allowed := objects(c.next, a), objects(c.next, b)
 	for name := range objects(c.old, b) {
 		if !possible[name] {
-			return false
+			return Breaking
 		}
 	}
 	for name := range possible {
 		if !allowed[name] {
-			return false
+			level = Dangerous
 		}
 	}
 	for _, f := range wide.Fields {
-		g := narrow.Fields.ForName(f.Name)
-		if !strings.HasPrefix(f.Name, "__") && (g == nil || !c.takes(g, f) || !c.replaces(g.Type, f.Type, seen)) {
-			return false
+		if strings.HasPrefix(f.Name, "__") {
+			continue
 		}
+		g := narrow.Fields.ForName(f.Name)
+		if g == nil || !c.takes(g, f) {
+			return Breaking
+		}
+		level = max(level, c.replacing(g.Type, f.Type, seen))
 	}
-	return true
+	return level
 }
 
 // takes reports whether field a takes the arguments of b.

@@ -160,6 +160,31 @@ union W = Y | Z
 }
 
 // A root operation type of another name, or none, ends the operations of the old one.
+// A field of a wider type may have objects that clients do not know, as one of a union with a new
+// member. No operation becomes invalid.
+func TestAWiderTypeIsAsDangerousAsANewMember(t *testing.T) {
+	const wide = `
+interface N { id: ID }
+type P implements N { id: ID }
+type R implements N { id: ID }
+type S implements N { id: ID }
+union U = P
+union Wide = P | S
+`
+	for _, types := range [][2]string{{"U", "N"}, {"U", "Wide"}, {"[U!]", "[Wide!]!"}, {"Wide", "N!"}} {
+		from, to := types[0], types[1]
+		old, next := load(t, wide+"type Query { a: "+from+" }"), load(t, wide+"type Query { a: "+to+" }")
+		if got := fmt.Sprint(schemadiff.Compare(old, next)); !strings.HasSuffix(got, "(dangerous)]") {
+			t.Errorf("from %s to %s: got %s", from, to, got)
+		}
+		for _, operation := range (operations{old}).all() {
+			if why := broken(t, old, next, operation); why != "" {
+				t.Errorf("from %s to %s, %s is broken: %s", from, to, operation, why)
+			}
+		}
+	}
+}
+
 func TestRootTypesAreCompared(t *testing.T) {
 	const types = "type Query { a: Int }\ntype Other { a: Int }\ntype Mutation { m: Int }\ntype Events { e: Int }\n"
 	for _, c := range []struct{ old, next, want string }{

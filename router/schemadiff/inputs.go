@@ -69,11 +69,8 @@ func (c *comparison) inputs(of string, was, now []input, coordinate func(name st
 
 func (c *comparison) input(of string, old, next input, coordinate string) {
 	if old.typ.String() != next.typ.String() {
-		level := Breaking
 		// A default value takes the place of a value that is left out, but not of null.
-		if c.narrower(old.typ, next.typ) {
-			level = Safe
-		}
+		level := c.replacing(old.typ, next.typ, map[[2]string]bool{})
 		c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", old.typ, next.typ), of)
 		if old.required() || !next.required() { // otherwise, it concerns those that do not send it
 			c.sending(coordinate)
