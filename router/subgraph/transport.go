@@ -236,7 +236,7 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		return response, err
 	}
 	if s.Deduplicate && r.Kind == operation.Query && r.URL == 0 {
-		return s.flights.do(ctx, r, header, func() (*execute.SubgraphResponse, error) {
+		return s.flights.do(ctx, r, header, func(ctx context.Context) (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
 		}, func() {
 			r.Shared = true

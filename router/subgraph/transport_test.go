@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -399,50 +400,122 @@ func TestPartitionsShareNoQuery(t *testing.T) {
 	}
 }
 
-// If the leader's client disconnects, the follower sends its own request.
-func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		listener := newPipeListener()
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			if calls.Add(1) == 1 {
-				<-r.Context().Done()
-				return
-			}
-			answer(w, 200, "application/json", `{"data":1}`)
-		})}
-		go func() { _ = server.Serve(listener) }()
-		tr, err := subgraph.New(subgraph.Options{
-			Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Dial: listener.dial}},
+// A query goes on while somebody waits for it. It ends with the last one, and a later query does not
+// join it. If the one that began it has no more time, another one sends it again.
+func TestDeduplicatedQueriesEndWithTheLastThatWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		leave []int // of the first and the second
+		ended int32 // queries that the subgraph was told to end
+		calls int32
+	}{
+		"all stay":                   {calls: 1},
+		"the first leaves":           {leave: []int{0}, calls: 1},
+		"the other leaves":           {leave: []int{1}, calls: 1},
+		"both leave":                 {leave: []int{0, 1}, ended: 1, calls: 2},
+		"both leave, the first last": {leave: []int{1, 0}, ended: 1, calls: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newHeld(t)
+				var leaves [2]context.CancelFunc
+				var results [2]<-chan string
+				for i := range leaves {
+					var ctx context.Context
+					ctx, leaves[i] = context.WithCancel(t.Context())
+					results[i] = s.send(ctx)
+					synctest.Wait()
+				}
+				for _, i := range c.leave {
+					leaves[i]()
+					synctest.Wait()
+				}
+				if s.ended.Load() != c.ended {
+					t.Errorf("%d queries have ended, want %d", s.ended.Load(), c.ended)
+				}
+				last := s.send(t.Context())
+				synctest.Wait()
+				close(s.hold)
+				for i, result := range append(results[:], last) {
+					if got := <-result; got != `{"data":1}` && !slices.Contains(c.leave, i) {
+						t.Errorf("%d got %s", i, got)
+					}
+				}
+				if s.calls.Load() != c.calls {
+					t.Errorf("the subgraph got %d queries, want %d", s.calls.Load(), c.calls)
+				}
+				for _, leave := range leaves {
+					leave()
+				}
+			})
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
-				t.Errorf("leader: got error %v", err)
+	}
+	t.Run("the first has no more time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newHeld(t)
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			first := s.send(short)
+			synctest.Wait()
+			second := s.send(t.Context())
+			if got := <-first; !strings.Contains(got, context.DeadlineExceeded.Error()) {
+				t.Errorf("the first got %s", got)
 			}
-		}()
-		synctest.Wait()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
-			if err != nil || string(resp.Body.B) != `{"data":1}` {
-				t.Errorf("follower: got error %v", err)
+			synctest.Wait()
+			close(s.hold)
+			if got := <-second; got != `{"data":1}` || s.calls.Load() != 2 {
+				t.Errorf("the second got %s, and the subgraph %d queries", got, s.calls.Load())
 			}
-		}()
-		synctest.Wait()
-		cancel()
-		<-done
-		if calls.Load() != 2 {
-			t.Errorf("got %d calls, want 2", calls.Load())
+		})
+	})
+}
+
+// held is a subgraph that responds when hold is closed.
+type held struct {
+	hold         chan struct{}
+	calls, ended atomic.Int32
+	transport    *subgraph.Transport
+}
+
+func newHeld(t *testing.T) *held {
+	s, listener := &held{hold: make(chan struct{})}, newPipeListener()
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		s.calls.Add(1)
+		select {
+		case <-s.hold:
+			answer(w, 200, "application/json", `{"data":1}`)
+		case <-r.Context().Done():
+			s.ended.Add(1)
 		}
-		tr.Close()
+	})}
+	go func() { _ = server.Serve(listener) }()
+	var err error
+	s.transport, err = subgraph.New(subgraph.Options{
+		Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Dial: listener.dial}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.transport.Close()
 		_ = server.Close()
 	})
+	return s
+}
+
+// send sends a query and returns where its response or error comes.
+func (s *held) send(ctx context.Context) <-chan string {
+	result := make(chan string, 1)
+	go func() {
+		response, err := s.transport.Send(ctx, request(operation.Query, `{}`))
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		defer response.Body.Release()
+		result <- string(response.Body.B)
+	}()
+	return result
 }
 
 // pipeListener is a listener whose connections are pipes.
