@@ -66,10 +66,19 @@ type stopper interface {
 // stopper returns the server of a port.
 func (p port) stopper() stopper {
 	if p.fast != nil {
-		return p.fast
+		return stopping{p.fast, p.listener}
 	}
-	return p.server
+	return stopping{p.server, p.listener}
 }
+
+// A stopping server does not wait long for connections without a request.
+type stopping struct {
+	stopper
+	listener *netlimit.Listener
+}
+
+// Shutdown implements stopper.
+func (s stopping) Shutdown(ctx context.Context) error { return s.listener.Shutdown(ctx, s.stopper) }
 
 // serve serves requests until ctx is done.
 func serve(ctx context.Context, s server) error {

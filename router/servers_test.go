@@ -3,6 +3,7 @@ package router_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"souk/router/gateway/config"
+	"souk/router/internal/certtest"
 )
 
 // servers are the values of http.server.
@@ -127,6 +129,51 @@ func TestServersRespondAlike(t *testing.T) {
 					t.Errorf("got\n%s\nwant as the standard server\n%s", normal, want)
 				}
 				got[c.name] = normal
+			})
+		}
+	}
+}
+
+// Connections that have sent nothing neither use up the time for requests at a shutdown nor are they an
+// error at its end. The time is shorter than what net/http waits for them.
+func TestConnectionsWithoutRequestsDelayNoShutdown(t *testing.T) {
+	t.Parallel()
+	for _, server := range servers {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/tls=%t", server, secure), func(t *testing.T) {
+				t.Parallel()
+				client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+				url := "http://"
+				s := serveTicks(t, new(serving), func(c *config.Config) {
+					c.HTTP.Server = server
+					c.TrafficShaping.Router.ShutdownTimeout = 4 * time.Second
+					if secure {
+						authority := certtest.New(t)
+						own := authority.Issue(t, t.TempDir(), "router")
+						c.TLS = config.ServerTLS{CertFile: own.Cert, KeyFile: own.Key}
+						client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: authority.Pool(t)}
+						url = "https://"
+					}
+				})
+				for _, sent := range []string{"", "POST /graphql HT"} {
+					c, err := net.Dial("tcp", s.address)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer c.Close()
+					if _, err := io.WriteString(c, sent); err != nil {
+						t.Fatal(err)
+					}
+				}
+				response, err := client.Get(url + s.address + "/graphql") // accepted after the others
+				if err != nil {
+					t.Fatal(err)
+				}
+				response.Body.Close()
+				s.stop()
+				if err := <-s.ended; err != nil {
+					t.Errorf("the router ends with %v", err)
+				}
 			})
 		}
 	}

@@ -11,6 +11,7 @@
 package netlimit
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -179,6 +180,40 @@ func (l *Listener) CloseSlowest() bool {
 	_ = slowest.Close()
 	l.options.Closed(Slow, slowest.RemoteAddr())
 	return true
+}
+
+// freshGrace is how long a shutdown waits for the first request of a connection at most. net/http
+// waits a second longer.
+const freshGrace = 5 * time.Second
+
+// Shutdown shuts down a server that serves the listener. A connection without a request so far, such
+// as one that a browser opens in advance, is closed after 5 seconds or half of the time that ctx
+// leaves: it does not use up the time of requests, and its end is no error.
+func (l *Listener) Shutdown(ctx context.Context, server interface {
+	Shutdown(ctx context.Context) error
+}) error {
+	grace := freshGrace
+	if deadline, ok := ctx.Deadline(); ok {
+		grace = min(grace, time.Until(deadline)/2)
+	}
+	timer := time.AfterFunc(grace, l.closeFresh)
+	defer timer.Stop()
+	return server.Shutdown(ctx)
+}
+
+// closeFresh closes the connections without a request so far.
+func (l *Listener) closeFresh() {
+	var fresh []*conn
+	l.mu.Lock()
+	for c := range l.conns {
+		if state, _ := c.state(); state == http.StateNew {
+			fresh = append(fresh, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range fresh {
+		_ = c.Close()
+	}
 }
 
 func (l *Listener) forget(c *conn) {

@@ -157,7 +157,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	endStreams()
 	limit, cancel := context.WithTimeout(inner, r.DrainTimeout)
 	defer cancel()
-	if err := server.Shutdown(limit); err != nil {
+	if err := bounded.Shutdown(limit, server); err != nil {
 		r.Logger.Warn("cut off the remaining requests", "after", r.DrainTimeout)
 		_ = server.Close()
 	}
