@@ -94,6 +94,7 @@ type prepared struct {
 	text                 []byte
 	op                   *operation.Operation
 	program              *execute.Program
+	key                  planKey // that of the program
 	vars                 operation.Variables
 	documentHit, planHit bool
 	// deferring is set if the operation uses @defer and the client accepts

@@ -58,6 +58,7 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 	if !known {
 		key = s.planKey(op, of.labels)
 	}
+	of.key = key
 	p, hit := s.plans.Get(key)
 	if hit {
 		m.planHits.Inc()

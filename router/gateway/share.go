@@ -179,13 +179,14 @@ func (x *exchange) shares(p *prepared) bool {
 		(x.options.Recorder == nil || execute.CacheInspectionFrom(x.r.Context()) == nil)
 }
 
-// appendShareKey appends a key of everything that a response depends on: the operation, which has one
-// program for each supergraph, set of labels and set of fields that the caller may read; the variables;
-// the caller; and each header that a subgraph or the gateway may read. The program is that of a
-// request in progress as long as the key is in use.
+// appendShareKey appends a key of everything that a response depends on: the operation with the fields
+// that the caller may read, the set of labels, and the snapshot, which is that of a request in progress
+// as long as the key is in use; the variables; the caller; and each header that a subgraph or the gateway
+// may read.
 func (x *exchange) appendShareKey(b []byte, p *prepared) []byte {
 	part := func(s string) { b = appendPart(b, s) }
-	b = binary.NativeEndian.AppendUint64(b, uint64(uintptr(unsafe.Pointer(p.program))))
+	b = append(b, p.key[:]...)
+	b = binary.NativeEndian.AppendUint64(b, uint64(uintptr(unsafe.Pointer(x.snapshot))))
 	for _, v := range p.vars {
 		part(v.Name)
 		b = appendPart(b, v.Value)

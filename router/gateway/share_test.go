@@ -112,6 +112,26 @@ func TestOnlyEqualCallersShareByDefault(t *testing.T) {
 	}
 }
 
+// Queries are identical if their operations are, whether or not their plans and documents are kept, and
+// however often they are planned.
+func TestQueriesShareWithoutCaches(t *testing.T) {
+	s, url, asks, joined := startHolding(t, func(c *config.Config, _ *gateway.Options) { c.Caches.Plans, c.Caches.Documents = 0, 0 })
+	answers := []<-chan reply{asks()}
+	eventually(t, func() bool { return s.count() == 1 })
+	answers = append(answers, asks())
+	eventually(t, func() bool { return joined() == 1 })
+	other := make(chan reply, 1)
+	go func() {
+		other <- send(t, "POST", url+"/graphql", strings.Replace(query, "hello", "hello __typename", 1))
+	}()
+	eventually(t, func() bool { return s.count() == 2 })
+	close(s.hold)
+	checkAnswers(t, append(answers, other)...)
+	if n := joined(); n != 1 {
+		t.Errorf("%d queries have joined others", n)
+	}
+}
+
 // A query that follows a mutation reads what that has changed.
 func TestQueriesAfterAMutationDoNotJoinEarlierOnes(t *testing.T) {
 	s, url, asks, joined := startHolding(t, nil)
