@@ -55,7 +55,7 @@ func (gw *Gateway) begin(file string) (string, error) {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
 	began := time.Now()
-	next, err := gw.newSnapshot(former)
+	next, err := gw.newSnapshot(former, digestOf(former, gw.pause()))
 	if err != nil {
 		return "", err
 	}
@@ -74,20 +74,20 @@ func (gw *Gateway) InUse() (sdl, hash string) {
 	return s.sdl, s.id
 }
 
-// propose loads a supergraph. If it has to wait for subgraphs, it returns a candidate
+// propose loads a supergraph with a digest. If it has to wait for subgraphs, it returns a candidate
 // instead. An invalid one is an error.
-func (gw *Gateway) propose(sdl string) (*candidate, error) {
+func (gw *Gateway) propose(sdl string, sum digest) (*candidate, error) {
 	if gw.config.Supergraph.WaitForSubgraphs == 0 {
-		return nil, gw.SetSupergraph(sdl)
+		return nil, gw.set(sdl, sum)
 	}
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
 	began := time.Now()
 	current := gw.current.Load()
-	if current.sdl == sdl { // the file is restored while another one waited
+	if current.sum == sum { // the file is restored while another one waited
 		return nil, nil
 	}
-	next, err := gw.newSnapshot(sdl)
+	next, err := gw.newSnapshot(sdl, sum)
 	if err != nil {
 		gw.refused(began, err)
 		return nil, err

@@ -235,11 +235,10 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	sdl := o.Supergraph
-	if sdl == "" {
-		sdl, err = gw.start(ctx, source)
+	if o.Supergraph == "" {
+		err = gw.start(ctx, source)
 	} else {
-		sdl, err = gw.begin(sdl)
+		_, err = gw.begin(o.Supergraph)
 	}
 	if err != nil {
 		return nil, err
@@ -261,9 +260,10 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Supergraph == "" && c.Supergraph.HotReload {
 		file := o.Dependencies.Open(dependency.Supergraph, c.Supergraph.Remote.Kind(), dependency.Use{Effect: "the loaded supergraph stays in use"})
 		file.Observe(ctx, source.failing)
+		seen := gw.current.Load().sum
 		gw.watch.Go(func() {
 			defer file.Close()
-			gw.watchSupergraph(source, sdl, file)
+			gw.watchSupergraph(source, seen, file)
 		})
 	}
 	return gw, nil

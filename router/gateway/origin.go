@@ -63,20 +63,27 @@ func (o *supergraphOrigin) first(ctx context.Context) (string, error) {
 	return string(text), nil
 }
 
-// next returns the supergraph, or nil if it has not changed or it is not time to look. It calls pause
-// often.
-func (o *supergraphOrigin) next(ctx context.Context, pause func()) (text []byte, err error) {
+// next returns the supergraph and its digest, or nil if it has not changed or it is not time to look.
+// It calls pause often.
+func (o *supergraphOrigin) next(ctx context.Context, pause func()) (text []byte, sum digest, err error) {
 	switch {
 	case o.pending != nil:
 		text, o.pending = o.pending, nil
-		return text, nil
 	case o.remote == nil:
 		text, o.failing = blocking.Call(ctx, func() ([]byte, error) { return o.file.read(o.config.File, time.Now(), pause) })
-		return text, o.failing
+		if o.failing != nil { // the file may still be read
+			return nil, sum, o.failing
+		}
+		return text, o.file.sum, nil
 	case time.Now().Before(o.due):
-		return nil, nil
+		return nil, sum, nil
+	default:
+		text, err = o.fetch(ctx)
 	}
-	return o.fetch(ctx)
+	if text != nil {
+		sum = digestOf(view(text), pause)
+	}
+	return text, sum, err
 }
 
 func (o *supergraphOrigin) fetch(ctx context.Context) ([]byte, error) {
@@ -96,8 +103,8 @@ func (gw *Gateway) keep(o *supergraphOrigin, sdl string) {
 }
 
 // start loads the first supergraph: that of the origin or, if a remote one fails, the last good
-// one. It returns the SDL that is in use.
-func (gw *Gateway) start(ctx context.Context, o *supergraphOrigin) (string, error) {
+// one.
+func (gw *Gateway) start(ctx context.Context, o *supergraphOrigin) error {
 	text, err := o.first(ctx)
 	if err == nil {
 		var used string
@@ -107,34 +114,34 @@ func (gw *Gateway) start(ctx context.Context, o *supergraphOrigin) (string, erro
 			} else {
 				gw.keep(o, text)
 			}
-			return used, nil
+			return nil
 		}
 		if problems := (config.Errors)(nil); errors.As(err, &problems) {
-			return "", err
+			return err
 		}
 		o.refused = o.remote != nil
 		err = fmt.Errorf("%s: %w", o.name(), err)
 	}
 	if o.remote == nil || ctx.Err() != nil {
-		return "", err
+		return err
 	}
 	former, from := gw.options.Former, "the one in use"
 	if former == "" {
 		copied, unread := o.copy.Read(int64(o.config.Remote.MaxBytes))
 		switch {
 		case unread != nil:
-			return "", errors.Join(err, unread)
+			return errors.Join(err, unread)
 		case copied == nil && o.copy == "":
-			return "", fmt.Errorf("%w; set %s.cache_file to start with the last good one", err, o.block)
+			return fmt.Errorf("%w; set %s.cache_file to start with the last good one", err, o.block)
 		case copied == nil:
-			return "", fmt.Errorf("%w; there is no copy in %s yet", err, string(o.copy))
+			return fmt.Errorf("%w; there is no copy in %s yet", err, string(o.copy))
 		}
 		former, from = string(copied), string(o.copy)
 	}
 	if unusable := gw.SetSupergraph(former); unusable != nil {
-		return "", errors.Join(err, fmt.Errorf("%s: %w", from, unusable))
+		return errors.Join(err, fmt.Errorf("%s: %w", from, unusable))
 	}
 	o.failing = err
 	gw.logger.Error("the supergraph cannot be read; using the last good one", "last_good", from, "error", err)
-	return former, nil
+	return nil
 }

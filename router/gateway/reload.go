@@ -2,11 +2,8 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"runtime"
 	"time"
-	"unsafe"
 
 	"souk/router/dependency"
 )
@@ -15,10 +12,15 @@ import (
 // operations for the new one. If the new one is invalid, it returns an error and keeps
 // the current one. Calls are serialized.
 func (gw *Gateway) SetSupergraph(sdl string) error {
+	return gw.set(sdl, digestOf(sdl, gw.pause()))
+}
+
+// set is SetSupergraph for a supergraph with a digest.
+func (gw *Gateway) set(sdl string, sum digest) error {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
 	began := time.Now()
-	next, err := gw.newSnapshot(sdl)
+	next, err := gw.newSnapshot(sdl, sum)
 	if err != nil {
 		gw.refused(began, err)
 		return err
@@ -114,10 +116,10 @@ func (gw *Gateway) warm(next, old *snapshot) {
 
 // watchSupergraph reloads the supergraph whenever its contents change. It polls and compares
 // hashes of the contents, which also works where files are replaced by symbolic links, as in
-// Kubernetes volumes, and where timestamps are coarse (watchedfile.go).
-func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source *dependency.Dependency) {
+// Kubernetes volumes, and where timestamps are coarse (watchedfile.go). seen is the digest of the
+// supergraph in use.
+func (gw *Gateway) watchSupergraph(from *supergraphOrigin, seen digest, source *dependency.Dependency) {
 	ctx := gw.drain // Close cancels it
-	seen := digest(unsafe.Slice(unsafe.StringData(loaded), len(loaded)), runtime.Gosched)
 	var waiting *candidate
 	var proposed string // the text of waiting
 	defer func() { waiting.drop() }()
@@ -135,22 +137,17 @@ func (gw *Gateway) watchSupergraph(from *supergraphOrigin, loaded string, source
 			continue
 		case <-ticker.C:
 		}
-		pause := gw.pause()
-		data, err := from.next(ctx, pause)
+		data, sum, err := from.next(ctx, gw.pause())
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			source.Failed(ctx, err)
 		}
-		var sum [sha256.Size]byte
-		if data != nil {
-			sum = digest(data, pause)
-		}
 		if data != nil && sum != seen {
 			seen, proposed = sum, view(data) // nothing changes it
 			waiting.drop()
-			waiting, err = gw.propose(proposed)
+			waiting, err = gw.propose(proposed, sum)
 			from.refused = err != nil
 			switch {
 			case err != nil:

@@ -32,7 +32,8 @@ import (
 // it, it is released after its last request has ended.
 type snapshot struct {
 	gateway *Gateway
-	id      string // hash of the SDL
+	sum     digest // of the SDL
+	id      string // the beginning of sum in hexadecimal
 	length  int    // of the SDL
 	sdl     string // for hooks, the console, wait_for_subgraphs and remote supergraphs; empty without
 	loaded  time.Time
@@ -133,7 +134,8 @@ func (d *document) choose(vars operation.Variables, deferring bool) *operation.O
 	return d.Undeferred(vars)
 }
 
-func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
+// newSnapshot makes a snapshot of a supergraph with a digest.
+func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
 	var formerModel *supergraph.Model
 	var formerSchema *operation.Schema
 	pause := func() {}
@@ -179,9 +181,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	pause()
 	plans := planner.New(model, planner.Options{})
 	pause()
-	sum := digest(unsafe.Slice(unsafe.StringData(sdl), len(sdl)), pause) // without a copy
 	s := &snapshot{
 		gateway:   gw,
+		sum:       sum,
 		id:        hex.EncodeToString(sum[:8]),
 		length:    len(sdl),
 		loaded:    time.Now(),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -25,11 +26,11 @@ const (
 // is only looked at, unless it has been replaced or written to lately. And it is in memory only if its
 // contents have changed.
 type watchedFile struct {
-	info  os.FileInfo       // when it was last looked at
-	since time.Time         // when it was first looked at with this info
-	last  time.Time         // when it was last read after it had settled; zero before
-	sum   [sha256.Size]byte // of what was last read
-	size  int64             // of that
+	info  os.FileInfo // when it was last looked at
+	since time.Time   // when it was first looked at with this info
+	last  time.Time   // when it was last read after it had settled; zero before
+	sum   digest      // of what was last read
+	size  int64       // of that
 }
 
 // read returns the contents of the file, or nil if it has not changed. It calls pause often.
@@ -66,7 +67,7 @@ func settles(info os.FileInfo) time.Duration {
 
 // changed returns the contents of the file if they differ from those that it last returned.
 func (f *watchedFile) changed(path string, size int64, pause func()) ([]byte, error) {
-	if f.sum != ([sha256.Size]byte{}) && size == f.size {
+	if f.sum != (digest{}) && size == f.size {
 		if sum, err := readBlocks(path, pause, func([]byte) {}); err != nil || sum == f.sum {
 			return nil, err
 		}
@@ -81,7 +82,7 @@ func (f *watchedFile) changed(path string, size int64, pause func()) ([]byte, er
 }
 
 // readBlocks reads a file block by block, and calls pause after each. It returns the SHA-256.
-func readBlocks(path string, pause func(), each func([]byte)) (sum [sha256.Size]byte, err error) {
+func readBlocks(path string, pause func(), each func([]byte)) (sum digest, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return sum, err //nolint:wrapcheck // it names the file
@@ -94,7 +95,7 @@ func readBlocks(path string, pause func(), each func([]byte)) (sum [sha256.Size]
 		each(block[:n])
 		switch {
 		case errors.Is(err, io.EOF):
-			return [sha256.Size]byte(h.Sum(nil)), nil
+			return digest(h.Sum(nil)), nil
 		case err != nil:
 			return sum, err //nolint:wrapcheck // it names the file
 		}
@@ -102,14 +103,17 @@ func readBlocks(path string, pause func(), each func([]byte)) (sum [sha256.Size]
 	}
 }
 
-// digest returns the SHA-256 of a text. It calls pause after each block.
-func digest(text []byte, pause func()) [sha256.Size]byte {
-	h := sha256.New()
-	for len(text) > 0 {
-		n := min(len(text), fileBlock)
-		_, _ = h.Write(text[:n]) // a hash never fails
-		text = text[n:]
+// A digest is a SHA-256.
+type digest [sha256.Size]byte
+
+// digestOf returns the digest of a text. It calls pause after each block.
+func digestOf(text string, pause func()) digest {
+	h, rest := sha256.New(), unsafe.Slice(unsafe.StringData(text), len(text)) // without a copy
+	for len(rest) > 0 {
+		n := min(len(rest), fileBlock)
+		_, _ = h.Write(rest[:n]) // a hash never fails
+		rest = rest[n:]
 		pause()
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return digest(h.Sum(nil))
 }
