@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -106,20 +105,6 @@ func unsolicited(t *testing.T, over transportKind, kind operation.Kind, with, la
 	}
 	ask(t, tr, kind, `{"data":"second"}`)
 	ask(t, tr, kind, `{"data":"third"}`)
-}
-
-// arrived reports whether a connection has bytes to read or is closed.
-func arrived(conn *net.TCPConn) bool {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return true
-	}
-	quiet := false
-	err = raw.Control(func(fd uintptr) {
-		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = errors.Is(err, syscall.EAGAIN)
-	})
-	return err != nil || !quiet
 }
 
 // await waits until a condition holds.
