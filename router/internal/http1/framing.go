@@ -15,6 +15,9 @@ import (
 // another request in what follows, so that RFC 9112, section 6.1, says to close the connection after
 // the response.
 //
+// With TLS, connections remain open: net/http finds TLS by the type of a connection, *tls.Conn, so that
+// nothing can look at what it decrypts, and handlers see neither of the fields that it removes.
+//
 // All bytes count, because pipelined requests arrive together. So a chunked request behind one with
 // a Content-Length, or after a body that has such a line, closes the connection, too. Clients rarely
 // send both.
