@@ -46,7 +46,7 @@ const offValue = "it is in a section that is not enabled"
 
 // A toggle says whether a section of a configuration is enabled.
 type toggle struct {
-	key string // below the section
+	key string // below the section, or "" for the section itself
 	off string // the value that disables it
 	// absent says that the section is disabled without the key, too.
 	absent bool
@@ -55,6 +55,9 @@ type toggle struct {
 // disabled reports whether a section is not enabled.
 func (c *conversion) disabled(n *node) bool {
 	t, ok := c.source.switches[c.presents[n]]
+	if ok && t.key == "" {
+		return n.is(t.off)
+	}
 	if !ok || !n.isMap {
 		return false
 	}

@@ -211,7 +211,7 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
 		case child.computed != "":
 			c.notComputed(child, next)
-		case c.disabled(child) && next.known():
+		case c.disabled(child) && (next.known() || child.isScalar()):
 			c.note(child, Converted, "", "it is not enabled")
 		case c.disabled(child):
 			c.idle(child, next)

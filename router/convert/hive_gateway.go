@@ -99,6 +99,11 @@ func hiveGateway() *source {
 		protects: []string{
 			"jwt", "genericAuth", "hmacSignature", "hmacUpstreamSignature", "inboundHmacSignature", "awsSigv4", "cors", "csrfPrevention", "maxTokens", "maxDepth", "demandControl", "persistedDocuments", "rateLimiting", "maskedErrors", "plugins", "blockFieldSuggestions",
 		},
+		switches: map[string]toggle{
+			"cors": {off: "false"}, "jwt": {off: "false"}, "genericAuth": {off: "false"}, "demandControl": {off: "false"}, "persistedDocuments": {off: "false"}, "rateLimiting": {off: "false"},
+			"hmacSignature": {off: "false"}, "hmacUpstreamSignature": {off: "false"}, "inboundHmacSignature": {off: "false"}, "awsSigv4": {off: "false"},
+			"responseCaching": {off: "false"}, "openTelemetry": {off: "false"}, "reporting": {off: "false"}, "webhooks": {off: "false"},
+		},
 		finish: func(c *conversion) {
 			if c.out.has("authentication", "jwt", "jwks") {
 				c.fallback("true", "authentication", "jwt", "required")

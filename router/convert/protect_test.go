@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,13 @@ func TestDisabledSectionsStayDisabled(t *testing.T) {
 		if r, got := convertedFrom(t, c.from, c.input); len(got.CORS.AllowOrigins) > 0 || got.CORS.AllowCredentials || len(r.Lost()) > 0 {
 			t.Errorf("%s: CORS is enabled\n%s", name, r.Config)
 		}
+	}
+	r, got := convertedFrom(t, "hive-gateway", "cors: false\njwt: false\ngenericAuth: false\npersistedDocuments: false\nrateLimiting: false\nresponseCaching: false\ndemandControl: false\nopenTelemetry: false")
+	if notes := fmt.Sprint(r.Notes); len(r.Lost()) > 0 || strings.Contains(notes, "no equivalent") || len(got.CORS.AllowOrigins) > 0 {
+		t.Errorf("got %v from sections that are false\n%s", r.Notes, r.Config)
+	}
+	if r, err := Convert([]byte("cors: true\ngraphqlEndpoint: /graphql"), "hive-gateway"); err != nil || len(r.Lost()) != 1 {
+		t.Errorf("CORS for all origins is lost silently: %v, %v", r, err)
 	}
 	for name, c := range map[string]struct{ from, input string }{
 		"hive":   {"hive", "persisted_documents: {enabled: false, require_id: true, storage: {type: file, path: a.json}}"},
