@@ -427,7 +427,11 @@ func TestDevExitsWhenPostgresDies(t *testing.T) {
 	p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
 	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Press Ctrl-C to stop") })
 	for _, child := range children(t, p.Process.Pid) {
-		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+		process, err := os.FindProcess(child)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -326,7 +326,11 @@ func TestProcessThatIsEndedStartsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(number, syscall.SIGTERM); err != nil {
+	process, err := os.FindProcess(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	b.awaitMatches(t, "(?s)failed: signal: terminated; it starts again in 1s\n.*products: started `sleep 1000` as process (\\d+)\n", 1)

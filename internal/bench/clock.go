@@ -5,9 +5,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"souk/internal/processtime"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -38,11 +39,10 @@ func NewClock(t testing.TB, db *pgxpool.Pool) Clock {
 	}
 	counted := map[string]bool{}
 	return func() time.Duration {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		total, err := processtime.Own()
+		if err != nil {
 			t.Fatal(err)
 		}
-		total := time.Duration(used.Utime.Nano() + used.Stime.Nano())
 		processes, err := os.ReadFile(children)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package processtime reads from /proc what processes have used of the processors. It works on Linux
-// only.
+// Package processtime reads from /proc what processes have used of the processors, which works on Linux
+// only. Own is the time of this process on all kinds of Unix.
 package processtime
 
 import (

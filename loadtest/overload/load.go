@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"souk/internal/processtime"
@@ -93,7 +91,7 @@ func (t *tally) measure(s *store, phase func()) error {
 	if err != nil {
 		return err
 	}
-	ownBefore, err := own()
+	ownBefore, err := processtime.Own()
 	if err != nil {
 		return err
 	}
@@ -109,7 +107,7 @@ func (t *tally) measure(s *store, phase func()) error {
 		return err
 	}
 	t.processor = after - before
-	ownAfter, err := own()
+	ownAfter, err := processtime.Own()
 	if err != nil {
 		return err
 	}
@@ -117,13 +115,4 @@ func (t *tally) measure(s *store, phase func()) error {
 	still, err := processtime.Idle()
 	t.idle = float64(still-idle) / float64(t.took) / float64(runtime.NumCPU())
 	return err
-}
-
-// own returns what the clients, which are this process, have used of the processors.
-func own() (time.Duration, error) {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0, fmt.Errorf("reading the processor time of this process: %w", err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }

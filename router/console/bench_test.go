@@ -17,12 +17,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/pprof/profile"
 
+	"souk/internal/processtime"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/telemetry"
@@ -240,12 +240,12 @@ func serveRouter(subgraphs string) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", r.Handler())
 	mux.HandleFunc("GET /cpu", func(w http.ResponseWriter, _ *http.Request) {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		used, err := processtime.Own()
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		fmt.Fprint(w, used.Utime.Nano()+used.Stime.Nano())
+		fmt.Fprint(w, used.Nanoseconds())
 	})
 	var profiled bytes.Buffer
 	mux.HandleFunc("GET /profile/start", func(w http.ResponseWriter, _ *http.Request) {

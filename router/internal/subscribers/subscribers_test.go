@@ -1,3 +1,5 @@
+//go:build unix
+
 package subscribers_test
 
 import (
@@ -20,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/processtime"
 	"souk/router"
 	"souk/router/compose"
 	"souk/router/gateway/config"
@@ -135,11 +138,11 @@ func resident(t *testing.T) int {
 
 func cpu(t *testing.T) time.Duration {
 	t.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+	used, err := processtime.Own()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	return used
 }
 
 // affordable returns the number of subscribers that the limit on open files allows, after it has
