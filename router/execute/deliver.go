@@ -192,22 +192,38 @@ func (d *delivery) next() bool {
 			return false
 		}
 	}
-	d.beginPart()
-	var done []*instance
+	part, ok := d.deliverReady()
+	if ok && len(part.done) == 0 {
+		return true
+	}
+	if ok {
+		d.err = d.further(part.done, false)
+	}
+	return d.err == nil && d.outstanding()
+}
+
+// deliverReady writes the payloads that are ready. It returns the last part, which is not emitted: those
+// before hold what does not fit into it. It reports false after an error.
+func (d *delivery) deliverReady() (last part, ok bool) {
 	for again := true; again; {
 		again = false
 		for _, p := range d.program.payloads {
-			if !d.delivered[p.id] && d.isReady(p) {
-				d.delivered[p.id], again = true, true
-				done = append(done, d.deliver(p)...)
+			if d.delivered[p.id] || !d.isReady(p) {
+				continue
 			}
+			d.delivered[p.id], again = true, true
+			d.beginPart()
+			next := d.partOf(d.deliver(p))
+			if len(last.done) > 0 && !d.fitsOne(last, next) {
+				if d.err = d.further(last.done, true); d.err != nil {
+					return last, false
+				}
+				last = part{}
+			}
+			last = part{append(last.done, next.done...), last.size + next.size}
 		}
 	}
-	if len(done) == 0 {
-		return true
-	}
-	d.err = d.further(done)
-	return d.err == nil && d.outstanding()
+	return last, true
 }
 
 // isReady reports whether everything that a payload needs has arrived.
@@ -422,11 +438,11 @@ func (d *delivery) below(i *instance, v value, f *field, level int, path []pathE
 	}
 }
 
-// further emits the response that delivers some instances.
-func (d *delivery) further(done []*instance) error {
+// further emits the response that delivers some instances. more says that others are written already.
+func (d *delivery) further(done []*instance, more bool) error {
 	d.fitErrors(done)
 	if d.started != nil {
-		return d.furtherFragments(done)
+		return d.furtherFragments(done, more)
 	}
 	buffer := NewBuffer(1 << minBuffer)
 	out := d.announce(append(buffer.B, '{'), done)
@@ -469,7 +485,7 @@ func (d *delivery) further(done []*instance) error {
 		response.Errors += len(i.errors)
 		response.Codes, response.Services = append(response.Codes, codes(i.errors)...), append(response.Services, services(i.errors)...)
 	}
-	if response.More = d.outstanding(); !response.More {
+	if response.More = more || d.outstanding(); !response.More {
 		response.Fetches = slices.Clone(d.response.Fetches)
 	}
 	out = strconv.AppendBool(append(out, `],"hasNext":`...), response.More)

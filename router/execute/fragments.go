@@ -48,9 +48,9 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 	d.forget(mark)
 }
 
-// furtherFragments emits the response that delivers some instances. Without any
-// data there is a response only to tell that it is the last.
-func (d *delivery) furtherFragments(done []*instance) error {
+// furtherFragments emits the response that delivers some instances. more says that others are written already.
+// Without any data there is a response only to tell that it is the last.
+func (d *delivery) furtherFragments(done []*instance, more bool) error {
 	d.announce(nil, done)
 	buffer := NewBuffer(1 << minBuffer)
 	buffer.B = append(buffer.B, '{')
@@ -87,7 +87,7 @@ func (d *delivery) furtherFragments(done []*instance) error {
 	if !empty {
 		out = append(out, `],`...)
 	}
-	if response.More = d.outstanding(); !response.More {
+	if response.More = more || d.outstanding(); !response.More {
 		response.Fetches = slices.Clone(d.response.Fetches)
 	}
 	out = append(strconv.AppendBool(append(out, `"hasNext":`...), response.More), '}')

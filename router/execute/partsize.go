@@ -6,8 +6,9 @@ import (
 )
 
 // This file bounds the parts of an incremental response. Each part may be as long as
-// another response (MaxResponseBytes). A fragment that does not fit is left out, and an error
-// says so; so is the first part. A part of it would have nulls that nothing tells from others.
+// another response (MaxResponseBytes). A fragment that does not fit beside others goes to a part of its
+// own, with all objects that it applies to. One that does not fit alone is left out, and an error says so;
+// so is the first part. A part of it would have nulls that nothing tells from others.
 // The size includes what surrounds the data, but not extensions and the errors about the
 // size itself.
 
@@ -18,6 +19,40 @@ const (
 	envelopeSize  = 56
 	completedSize = 20
 )
+
+// A part is what the next response delivers, with its size in bytes.
+type part struct {
+	done []*instance
+	size int
+}
+
+// partOf returns the part with the instances of a payload, which have been written since beginPart.
+func (d *delivery) partOf(done []*instance) part {
+	most := d.executor.options.MaxResponseBytes
+	if most <= 0 || len(done) == 0 {
+		return part{done: done}
+	}
+	var errors []responseError
+	for _, i := range done {
+		errors = append(errors, i.errors...)
+	}
+	return part{done, most - d.writer.most + errorSize(errors)}
+}
+
+// fitsOne reports whether two parts can be one.
+func (d *delivery) fitsOne(a, b part) bool {
+	most := d.executor.options.MaxResponseBytes
+	return most <= 0 || a.size+b.size <= most
+}
+
+// errorSize is how long errors are, without those about the size.
+func errorSize(errors []responseError) int {
+	others := slices.DeleteFunc(slices.Clone(errors), func(e responseError) bool { return e.fetchID == projectionErrors && e.code == CodeMaxResponseBytes })
+	if len(others) == 0 {
+		return 0
+	}
+	return len(appendErrors(nil, others))
+}
 
 // beginPart sets the size of the next part.
 func (d *delivery) beginPart() {
@@ -88,8 +123,8 @@ func (d *delivery) fit(data int, errors []responseError) bool {
 	if most <= 0 || len(errors) == 0 {
 		return true
 	}
-	others := slices.DeleteFunc(slices.Clone(errors), func(e responseError) bool { return e.fetchID == projectionErrors && e.code == CodeMaxResponseBytes })
-	return len(others) == 0 || data+len(appendErrors(nil, others)) <= most
+	size := errorSize(errors)
+	return size == 0 || data+size <= most
 }
 
 // fitErrors replaces the errors of instances by one each that says that they are missing,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"souk/router/execute"
@@ -24,6 +25,7 @@ type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {
   id: ID!
   name: String @join__field(graph: A)
   mood: String @join__field(graph: B)
+  motto: String @join__field(graph: B)
   moods: [String!] @join__field(graph: B)
   strict: [String!]! @join__field(graph: B)
 }`,
@@ -39,7 +41,7 @@ func (wideTransport) Send(_ context.Context, r *execute.SubgraphRequest) (*execu
 	long := strings.Repeat("x", 1000)
 	list := `["` + strings.TrimSuffix(strings.Repeat(long+`","`, 100), `,"`) + `]`
 	query := string(r.Body.B)
-	entity := fmt.Sprintf(`{"__typename":"User","mood":"%s","moods":%s,"strict":%s}`, long, list, list)
+	entity := fmt.Sprintf(`{"__typename":"User","mood":"%s","motto":"%s","moods":%s,"strict":%s}`, long, long, list, list)
 	switch {
 	case r.Subgraph == "b" && strings.Contains(query, `"9"`):
 		return response(`{"data":{"_entities":[` + strings.TrimSuffix(strings.Repeat(entity+",", 10), ",") + `]}}`), nil
@@ -101,6 +103,63 @@ func TestPartsOfAResponseAreBounded(t *testing.T) {
 					if data, _, _ := strings.Cut(part, `,"errors":`); len(data) > wideLimit {
 						t.Errorf("a part has %d bytes", len(data))
 					}
+				}
+			})
+		}
+	}
+}
+
+// A latecomer responds with long values, but with the name only when both of the others are there.
+type latecomer struct {
+	wideTransport
+	others sync.WaitGroup
+}
+
+func (l *latecomer) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	if r.Subgraph == "b" {
+		defer l.others.Done()
+		return l.wideTransport.Send(ctx, r)
+	}
+	if !strings.Contains(string(r.Body.B), "_entities") {
+		return l.wideTransport.Send(ctx, r)
+	}
+	l.others.Wait()
+	return response(`{"data":{"_entities":[{"__typename":"User","name":"Ada"}]}}`), nil
+}
+
+// Fragments that are ready at the same time share a part only if they fit into it.
+func TestFragmentsThatFitAloneAreDelivered(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit, parts int // at least
+		query        string
+	}{
+		"both fit":   {4000, 2, `{ me { id ... @defer { name mood } ... @defer { name motto } } }`},
+		"each fits":  {wideLimit, 3, `{ me { id ... @defer { name mood } ... @defer { name motto } } }`},
+		"with inner": {wideLimit, 3, `{ me { id ... @defer { name mood ... @defer { again: name } } ... @defer { name motto } } }`},
+	} {
+		for _, accept := range []string{"multipart/mixed", "multipart/mixed;deferSpec=20220824"} {
+			t.Run(name+", "+accept, func(t *testing.T) {
+				l := &latecomer{}
+				l.others.Add(2)
+				_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+					c.Limits.MaxResponseBytes = test.limit
+					o.Supergraph = wideSDL
+					o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return l, func() {}, nil }
+				})
+				got := send(t, "POST", url+"/graphql", `{"query":"`+test.query+`"}`, "Accept: "+accept)
+				var parts []string
+				for _, line := range strings.Split(got.body, "\n") {
+					if strings.HasPrefix(line, "{") {
+						parts = append(parts, strings.TrimSpace(line))
+					}
+				}
+				for i, part := range parts {
+					if len(part) > test.limit || strings.HasSuffix(part, `"hasNext":false}`) != (i == len(parts)-1) {
+						t.Errorf("part %d has %d bytes: %s", i, len(part), part)
+					}
+				}
+				if len(parts) < test.parts || strings.Contains(got.body, "errors") || strings.Count(got.body, `"mood":"xxx`) != 1 || strings.Count(got.body, `"motto":"xxx`) != 1 {
+					t.Errorf("got %d parts: %s", len(parts), got.body)
 				}
 			})
 		}
