@@ -11,35 +11,54 @@ import (
 // lowerBound returns requests and levels that no plan for some selections can do
 // with less. It only looks at which subgraphs resolve which field, so it costs
 // little, and for most operations it already proves that the greedy choice is
-// best. The root fields are fetched from the subgraph start, unless it is nil.
-func (w *walker) lowerBound(root *supergraph.Type, start *supergraph.Subgraph, selections []operation.Selection) Cost {
-	b := bounder{walker: w, levels: 1}
-	var level1 []*supergraph.Subgraph
-	if start != nil {
-		level1 = w.memory.subgraphs.Append(nil, start)
-		b.used, b.requests = level1, 1
-	}
-	b.visit(objects{typ: root, sure: root.Possible, level1: level1}, selections)
-	// Fields that one subgraph resolves need a request to it. Of the others,
-	// those whose subgraphs are disjoint need a request each.
-	for _, any := range b.anyOf {
-		if !slices.ContainsFunc(any, func(g *supergraph.Subgraph) bool { return slices.Contains(b.used, g) }) {
-			b.requests++
-			b.used = w.memory.subgraphs.Append(b.used, any...)
-		}
-	}
-	if b.requests == 0 {
-		return Cost{}
-	}
-	return Cost{Requests: b.requests, Levels: b.levels}
+// best.
+func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Selection) Cost {
+	b := bounder{walker: w}
+	b.visit(objects{typ: root, sure: root.Possible}, selections)
+	return b.bound().Cost
 }
 
 type bounder struct {
 	*walker
+	// start is the subgraph that root fields are fetched from; nil if there may be several.
+	start []*supergraph.Subgraph
 	// used are the subgraphs of the requests that are counted.
-	used             []*supergraph.Subgraph
-	anyOf            [][]*supergraph.Subgraph // those of which a field needs one
-	requests, levels int
+	used     []*supergraph.Subgraph
+	anyOf    [][]*supergraph.Subgraph // those of which a field needs one
+	requests int
+	// later is set if something is known only after the first level, and undeferred if it
+	// is not deferred.
+	later, undeferred bool
+}
+
+// from returns a bounder for root fields that one request to a subgraph fetches.
+func (w *walker) from(start *supergraph.Subgraph) *bounder {
+	only := w.memory.subgraphs.Append(nil, start)
+	return &bounder{walker: w, start: only, used: only[:1:1], requests: 1}
+}
+
+// bound returns what is needed for all that has been visited.
+func (b *bounder) bound() partCost {
+	// Fields that one subgraph resolves need a request to it. Of the others,
+	// those whose subgraphs are disjoint need a request each.
+	requests, used := b.requests, b.used[:len(b.used):len(b.used)]
+	for _, any := range b.anyOf {
+		if !slices.ContainsFunc(any, func(g *supergraph.Subgraph) bool { return slices.Contains(used, g) }) {
+			requests++
+			used = b.memory.subgraphs.Append(used, any...)
+		}
+	}
+	if requests == 0 {
+		return partCost{}
+	}
+	c := partCost{Cost{Requests: requests, Levels: 1}, 1}
+	if b.later {
+		c.Levels = 2
+	}
+	if b.undeferred {
+		c.wait = 2
+	}
+	return c
 }
 
 // objects are those of a selection set.
@@ -52,6 +71,8 @@ type objects struct {
 	level1 []*supergraph.Subgraph
 	// provided is set if a subgraph may provide fields that it does not resolve otherwise.
 	provided bool
+	// deferred is set if the selections belong to a deferred payload.
+	deferred bool
 }
 
 // visit adds what a selection set needs for sure.
@@ -60,6 +81,7 @@ func (b *bounder) visit(at objects, selections []operation.Selection) {
 		switch sel := sel.(type) {
 		case *operation.InlineFragment:
 			inner := at
+			inner.deferred = at.deferred || sel.Defer != nil
 			if sel.TypeCondition != "" {
 				inner.typ = b.model.Type(sel.TypeCondition)
 				inner.sure = narrow(at.sure, inner.typ)
@@ -91,7 +113,7 @@ func narrow(types []*supergraph.Type, t *supergraph.Type) []*supergraph.Type {
 // are fetched for sure: the others are left out if one is asked that lacks them.
 func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 	var resolving []*supergraph.Subgraph
-	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil}
+	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil, deferred: at.deferred}
 	add := func(in *supergraph.FieldIn) {
 		below.provided = below.provided || in.Provides != nil
 		// An external field may be provided, and so may one that another subgraph overrides.
@@ -124,7 +146,7 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 		b.used = b.memory.subgraphs.Append(b.used, resolving[0])
 	}
 	if below.level1 == nil {
-		b.levels = 2
+		b.later, b.undeferred = true, b.undeferred || !at.deferred
 		below.level1 = []*supergraph.Subgraph{}
 	}
 	b.visit(below, sel.Selections)

@@ -63,12 +63,16 @@ func (c *chooser) choose(w *walker, leaves []*leaf) {
 	}
 }
 
-// adopt makes choices that were found otherwise, for the leaves from an ID on.
-func (c *chooser) adopt(from int, chosen []*edge) {
-	if missing := from - len(c.chosen); missing > 0 {
+// adopt makes choices that were found otherwise, by leaf.id.
+func (c *chooser) adopt(chosen []*edge) {
+	if missing := len(chosen) - len(c.chosen); missing > 0 {
 		c.chosen = c.memory.edgeLists.Append(c.chosen, c.memory.edgeLists.Make(missing)...)
 	}
-	c.chosen = c.memory.edgeLists.Append(c.chosen[:from], chosen...)
+	for l, e := range chosen {
+		if e != nil {
+			c.chosen[l] = e
+		}
+	}
 }
 
 // satisfy picks a path for a leaf.

@@ -13,27 +13,20 @@ type Cost struct {
 	Levels   int `json:"levels"`
 }
 
-func (c Cost) plus(other Cost) Cost {
-	return Cost{c.Requests + other.Requests, c.Levels + other.Levels}
-}
-
 // A part of an operation is planned for itself: a query or a subscription, or the
-// root fields of a mutation that one request fetches. The requests of a mutation's
-// part wait for all of the part before, so they are never merged with those.
+// root fields of a mutation that one request fetches.
 type part struct {
-	selections []operation.Selection
-	// start is the subgraph that the root fields are fetched from; nil for a query,
-	// whose root fields may be fetched from several.
-	start  *supergraph.Subgraph
 	leaves []*leaf
+	// searched is set if the search chose their paths, not the chooser.
+	searched bool
 }
 
 // searchBudget is how many nodes of request graphs the optimiser looks at for an operation,
 // which takes tens of milliseconds. It is enough for a complete search for nearly all of them.
 const searchBudget = 3_000_000
 
-// thoroughEdges bounds the edges that a thorough walk looks at, by those of the
-// first walk. It takes some milliseconds.
+// thoroughEdges bounds the edges that the thorough walks of an operation look at, by those
+// of the first walks. It takes some milliseconds.
 func thoroughEdges(first int) int { return 20_000 + 20*first }
 
 // An improver looks for better choices than the chooser's.
@@ -46,56 +39,67 @@ type improver struct {
 	budget      int // what is left of searchBudget
 }
 
-// improve replaces the chooser's choice for a part by one that costs less, if
-// there is one, and returns the leaves that the choice is for. The subgraph of the
-// root fields of a mutation or a subscription remains.
+// improve replaces the chooser's choice for a query by one that costs less, if there is
+// one.
 //
 // Most often the greedy choice is as good as a lower bound, and nothing is left
-// to do. Otherwise the part is walked once more, thoroughly, and searched.
-func (i *improver) improve(w *walker, part part) []*leaf {
-	c, x := i.chooser, i.explanation
-	greedy, bound := measure(w.memory, part.leaves, c.chosen), w.lowerBound(i.typ, part.start, part.selections)
-	x.Greedy, x.Bound = x.Greedy.plus(greedy), x.Bound.plus(bound)
+// to do. Otherwise the query is walked once more, thoroughly, and searched.
+func (i *improver) improve(w *walker, selections []operation.Selection, leaves []*leaf) part {
+	greedy, bound := measure(w.memory, leaves, i.chooser.chosen), w.lowerBound(i.typ, selections)
+	x := i.explanation
+	x.Greedy, x.Bound, x.Chosen = greedy, bound, greedy
 	if greedy.compare(bound) <= 0 {
-		x.Chosen = x.Chosen.plus(greedy)
-		return part.leaves
+		return part{leaves: leaves}
 	}
-	leaves, cost, exact := i.search(w, part, greedy)
-	if !exact {
-		x.Search = Incomplete
-	} else if x.Search == NotSearched {
+	thorough := i.thoroughWalker(w)
+	b := branch{position: w.memory.positions.Of(position{slot: i.root}), typ: i.typ}
+	all, err := thorough.walk(w.memory.branches.Of(b), selections)
+	w.edges, w.leaves = thorough.edges, thorough.leaves
+	x.Search = Incomplete
+	if err != nil || thorough.budget < 0 {
+		return part{leaves: leaves}
+	}
+	found := i.search(w, all, greedy, i.budget)
+	if found.exact && !thorough.incomplete {
 		x.Search = Exact
 	}
-	x.Chosen = x.Chosen.plus(cost)
-	return leaves
+	if found.asked == nil {
+		return part{leaves: leaves}
+	}
+	x.Chosen = i.settle(w, found)
+	return part{leaves: all, searched: true}
 }
 
-// search returns the leaves and the cost of the best choice for a part, which is the
-// chooser's if none costs less.
-func (i *improver) search(w *walker, part part, greedy Cost) ([]*leaf, Cost, bool) {
+// thoroughWalker returns a walker for what the optimiser needs. What it finds has IDs of its own.
+func (i *improver) thoroughWalker(w *walker) *walker {
 	thorough := i.planner.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
 	thorough.thorough = true
-	// What it finds has IDs of its own.
 	thorough.edges, thorough.leaves = w.edges, w.leaves
-	b := branch{position: w.memory.positions.Of(position{slot: i.root}), typ: i.typ}
-	if part.start != nil {
-		b.entitiesExplored = true
-		b.paths = []*edge{thorough.newEdge(edge{kind: rootEdge, subgraph: part.start, typ: b.typ, position: b.position})}
-	}
-	all, err := thorough.walk(w.memory.branches.Of(b), part.selections)
-	from := w.leaves
-	w.edges, w.leaves = thorough.edges, thorough.leaves
-	if err != nil || thorough.budget < 0 {
-		return part.leaves, greedy, false
-	}
-	graph := newRequestGraph(w.memory, all, w.edges, w.leaves)
-	asked, _, left, exact := optimise(graph, greedy, i.budget)
-	exact = exact && !thorough.incomplete
-	if i.budget = left; asked == nil {
-		return part.leaves, greedy, exact
-	}
-	chosen, cost, left := settle(graph, asked, w.leaves, i.budget)
+	return thorough
+}
+
+// found is the outcome of a search: the groups to ask, level by level, and what they
+// cost. asked is nil if nothing costs less than the limit.
+type found struct {
+	graph *requestGraph
+	asked [][]int
+	cost  Cost
+	exact bool
+}
+
+// search looks for the best choice for some leaves of a thorough walk that costs less than
+// a limit.
+func (i *improver) search(w *walker, goals []*leaf, limit Cost, budget int) found {
+	graph := newRequestGraph(w.memory, goals, w.edges, w.leaves)
+	asked, cost, left, exact := optimise(graph, limit, budget)
+	i.budget -= budget - left
+	return found{graph, asked, cost, exact}
+}
+
+// settle makes the choice that a search found, and returns what it costs.
+func (i *improver) settle(w *walker, f found) Cost {
+	chosen, cost, left := settle(f.graph, f.asked, w.leaves, i.budget)
 	i.budget = left
-	i.chooser.adopt(from, chosen[from:])
-	return all, cost, exact
+	i.chooser.adopt(chosen)
+	return cost
 }

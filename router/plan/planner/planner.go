@@ -2,7 +2,6 @@ package planner
 
 import (
 	"slices"
-	"strings"
 
 	"souk/router/operation"
 	"souk/router/plan"
@@ -91,97 +90,37 @@ func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget in
 
 // placeOperation chooses paths to everything an operation selects, and places
 // them. All selections of a query are considered together. The root fields of
-// other operations have effects, so each is fetched on its own, in order, from
-// one subgraph; those that follow each other from the same subgraph are a part.
+// a mutation have effects, so they are fetched in order, each from one subgraph. Those
+// that follow each other from the same subgraph are a part.
 func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
 	typ := p.model.Root(op.Kind)
 	improver := &improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
+	defer func() { explanation.Edges = w.edges }()
 	place := func(part part) {
-		chosen := improver.improve(w, part)
 		if to.chooser.prices != nil {
 			searched := NotSearched
-			if len(chosen) > 0 && chosen[0] != part.leaves[0] {
+			if part.searched {
 				searched = explanation.Search
 			}
-			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(chosen, searched)...)
+			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(part.leaves, searched)...)
 		}
-		to.placeAll(chosen)
+		to.placeAll(part.leaves)
 	}
-	defer func() { explanation.Edges = w.edges }()
 	if op.Kind == operation.Query {
 		leaves, err := w.walk(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)
 		if err != nil {
 			return err
 		}
 		to.chooser.choose(w, leaves)
-		place(part{selections: op.Selections, leaves: leaves})
+		place(improver.improve(w, op.Selections, leaves))
 		return nil
 	}
-	var next part
-	for _, f := range rootFields(op.Selections) {
-		start, leaves, err := w.walkRootField(at, typ, f)
-		if err != nil {
-			return err
-		}
-		if len(leaves) == 0 {
-			continue
-		}
-		if next.leaves != nil && next.start != start {
-			place(next)
-			next = part{}
-		}
-		to.chooser.choose(w, leaves)
-		next.start = start
-		next.selections = append(next.selections, f)
-		next.leaves = append(next.leaves, leaves...)
+	fields, err := w.walkRootFields(at.slot, typ, op.Selections)
+	if err != nil {
+		return err
 	}
-	if next.leaves != nil {
-		place(next)
+	for _, part := range improver.divide(w, fields, defers(op.Selections)) {
+		place(part)
 	}
 	return nil
-}
-
-// rootFields are the root fields of an operation, fragments spread out.
-func rootFields(selections []operation.Selection) []*operation.Field {
-	var fields []*operation.Field
-	for _, sel := range selections {
-		switch sel := sel.(type) {
-		case *operation.Field:
-			fields = append(fields, sel)
-		case *operation.InlineFragment:
-			fields = append(fields, rootFields(sel.Selections)...)
-		}
-	}
-	return fields
-}
-
-// walkRootField finds the leaves of a root field that is fetched from a single
-// subgraph: of those that have the field, the one with the cheapest paths.
-func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.Field) (from *supergraph.Subgraph, best []*leaf, err error) {
-	lowest := -1
-	for _, in := range typ.In {
-		if fi := typ.Field(f.Name); fi == nil || fi.InSubgraph(in.Subgraph) == nil {
-			continue
-		}
-		start := w.newEdge(edge{kind: rootEdge, subgraph: in.Subgraph, typ: typ, position: at})
-		leaves, failed := w.walk(&branch{position: at, typ: typ, paths: []*edge{start}, entitiesExplored: true}, []operation.Selection{f})
-		if failed != nil {
-			err = failed
-			continue
-		}
-		cost := 0
-		for _, l := range leaves {
-			cost += l.candidates[0].cost
-		}
-		if lowest < 0 || cost < lowest {
-			from, best, lowest = in.Subgraph, leaves, cost
-		}
-	}
-	if lowest < 0 && err == nil && f.Denied == nil && !strings.HasPrefix(f.Name, "__") {
-		err = &unreachable{&branch{position: at, typ: typ, entitiesExplored: true}, f}
-	}
-	if lowest >= 0 {
-		err = nil
-	}
-	return from, best, err
 }
