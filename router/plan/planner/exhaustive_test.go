@@ -17,7 +17,7 @@ import (
 // the shortest sequence after which all selected facts are known is the optimum.
 //
 // For root fields of a mutation or a subscription, the first request is the only one of
-// its level, and goes to the subgraph start.
+// its level, and goes to the subgraph start: see starts_test.go.
 type fewest struct {
 	start  *supergraph.Subgraph
 	root   *object
