@@ -96,11 +96,7 @@ var errIncomplete = errors.New("the search is incomplete")
 func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation, labels []string) error {
 	made, explanation, err := p.Explain(op, labels...)
 	if err != nil {
-		if op.Kind != operation.Query {
-			return nil // the same query says whether that is right
-		}
-		f := newFewest(m, m.Query, nil, op.Selections, labels)
-		if requests, _ := f.search(f.facts(), 5, 5); requests > 0 {
+		if requests, _ := fewestRequests(m, op, labels, 5); requests > 0 {
 			return fmt.Errorf("%d requests suffice: %w", requests, err)
 		}
 		return nil
@@ -120,41 +116,16 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation, 
 	if bound := explanation.Bound; requests < bound.Requests || requests == bound.Requests && levels < bound.Levels {
 		return fmt.Errorf("the plan costs less than the bound:\n%s", b.String())
 	}
-	fewest, least := 0, 0
-	for _, f := range parts(m, op, made, labels) {
-		partRequests, partLevels := f.search(f.facts(), requests, requests)
-		if partRequests == 0 {
-			return fmt.Errorf("got %d requests on %d levels, which cannot answer the operation:\n%s", requests, levels, b.String())
-		}
-		fewest, least = fewest+partRequests, least+partLevels
-	}
+	fewest, least := fewestRequests(m, op, labels, requests)
 	switch {
+	case fewest == 0:
+		return fmt.Errorf("got %d requests on %d levels, which cannot answer the operation:\n%s", requests, levels, b.String())
 	case fewest < requests:
 		return fmt.Errorf("%d requests on %d levels suffice:\n%s", fewest, least, b.String())
-	case fewest > requests:
-		return fmt.Errorf("got %d requests, which cannot answer the operation:\n%s", requests, b.String())
 	case least < levels:
 		return fmt.Errorf("%d levels suffice for %d requests:\n%s", least, requests, b.String())
 	}
 	return nil
-}
-
-// parts returns what is planned for itself: a query, or what the root fields need that
-// one request of a mutation or a subscription fetches.
-func parts(m *supergraph.Model, op *operation.Operation, made *plan.Plan, labels []string) (all []*fewest) {
-	if op.Kind == operation.Query {
-		return []*fewest{newFewest(m, m.Query, nil, op.Selections, labels)}
-	}
-	selections := op.Selections
-	for _, fetch := range made.Fetches {
-		if fetch.Kind == plan.EntitiesFetch {
-			continue
-		}
-		start := m.Subgraphs[slices.IndexFunc(m.Subgraphs, func(g *supergraph.Subgraph) bool { return g.Name == fetch.Subgraph })]
-		all = append(all, newFewest(m, m.Root(op.Kind), start, selections[:len(fetch.Selections)], labels))
-		selections = selections[len(fetch.Selections):]
-	}
-	return all
 }
 
 // The order of subgraphs in the supergraph makes no difference.
