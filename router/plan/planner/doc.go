@@ -6,13 +6,13 @@
 // then executed; the gateway caches the plans. The hub is planner.go:
 // [Planner.Plan] runs the stages one after another.
 //
-//	walk      candidate paths to every leaf          walk.go, candidates.go
+//	walk      candidate paths to every leaf          walk.go, candidates.go, starts.go
 //	            edges of the query graph             edge.go, resolve.go
 //	            entity jumps                         jump.go
 //	            values for @fromContext              context.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
-//	                                                 improve.go, bound.go, cost.go, reach.go, optimise.go, settle.go
+//	                                                 improve.go, divide.go, bound.go, cost.go, reach.go, optimise.go, settle.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, defer_entities.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known
@@ -48,6 +48,13 @@
 // Then the requests are searched by branch and bound: which subgraphs are asked on
 // which level. What is known after them decides which paths there are, and of these
 // the ones with the fewest entities and fields are chosen.
+//
+// # Mutations
+//
+// The root fields of a mutation run in order. One request can have several that follow each
+// other, and waits for all that the ones before it need. Which subgraph has which of them is
+// a shortest path through the fields, whose edges are runs of fields from one subgraph with
+// the cost of a search for each. A subscription has one field, and one run.
 //
 // # Latencies
 //

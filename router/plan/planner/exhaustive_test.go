@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -27,7 +28,7 @@ type fewest struct {
 }
 
 // An object is a response position with an object type, or with a union whose members
-// are objects. A fact is the value of one of its fields.
+// are objects. A fact is the value of one of its fields. Only root fields have aliases.
 type object struct {
 	typ     *supergraph.Type
 	fields  map[string]*fact
@@ -75,11 +76,12 @@ func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, co
 func (f *fewest) choose(o *object, selections []operation.Selection, count *int, goals *[]*fact) {
 	for _, sel := range selections {
 		field := sel.(*operation.Field)
-		if o.fields[field.Name] == nil {
-			o.fields[field.Name] = &fact{id: *count, field: o.typ.Field(field.Name)}
+		key := cmp.Or(field.Alias, field.Name)
+		if o.fields[key] == nil {
+			o.fields[key] = &fact{id: *count, field: o.typ.Field(field.Name)}
 			*count++
 		}
-		known := o.fields[field.Name]
+		known := o.fields[key]
 		if goals != nil {
 			*goals = append(*goals, known)
 		}

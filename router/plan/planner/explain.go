@@ -13,8 +13,8 @@ import (
 type Explanation struct {
 	// Bound has requests and levels that no plan can do with less, Greedy
 	// those of the plan that the chooser found first, and Chosen those of the
-	// plan that was made. For a mutation, they are sums over the requests that
-	// fetch its root fields.
+	// plan that was made. The levels of a mutation are those of its parts, one after
+	// another.
 	Bound  Cost `json:"bound"`
 	Greedy Cost `json:"greedy"`
 	Chosen Cost `json:"chosen"`
@@ -37,8 +37,7 @@ const (
 	// NotSearched: the greedy plan meets the lower bound.
 	NotSearched Search = "not needed"
 	// Exact: the search was complete, so no plan has fewer requests, and none with as
-	// many has fewer levels, with the same subgraphs for the root fields of a mutation or
-	// a subscription.
+	// many has fewer levels.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"

@@ -1,9 +1,59 @@
 package planner_test
 
 import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"souk/router/operation"
+	"souk/router/plan/planner"
 	"souk/router/supergraph"
 )
+
+// No other subgraphs for the root fields of a mutation need fewer requests, and none as many
+// on fewer levels. The mutations have some fields several times, so that one subgraph may
+// have a field before and after that of another.
+func TestNoSequenceOfMutationsIsCheaper(t *testing.T) {
+	planned, incomplete := 0, 0
+	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
+		r := rand.New(rand.NewPCG(seed, 2))
+		sdl, m, schema := parsedGraph(t, r, seed)
+		p := planner.New(m, planner.Options{})
+		for range 2 {
+			text := randomMutation(r, schema.Definitions())
+			doc, err := schema.Parse(text, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			planned++
+			switch err := cheapest(m, p, doc.Operation(nil), nil); {
+			case errors.Is(err, errIncomplete):
+				incomplete++
+			case err != nil:
+				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
+			}
+		}
+	}
+	t.Logf("planned %d mutations, the search was incomplete for %d", planned, incomplete)
+	if incomplete > planned/50 {
+		t.Errorf("the search was incomplete for %d mutations of %d", incomplete, planned)
+	}
+}
+
+// randomMutation selects up to five root fields at random.
+func randomMutation(r *rand.Rand, schema *ast.Schema) string {
+	var b strings.Builder
+	fields := visible(schema.Mutation.Fields)
+	for i := range 1 + r.IntN(5) {
+		f := fields[r.IntN(len(fields))]
+		fmt.Fprintf(&b, " m%d: %s%s", i, f.Name, randomQuery(r, schema, schema.Types[f.Type.Name()], 1+r.IntN(2)))
+	}
+	return "mutation {" + strings.ReplaceAll(b.String(), "__typename", "k0") + " }"
+}
 
 // fewestRequests returns the lowest number of requests that answer an operation, and for it
 // the lowest number of levels; 0 if more than the limit are needed.
