@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -18,23 +20,33 @@ type division struct {
 	*improver
 	w      *walker
 	fields []rootField
-	// units are the indexes of the fields that a part can begin with.
-	units []int
+	units  []unit
 	// choice is set if a field has several starts.
 	choice bool
 	// parts are those that the division may have, by the unit they begin with.
 	parts [][]possiblePart
 	// defers is set if the operation has deferred selections.
 	defers bool
+	// reserve is what is left of the budget for the parts of the division that is chosen.
+	// skipped is set if a part was not searched for it.
+	reserve int
+	skipped bool
 	// thorough is the walker for searches, once there is one, with positions of its own.
 	thorough  *walker
 	positions rootPositions
 }
 
-// maxParts bounds the possible parts. It is enough for 44 fields that follow each other and
-// that two subgraphs have. Beyond it, all fields are fetched from the subgraphs that the
-// chooser prefers, and only what is below them is searched.
+// maxParts bounds the possible parts, unless no two fields that follow each other have a
+// subgraph in common. It is enough for 44 fields that two subgraphs have. With more, parts
+// begin and end only at every second field, fourth, and so on.
 const maxParts = 2000
+
+// A unit is a field, or fields that follow each other, that no part divides.
+type unit struct {
+	field int // the index of the first one
+	// starts are the subgraphs that all its fields can be fetched from, at least one.
+	starts []*supergraph.Subgraph
+}
 
 // A possiblePart is a part that a division may have.
 type possiblePart struct {
@@ -45,6 +57,7 @@ type possiblePart struct {
 	// part to matter.
 	least, cost partCost
 	known       bool
+	searched    bool // as far as the budget sufficed
 	// greedy is the cost of the chooser's choice for the leaves, once they are known.
 	greedy partCost
 	leaves []*leaf
@@ -80,12 +93,12 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 		}
 		d.choice = d.choice || len(fields[f].starts) > 1
 	}
-	if d.findUnits(); len(d.units) == 0 {
+	if len(fields) == 0 {
 		return nil
 	}
-	preferred := d.prefer()
-	complete := d.findParts(preferred)
-	chosen := d.along(preferred)
+	complete := d.findUnits()
+	d.findParts()
+	chosen := d.along(d.prefer())
 	greedy := costOf(chosen, (*possiblePart).greedyCost).Cost
 	bound := d.simpleBound()
 	if complete {
@@ -96,9 +109,8 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 	if greedy.compare(bound) <= 0 {
 		return greedyParts(chosen)
 	}
-	better := d.search(greedy)
 	parts := greedyParts(chosen)
-	if better != nil {
+	if better := d.search(chosen, greedy); costOf(better, (*possiblePart).presentCost).compare(greedy) < 0 {
 		parts = d.settle(better)
 		x.Chosen = costOf(better, (*possiblePart).presentCost).Cost
 	}
@@ -132,90 +144,106 @@ func (d *division) settle(path []*possiblePart) []part {
 	return parts
 }
 
-// findUnits finds the fields that a part can begin with: all but those that have a single
-// start, and the same as the field before.
-func (d *division) findUnits() {
-	only := func(i int) *supergraph.Subgraph {
-		if len(d.fields[i].starts) == 1 {
-			return d.fields[i].starts[0].subgraph
+// findUnits finds the units, with as few fields as possible. A part can begin with each
+// field but those that have a single start, and the same as the field before. complete is
+// set if no others are left out.
+func (d *division) findUnits() (complete bool) {
+	subgraphs := &d.w.memory.subgraphs
+	for i, f := range d.fields {
+		if last := len(d.units) - 1; i > 0 && len(f.starts) == 1 && len(d.units[last].starts) == 1 && f.starts[0].subgraph == d.units[last].starts[0] {
+			continue
 		}
-		return nil
-	}
-	for i := range d.fields {
-		if i == 0 || only(i) == nil || only(i) != only(i-1) {
-			d.units = append(d.units, i)
+		u := unit{field: i, starts: subgraphs.Make(len(f.starts))}
+		for k, s := range f.starts {
+			u.starts[k] = s.subgraph
 		}
+		d.units = append(d.units, u)
 	}
+	for complete = true; d.tooManyParts(); complete = false {
+		merged := d.units[:0:0]
+		for i := 0; i < len(d.units); i++ {
+			u := d.units[i]
+			if i+1 < len(d.units) {
+				if both := intersectSubgraphs(u.starts, d.units[i+1].starts); both != nil {
+					u.starts = both
+					i++
+				}
+			}
+			merged = append(merged, u)
+		}
+		if len(merged) == len(d.units) {
+			break
+		}
+		d.units = merged
+	}
+	return complete
 }
 
-// unit returns the fields of the units from one to another.
-func (d *division) unit(from, to int) []rootField {
+func intersectSubgraphs(a, b []*supergraph.Subgraph) (both []*supergraph.Subgraph) {
+	for _, g := range a {
+		if slices.Contains(b, g) {
+			both = append(both, g)
+		}
+	}
+	return both
+}
+
+func (d *division) tooManyParts() bool {
+	n := 0
+	for u := range d.units {
+		for _, g := range d.units[u].starts {
+			if n += d.reach(u, g) - u; n > maxParts {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// between returns the fields of the units from one to another.
+func (d *division) between(from, to int) []rootField {
 	if to == len(d.units) {
-		return d.fields[d.units[from]:]
+		return d.fields[d.units[from].field:]
 	}
-	return d.fields[d.units[from]:d.units[to]]
+	return d.fields[d.units[from].field:d.units[to].field]
 }
-
-// starts are those of the fields of a unit.
-func (d *division) starts(unit int) []start { return d.fields[d.units[unit]].starts }
 
 // reach returns the unit after the last that can be fetched together with a unit.
 func (d *division) reach(unit int, g *supergraph.Subgraph) int {
-	for unit++; unit < len(d.units) && d.fields[d.units[unit]].from(g) != nil; unit++ {
+	for unit++; unit < len(d.units) && slices.Contains(d.units[unit].starts, g); unit++ {
 	}
 	return unit
 }
 
-// findParts finds the possible parts; only those of the preferred subgraphs, and false, if
-// there are too many.
-func (d *division) findParts(preferred []*supergraph.Subgraph) (complete bool) {
+// findParts finds the possible parts.
+func (d *division) findParts() {
 	d.parts = make([][]possiblePart, len(d.units))
-	n := 0
 	for u := range d.units {
-		for _, s := range d.starts(u) {
-			if n += d.reach(u, s.subgraph) - u; n > maxParts {
-				for u := 0; u < len(d.units); u = d.parts[u][0].end {
-					d.addParts(u, preferred[u], run(preferred, u), run(preferred, u))
-				}
-				return false
-			}
+		for _, g := range d.units[u].starts {
+			d.addParts(u, g)
 		}
 	}
-	for u := range d.units {
-		for _, s := range d.starts(u) {
-			d.addParts(u, s.subgraph, u+1, d.reach(u, s.subgraph))
-		}
-	}
-	return true
 }
 
-// run returns the end of the units that have the same subgraph as one, from there on.
-func run(preferred []*supergraph.Subgraph, from int) int {
-	to := from + 1
-	for to < len(preferred) && preferred[to] == preferred[from] {
-		to++
-	}
-	return to
-}
-
-// addParts adds the parts that begin with a unit and end before one of some others.
-func (d *division) addParts(unit int, g *supergraph.Subgraph, first, last int) {
+// addParts adds the parts that begin with a unit and are fetched from a subgraph.
+func (d *division) addParts(unit int, g *supergraph.Subgraph) {
 	b := d.w.from(g)
-	for end := unit + 1; end <= last; end++ {
-		for _, f := range d.unit(end-1, end) {
+	for end := unit + 1; end <= d.reach(unit, g); end++ {
+		for _, f := range d.between(end-1, end) {
 			b.field(objects{typ: d.typ, sure: d.typ.Possible, level1: b.start}, d.typ.Field(f.field.Name), f.field)
 		}
-		if end >= first {
-			least := b.bound()
-			d.parts[unit] = append(d.parts[unit], possiblePart{end: end, start: g, least: least, cost: least})
-		}
+		least := b.bound()
+		d.parts[unit] = append(d.parts[unit], possiblePart{end: end, start: g, least: least, cost: least})
 	}
 }
 
 // along returns the division in which all units have the preferred subgraphs, measured.
 func (d *division) along(preferred []*supergraph.Subgraph) (path []*possiblePart) {
 	for u := 0; u < len(d.units); {
-		end := run(preferred, u)
+		end := u + 1
+		for end < len(d.units) && preferred[end] == preferred[u] {
+			end++
+		}
 		for i := range d.parts[u] {
 			if p := &d.parts[u][i]; p.end == end && p.start == preferred[u] {
 				d.measure(u, p)
@@ -261,8 +289,8 @@ func (d *division) simpleBound() Cost {
 	parts := 0
 	for u := 0; u < len(d.units); parts++ {
 		end := u
-		for _, s := range d.starts(u) {
-			end = max(end, d.reach(u, s.subgraph))
+		for _, g := range d.units[u].starts {
+			end = max(end, d.reach(u, g))
 		}
 		u = end
 	}
@@ -274,9 +302,33 @@ func (d *division) simpleBound() Cost {
 	return Cost{max(parts, c.Requests), max(parts, c.Levels)}
 }
 
-// search returns the best division that costs less than a limit, as far as it was found; nil
-// if there is none.
-func (d *division) search(limit Cost) []*possiblePart {
+// search returns the best division that is found, which is the greedy one if no other costs
+// less.
+func (d *division) search(greedy []*possiblePart, limit Cost) []*possiblePart {
+	if d.choice {
+		d.reserve = d.budget / 3
+	}
+	path := d.searchBelow(limit)
+	if path == nil {
+		path = greedy
+	}
+	if !d.skipped {
+		return path
+	}
+	d.reserve = 0
+	unit := 0
+	for _, p := range path {
+		if !p.searched {
+			d.know(unit, p, p.greedy.Cost)
+		}
+		unit = p.end
+	}
+	return path
+}
+
+// searchBelow returns the best division that costs less than a limit, as far as the budget
+// suffices; nil if there is none.
+func (d *division) searchBelow(limit Cost) []*possiblePart {
 	for {
 		path := d.shortest((*possiblePart).presentCost)
 		total := costOf(path, (*possiblePart).presentCost)
@@ -305,9 +357,14 @@ func (d *division) search(limit Cost) []*possiblePart {
 func (d *division) know(unit int, p *possiblePart, limit Cost) {
 	d.measure(unit, p)
 	p.known, p.cost = true, p.greedy
-	if p.greedy.compare(p.least.Cost) <= 0 || d.budget <= 0 {
+	if p.greedy.compare(p.least.Cost) <= 0 {
 		return
 	}
+	if d.budget <= d.reserve {
+		d.skipped = true
+		return
+	}
+	p.searched = true
 	goals, complete := d.thoroughLeaves(unit, p)
 	if goals == nil {
 		return
@@ -316,8 +373,8 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 		limit = p.greedy.Cost
 	}
 	budget := d.budget
-	if d.choice {
-		budget = max(budget/2, 1) // some is left for other parts
+	if d.choice { // some is left for other parts
+		budget = (d.budget - d.reserve + 1) / 2
 	}
 	d.budget -= d.w.edges // for making the graph
 	p.found = d.improver.search(d.w, goals, limit, budget)
@@ -355,16 +412,22 @@ func (d *division) measure(unit int, p *possiblePart) {
 	if p.leaves != nil {
 		return
 	}
-	fields := d.unit(unit, p.end)
-	for i := range fields {
-		p.leaves = d.w.memory.leafLists.Append(p.leaves, fields[i].from(p.start).leaves...)
-	}
+	p.leaves = d.leaves(unit, p.end, p.start)
 	p.greedy.Cost = measure(d.w.memory, p.leaves, d.chooser.chosen)
 	for _, f := range d.w.memory.measurer.fetches {
 		if f.deferID == 0 {
 			p.greedy.wait = max(p.greedy.wait, f.level+1)
 		}
 	}
+}
+
+// leaves returns those of the units from one to another, fetched from a subgraph.
+func (d *division) leaves(from, to int, g *supergraph.Subgraph) (all []*leaf) {
+	fields := d.between(from, to)
+	for i := range fields {
+		all = d.w.memory.leafLists.Append(all, fields[i].from(g).leaves...)
+	}
+	return all
 }
 
 // thoroughLeaves are what a thorough walk found for a root field from a start.
@@ -379,7 +442,7 @@ type thoroughLeaves struct {
 // can matter; nil if they cannot be found. complete is set if no path was left out.
 func (d *division) thoroughLeaves(unit int, p *possiblePart) (leaves []*leaf, complete bool) {
 	complete = true
-	fields := d.unit(unit, p.end)
+	fields := d.between(unit, p.end)
 	for i := range fields {
 		t := &fields[i].from(p.start).thorough
 		if !t.walked {

@@ -132,41 +132,42 @@ func (d *division) prefer() []*supergraph.Subgraph {
 	chosen := make([]*supergraph.Subgraph, len(d.units))
 	if !d.choice {
 		for u := range chosen {
-			chosen[u] = d.starts(u)[0].subgraph
+			chosen[u] = d.units[u].starts[0]
 		}
 		return chosen
 	}
 	preferences := make([][]preference, len(d.units))
 	for u := len(d.units) - 1; u >= 0; u-- {
-		starts := d.starts(u)
+		starts := d.units[u].starts
 		preferences[u] = make([]preference, len(starts))
-		for k := range starts {
-			best := preference{}
+		for k, g := range starts {
+			var best preference
 			if u+1 < len(d.units) {
-				best = d.bestNext(starts[k].subgraph, d.starts(u+1), preferences[u+1])
+				best = bestNext(g, d.units[u+1].starts, preferences[u+1])
 			}
 			if len(starts) > 1 { // with one there is nothing to compare
-				best.requests += measure(d.w.memory, starts[k].leaves, d.chooser.chosen).Requests - 1
-				for _, l := range starts[k].leaves {
+				leaves := d.leaves(u, u+1, g)
+				best.requests += measure(d.w.memory, leaves, d.chooser.chosen).Requests - 1
+				for _, l := range leaves {
 					best.cost += l.candidates[0].cost
 				}
 			}
 			preferences[u][k] = best
 		}
 	}
-	next := d.bestNext(nil, d.starts(0), preferences[0]).next
+	next := bestNext(nil, d.units[0].starts, preferences[0]).next
 	for u := range d.units {
-		chosen[u] = d.starts(u)[next].subgraph
+		chosen[u] = d.units[u].starts[next]
 		next = preferences[u][next].next
 	}
 	return chosen
 }
 
-// bestNext returns the best preference after a unit that a subgraph fetches.
-func (d *division) bestNext(g *supergraph.Subgraph, starts []start, preferences []preference) preference {
+// bestNext returns the best preference after a unit that is fetched from a subgraph.
+func bestNext(g *supergraph.Subgraph, starts []*supergraph.Subgraph, preferences []preference) preference {
 	var best preference
 	for k, p := range preferences {
-		if p.next = k; starts[k].subgraph != g {
+		if p.next = k; starts[k] != g {
 			p.requests++
 		}
 		if k == 0 || cmp.Or(cmp.Compare(p.requests, best.requests), cmp.Compare(p.cost, best.cost)) < 0 {

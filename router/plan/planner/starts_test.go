@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"golang.org/x/tools/txtar"
 
 	"souk/router/operation"
 	"souk/router/plan/planner"
@@ -121,4 +122,70 @@ func (s *sequences) part(p sequencePart) (requests, levels int) {
 		s.known[p] = known
 	}
 	return known[0], known[1]
+}
+
+// manyStarts returns a supergraph of n subgraphs with the same mutations, each returning an
+// entity whose fields others have, in overlapping sets.
+func manyStarts(n int) string {
+	const others, fields = 8, 12
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query mutation: Mutation }\nenum join__Graph {\n")
+	var query, root, entity string
+	for g := range n + others {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"http://g%d\")\n", g, g, g)
+		query += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		entity += fmt.Sprintf(" @join__type(graph: G%d, key: \"id\")", g)
+		if g < n {
+			root += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		}
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { query: Int }\ntype Mutation%s { do: T }\ntype T%s {\n  id: ID!\n", query, root, entity)
+	for f := range fields {
+		fmt.Fprintf(&b, "  f%d: Int", f)
+		for g := range n + others {
+			if g < n && (f+g)%5 == 0 || g >= n && (f*f+g)%4 == 0 {
+				fmt.Fprintf(&b, " @join__field(graph: G%d)", g)
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// TestManyRootFieldsArePlannedWithinTheLimits plans mutations with many fields that many
+// subgraphs have. Three requests suffice, also for so many that not all sequences are
+// considered. No search is called exact then, unless the plan meets the lower bound.
+func TestManyRootFieldsArePlannedWithinTheLimits(t *testing.T) {
+	for _, starts := range []int{2, 7, 20} {
+		c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(manyStarts(starts))}}})
+		c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
+		c.subgraphs = subgraphs(t, c.sdl, c.model)
+		for _, fields := range []int{4, 40, 200} {
+			var b strings.Builder
+			for i := range fields {
+				fmt.Fprintf(&b, " m%d: do { id f%d f%d f%d }", i, i%12, (i/2)%12, (i/5)%12)
+			}
+			made, x, err := c.planner.Explain(c.operation(t, "mutation {"+b.String()+" }"))
+			var limit *planner.LimitError
+			if starts*fields > 2000 && errors.As(err, &limit) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, c, made)
+			t.Logf("%d subgraphs have %d fields: greedy %+v, chosen %+v, bound %+v, %s, %d edges", starts, fields, x.Greedy, x.Chosen, x.Bound, x.Search, x.Edges)
+			requests, levels := cost(made)
+			if x.Chosen != (planner.Cost{Requests: requests, Levels: levels}) {
+				t.Errorf("the explanation says %+v, the plan has %d requests on %d levels", x.Chosen, requests, levels)
+			}
+			if requests > 3 {
+				t.Errorf("got %d requests for %d fields from %d subgraphs, 3 suffice", requests, fields, starts)
+			}
+			if tooMany := starts*fields*(fields+1)/2 > 2000; tooMany && x.Search == planner.Exact && x.Chosen != x.Bound {
+				t.Errorf("the search for %d fields from %d subgraphs is called exact", fields, starts)
+			}
+		}
+	}
 }
