@@ -1,11 +1,6 @@
 package planner
 
-import (
-	"slices"
-
-	"souk/router/operation"
-	"souk/router/supergraph"
-)
+import "souk/router/supergraph"
 
 // A division is how the root fields of a mutation become parts: fields that follow each
 // other and that one request to one subgraph fetches. Root fields are executed in order
@@ -36,53 +31,6 @@ type division struct {
 	positions rootPositions
 }
 
-// maxParts bounds the possible parts, unless no two fields that follow each other have a
-// subgraph in common. It is enough for 44 fields that two subgraphs have. With more, parts
-// begin and end only at every second field, fourth, and so on.
-const maxParts = 2000
-
-// A unit is a field, or fields that follow each other, that no part divides.
-type unit struct {
-	field int // the index of the first one
-	// starts are the subgraphs that all its fields can be fetched from, at least one.
-	starts []*supergraph.Subgraph
-}
-
-// A possiblePart is a part that a division may have.
-type possiblePart struct {
-	end   int // the unit after it
-	start *supergraph.Subgraph
-	// least is what every plan for it costs, or less. cost is the same until it is known.
-	// Then it is the cost of the best plan that was found, or one that is too high for the
-	// part to matter.
-	least, cost partCost
-	known       bool
-	searched    bool // as far as the budget sufficed
-	// greedy is the cost of the chooser's choice for the leaves, once they are known.
-	greedy partCost
-	leaves []*leaf
-	// found is what the search found for goals, the leaves of the thorough walk.
-	found found
-	goals []*leaf
-}
-
-// A partCost is the cost of a part, or of parts that follow each other.
-type partCost struct {
-	Cost
-	// wait is the number of levels that the next part waits for. Deferred payloads are not
-	// waited for.
-	wait int
-}
-
-// before returns the cost of a part and those after it.
-func (c partCost) before(rest partCost) partCost {
-	return partCost{Cost{c.Requests + rest.Requests, max(c.Levels, c.wait+rest.Levels)}, c.wait + rest.wait}
-}
-
-func (p *possiblePart) presentCost() partCost { return p.cost }
-func (p *possiblePart) leastCost() partCost   { return p.least }
-func (p *possiblePart) greedyCost() partCost  { return p.greedy }
-
 // divide finds the division that costs least. The first division is greedy. If it costs
 // more than the lower bound, better ones are searched.
 func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
@@ -100,27 +48,29 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 	d.findParts()
 	chosen := d.along(d.prefer())
 	greedy := costOf(chosen, (*possiblePart).greedyCost).Cost
-	bound := d.simpleBound()
-	if complete {
-		bound = costOf(d.shortest((*possiblePart).leastCost), (*possiblePart).leastCost).Cost
-	}
 	x := i.explanation
-	x.Greedy, x.Bound, x.Chosen = greedy, bound, greedy
-	if greedy.compare(bound) <= 0 {
-		return greedyParts(chosen)
-	}
+	x.Greedy, x.Bound, x.Chosen = greedy, d.bound(complete), greedy
 	parts := greedyParts(chosen)
-	if better := d.search(chosen, greedy); costOf(better, (*possiblePart).presentCost).compare(greedy) < 0 {
-		parts = d.settle(better)
+	if greedy.compare(x.Bound) <= 0 {
+		return parts
+	}
+	if better := d.better(chosen, greedy); costOf(better, (*possiblePart).presentCost).compare(greedy) < 0 {
+		parts = d.settledParts(better)
 		x.Chosen = costOf(better, (*possiblePart).presentCost).Cost
 	}
-	if complete {
-		bound = costOf(d.shortest((*possiblePart).leastCost), (*possiblePart).leastCost).Cost
-	}
-	if x.Search = Exact; x.Chosen.compare(bound) > 0 {
+	if x.Search = Exact; x.Chosen.compare(d.bound(complete)) > 0 {
 		x.Search = Incomplete
 	}
 	return parts
+}
+
+// bound returns what no division can do with less. complete is set if all parts that it may
+// have are known.
+func (d *division) bound(complete bool) Cost {
+	if !complete {
+		return d.simpleBound()
+	}
+	return costOf(d.shortest((*possiblePart).leastCost), (*possiblePart).leastCost).Cost
 }
 
 // greedyParts returns the parts of a division with the chooser's choices.
@@ -132,109 +82,16 @@ func greedyParts(path []*possiblePart) []part {
 	return parts
 }
 
-// settle returns the parts of a division with the choices that cost least.
-func (d *division) settle(path []*possiblePart) []part {
+// settledParts returns the parts of a division with the choices that cost least.
+func (d *division) settledParts(path []*possiblePart) []part {
 	parts := greedyParts(path)
 	for i, p := range path {
 		if p.found.asked != nil {
-			p.cost.Cost = d.improver.settle(d.w, p.found)
+			p.cost.Cost = d.settle(d.w, p.found)
 			parts[i] = part{leaves: p.goals, searched: true}
 		}
 	}
 	return parts
-}
-
-// findUnits finds the units, with as few fields as possible. A part can begin with each
-// field but those that have a single start, and the same as the field before. complete is
-// set if no others are left out.
-func (d *division) findUnits() (complete bool) {
-	subgraphs := &d.w.memory.subgraphs
-	for i, f := range d.fields {
-		if last := len(d.units) - 1; i > 0 && len(f.starts) == 1 && len(d.units[last].starts) == 1 && f.starts[0].subgraph == d.units[last].starts[0] {
-			continue
-		}
-		u := unit{field: i, starts: subgraphs.Make(len(f.starts))}
-		for k, s := range f.starts {
-			u.starts[k] = s.subgraph
-		}
-		d.units = append(d.units, u)
-	}
-	for complete = true; d.tooManyParts(); complete = false {
-		merged := d.units[:0:0]
-		for i := 0; i < len(d.units); i++ {
-			u := d.units[i]
-			if i+1 < len(d.units) {
-				if both := intersectSubgraphs(u.starts, d.units[i+1].starts); both != nil {
-					u.starts = both
-					i++
-				}
-			}
-			merged = append(merged, u)
-		}
-		if len(merged) == len(d.units) {
-			break
-		}
-		d.units = merged
-	}
-	return complete
-}
-
-func intersectSubgraphs(a, b []*supergraph.Subgraph) (both []*supergraph.Subgraph) {
-	for _, g := range a {
-		if slices.Contains(b, g) {
-			both = append(both, g)
-		}
-	}
-	return both
-}
-
-func (d *division) tooManyParts() bool {
-	n := 0
-	for u := range d.units {
-		for _, g := range d.units[u].starts {
-			if n += d.reach(u, g) - u; n > maxParts {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// between returns the fields of the units from one to another.
-func (d *division) between(from, to int) []rootField {
-	if to == len(d.units) {
-		return d.fields[d.units[from].field:]
-	}
-	return d.fields[d.units[from].field:d.units[to].field]
-}
-
-// reach returns the unit after the last that can be fetched together with a unit.
-func (d *division) reach(unit int, g *supergraph.Subgraph) int {
-	for unit++; unit < len(d.units) && slices.Contains(d.units[unit].starts, g); unit++ {
-	}
-	return unit
-}
-
-// findParts finds the possible parts.
-func (d *division) findParts() {
-	d.parts = make([][]possiblePart, len(d.units))
-	for u := range d.units {
-		for _, g := range d.units[u].starts {
-			d.addParts(u, g)
-		}
-	}
-}
-
-// addParts adds the parts that begin with a unit and are fetched from a subgraph.
-func (d *division) addParts(unit int, g *supergraph.Subgraph) {
-	b := d.w.from(g)
-	for end := unit + 1; end <= d.reach(unit, g); end++ {
-		for _, f := range d.between(end-1, end) {
-			b.field(objects{typ: d.typ, sure: d.typ.Possible, level1: b.start}, d.typ.Field(f.field.Name), f.field)
-		}
-		least := b.bound()
-		d.parts[unit] = append(d.parts[unit], possiblePart{end: end, start: g, least: least, cost: least})
-	}
 }
 
 // along returns the division in which all units have the preferred subgraphs, measured.
@@ -283,28 +140,9 @@ func costOf(path []*possiblePart, cost func(*possiblePart) partCost) (c partCost
 	return c
 }
 
-// simpleBound returns requests and levels that no division can do with less: a part for each
-// run of fields that have a subgraph in common, and a request to each subgraph that is needed.
-func (d *division) simpleBound() Cost {
-	parts := 0
-	for u := 0; u < len(d.units); parts++ {
-		end := u
-		for _, g := range d.units[u].starts {
-			end = max(end, d.reach(u, g))
-		}
-		u = end
-	}
-	b := bounder{walker: d.w}
-	for _, f := range d.fields {
-		b.field(objects{typ: d.typ, sure: d.typ.Possible}, d.typ.Field(f.field.Name), f.field)
-	}
-	c := b.bound()
-	return Cost{max(parts, c.Requests), max(parts, c.Levels)}
-}
-
-// search returns the best division that is found, which is the greedy one if no other costs
+// better returns the best division that is found, which is the greedy one if no other costs
 // less.
-func (d *division) search(greedy []*possiblePart, limit Cost) []*possiblePart {
+func (d *division) better(greedy []*possiblePart, limit Cost) []*possiblePart {
 	if d.choice {
 		d.reserve = d.budget / 3
 	}
@@ -377,7 +215,7 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 		budget = (d.budget - d.reserve + 1) / 2
 	}
 	d.budget -= d.w.edges // for making the graph
-	p.found = d.improver.search(d.w, goals, limit, budget)
+	p.found = d.search(d.w, goals, limit, budget)
 	exact := p.found.exact && complete
 	if p.found.asked != nil {
 		p.cost, p.goals = partCost{p.found.cost, p.found.wait()}, goals
@@ -393,79 +231,4 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 			p.least.wait = p.cost.wait
 		}
 	}
-}
-
-// wait returns the number of levels with requests for the initial payload.
-func (f *found) wait() (levels int) {
-	for level, groups := range f.asked {
-		for _, g := range groups {
-			if f.graph.groups[g].deferID == 0 {
-				levels = level + 1
-			}
-		}
-	}
-	return levels
-}
-
-// measure computes what the chooser's choice for a part costs, which begins with a unit.
-func (d *division) measure(unit int, p *possiblePart) {
-	if p.leaves != nil {
-		return
-	}
-	p.leaves = d.leaves(unit, p.end, p.start)
-	p.greedy.Cost = measure(d.w.memory, p.leaves, d.chooser.chosen)
-	for _, f := range d.w.memory.measurer.fetches {
-		if f.deferID == 0 {
-			p.greedy.wait = max(p.greedy.wait, f.level+1)
-		}
-	}
-}
-
-// leaves returns those of the units from one to another, fetched from a subgraph.
-func (d *division) leaves(from, to int, g *supergraph.Subgraph) (all []*leaf) {
-	fields := d.between(from, to)
-	for i := range fields {
-		all = d.w.memory.leafLists.Append(all, fields[i].from(g).leaves...)
-	}
-	return all
-}
-
-// thoroughLeaves are what a thorough walk found for a root field from a start.
-type thoroughLeaves struct {
-	walked bool
-	leaves []*leaf // nil if it failed
-	// complete is set if no path was left out.
-	complete bool
-}
-
-// thoroughLeaves returns the leaves of a part, which begins with a unit, with all paths that
-// can matter; nil if they cannot be found. complete is set if no path was left out.
-func (d *division) thoroughLeaves(unit int, p *possiblePart) (leaves []*leaf, complete bool) {
-	complete = true
-	fields := d.between(unit, p.end)
-	for i := range fields {
-		t := &fields[i].from(p.start).thorough
-		if !t.walked {
-			*t = d.walkThoroughly(fields[i].field, p.start)
-		}
-		if t.leaves == nil {
-			return nil, false
-		}
-		leaves = d.w.memory.leafLists.Append(leaves, t.leaves...)
-		complete = complete && t.complete
-	}
-	return leaves, complete
-}
-
-func (d *division) walkThoroughly(f *operation.Field, g *supergraph.Subgraph) thoroughLeaves {
-	if d.thorough == nil {
-		d.thorough = d.thoroughWalker(d.w)
-	}
-	d.thorough.incomplete = false
-	leaves, err := d.thorough.walkFrom(g, d.positions.of(d.w.memory, g), d.typ, f)
-	d.w.edges, d.w.leaves = d.thorough.edges, d.thorough.leaves
-	if err != nil || d.thorough.budget < 0 {
-		leaves = nil
-	}
-	return thoroughLeaves{walked: true, leaves: leaves, complete: !d.thorough.incomplete}
 }

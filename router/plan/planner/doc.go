@@ -12,7 +12,8 @@
 //	            values for @fromContext              context.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
-//	                                                 improve.go, divide.go, bound.go, cost.go, reach.go, optimise.go, settle.go
+//	                                                 improve.go, divide.go, parts.go, bound.go,
+//	                                                 cost.go, reach.go, optimise.go, settle.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, defer_entities.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known

@@ -73,7 +73,9 @@ func (w *walker) walkRootFields(root *slot, typ *supergraph.Type, selections []o
 		if err != nil {
 			return nil, err
 		}
-		fields = append(fields, rootField{f, starts})
+		if len(starts[0].leaves) > 0 {
+			fields = append(fields, rootField{f, starts})
+		}
 	}
 	return fields, nil
 }
