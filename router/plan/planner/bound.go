@@ -32,9 +32,9 @@ type bounder struct {
 }
 
 // from returns a bounder for root fields that one request to a subgraph fetches.
-func (w *walker) from(start *supergraph.Subgraph) *bounder {
+func (w *walker) from(start *supergraph.Subgraph) bounder {
 	only := w.memory.subgraphs.Append(nil, start)
-	return &bounder{walker: w, start: only, used: only[:1:1], requests: 1}
+	return bounder{walker: w, start: only, used: only[:1:1], requests: 1}
 }
 
 // bound returns what is needed for all that has been visited.

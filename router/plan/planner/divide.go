@@ -18,8 +18,11 @@ type division struct {
 	units  []unit
 	// choice is set if a field has several starts.
 	choice bool
-	// parts are those that the division may have, by the unit they begin with.
-	parts [][]possiblePart
+	// parts are those that the division may have, in the order of the units they begin with.
+	parts []possiblePart
+	// rest has the least costs of the units from each on, best the parts they begin with.
+	rest []partCost
+	best []*possiblePart
 	// defers is set if the operation has deferred selections.
 	defers bool
 	// reserve is what is left of the budget for the parts of the division that is chosen.
@@ -46,11 +49,11 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 	}
 	complete := d.findUnits()
 	d.findParts()
-	chosen := d.along(d.prefer())
+	chosen := d.greedy()
 	greedy := costOf(chosen, (*possiblePart).greedyCost).Cost
 	x := i.explanation
 	x.Greedy, x.Bound, x.Chosen = greedy, d.bound(complete), greedy
-	parts := greedyParts(chosen)
+	parts := d.greedyParts(chosen)
 	if greedy.compare(x.Bound) <= 0 {
 		return parts
 	}
@@ -74,8 +77,8 @@ func (d *division) bound(complete bool) Cost {
 }
 
 // greedyParts returns the parts of a division with the chooser's choices.
-func greedyParts(path []*possiblePart) []part {
-	parts := make([]part, len(path))
+func (d *division) greedyParts(path []*possiblePart) []part {
+	parts := d.w.memory.parts.Make(len(path))
 	for i, p := range path {
 		parts[i].leaves = p.leaves
 	}
@@ -84,7 +87,7 @@ func greedyParts(path []*possiblePart) []part {
 
 // settledParts returns the parts of a division with the choices that cost least.
 func (d *division) settledParts(path []*possiblePart) []part {
-	parts := greedyParts(path)
+	parts := d.greedyParts(path)
 	for i, p := range path {
 		if p.found.asked != nil {
 			p.cost.Cost = d.settle(d.w, p.found)
@@ -94,17 +97,32 @@ func (d *division) settledParts(path []*possiblePart) []part {
 	return parts
 }
 
-// along returns the division in which all units have the preferred subgraphs, measured.
+// greedy returns the division with the starts that the chooser prefers, measured.
+func (d *division) greedy() (path []*possiblePart) {
+	if !d.choice {
+		path = d.shortest((*possiblePart).leastCost)
+	} else {
+		path = d.along(d.prefer())
+	}
+	unit := 0
+	for _, p := range path {
+		d.measure(unit, p)
+		unit = p.end
+	}
+	return path
+}
+
+// along returns the division in which all units have the preferred subgraphs.
 func (d *division) along(preferred []*supergraph.Subgraph) (path []*possiblePart) {
 	for u := 0; u < len(d.units); {
 		end := u + 1
 		for end < len(d.units) && preferred[end] == preferred[u] {
 			end++
 		}
-		for i := range d.parts[u] {
-			if p := &d.parts[u][i]; p.end == end && p.start == preferred[u] {
-				d.measure(u, p)
-				path = append(path, p)
+		parts := d.partsFrom(u)
+		for i := range parts {
+			if p := &parts[i]; p.end == end && p.start == preferred[u] {
+				path = d.w.memory.paths.Append(path, p)
 			}
 		}
 		u = end
@@ -114,21 +132,22 @@ func (d *division) along(preferred []*supergraph.Subgraph) (path []*possiblePart
 
 // shortest returns the division that costs least if each part has a cost.
 func (d *division) shortest(cost func(*possiblePart) partCost) (path []*possiblePart) {
-	rest := make([]partCost, len(d.units)+1)
-	best := make([]*possiblePart, len(d.units))
+	if d.rest == nil {
+		d.rest, d.best = d.w.memory.partCosts.Make(len(d.units)+1), d.w.memory.paths.Make(len(d.units))
+	}
+	rest, best := d.rest, d.best
 	for u := len(d.units) - 1; u >= 0; u-- {
-		for i := range d.parts[u] {
-			p := &d.parts[u][i]
-			if p.end < len(d.units) && best[p.end] == nil {
-				continue
-			}
+		best[u] = nil
+		parts := d.partsFrom(u)
+		for i := range parts {
+			p := &parts[i]
 			if c := cost(p).before(rest[p.end]); best[u] == nil || c.compare(rest[u].Cost) < 0 {
 				rest[u], best[u] = c, p
 			}
 		}
 	}
 	for u := 0; u < len(d.units); u = best[u].end {
-		path = append(path, best[u])
+		path = d.w.memory.paths.Append(path, best[u])
 	}
 	return path
 }

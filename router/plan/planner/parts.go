@@ -17,6 +17,8 @@ type unit struct {
 	field int // the index of the first one
 	// starts are the subgraphs that all its fields can be fetched from, at least one.
 	starts []*supergraph.Subgraph
+	// parts is the index of the first part that begins with it.
+	parts int
 }
 
 // A possiblePart is a part that a division may have.
@@ -67,7 +69,7 @@ func (d *division) findUnits() (complete bool) {
 		for k, s := range f.starts {
 			u.starts[k] = s.subgraph
 		}
-		d.units = append(d.units, u)
+		d.units = d.w.memory.units.Append(d.units, u)
 	}
 	for complete = true; d.tooManyParts(); complete = false {
 		merged := d.units[:0:0]
@@ -127,12 +129,27 @@ func (d *division) reach(unit int, g *supergraph.Subgraph) int {
 
 // findParts finds the possible parts.
 func (d *division) findParts() {
-	d.parts = make([][]possiblePart, len(d.units))
+	n := 0
+	for u := range d.units {
+		d.units[u].parts = n
+		for _, g := range d.units[u].starts {
+			n += d.reach(u, g) - u
+		}
+	}
+	d.parts = d.w.memory.possible.Make(n)[:0]
 	for u := range d.units {
 		for _, g := range d.units[u].starts {
 			d.addParts(u, g)
 		}
 	}
+}
+
+// partsFrom returns the possible parts that begin with a unit.
+func (d *division) partsFrom(unit int) []possiblePart {
+	if unit+1 == len(d.units) {
+		return d.parts[d.units[unit].parts:]
+	}
+	return d.parts[d.units[unit].parts:d.units[unit+1].parts]
 }
 
 // addParts adds the parts that begin with a unit and are fetched from a subgraph.
@@ -144,7 +161,7 @@ func (d *division) addParts(unit int, g *supergraph.Subgraph) {
 			b.field(objects{typ: d.typ, sure: d.typ.Possible, level1: b.start}, d.typ.Field(f.field.Name), f.field)
 		}
 		least := b.bound()
-		d.parts[unit] = append(d.parts[unit], possiblePart{end: end, start: g, least: least, cost: least})
+		d.parts = append(d.parts, possiblePart{end: end, start: g, least: least, cost: least})
 	}
 }
 

@@ -94,7 +94,7 @@ func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget in
 // that follow each other from the same subgraph are a part.
 func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
 	typ := p.model.Root(op.Kind)
-	improver := &improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
+	improver := improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
 	defer func() { explanation.Edges = w.edges }()
 	place := func(part part) {
 		if to.chooser.prices != nil {
@@ -119,7 +119,8 @@ func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation,
 	if err != nil {
 		return err
 	}
-	for _, part := range improver.divide(w, fields, defers(op.Selections)) {
+	ofParts := improver // the query's is not on the heap
+	for _, part := range ofParts.divide(w, fields, defers(op.Selections)) {
 		place(part)
 	}
 	return nil

@@ -37,6 +37,14 @@ type scratch struct {
 	numberLists slab.Slab[[]int]
 	flags       slab.Slab[bool]
 
+	rootFields slab.Slab[rootField]
+	starts     slab.Slab[start]
+	units      slab.Slab[unit]
+	possible   slab.Slab[possiblePart]
+	paths      slab.Slab[*possiblePart]
+	partCosts  slab.Slab[partCost]
+	parts      slab.Slab[part]
+
 	deferrables slab.Slab[deferrable]
 	choices     slab.Slab[edgeChoice]
 	targets     slab.Slab[jumpTarget]
@@ -64,11 +72,12 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [36]reusable {
+func (s *scratch) slabs() [43]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
 		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.numberLists, &s.flags,
+		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.partCosts, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
 	}

@@ -63,7 +63,7 @@ func (p *rootPositions) of(memory *scratch, g *supergraph.Subgraph) *position {
 // of each. Fields that are not fetched are left out.
 func (w *walker) walkRootFields(root *slot, typ *supergraph.Type, selections []operation.Selection) ([]rootField, error) {
 	selected := rootFields(selections)
-	fields := make([]rootField, 0, len(selected))
+	fields := w.memory.rootFields.Make(len(selected))[:0]
 	positions := rootPositions{root: root}
 	for _, f := range selected {
 		if f.Denied != nil || strings.HasPrefix(f.Name, "__") {
@@ -86,7 +86,7 @@ func (w *walker) walkRootField(positions *rootPositions, typ *supergraph.Type, f
 		for _, in := range def.In {
 			leaves, failed := w.walkFrom(in.Subgraph, positions.of(w.memory, in.Subgraph), typ, f)
 			if failed == nil {
-				starts = append(starts, start{subgraph: in.Subgraph, leaves: leaves})
+				starts = w.memory.starts.Append(starts, start{subgraph: in.Subgraph, leaves: leaves})
 			}
 			err = failed
 		}
@@ -131,13 +131,6 @@ type preference struct {
 // one for each change of the subgraph. It takes what each unit needs for itself, so it does
 // not know what they share.
 func (d *division) prefer() []*supergraph.Subgraph {
-	chosen := make([]*supergraph.Subgraph, len(d.units))
-	if !d.choice {
-		for u := range chosen {
-			chosen[u] = d.units[u].starts[0]
-		}
-		return chosen
-	}
 	preferences := make([][]preference, len(d.units))
 	for u := len(d.units) - 1; u >= 0; u-- {
 		starts := d.units[u].starts
@@ -157,6 +150,7 @@ func (d *division) prefer() []*supergraph.Subgraph {
 			preferences[u][k] = best
 		}
 	}
+	chosen := make([]*supergraph.Subgraph, len(d.units))
 	next := bestNext(nil, d.units[0].starts, preferences[0]).next
 	for u := range d.units {
 		chosen[u] = d.units[u].starts[next]
