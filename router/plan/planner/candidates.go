@@ -141,6 +141,25 @@ func keyed(paths []*edge, f *operation.Field) (found []*edge) {
 // fieldEdges follows paths to a field. Behind an @interfaceObject only key
 // fields are followed, unless anyField is set: see edge.viaInterfaceObject.
 func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
+	if w.thorough && b.noEntityJumps && !anyField && len(paths) == len(b.paths) {
+		return w.conditionEdges(b, f)
+	}
+	return w.edgesTo(b, paths, f, anyField)
+}
+
+// conditionEdges follows the paths of a branch that is visited for the conditions of entity jumps.
+// Many jumps have the same key, so what is found is kept.
+func (w *walker) conditionEdges(b *branch, f *operation.Field) []*edge {
+	child := w.childOf(b.position, f)
+	found, ok := b.conditionPaths.get(child)
+	if !ok {
+		found = slices.Clip(w.edgesTo(b, b.paths, f, false))
+		b.conditionPaths.put(&w.memory.conditionPaths, child, found)
+	}
+	return found
+}
+
+func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
 	var candidates []*edge
 	for _, e := range paths {
 		if e.viaInterfaceObject() && !anyField && !e.isKey(f) {

@@ -185,11 +185,20 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	if !ok {
 		return nil
 	}
-	child := at.field(at.slot.child(f))
+	child := w.childOf(at, f)
 	if out, ok := e.out.get(child); ok {
 		return out
 	}
 	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(e.typ.Field(f.Name)) != nil, field: f, fieldIn: in})
+}
+
+// childOf is the position of a field. Paths to the same objects are followed one after another,
+// so that of the last field is kept.
+func (w *walker) childOf(at *position, f *operation.Field) *position {
+	if w.lastChild == nil || w.lastParent != at || w.lastSelected != f {
+		w.lastParent, w.lastSelected, w.lastChild = at, f, at.field(at.slot.child(f))
+	}
+	return w.lastChild
 }
 
 // typenameFrom follows a path to __typename; nil for an @interfaceObject,

@@ -9,7 +9,7 @@ import (
 // the end of a path. It returns the field as the subgraph declares it, and what
 // @provides adds below the field.
 func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergraph.FieldIn, provided []operation.Selection, ok bool) {
-	f := t.Field(name)
+	f := w.fieldOf(t, name)
 	if f == nil {
 		return nil, nil, false
 	}
@@ -29,6 +29,14 @@ func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergr
 		return nil, nil, false
 	}
 	return in, provided, true
+}
+
+// fieldOf is a field of a type. The last one is kept.
+func (w *walker) fieldOf(t *supergraph.Type, name string) *supergraph.Field {
+	if w.lastType != t || w.lastName != name {
+		w.lastType, w.lastName, w.lastField = t, name, t.Field(name)
+	}
+	return w.lastField
 }
 
 // eventPayload returns what the events of a field hold, if they do not hold all that

@@ -17,18 +17,20 @@ type scratch struct {
 	fields    slab.Slab[tableEntry[*slot, *position]]
 	narrowed  slab.Slab[tableEntry[*supergraph.Type, *position]]
 
-	branches      slab.Slab[branch]
-	downcasts     slab.Slab[tableEntry[*supergraph.Type, *branch]]
-	edges         slab.Slab[edge]
-	out           slab.Slab[tableEntry[*position, *edge]]
-	edgeLists     slab.Slab[*edge]
-	leaves        slab.Slab[leaf]
-	leafLists     slab.Slab[*leaf]
-	jumps         slab.Slab[entityJump]
-	jumpLists     slab.Slab[[]entityJump]
-	keys          slab.Slab[*supergraph.Key]
-	subgraphs     slab.Slab[*supergraph.Subgraph]
-	subgraphLists slab.Slab[[]*supergraph.Subgraph]
+	branches  slab.Slab[branch]
+	downcasts slab.Slab[tableEntry[*supergraph.Type, *branch]]
+	edges     slab.Slab[edge]
+	out       slab.Slab[tableEntry[*position, *edge]]
+	// Paths to conditions of entity jumps.
+	conditionPaths slab.Slab[tableEntry[*position, []*edge]]
+	edgeLists      slab.Slab[*edge]
+	leaves         slab.Slab[leaf]
+	leafLists      slab.Slab[*leaf]
+	jumps          slab.Slab[entityJump]
+	jumpLists      slab.Slab[[]entityJump]
+	keys           slab.Slab[*supergraph.Key]
+	subgraphs      slab.Slab[*supergraph.Subgraph]
+	subgraphLists  slab.Slab[[]*supergraph.Subgraph]
 
 	nodes       slab.Slab[requestNode]
 	indexes     slab.Slab[int32]
@@ -72,10 +74,10 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [43]reusable {
+func (s *scratch) slabs() [44]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
-		&s.branches, &s.downcasts, &s.edges, &s.out, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
+		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
 		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.numberLists, &s.flags,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.partCosts, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,

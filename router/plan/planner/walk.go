@@ -34,6 +34,13 @@ type walker struct {
 	target  *supergraph.Subgraph
 	// resolvedForAllTypes remembers results of the method of that name.
 	resolvedForAllTypes map[interfaceField]resolution
+	// What was looked up last: see fieldOf and childOf.
+	lastType     *supergraph.Type
+	lastName     string
+	lastField    *supergraph.Field
+	lastParent   *position
+	lastSelected *operation.Field
+	lastChild    *position
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
@@ -71,6 +78,8 @@ type branch struct {
 	// downcasts are the branches of single object types; nil for a type that
 	// no subgraph returns here.
 	downcasts table[*supergraph.Type, *branch]
+	// conditionPaths are the paths to fields that conditions of jumps need.
+	conditionPaths table[*position, []*edge]
 	// typename is the leaf for __typename once it has been sought.
 	typename       *leaf
 	typenameSought bool
