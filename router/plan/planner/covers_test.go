@@ -2,9 +2,13 @@ package planner_test
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
+
+	"souk/router/plan/planner"
 )
 
 // A coverGraph is a supergraph in which a plan is a set cover: one entity in many subgraphs, each of
@@ -81,4 +85,99 @@ func (c coverGraph) sdl() string {
 func (c coverGraph) query(depth int) string {
 	text := strings.Join(c.fields, " ")
 	return "{ t { " + text + strings.Repeat(" o { "+text, depth-1) + strings.Repeat(" }", depth) + " }"
+}
+
+// fewest returns the lowest number of subgraphs that have all fields and can be reached, by exhaustive
+// search with iterative deepening.
+func (c coverGraph) fewest() int {
+	fields := make([]uint64, len(c.subgraphs))
+	var all uint64
+	for g, s := range c.subgraphs {
+		for _, f := range s.fields {
+			fields[g] |= 1 << f
+		}
+		all |= fields[g]
+	}
+	var used []int
+	reached := func() bool {
+		keys, left := map[int]bool{0: true}, slices.Clone(used)
+		for again := true; again; {
+			again = false
+			left = slices.DeleteFunc(left, func(g int) bool {
+				if !keys[c.subgraphs[g].keys[0]] && !keys[c.subgraphs[g].keys[1]] {
+					return false
+				}
+				keys[c.subgraphs[g].keys[0]], keys[c.subgraphs[g].keys[1]] = true, true
+				again = true
+				return true
+			})
+		}
+		return len(left) == 0
+	}
+	var search func(missing uint64, more int) bool
+	search = func(missing uint64, more int) bool {
+		if missing == 0 && reached() {
+			return true
+		}
+		if largest := len(c.subgraphs[0].fields); bits.OnesCount64(missing) > more*largest || more == 0 {
+			return false
+		}
+		var options []int // the subgraphs with the rarest field
+		for f := range 64 {
+			if missing&(1<<f) == 0 && missing != 0 {
+				continue
+			}
+			var having []int
+			for g := range fields {
+				if missing == 0 && !slices.Contains(used, g) || fields[g]&missing&(1<<f) != 0 {
+					having = append(having, g)
+				}
+			}
+			if options == nil || len(having) < len(options) {
+				options = having
+			}
+		}
+		for _, g := range options {
+			used = append(used, g)
+			found := search(missing&^fields[g], more-1)
+			used = used[:len(used)-1]
+			if found {
+				return true
+			}
+		}
+		return false
+	}
+	for n := 1; ; n++ {
+		if search(all, n) {
+			return n
+		}
+	}
+}
+
+// Plans for set covers have the fewest requests, also if it cannot be proven within the limits.
+func TestSetCoversHaveTheFewestRequests(t *testing.T) {
+	for _, size := range [][2]int{{10, 20}, {20, 40}, {40, 60}} {
+		for seed := range uint64(3) {
+			g := covers(seed, size[0], size[1])
+			c := open(t, supergraphArchive(g.sdl()))
+			want := g.fewest() + 1 // and the root
+			for _, depth := range []int{1, 4} {
+				made, x, err := c.planner.Explain(c.operation(t, g.query(depth)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				requests, levels := cost(made)
+				t.Logf("%d subgraphs, seed %d, depth %d: %+v, greedy %+v, %s", size[0], seed, depth, x.Chosen, x.Greedy, x.Search)
+				if requests != want {
+					t.Errorf("%d subgraphs, seed %d, depth %d: got %d requests, want %d", size[0], seed, depth, requests, want)
+				}
+				if x.Chosen != (planner.Cost{Requests: requests, Levels: levels}) {
+					t.Errorf("the explanation says %+v, the plan has %d requests on %d levels", x.Chosen, requests, levels)
+				}
+				if size[0] < 40 && x.Search != planner.Exact {
+					t.Errorf("%d subgraphs, seed %d: the search is %s", size[0], seed, x.Search)
+				}
+			}
+		}
+	}
 }

@@ -14,6 +14,9 @@
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, divide.go, parts.go, bound.go,
 //	                                                 cost.go, reach.go, optimise.go, settle.go
+//	            requests that paths make           improve.go, bound.go, cost.go, reach.go
+//	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, bits.go
+//	            paths for these requests           settle.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, defer_entities.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known
@@ -47,7 +50,9 @@
 // shallowest, then the one whose subgraph comes first by name. Where the result may
 // not be the best plan, the operation is walked again for every path that can matter.
 // Then the requests are searched by branch and bound: which subgraphs are asked on
-// which level. What is known after them decides which paths there are, and of these
+// which level. The search does not see paths, but only what is known after which requests.
+// Where it is long, requests are also left out at random from an answer with too many. What is
+// known after the requests decides which paths there are, and of these
 // the ones with the fewest entities and fields are chosen.
 //
 // # Mutations

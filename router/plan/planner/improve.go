@@ -21,13 +21,13 @@ type part struct {
 	searched bool
 }
 
-// searchBudget is how many nodes of request graphs the optimiser looks at for an operation,
-// which takes tens of milliseconds. It is enough for a complete search for nearly all of them.
-const searchBudget = 3_000_000
+// searchBudget is how many steps of step graphs the optimiser looks at for an operation, which
+// takes some ten milliseconds. It is enough for a complete search for nearly all of them.
+const searchBudget = 1_000_000
 
 // thoroughEdges bounds the edges that the thorough walks of an operation look at, by those
 // of the first walks. It takes some milliseconds.
-func thoroughEdges(first int) int { return 20_000 + 20*first }
+func thoroughEdges(first int) int { return 40_000 + 4*first }
 
 // An improver looks for better choices than the chooser's.
 type improver struct {
@@ -56,8 +56,8 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 	all, err := thorough.walk(w.memory.branches.Of(b), selections)
 	w.edges, w.leaves = thorough.edges, thorough.leaves
 	x.Search = Incomplete
-	if err != nil || thorough.budget < 0 {
-		return part{leaves: leaves}
+	if err != nil || thorough.budget < 0 { // the paths of the first walk have to do
+		all, thorough.incomplete = leaves, true
 	}
 	found := i.search(w, all, greedy, i.budget)
 	if found.exact && !thorough.incomplete {

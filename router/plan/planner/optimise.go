@@ -11,36 +11,49 @@ import (
 // fetched with what the levels before it made known, since fetching more never
 // needs more requests. Paths are chosen afterwards: see settle.go.
 //
-// The search is small because few groups need a decision. Asking a group earlier
-// never makes less known. So a group that must be asked is asked as soon as one
-// request to it is enough, and a group that need not be asked is asked then or never.
+// Before each level it decides which groups are used from there on, until they
+// suffice if it does not matter on which level they are asked: one group of each
+// clause, the smallest clause first, since it has the fewest alternatives. How many groups the
+// clauses need at least bounds the requests: see landmarks.go.
+//
+// Few groups need another decision. Asking a group earlier never makes less known. So a
+// group that must be asked is asked as soon as one request to it is enough, and a group
+// that need not be asked is asked then or never.
 type optimiser struct {
-	graph *requestGraph
+	graph *stepGraph
 	// frames have what is decided and known by the number of levels that are done.
-	frames []frame
-	// never are the groups that are not asked any more.
-	never []bool
+	frames []*frame
+	// may are the groups that may still be asked, use those that must be, on a level after those that are
+	// done. uses is how many those are.
+	may, use []bool
+	uses     int
 	// requests counts those of the levels that are done.
 	requests int
 
 	best     [][]int
 	bestCost Cost
-	// budget is the number of nodes of the graph that may still be looked at.
+	// budget is the number of steps of the graph that may still be looked at.
 	// exact is set while it suffices.
 	budget int
 	exact  bool
 
+	finder *clauseFinder
+	// coverFrames are those of the covering clauses that are being met.
+	coverFrames []*coverFrame
+	covering    int
 	// Scratch space.
-	reached, without, trial knowledge
-	needed, neededLater     neededParts
-	must, used              []bool
-	clauses                 [][]int // by goal
-	order                   [][]int
+	trial, wanted       bits
+	later               *reach
+	needed, neededLater []bool
+	enabled             []bool
 }
 
 // A frame is a state of the search.
 type frame struct {
-	known knowledge
+	known bits
+	// reach is what can be known.
+	reach *reach
+	marks []int32
 	// now and asked are the groups of the next level, as far as it is decided. open
 	// are the groups to decide.
 	now   []bool
@@ -56,49 +69,41 @@ type option struct {
 	gain   int // how many goals become known
 }
 
+// The parts of the budget for searches that are long: how long a search goes on without a good
+// answer, and how long a good answer is looked for otherwise (thin.go).
+const (
+	firstPart = 20
+	thinPart  = 4
+)
+
 // optimise returns the groups to ask, level by level, for the lowest cost; nil if
 // none costs less than the limit. They are the best unless the budget ran out; then
 // they are the best that were found. left is what is left of the budget.
 func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cost, left int, exact bool) {
-	flags := graph.memory.flags.Make
+	s, flags := newStepGraph(graph), graph.memory.flags.Make
 	o := &optimiser{
-		graph: graph, never: flags(len(graph.groups)), bestCost: limit, budget: budget, exact: true,
-		reached: graph.nothing(), without: graph.nothing(), trial: graph.nothing(),
-		needed: graph.noneNeeded(), neededLater: graph.noneNeeded(),
-		must: flags(len(graph.groups)), used: flags(len(graph.groups)), clauses: graph.memory.numberLists.Make(graph.goals),
+		graph: s, bestCost: limit, budget: budget, exact: true,
+		may: flags(s.groups), use: flags(s.groups), finder: newClauseFinder(s),
+		trial: newBits(len(s.givers)), wanted: newBits(len(s.givers)), later: s.newReach(),
+		needed: flags(s.groups), neededLater: flags(s.groups), enabled: flags(s.groups),
+	}
+	for _, n := range s.steps {
+		if n.group >= 0 {
+			o.may[n.group] = true
+		}
 	}
 	o.frames = append(o.frames, o.frame())
-	o.search(0)
-	return o.best, o.bestCost, budget - graph.looks, o.exact
+	o.budget = s.looks + budget/firstPart
+	if o.search(0); !o.exact {
+		o.thin(o.budget + budget/thinPart)
+		o.exact, o.budget = true, budget
+		o.search(0)
+	}
+	return o.best, o.bestCost, budget - s.looks, o.exact
 }
 
-func (o *optimiser) frame() frame {
-	return frame{known: o.graph.nothing(), now: o.graph.memory.flags.Make(len(o.graph.groups))}
-}
-
-// search decides the levels after those that are done.
-func (o *optimiser) search(done int) {
-	known := o.frames[done].known
-	if o.graph.answered(known) {
-		if c := (Cost{o.requests, done}); c.compare(o.bestCost) < 0 {
-			o.bestCost, o.best = c, nil
-			for _, f := range o.frames[:done] {
-				o.best = append(o.best, slices.Clone(f.asked))
-			}
-		}
-		return
-	}
-	if !o.hasBudget() {
-		return
-	}
-	levels, ok := o.graph.reach(done, known, o.never, -1, o.reached)
-	if !ok || (Cost{o.requests + levels - done, levels}).compare(o.bestCost) >= 0 {
-		return
-	}
-	least := o.mustAsk(done, known)
-	if o.exact && (Cost{o.requests + max(least, levels-done), levels}).compare(o.bestCost) < 0 {
-		o.decide(done, least)
-	}
+func (o *optimiser) frame() *frame {
+	return &frame{known: newBits(len(o.graph.givers)), now: o.graph.memory.flags.Make(o.graph.groups), reach: o.graph.newReach()}
 }
 
 // hasBudget reports whether the budget suffices so far.
@@ -107,91 +112,208 @@ func (o *optimiser) hasBudget() bool {
 	return o.exact
 }
 
-// mustAsk finds the groups that every answer asks on a level after those that are
-// done, and returns how many requests are needed at least. o.reached is what can be
-// known.
-func (o *optimiser) mustAsk(done int, known knowledge) (least int) {
-	clear(o.must)
-	o.graph.findClauses(known, o.reached, o.clauses)
-	o.order = o.order[:0]
-	for _, clause := range o.clauses {
-		switch len(clause) {
-		case 0:
-		case 1:
-			o.must[clause[0]] = true
-		default:
-			o.order = append(o.order, clause)
+// worse reports whether nothing of this cost, or more, is better than the best.
+func (o *optimiser) worse(requests, levels int) bool {
+	return Cost{requests, levels}.compare(o.bestCost) >= 0
+}
+
+// search decides the levels after those that are done.
+func (o *optimiser) search(done int) {
+	f := o.frames[done]
+	if o.graph.answered(f.known) {
+		if c := (Cost{o.requests, done}); c.compare(o.bestCost) < 0 {
+			o.bestCost, o.best = c, nil
+			for _, f := range o.frames[:done] {
+				o.best = append(o.best, slices.Clone(f.asked))
+			}
+		}
+		return
+	}
+	if !o.hasBudget() || !o.graph.reach(done, f.known, o.may, f.reach) {
+		return
+	}
+	levels := f.reach.levels
+	if o.worse(o.requests+max(levels-done, o.uses), levels) {
+		return
+	}
+	marks := o.graph.landmarks(f.known, f.reach)
+	f.marks = marks.facts
+	var must []int32
+	for _, g := range marks.groups {
+		if !o.use[g] {
+			o.use[g] = true
+			o.uses++
+			must = append(must, g)
 		}
 	}
-	o.graph.need(known, o.reached, o.needed)
-	for g := range o.must {
-		if o.must[g] || o.never[g] || !o.needed.groups[g] {
+	o.require(done)
+	for _, g := range must {
+		o.use[g] = false
+		o.uses--
+	}
+}
+
+// require decides which groups are used.
+func (o *optimiser) require(done int) {
+	f := o.frames[done]
+	if !o.hasBudget() || o.worse(o.requests+o.uses, f.reach.levels) {
+		return
+	}
+	for last := 0; ; {
+		found, ok := o.finder.find(done, f.known, f.reach, f.marks, o.use, o.may, int32(last))
+		if !ok {
+			return
+		}
+		if len(found.lists) == 0 {
+			o.decide(done)
+			return
+		}
+		c := newCover(found, o.may)
+		open := c.all()
+		least, _ := c.bound(open, o.bestCost.Requests-o.requests-o.uses)
+		requests := o.requests + o.uses + least
+		if o.worse(requests, f.reach.levels) {
+			return
+		}
+		// A better answer with as many requests as the best has fewer levels.
+		if requests == o.bestCost.Requests && last == 0 && o.last(f) {
+			last = o.bestCost.Levels
 			continue
 		}
-		if !o.hasBudget() {
-			return 0
-		}
-		_, ok := o.graph.reach(done, known, o.never, g, o.without)
-		o.must[g] = !ok
+		o.cover(done, c, open)
+		return
 	}
-	for g, must := range o.must {
-		if o.used[g] = must; must {
-			least++
+}
+
+// last reports whether there are steps that only answers with as many levels as the best can make.
+func (o *optimiser) last(f *frame) bool {
+	return slices.ContainsFunc(f.reach.steps, func(level int32) bool { return int(level) >= o.bestCost.Levels })
+}
+
+// A choice is a group that meets clauses, so many of those that are open.
+type choice struct {
+	group   int32
+	clauses int
+}
+
+// A coverFrame is the scratch space of a choice of groups for a clause.
+type coverFrame struct {
+	choices []choice
+	open    bits
+}
+
+// cover meets the open clauses.
+func (o *optimiser) cover(done int, c *cover, open bits) {
+	if open.empty() {
+		o.require(done)
+		return
+	}
+	before := c.looks
+	least, smallest := c.bound(open, o.bestCost.Requests-o.requests-o.uses)
+	o.graph.looks += c.looks - before
+	if smallest == nil || !o.hasBudget() || o.worse(o.requests+o.uses+least, o.frames[done].reach.levels) {
+		return
+	}
+	if o.covering++; len(o.coverFrames) < o.covering {
+		o.coverFrames = append(o.coverFrames, &coverFrame{})
+	}
+	f := o.coverFrames[o.covering-1]
+	f.choices = f.choices[:0]
+	for _, g := range smallest {
+		if o.may[g] {
+			f.choices = append(f.choices, choice{g, open.common(c.clauses.of[g])})
 		}
 	}
-	slices.SortStableFunc(o.order, func(a, b []int) int { return cmp.Compare(len(a), len(b)) })
-	for _, clause := range o.order {
-		if !slices.ContainsFunc(clause, func(g int) bool { return o.used[g] }) {
-			least++
-			for _, g := range clause {
-				o.used[g] = true
+	slices.SortFunc(f.choices, func(a, b choice) int {
+		return cmp.Or(cmp.Compare(b.clauses, a.clauses), cmp.Compare(a.group, b.group))
+	})
+	if len(f.open) != len(open) {
+		f.open = make(bits, len(open))
+	}
+	for _, x := range f.choices {
+		o.use[x.group] = true
+		o.uses++
+		f.open.without(open, c.clauses.of[x.group])
+		o.cover(done, c, f.open)
+		o.use[x.group] = false
+		o.uses--
+		o.may[x.group] = false
+	}
+	for _, x := range f.choices {
+		o.may[x.group] = true
+	}
+	o.covering--
+}
+
+// decide decides which groups are asked on the level after those that are done. The groups in use
+// suffice if it does not matter on which level they are asked.
+func (o *optimiser) decide(done int) {
+	f := o.frames[done]
+	// Without room for another request only the groups in use are asked.
+	var never []int
+	if o.worse(o.requests+o.uses+1, f.reach.levels) {
+		for g, may := range o.may {
+			if may && !o.use[g] {
+				o.may[g] = false
+				never = append(never, g)
 			}
 		}
 	}
-	return least
+	if o.graph.reach(done, f.known, o.may, o.later) && !o.worse(o.requests+max(o.uses, o.later.levels-done), o.later.levels) {
+		o.list(done)
+		o.assign(done, 0)
+	}
+	for _, g := range never {
+		o.may[g] = true
+	}
 }
 
-// decide decides which groups are asked on the level after those that are done.
-func (o *optimiser) decide(done, least int) {
-	f := &o.frames[done]
+// list finds the groups to decide on a level. o.later is what can be known.
+func (o *optimiser) list(done int) {
+	f := o.frames[done]
 	f.asked, f.open = f.asked[:0], f.open[:0]
 	clear(f.now)
-	for _, g := range o.graph.enabled(f.known, o.needed, o.never) {
-		if !o.hasBudget() {
-			return
+	o.graph.need(done, f.known, o.later, o.wanted, o.needed, o.enabled)
+	enabled := slices.Clone(o.enabled)
+	for g, can := range enabled {
+		if !can {
+			continue
 		}
 		f.now[g] = true
-		gain := o.graph.ask(done+1, f.known, f.now, o.trial)
+		o.graph.ask(done+1, f.known, f.now, o.trial)
 		f.now[g] = false
-		f.open = append(f.open, option{g, o.enough(done, g), gain})
-	}
-	// What is asked in any case needs no decision.
-	for _, x := range f.open {
-		if x.enough && o.must[x.group] {
-			f.now[x.group] = true
-			f.asked = append(f.asked, x.group)
+		x := option{group: g}
+		for _, goal := range o.graph.goals {
+			if o.trial.has(goal) && !f.known.has(goal) {
+				x.gain++
+			}
 		}
+		o.graph.reach(done+1, o.trial, o.may, o.later)
+		o.graph.need(done+1, o.trial, o.later, o.wanted, o.neededLater, o.enabled)
+		x.enough = !o.neededLater[g]
+		if x.enough && o.use[g] { // what is asked in any case needs no decision
+			f.asked = append(f.asked, g)
+			continue
+		}
+		f.open = append(f.open, x)
 	}
-	f.open = slices.DeleteFunc(f.open, func(x option) bool { return f.now[x.group] })
+	for _, g := range f.asked {
+		f.now[g] = true
+	}
 	slices.SortStableFunc(f.open, func(a, b option) int { return cmp.Compare(b.gain, a.gain) })
-	o.assign(done, 0, least)
-}
-
-// enough reports whether a group adds nothing any more once o.trial is known.
-func (o *optimiser) enough(done, g int) bool {
-	if o.graph.groups[g].first {
-		return true
-	}
-	o.graph.reach(done+1, o.trial, o.never, -1, o.without)
-	o.graph.need(o.trial, o.without, o.neededLater)
-	return !o.neededLater.groups[g]
 }
 
 // assign decides the open options of a level from the i-th on, and continues with the
 // next level.
-func (o *optimiser) assign(done, i, least int) {
-	f := &o.frames[done]
-	if !o.exact || (Cost{o.requests + max(least, len(f.asked)), done + 1}).compare(o.bestCost) >= 0 {
+func (o *optimiser) assign(done, i int) {
+	f := o.frames[done]
+	requests := o.requests + o.uses
+	for _, g := range f.asked {
+		if !o.use[g] {
+			requests++
+		}
+	}
+	if !o.hasBudget() || o.worse(requests, done+1) {
 		return
 	}
 	if i == len(f.open) {
@@ -202,24 +324,27 @@ func (o *optimiser) assign(done, i, least int) {
 	}
 	x := f.open[i]
 	if !x.enough {
-		o.assign(done, i+1, least)
-		o.ask(done, i, least)
+		o.assign(done, i+1)
+		o.ask(done, i)
 		return
 	}
-	o.ask(done, i, least)
-	o.never[x.group] = true
-	o.assign(done, i+1, least)
-	o.never[x.group] = false
+	o.ask(done, i)
+	if !o.use[x.group] {
+		o.may[x.group] = false
+		o.assign(done, i+1)
+		o.may[x.group] = true
+	}
 }
 
 // ask asks the i-th open option.
-func (o *optimiser) ask(done, i, least int) {
-	g := o.frames[done].open[i].group
-	o.frames[done].now[g] = true
-	o.frames[done].asked = append(o.frames[done].asked, g)
-	o.assign(done, i+1, least)
-	o.frames[done].now[g] = false
-	o.frames[done].asked = o.frames[done].asked[:len(o.frames[done].asked)-1]
+func (o *optimiser) ask(done, i int) {
+	f := o.frames[done]
+	g := f.open[i].group
+	f.now[g] = true
+	f.asked = append(f.asked, g)
+	o.assign(done, i+1)
+	f.now[g] = false
+	f.asked = f.asked[:len(f.asked)-1]
 }
 
 // proceed asks the groups of a level and searches on.
@@ -232,7 +357,19 @@ func (o *optimiser) proceed(done int) {
 	}
 	f := o.frames[done]
 	o.graph.ask(done+1, f.known, f.now, o.frames[done+1].known)
+	var used []int
+	for _, g := range f.asked {
+		if o.use[g] {
+			o.use[g] = false
+			used = append(used, g)
+		}
+	}
 	o.requests += len(f.asked)
+	o.uses -= len(used)
 	o.search(done + 1)
 	o.requests -= len(f.asked)
+	o.uses += len(used)
+	for _, g := range used {
+		o.use[g] = true
+	}
 }

@@ -25,14 +25,12 @@ type requestGraph struct {
 	// looks counts the nodes that have been looked at.
 	looks  int
 	memory *scratch
-	open   []int32 // scratch space
 }
 
 // A requestNode is an edge. Its numbers are indexes in the graph.
 type requestNode struct {
 	group      int32 // of the request that a root or key edge makes; otherwise -1
 	tail       int32 // -1 for a root or key edge
-	request    int32 // the root or key edge that its path begins with
 	conditions []int32
 	// of are the leaves that it is a candidate of.
 	of []int32
@@ -52,15 +50,8 @@ type requestGroup struct {
 // those that are not.
 type knowledge struct{ edges, leaves []int }
 
-// neededParts are the edges that could help to answer, and the groups that have one.
-type neededParts struct{ edges, leaves, groups []bool }
-
 func (g *requestGraph) nothing() knowledge {
 	return knowledge{g.memory.numbers.Make(len(g.nodes)), g.memory.numbers.Make(len(g.leaves))}
-}
-
-func (g *requestGraph) noneNeeded() neededParts {
-	return neededParts{g.memory.flags.Make(len(g.nodes)), g.memory.flags.Make(len(g.leaves)), g.memory.flags.Make(len(g.groups))}
 }
 
 // newRequestGraph returns the graph of the paths to some leaves. There are that many
@@ -98,24 +89,53 @@ func newRequestGraph(memory *scratch, goals []*leaf, edges, leaves int) *request
 	}
 	g.connect(edgeAt, leafAt)
 	// Each comes after what it needs at the earliest. What cannot be reached is left out.
-	earliest := g.nothing()
-	g.reach(0, g.nothing(), memory.flags.Make(len(g.groups)), -1, earliest)
+	g.sort(g.earliest())
+	return g
+}
+
+// sort orders the edges by level, and leaves out those with the level 0.
+func (g *requestGraph) sort(levels []int) {
 	last := 0
-	for _, level := range earliest.edges {
+	for _, level := range levels {
 		last = max(last, level)
 	}
-	ordered := memory.edgeLists.Make(count)[:0]
-	for level := range last {
-		for i, e := range g.edges {
-			if earliest.edges[i] == level+1 {
-				ordered = append(ordered, e)
+	order, at := g.memory.indexes.Make(len(g.nodes))[:0], g.memory.indexes.Make(len(g.nodes)) // at has indexes + 1
+	for level := 1; level <= last; level++ {
+		for i := range levels {
+			if levels[i] == level {
+				order = append(order, int32(i))
+				at[i] = int32(len(order))
 			}
 		}
 	}
-	g.edges = ordered
-	clear(edgeAt)
-	g.connect(edgeAt, leafAt)
-	return g
+	edges, nodes := g.memory.edgeLists.Make(len(order)), g.memory.nodes.Make(len(order))
+	var groups []requestGroup
+	groupAt := make([]int32, len(g.groups)) // indexes + 1
+	for i, old := range order {
+		edges[i] = g.edges[old]
+		n := g.nodes[old]
+		if n.tail >= 0 {
+			n.tail = at[n.tail] - 1
+		}
+		if n.group >= 0 {
+			if groupAt[n.group] == 0 {
+				groups = append(groups, g.groups[n.group])
+				groupAt[n.group] = int32(len(groups))
+			}
+			n.group = groupAt[n.group] - 1
+		}
+		nodes[i] = n
+	}
+	for l, list := range g.candidates {
+		kept := list[:0]
+		for _, i := range list {
+			if at[i] != 0 {
+				kept = append(kept, at[i]-1)
+			}
+		}
+		g.candidates[l] = kept
+	}
+	g.edges, g.nodes, g.groups, g.omitted = edges, nodes, groups, g.omitted[:len(order)]
 }
 
 // connect makes the nodes of the edges, in their order, and the groups. edgeAt and leafAt are indexes
@@ -125,13 +145,13 @@ func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 	g.groups, g.nodes, g.omitted = nil, g.memory.nodes.Make(len(g.edges)), g.memory.flags.Make(len(g.edges))
 	for i, e := range g.edges {
 		edgeAt[e.id] = int32(i + 1)
-		n := requestNode{group: -1, tail: -1, request: int32(i)}
-		for _, c := range e.conditions {
-			n.conditions = g.memory.indexes.Append(n.conditions, leafAt[c.id]-1)
+		n := requestNode{group: -1, tail: -1}
+		n.conditions = g.memory.indexes.Make(len(e.conditions))
+		for c, condition := range e.conditions {
+			n.conditions[c] = leafAt[condition.id] - 1
 		}
 		if e.tail != nil {
 			n.tail = edgeAt[e.tail.id] - 1
-			n.request = g.nodes[n.tail].request
 			g.late = g.late || len(e.conditions) > 0
 		} else {
 			n.group = g.group(e, groups)
@@ -140,13 +160,14 @@ func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 	}
 	g.candidates = g.memory.indexLists.Make(len(g.leaves))
 	for i, l := range g.leaves {
+		g.candidates[i] = g.memory.indexes.Make(len(l.candidates))[:0]
 		for _, e := range l.candidates {
 			if edgeAt[e.id] == 0 {
 				continue
 			}
 			n := &g.nodes[edgeAt[e.id]-1]
 			n.of = g.memory.indexes.Append(n.of, int32(i))
-			g.candidates[i] = g.memory.indexes.Append(g.candidates[i], edgeAt[e.id]-1)
+			g.candidates[i] = append(g.candidates[i], edgeAt[e.id]-1)
 		}
 	}
 }
@@ -199,9 +220,8 @@ func (g *requestGraph) know(k knowledge, i, level int) {
 	}
 }
 
-// ask computes what is known after a level on which some groups are asked, and returns
-// how many goals have become known.
-func (g *requestGraph) ask(level int, before knowledge, groups []bool, after knowledge) (gain int) {
+// ask computes what is known after a level on which some groups are asked.
+func (g *requestGraph) ask(level int, before knowledge, groups []bool, after knowledge) {
 	copy(after.edges, before.edges)
 	copy(after.leaves, before.leaves)
 	for again := true; again; {
@@ -221,12 +241,6 @@ func (g *requestGraph) ask(level int, before knowledge, groups []bool, after kno
 			again = again || g.late
 		}
 	}
-	for l := range g.goals {
-		if before.leaves[l] == 0 && after.leaves[l] != 0 {
-			gain++
-		}
-	}
-	return gain
 }
 
 // enables reports whether a root or key edge has all that it needs.
@@ -234,31 +248,17 @@ func (g *requestGraph) enables(n *requestNode, k knowledge) bool {
 	return len(n.conditions) == 0 || n.knowing(k) > 0
 }
 
-// reach computes after which level everything is known at the earliest, if all groups
-// are asked on every level after those that are done: all but the group without, and those
-// that are never asked any more. It returns the levels that an answer needs; false if
-// there is none.
-func (g *requestGraph) reach(done int, known knowledge, never []bool, without int, k knowledge) (levels int, ok bool) {
-	copy(k.edges, known.edges)
-	copy(k.leaves, known.leaves)
+// earliest returns after which level edges are known if all groups are asked on every level.
+func (g *requestGraph) earliest() []int {
+	k := g.nothing()
 	for again := true; again; { // two jumps may be conditions of each other
 		again = false
 		g.looks += len(g.nodes)
 		for i := range g.nodes {
-			if known.edges[i] > 0 {
-				continue
-			}
-			n, level := &g.nodes[i], 0
-			switch {
-			case n.group < 0:
-				level = n.knowing(k)
-			case never[n.group] || int(n.group) == without:
-			case len(n.conditions) > 0:
-				if level = n.knowing(k); level > 0 {
-					level = max(level, done) + 1
-				}
-			case done == 0:
-				level = 1
+			n := &g.nodes[i]
+			level := n.knowing(k)
+			if n.group >= 0 && (level > 0 || len(n.conditions) == 0) {
+				level++
 			}
 			if level > 0 && (k.edges[i] == 0 || level < k.edges[i]) {
 				g.know(k, i, level)
@@ -266,92 +266,5 @@ func (g *requestGraph) reach(done int, known knowledge, never []bool, without in
 			}
 		}
 	}
-	for _, level := range k.leaves[:g.goals] {
-		if level == 0 {
-			return 0, false
-		}
-		levels = max(levels, level)
-	}
-	return levels, true
-}
-
-// need computes which edges could help to answer, of those that are not known but
-// can be reached.
-func (g *requestGraph) need(known, reached knowledge, into neededParts) {
-	clear(into.edges)
-	clear(into.leaves)
-	clear(into.groups)
-	g.looks += len(g.nodes)
-	g.open = g.open[:0]
-	for l := range g.goals {
-		g.needLeaf(int32(l), known, into)
-	}
-	for len(g.open) > 0 {
-		l := g.open[len(g.open)-1]
-		g.open = g.open[:len(g.open)-1]
-		for _, i := range g.candidates[l] {
-			for i >= 0 && !into.edges[i] && known.edges[i] == 0 && reached.edges[i] > 0 {
-				n := &g.nodes[i]
-				into.edges[i] = true
-				if n.group >= 0 {
-					into.groups[n.group] = true
-				}
-				for _, c := range n.conditions {
-					g.needLeaf(c, known, into)
-				}
-				i = n.tail
-			}
-		}
-	}
-}
-
-func (g *requestGraph) needLeaf(l int32, known knowledge, into neededParts) {
-	if known.leaves[l] == 0 && !into.leaves[l] {
-		into.leaves[l] = true
-		g.open = append(g.open, l)
-	}
-}
-
-// enabled returns the groups with a needed edge that has all it needs.
-func (g *requestGraph) enabled(k knowledge, needed neededParts, never []bool) (groups []int) {
-	for i := range g.nodes {
-		n := &g.nodes[i]
-		if n.group >= 0 && needed.edges[i] && !never[n.group] && k.edges[i] == 0 && g.enables(n, k) && !slices.Contains(groups, int(n.group)) {
-			groups = append(groups, int(n.group))
-		}
-	}
-	slices.Sort(groups)
-	return groups
-}
-
-// findClauses finds, for each goal that is not known, the groups of which one must be
-// asked for it. A clause is empty where that is not certain.
-func (g *requestGraph) findClauses(known, reached knowledge, clauses [][]int) {
-	for l := range clauses {
-		clauses[l] = clauses[l][:0]
-	}
-	for i := range g.nodes {
-		if reached.edges[i] == 0 {
-			continue
-		}
-		n := &g.nodes[i]
-		for _, l := range n.of {
-			if int(l) >= g.goals || known.leaves[l] > 0 {
-				continue
-			}
-			if group := int(g.nodes[n.request].group); !slices.Contains(clauses[l], group) {
-				clauses[l] = g.memory.numbers.Append(clauses[l], group)
-			}
-		}
-	}
-	for i := range g.nodes {
-		// A path whose request is made only waits for a condition.
-		if n := &g.nodes[i]; reached.edges[i] > 0 && known.edges[n.request] > 0 {
-			for _, l := range n.of {
-				if int(l) < g.goals {
-					clauses[l] = clauses[l][:0]
-				}
-			}
-		}
-	}
+	return k.edges
 }

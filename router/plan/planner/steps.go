@@ -1,0 +1,279 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A stepGraph is what a request graph says about which groups to ask, without the paths. Most
+// edges follow from the request that their path begins with, so a step is a root or key
+// edge, or one that waits for conditions later. A fact is what the same steps give: a leaf, or
+// several that are known at the same time.
+//
+// What can be left out without a loss is left out: goals that are known as soon as
+// another is, facts and steps that no goal needs, and groups and steps that another can replace.
+type stepGraph struct {
+	steps []step
+	// givers are the steps that give a fact, by fact.
+	givers [][]int32
+	goals  []int32 // facts
+	groups int
+	// of are the steps that a group makes, by group, and late those that are not requests.
+	of   [][]int32
+	late []int32
+	// looks counts the steps and facts that have been looked at.
+	looks  int
+	memory *scratch
+	// Scratch space.
+	open []int32
+}
+
+// A step makes facts known once others are. One without needs is a root request, on the first level only.
+type step struct {
+	group        int32 // that must be asked; -1 if the step follows by itself
+	needs, gives []int32
+}
+
+// maxReplaced is how many steps a graph may have for steps and groups to be compared with each
+// other.
+const maxReplaced = 400
+
+// newStepGraph returns the steps of a request graph.
+func newStepGraph(g *requestGraph) *stepGraph {
+	m := g.memory
+	s := &stepGraph{groups: len(g.groups), memory: m}
+	stepOf := m.indexes.Make(len(g.nodes))
+	givers := make([][]int32, len(g.leaves), len(g.leaves)+16)
+	type lateStep struct{ step, from int32 }
+	var late []lateStep // with the steps before them
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		if n.group < 0 && len(n.conditions) == 0 {
+			stepOf[i] = stepOf[n.tail]
+		} else {
+			stepOf[i] = int32(len(s.steps))
+			s.steps = append(s.steps, step{group: n.group, needs: n.conditions})
+			if n.group < 0 {
+				late = append(late, lateStep{stepOf[i], stepOf[n.tail]})
+			}
+		}
+	}
+	markedFor := m.indexes.Make(len(s.steps)) // a leaf + 1
+	for l, candidates := range g.candidates {
+		givers[l] = m.indexes.Make(len(candidates))[:0]
+		for _, i := range candidates {
+			if step := stepOf[i]; markedFor[step] != int32(l+1) {
+				markedFor[step] = int32(l + 1)
+				givers[l] = append(givers[l], step)
+			}
+		}
+	}
+	for _, l := range late {
+		s.steps[l.step].needs = append(m.indexes.Append(nil, s.steps[l.step].needs...), int32(len(givers)))
+		givers = append(givers, m.indexes.Append(nil, l.from))
+	}
+	s.looks += len(g.nodes)
+	s.merge(givers, g.goals)
+	for changed := true; changed; {
+		s.implyGoals()
+		s.keepNeeded()
+		changed = len(s.steps) <= maxReplaced && s.replace()
+	}
+	s.of = make([][]int32, s.groups)
+	for i := range s.steps {
+		if g := s.steps[i].group; g >= 0 {
+			s.of[g] = m.indexes.Append(s.of[g], int32(i))
+		} else {
+			s.late = append(s.late, int32(i))
+		}
+	}
+	return s
+}
+
+// merge makes facts of leaves: those with the same givers are one.
+func (s *stepGraph) merge(givers [][]int32, goals int) {
+	known := make(map[uint64]int32, len(givers)) // by hash
+	factOf := s.memory.indexes.Make(len(givers))
+	s.givers = make([][]int32, 0, len(givers))
+	for l, list := range givers {
+		slices.Sort(list)
+		hash := uint64(14695981039346656037) // FNV-1a
+		for _, i := range list {
+			hash = (hash ^ uint64(i)) * 1099511628211
+		}
+		fact, ok := known[hash]
+		for ok && !slices.Equal(s.givers[fact], list) {
+			hash++
+			fact, ok = known[hash]
+		}
+		if !ok {
+			fact = int32(len(s.givers))
+			known[hash] = fact
+			s.givers = append(s.givers, list)
+		}
+		factOf[l] = fact
+		s.looks += len(list)
+	}
+	for l := range goals {
+		if !slices.Contains(s.goals, factOf[l]) {
+			s.goals = append(s.goals, factOf[l])
+		}
+	}
+	for i := range s.steps {
+		var needs []int32
+		for _, l := range s.steps[i].needs {
+			if !slices.Contains(needs, factOf[l]) {
+				needs = s.memory.indexes.Append(needs, factOf[l])
+			}
+		}
+		slices.Sort(needs)
+		s.steps[i].needs = needs
+	}
+}
+
+// implyGoals leaves out goals that are known as soon as another is: all steps that give
+// the other give them, too.
+func (s *stepGraph) implyGoals() {
+	slices.SortStableFunc(s.goals, func(a, b int32) int { return cmp.Compare(len(s.givers[a]), len(s.givers[b])) })
+	gives := newBits(len(s.steps))
+	kept := s.goals[:0]
+	for _, goal := range s.goals {
+		gives.reset()
+		for _, i := range s.givers[goal] {
+			gives.set(i)
+		}
+		s.looks += len(kept)
+		if !slices.ContainsFunc(kept, func(other int32) bool { return gives.hasAll(s.givers[other]) }) {
+			kept = append(kept, goal)
+		}
+	}
+	s.goals = kept
+	slices.Sort(s.goals)
+}
+
+// keepNeeded leaves out facts and steps that cannot help to answer.
+func (s *stepGraph) keepNeeded() {
+	factOf, stepOf := s.memory.indexes.Make(len(s.givers)), s.memory.indexes.Make(len(s.steps)) // indexes + 1
+	facts, steps := s.memory.indexes.Append(nil, s.goals...), []int32(nil)
+	for _, f := range facts {
+		factOf[f] = 1
+	}
+	for n := 0; n < len(facts); n++ {
+		for _, i := range s.givers[facts[n]] {
+			if stepOf[i] != 0 {
+				continue
+			}
+			stepOf[i] = 1
+			steps = s.memory.indexes.Append(steps, i)
+			for _, f := range s.steps[i].needs {
+				if factOf[f] == 0 {
+					factOf[f] = 1
+					facts = s.memory.indexes.Append(facts, f)
+				}
+			}
+		}
+	}
+	slices.Sort(facts)
+	slices.Sort(steps)
+	for n, f := range facts {
+		factOf[f] = int32(n + 1)
+	}
+	for n, i := range steps {
+		stepOf[i] = int32(n + 1)
+	}
+	renumber := func(list, to []int32) []int32 {
+		var out []int32
+		for _, i := range list {
+			if to[i] != 0 {
+				out = s.memory.indexes.Append(out, to[i]-1)
+			}
+		}
+		return out
+	}
+	kept := make([]step, len(steps))
+	for n, i := range steps {
+		kept[n] = step{group: s.steps[i].group, needs: renumber(s.steps[i].needs, factOf)}
+	}
+	givers := make([][]int32, len(facts))
+	for n, f := range facts {
+		givers[n] = renumber(s.givers[f], stepOf)
+		for _, i := range givers[n] {
+			kept[i].gives = s.memory.indexes.Append(kept[i].gives, int32(n))
+		}
+		s.looks += len(givers[n])
+	}
+	s.goals = renumber(s.goals, factOf)
+	s.steps, s.givers = kept, givers
+}
+
+// replace leaves out groups that another can replace on every level, and steps that others
+// of their group replace. It reports whether there are any.
+func (s *stepGraph) replace() bool {
+	byGroup := make([][]int32, s.groups)
+	for i := range s.steps {
+		if g := s.steps[i].group; g >= 0 {
+			byGroup[g] = s.memory.indexes.Append(byGroup[g], int32(i))
+		}
+	}
+	removed := newBits(len(s.steps))
+	changed := false
+	remove := func(i int32) {
+		removed.set(i)
+		changed = true
+	}
+	for _, list := range byGroup {
+		for _, i := range list {
+			if slices.ContainsFunc(list, func(j int32) bool {
+				return i != j && !removed.has(j) && s.replaces(j, i)
+			}) {
+				remove(i)
+			}
+		}
+	}
+	for g, list := range byGroup {
+		for other, by := range byGroup {
+			if other == g || len(list) == 0 || len(by) == 0 {
+				continue
+			}
+			all := !slices.ContainsFunc(list, func(i int32) bool {
+				return !removed.has(i) && !slices.ContainsFunc(by, func(j int32) bool { return s.replaces(j, i) })
+			})
+			if all {
+				for _, i := range list {
+					remove(i)
+				}
+				byGroup[g] = nil
+				break
+			}
+		}
+	}
+	if changed {
+		for f, list := range s.givers {
+			s.givers[f] = slices.DeleteFunc(list, removed.has)
+		}
+	}
+	return changed
+}
+
+// replaces reports whether a step gives all that another one gives, and needs nothing else.
+func (s *stepGraph) replaces(a, b int32) bool {
+	s.looks++
+	return includes(s.steps[b].needs, s.steps[a].needs) && includes(s.steps[a].gives, s.steps[b].gives)
+}
+
+// includes reports whether a sorted list has all numbers of another.
+func includes(list, some []int32) bool {
+	if len(some) > len(list) {
+		return false
+	}
+	for _, n := range some {
+		for len(list) > 0 && list[0] < n {
+			list = list[1:]
+		}
+		if len(list) == 0 || list[0] != n {
+			return false
+		}
+		list = list[1:]
+	}
+	return true
+}
