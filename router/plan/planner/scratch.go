@@ -32,12 +32,11 @@ type scratch struct {
 	subgraphs      slab.Slab[*supergraph.Subgraph]
 	subgraphLists  slab.Slab[[]*supergraph.Subgraph]
 
-	nodes       slab.Slab[requestNode]
-	indexes     slab.Slab[int32]
-	indexLists  slab.Slab[[]int32]
-	numbers     slab.Slab[int]
-	numberLists slab.Slab[[]int]
-	flags       slab.Slab[bool]
+	nodes      slab.Slab[requestNode]
+	indexes    slab.Slab[int32]
+	indexLists slab.Slab[[]int32]
+	numbers    slab.Slab[int]
+	flags      slab.Slab[bool]
 
 	rootFields slab.Slab[rootField]
 	starts     slab.Slab[start]
@@ -74,11 +73,11 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [44]reusable {
+func (s *scratch) slabs() [43]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
-		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.numberLists, &s.flags,
+		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.partCosts, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
