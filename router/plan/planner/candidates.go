@@ -17,9 +17,9 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	if !def.Named.Composite() && w.selectedEarlier(b, f) {
 		return nil, nil
 	}
-	if len(w.jumping) > 0 {
+	if len(w.jumping) > 0 && !w.thorough {
 		// The fields of a key are usually in the subgraph that has the rest of
-		// the key. Try that before exploring further jumps.
+		// the key. Try that before exploring further jumps. A thorough walk finds all.
 		if candidates := w.fieldEdges(b, b.paths, f, false); len(candidates) > 0 {
 			if leaves, err := w.leavesBelow(b, candidates, def, f, false); err == nil || b.noEntityJumps {
 				return leaves, err
