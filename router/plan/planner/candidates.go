@@ -30,6 +30,7 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	if len(candidates) == 0 {
 		return nil, &unreachable{b, f}
 	}
+	w.mayDoByType(b, candidates, def)
 	leaves, err := w.leavesBelow(b, candidates, def, f, earlier)
 	if err == nil || !b.fromEarlierPayload || errors.Is(err, errTooLarge) {
 		return leaves, err

@@ -29,15 +29,14 @@ type division struct {
 	// skipped is set if a part was not searched for it.
 	reserve int
 	skipped bool
-	// thorough is the walker for searches, once there is one, with positions of its own.
-	thorough  *walker
-	positions rootPositions
+	// thorough and byType are the walks for searches, once there are any.
+	thorough, byType *thoroughWalk
 }
 
 // divide finds the division that costs least. The first division is greedy. If it costs
 // more than the lower bound, better ones are searched.
 func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
-	d := &division{improver: i, w: w, fields: fields, defers: defers, positions: rootPositions{root: i.root}}
+	d := &division{improver: i, w: w, fields: fields, defers: defers}
 	for f := range fields {
 		for k := range fields[f].starts {
 			i.chooser.choose(w, fields[f].starts[k].leaves)
@@ -91,7 +90,7 @@ func (d *division) settledParts(path []*possiblePart) []part {
 	for i, p := range path {
 		if p.found.asked != nil {
 			p.cost.Cost = d.settle(d.w, p.found)
-			parts[i] = part{leaves: p.goals, searched: true}
+			parts[i] = part{leaves: p.found.goals, searched: true}
 		}
 	}
 	return parts
@@ -222,32 +221,40 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 		return
 	}
 	p.searched = true
-	goals, complete := d.thoroughLeaves(unit, p)
-	if goals == nil {
-		return
+	goals := d.goals(unit, p, false)
+	if goals.leaves == nil { // the paths of the first walk have to do
+		goals.leaves = p.leaves
 	}
 	if d.defers || p.greedy.compare(limit) < 0 { // with deferred payloads, levels do not add up
 		limit = p.greedy.Cost
 	}
-	budget := d.budget
-	if d.choice { // some is left for other parts
-		budget = (d.budget - d.reserve + 1) / 2
+	p.found = d.search(d.w, goals, limit, d.share())
+	if goals.interfaces && p.found.cost.compare(p.least.Cost) > 0 {
+		p.found = d.searchByType(d.w, p.found, d.goals(unit, p, true), d.share())
 	}
-	d.budget -= d.w.edges // for making the graph
-	p.found = d.search(d.w, goals, limit, budget)
-	exact := p.found.exact && complete
 	if p.found.asked != nil {
-		p.cost, p.goals = partCost{p.found.cost, p.found.wait()}, goals
-	} else if exact {
+		p.cost = partCost{p.found.cost, p.found.wait()}
+	} else if p.found.exact {
 		p.cost.Cost = limit
 	}
 	if !d.defers {
 		p.cost.wait = p.cost.Levels
 	}
-	if exact {
+	if p.found.exact {
 		p.least.Cost = p.cost.Cost
 		if !d.defers {
 			p.least.wait = p.cost.wait
 		}
 	}
+}
+
+// share returns the budget for a search: some is left for other parts. Making the graph is charged,
+// too.
+func (d *division) share() int {
+	left := d.budget
+	d.budget -= d.w.edges
+	if !d.choice {
+		return left
+	}
+	return (left - d.reserve + 1) / 2
 }

@@ -25,10 +25,6 @@ type part struct {
 // takes some ten milliseconds. It is enough for a complete search for nearly all of them.
 const searchBudget = 1_000_000
 
-// thoroughEdges bounds the edges that the thorough walks of an operation look at, by those
-// of the first walks. It takes some milliseconds.
-func thoroughEdges(first int) int { return 40_000 + 4*first }
-
 // An improver looks for better choices than the chooser's.
 type improver struct {
 	planner     *Planner
@@ -43,7 +39,8 @@ type improver struct {
 // one.
 //
 // Most often the greedy choice is as good as a lower bound, and nothing is left
-// to do. Otherwise the query is walked once more, thoroughly, and searched.
+// to do. Otherwise the query is walked once more, thoroughly, and searched. If the result is
+// still above the bound, fields of interfaces are also selected by type.
 func (i *improver) improve(w *walker, selections []operation.Selection, leaves []*leaf) part {
 	greedy, bound := measure(w.memory, leaves, i.chooser.chosen), w.lowerBound(i.typ, selections)
 	x := i.explanation
@@ -51,49 +48,62 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 	if greedy.compare(bound) <= 0 {
 		return part{leaves: leaves}
 	}
-	thorough := i.thoroughWalker(w)
-	b := branch{position: w.memory.positions.Of(position{slot: i.root}), typ: i.typ}
-	all, err := thorough.walk(w.memory.branches.Of(b), selections)
-	w.edges, w.leaves = thorough.edges, thorough.leaves
-	x.Search = Incomplete
-	if err != nil || thorough.budget < 0 { // the paths of the first walk have to do
-		all, thorough.incomplete = leaves, true
+	all := i.thoroughly(w, false).query(i.typ, selections)
+	if all.leaves == nil { // the paths of the first walk have to do
+		all.leaves = leaves
 	}
 	found := i.search(w, all, greedy, i.budget)
-	if found.exact && !thorough.incomplete {
+	if all.interfaces && found.cost.compare(bound) > 0 {
+		found = i.searchByType(w, found, i.thoroughly(w, true).query(i.typ, selections), i.budget)
+	}
+	if x.Search = Incomplete; found.exact {
 		x.Search = Exact
 	}
 	if found.asked == nil {
 		return part{leaves: leaves}
 	}
 	x.Chosen = i.settle(w, found)
-	return part{leaves: all, searched: true}
+	return part{leaves: found.goals, searched: true}
 }
 
-// thoroughWalker returns a walker for what the optimiser needs. What it finds has IDs of its own.
-func (i *improver) thoroughWalker(w *walker) *walker {
-	thorough := i.planner.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
-	thorough.thorough = true
-	thorough.edges, thorough.leaves = w.edges, w.leaves
-	return thorough
-}
-
-// found is the outcome of a search: the groups to ask, level by level, and what they
-// cost. asked is nil if nothing costs less than the limit.
+// found is the outcome of a search for leaves: the groups to ask, level by level, and what they
+// cost. If nothing costs less than the limit, asked is nil and the cost is the limit.
 type found struct {
 	graph *requestGraph
+	goals []*leaf
 	asked [][]int
 	cost  Cost
 	exact bool
 }
 
-// search looks for the best choice for some leaves of a thorough walk that costs less than
-// a limit.
-func (i *improver) search(w *walker, goals []*leaf, limit Cost, budget int) found {
-	graph := newRequestGraph(w.memory, goals, w.edges, w.leaves)
+// search looks for the best choice for some leaves that costs less than a limit.
+func (i *improver) search(w *walker, g goals, limit Cost, budget int) found {
+	graph := newRequestGraph(w.memory, g.leaves, w.edges, w.leaves)
 	asked, cost, left, exact := optimise(graph, limit, budget)
 	i.budget -= budget - left
-	return found{graph, asked, cost, exact}
+	if asked == nil {
+		cost = limit
+	}
+	return found{graph, g.leaves, asked, cost, exact && g.complete}
+}
+
+// searchByType looks for a better choice than that of a first search, for leaves of a walk that
+// selects fields of interfaces by type.
+func (i *improver) searchByType(w *walker, first found, g goals, budget int) found {
+	switch {
+	case g.leaves == nil:
+		first.exact = false
+		return first
+	case !g.byType: // the leaves are the same
+		first.exact = first.exact && g.complete
+		return first
+	}
+	second := i.search(w, g, first.cost, budget)
+	if second.asked != nil {
+		return second
+	}
+	first.exact = second.exact
+	return first
 }
 
 // settle makes the choice that a search found, and returns what it costs.

@@ -3,7 +3,6 @@ package planner
 import (
 	"slices"
 
-	"souk/router/operation"
 	"souk/router/supergraph"
 )
 
@@ -34,9 +33,8 @@ type possiblePart struct {
 	// greedy is the cost of the chooser's choice for the leaves, once they are known.
 	greedy partCost
 	leaves []*leaf
-	// found is what the search found for goals, the leaves of the thorough walk.
+	// found is what the search found.
 	found found
-	goals []*leaf
 }
 
 // A partCost is the cost of a part, or of parts that follow each other.
@@ -219,42 +217,35 @@ func (d *division) leaves(from, to int, g *supergraph.Subgraph) (all []*leaf) {
 	return all
 }
 
-// thoroughLeaves are what a thorough walk found for a root field from a start.
-type thoroughLeaves struct {
-	walked bool
-	leaves []*leaf // nil if it failed
-	// complete is set if no path was left out.
-	complete bool
-}
-
-// thoroughLeaves returns the leaves of a part, which begins with a unit, with all paths that
-// can matter; nil if they cannot be found. complete is set if no path was left out.
-func (d *division) thoroughLeaves(unit int, p *possiblePart) (leaves []*leaf, complete bool) {
-	complete = true
+// goals returns the leaves of a part, which begins with a unit, with all paths that can
+// matter. byType is set for those of a walk that selects fields of interfaces by type.
+func (d *division) goals(unit int, p *possiblePart, byType bool) goals {
+	all := goals{complete: true}
 	fields := d.between(unit, p.end)
 	for i := range fields {
-		t := &fields[i].from(p.start).thorough
-		if !t.walked {
-			*t = d.walkThoroughly(fields[i].field, p.start)
+		g := d.goalsOf(&fields[i], p.start, byType)
+		if g.leaves == nil {
+			return goals{}
 		}
-		if t.leaves == nil {
-			return nil, false
-		}
-		leaves = d.w.memory.leafLists.Append(leaves, t.leaves...)
-		complete = complete && t.complete
+		all.leaves = d.w.memory.leafLists.Append(all.leaves, g.leaves...)
+		all.complete, all.interfaces, all.byType = all.complete && g.complete, all.interfaces || g.interfaces, all.byType || g.byType
 	}
-	return leaves, complete
+	return all
 }
 
-func (d *division) walkThoroughly(f *operation.Field, g *supergraph.Subgraph) thoroughLeaves {
-	if d.thorough == nil {
-		d.thorough = d.thoroughWalker(d.w)
+// goalsOf returns the goals of a root field that is fetched from a subgraph.
+func (d *division) goalsOf(f *rootField, g *supergraph.Subgraph, byType bool) goals {
+	s, walk := f.from(g), &d.thorough
+	known := &s.goals
+	if byType {
+		known, walk = &s.byType, &d.byType
 	}
-	d.thorough.incomplete = false
-	leaves, err := d.thorough.walkFrom(g, d.positions.of(d.w.memory, g), d.typ, f)
-	d.w.edges, d.w.leaves = d.thorough.edges, d.thorough.leaves
-	if err != nil || d.thorough.budget < 0 {
-		leaves = nil
+	if *known == nil {
+		if *walk == nil {
+			*walk = d.thoroughly(d.w, byType)
+		}
+		found := (*walk).field(g, d.typ, f.field)
+		*known = &found
 	}
-	return thoroughLeaves{walked: true, leaves: leaves, complete: !d.thorough.incomplete}
+	return **known
 }

@@ -22,8 +22,9 @@ type start struct {
 	// leaves are those of the field and of all below it, with paths from the subgraph's
 	// root type.
 	leaves []*leaf
-	// thorough are those of the thorough walk: see division.thoroughLeaves.
-	thorough thoroughLeaves
+	// goals and byType are what the thorough walks found, once they have been there: see
+	// division.goals.
+	goals, byType *goals
 }
 
 // from returns the start from a subgraph; nil if the field cannot be fetched from there.

@@ -44,6 +44,9 @@ type walker struct {
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
+	// byType makes it select the fields of interfaces type by type where that may be
+	// better. interfaces is set if there was a field for which it may be, byTypeDone if it was done.
+	byType, interfaces, byTypeDone bool
 	// incomplete is set if a path was left out that is as good as others as far as
 	// the walker knows.
 	incomplete bool
@@ -158,6 +161,11 @@ func (w *walker) selectField(b *branch, f *operation.Field) ([]*leaf, error) {
 			return w.memory.leafLists.Append(nil, l), nil
 		}
 		return nil, &unreachable{b, f}
+	}
+	if w.byType && b.typ.Kind == supergraph.Interface {
+		if leaves, ok, err := w.fieldByType(b, f); ok || err != nil {
+			return leaves, err
+		}
 	}
 	leaves, err := w.fieldLeaves(b, f)
 	if err == nil || b.typ.Kind != supergraph.Interface || errors.Is(err, errTooLarge) {
@@ -276,7 +284,7 @@ func (w *walker) typenameLeaf(b *branch) *leaf {
 	}
 	b.typenameSought = true
 	candidates := w.typenameEdges(b, b.paths)
-	if len(candidates) == 0 {
+	if len(candidates) == 0 || w.thorough && len(candidates) < len(b.paths) {
 		candidates = w.typenameEdges(b, w.withJumps(b))
 	}
 	if len(candidates) > 0 {

@@ -1,0 +1,122 @@
+package planner
+
+import (
+	"errors"
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// An interface's field is usually selected once, for objects of all types. A plan may need fewer
+// requests if it is selected type by type: if each type has the field in a subgraph that is
+// asked anyway, by an entity jump that the interface does not have. For
+//
+//	{ i { v ... on T { o { f } } } }
+//
+// where subgraph a has i and T.o, b has i with v, and c has T.v and o.f, that is c for v and f
+// rather than b for v and c for f. Selecting by type multiplies the paths, and so it is tried
+// only after a search without it has found nothing as good as the lower bound.
+
+// mayDoByType notes that the walk selects a field for objects of all types of an interface that may
+// be selected type by type as well.
+func (w *walker) mayDoByType(b *branch, candidates []*edge, def *supergraph.Field) {
+	if b.typ.Kind == supergraph.Interface && (def.Named.Composite() || len(candidates) < len(b.paths)) {
+		w.interfaces = true
+	}
+}
+
+// fieldByType finds the leaves of an interface's field and everything below it type by type. ok is
+// false if that has no advantage, because one of the types has no more paths to the field than the
+// interface, or if it cannot be done.
+func (w *walker) fieldByType(b *branch, f *operation.Field) (leaves []*leaf, ok bool, err error) {
+	def := b.typ.Field(f.Name)
+	if def == nil {
+		return nil, false, nil
+	}
+	direct, _ := w.candidates(b, f, def)
+	if len(direct) == 0 || !def.Named.Composite() && (len(direct) >= len(b.paths) && fromAll(direct, b.paths) || w.selectedEarlier(b, f)) {
+		return nil, false, nil
+	}
+	var ways []wayByType
+	for _, o := range b.typ.Possible {
+		if b.excludes(o) {
+			continue
+		}
+		d := w.downcast(b, o)
+		if w.budget < 0 {
+			return nil, false, errTooLarge
+		}
+		if d == nil {
+			continue
+		}
+		way := wayByType{branch: d, def: o.Field(f.Name)}
+		if way.def == nil {
+			return nil, false, nil
+		}
+		way.paths, way.earlier = w.candidates(d, f, way.def)
+		if !slices.ContainsFunc(way.paths, func(e *edge) bool { return !likeDirect(e, direct) }) {
+			return nil, false, nil
+		}
+		ways = append(ways, way)
+	}
+	for _, way := range ways {
+		more, err := w.leavesBelow(way.branch, w.withDirect(way.paths, direct), way.def, f, way.earlier)
+		if err != nil {
+			if !errors.Is(err, errTooLarge) {
+				err = nil
+			}
+			return nil, false, err
+		}
+		leaves = w.memory.leafLists.Append(leaves, more...)
+	}
+	w.byTypeDone = w.byTypeDone || len(ways) > 0
+	return leaves, len(ways) > 0, nil
+}
+
+// A wayByType is a field of one of the types of an interface.
+type wayByType struct {
+	branch  *branch
+	def     *supergraph.Field
+	paths   []*edge // to the field
+	earlier bool    // whether they belong to an earlier payload
+}
+
+// fromAll reports whether some edges continue all the paths.
+func fromAll(edges, paths []*edge) bool {
+	return !slices.ContainsFunc(paths, func(p *edge) bool {
+		return !slices.ContainsFunc(edges, func(e *edge) bool { return e.tail == p })
+	})
+}
+
+// likeDirect reports whether an edge to a field of one type of an interface is as good as one of
+// those for all types.
+func likeDirect(e *edge, direct []*edge) bool {
+	return slices.ContainsFunc(direct, func(all *edge) bool {
+		return isDowncastOf(e.tail, all.tail) && e.typ == all.typ && (!e.typ.Composite() || len(e.provided) == 0)
+	})
+}
+
+func isDowncastOf(e, abstract *edge) bool { return e.kind == downcastEdge && e.tail == abstract }
+
+// withDirect returns the paths to a field of one type of an interface, with those to the field for
+// all types: they replace their like, and add those by an @interfaceObject, whose subgraph need
+// not be told the type.
+func (w *walker) withDirect(paths, direct []*edge) []*edge {
+	if paths[0].typ.Composite() {
+		// What is below is selected for one type, whose name must be known.
+		for _, all := range direct {
+			if all.tail.typ.InSubgraph(all.subgraph).InterfaceObject {
+				w.incomplete = true
+			}
+		}
+		return paths
+	}
+	var out []*edge
+	for _, e := range paths {
+		if !slices.ContainsFunc(direct, func(all *edge) bool { return isDowncastOf(e.tail, all.tail) }) {
+			out = w.memory.edgeLists.Append(out, e)
+		}
+	}
+	return w.memory.edgeLists.Append(out, direct...)
+}
