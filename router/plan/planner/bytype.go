@@ -21,8 +21,8 @@ import (
 // mayDoByType notes that the walk selects a field for objects of all types of an interface that may
 // be selected type by type as well.
 func (w *walker) mayDoByType(b *branch, candidates []*edge, def *supergraph.Field) {
-	if b.typ.Kind == supergraph.Interface && (def.Named.Composite() || len(candidates) < len(b.paths)) {
-		w.interfaces = true
+	if w.thorough && !w.interfaces && b.typ.Kind == supergraph.Interface {
+		w.interfaces = def.Named.Composite() || !fromAll(candidates, b.paths)
 	}
 }
 
@@ -35,7 +35,7 @@ func (w *walker) fieldByType(b *branch, f *operation.Field) (leaves []*leaf, ok 
 		return nil, false, nil
 	}
 	direct, _ := w.candidates(b, f, def)
-	if len(direct) == 0 || !def.Named.Composite() && (len(direct) >= len(b.paths) && fromAll(direct, b.paths) || w.selectedEarlier(b, f)) {
+	if len(direct) == 0 || !def.Named.Composite() && (fromAll(direct, b.paths) || w.isSelected(b, f)) {
 		return nil, false, nil
 	}
 	var ways []wayByType

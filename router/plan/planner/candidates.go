@@ -14,7 +14,7 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	if def == nil {
 		return nil, &unreachable{b, f}
 	}
-	if !def.Named.Composite() && w.selectedEarlier(b, f) {
+	if !def.Named.Composite() && w.isSelected(b, f) {
 		return nil, nil
 	}
 	if len(w.jumping) > 0 && !w.thorough {
@@ -44,16 +44,17 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	return w.leavesBelow(b, all, def, f, false)
 }
 
-// selectedEarlier reports whether an earlier payload selects a leaf that the client
-// selects at a branch, and remembers the leaf. The earliest payload delivers it: this one
-// needs no fetch for it.
-func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
+// isSelected reports whether an earlier payload selects a leaf that the client selects at a branch,
+// or the same payload for objects of all types. The earliest payload delivers it: this one
+// needs no fetch for it. It remembers the leaf.
+func (w *walker) isSelected(b *branch, f *operation.Field) bool {
 	if len(w.jumping) > 0 {
 		return false // the leaf is a condition of a jump
 	}
 	at := b.position.slot.child(f)
 	for p := b.position; p != nil; p = p.parent {
-		if known, ok := p.fields.get(at); ok && known.selected && known.selectedIn < w.deferID {
+		known, ok := p.fields.get(at)
+		if ok && known.selected != nil && (known.selectedIn < w.deferID || p != b.position && known.selectedIn == w.deferID && known.selected != f) {
 			return true
 		}
 		if p.on == nil {
@@ -61,8 +62,8 @@ func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
 		}
 	}
 	leaf := b.position.field(at)
-	if !leaf.selected || w.deferID < leaf.selectedIn {
-		leaf.selected, leaf.selectedIn = true, w.deferID
+	if leaf.selected == nil || w.deferID < leaf.selectedIn {
+		leaf.selected, leaf.selectedIn = f, w.deferID
 	}
 	return false
 }

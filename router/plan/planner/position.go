@@ -3,6 +3,7 @@ package planner
 import (
 	"strings"
 
+	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/supergraph"
 )
@@ -20,9 +21,9 @@ type position struct {
 	downcasts table[*supergraph.Type, *position]
 	// firstBranch is the first visit to a selection set here.
 	firstBranch *branch
-	// selected is set if the leaf here is selected, and selectedIn is the earliest payload that
-	// selects it.
-	selected   bool
+	// selected is the client's field if the leaf here is selected, and selectedIn is the earliest
+	// payload that selects it.
+	selected   *operation.Field
 	selectedIn int
 }
 

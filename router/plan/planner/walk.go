@@ -111,6 +111,9 @@ func (w *walker) register(value branch) *branch {
 // errTooLarge.
 func (w *walker) walk(b *branch, selections []operation.Selection) ([]*leaf, error) {
 	var leaves []*leaf
+	if b.typ.Kind == supergraph.Interface && len(selections) > 1 {
+		w.markSelected(b, selections)
+	}
 	for _, sel := range deferLast(selections) {
 		if w.budget < 0 {
 			return nil, errTooLarge
@@ -133,6 +136,20 @@ func (w *walker) walk(b *branch, selections []operation.Selection) ([]*leaf, err
 		leaves = w.memory.leafLists.Append(leaves, more...)
 	}
 	return leaves, nil
+}
+
+// markSelected remembers the leaves that are selected for objects of all types, so that they are not
+// sought once more for objects of one type.
+func (w *walker) markSelected(b *branch, selections []operation.Selection) {
+	for _, sel := range selections {
+		f, ok := sel.(*operation.Field)
+		if !ok || f.Denied != nil {
+			continue
+		}
+		if def := b.typ.Field(f.Name); def != nil && !def.Named.Composite() {
+			w.isSelected(b, f)
+		}
+	}
 }
 
 // deferLast orders deferred fragments after all other selections, so that they
