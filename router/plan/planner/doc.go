@@ -12,9 +12,8 @@
 //	            values for @fromContext              context.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
-//	                                                 improve.go, divide.go, parts.go, bound.go,
-//	                                                 cost.go, reach.go, optimise.go, settle.go
-//	            requests that paths make           improve.go, thorough.go, bytype.go, bound.go, cost.go, reach.go
+//	                                                 improve.go, divide.go, parts.go
+//	            requests that paths make           thorough.go, bytype.go, bound.go, cost.go, reach.go
 //	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, bits.go
 //	            paths for these requests           settle.go
 //	place     paths become fetches                   place.go, fetch.go

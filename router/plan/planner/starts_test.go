@@ -61,7 +61,7 @@ func randomMutation(r *rand.Rand, schema *ast.Schema) string {
 func fewestRequests(m *supergraph.Model, op *operation.Operation, labels []string, limit int) (requests, levels int) {
 	if op.Kind == operation.Query {
 		f := newFewest(m, m.Query, nil, op.Selections, labels)
-		return f.search(f.facts(), limit, limit)
+		return f.search(limit, limit)
 	}
 	s := &sequences{model: m, root: m.Root(op.Kind), fields: op.Selections, labels: labels, known: map[sequencePart][2]int{}, requests: limit + 1}
 	s.visit(0, 0, 0)
@@ -118,7 +118,7 @@ func (s *sequences) part(p sequencePart) (requests, levels int) {
 	known, ok := s.known[p]
 	if !ok {
 		f := newFewest(s.model, s.root, g, s.fields[p.from:p.to], s.labels)
-		known[0], known[1] = f.search(f.facts(), p.limit, p.limit)
+		known[0], known[1] = f.search(p.limit, p.limit)
 		s.known[p] = known
 	}
 	return known[0], known[1]
