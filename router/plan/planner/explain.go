@@ -37,7 +37,8 @@ const (
 	// NotSearched: the greedy plan meets the lower bound.
 	NotSearched Search = "not needed"
 	// Exact: the search was complete, so no plan has fewer requests, and none with as
-	// many has fewer levels.
+	// many has fewer levels. Requests for a payload do not fetch more, and none is for more
+	// objects, because later payloads want that.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"
@@ -141,6 +142,27 @@ func (d *Decision) reason(chosen int, searched Search) string {
 		return "adds no more than another, and waits for fewer requests or is from the subgraph whose name comes first"
 	}
 	return "adds least"
+}
+
+// settleCost sets the cost of the plan that was made. It differs from what the search
+// found if fetches were moved to deferred payloads or merged by latency. Then it may not be the lowest.
+func (x *Explanation) settleCost(fetches []*fetch) {
+	levels := make(map[*fetch]int, len(fetches))
+	var made Cost
+	for _, f := range fetches {
+		for _, d := range f.dependsOn {
+			levels[f] = max(levels[f], levels[d])
+		}
+		if f.fallbackFor == nil { // it is sent only after a failure
+			levels[f]++
+			made.Requests++
+		}
+		made.Levels = max(made.Levels, levels[f])
+	}
+	if x.Search == Exact && made.compare(x.Chosen) > 0 && x.Batching == nil {
+		x.Search = Incomplete
+	}
+	x.Chosen = made
 }
 
 // path is the response path of a leaf.

@@ -72,6 +72,10 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 		deferred = deferredPayloads(nil, 0, nil, op.Selections)
 	}
 	fetches := weigher.schedule(placer.fetches, deferred, &explanation)
+	// The root fields of a mutation do not wait for deferred payloads, unlike a sum over them.
+	if prices != nil && (op.Kind != operation.Mutation || deferred == nil || explanation.Batching != nil) {
+		explanation.settleCost(fetches)
+	}
 	out := &plan.Plan{
 		Kind: op.Kind, RootType: op.RootType,
 		Fetches:       printFetches(fetches, op),

@@ -74,18 +74,7 @@ func (w *weigher) schedule(fetches []*fetch, deferred []*plan.DeferredPayload, e
 	if w == nil {
 		return schedule(fetches, nil)
 	}
-	divided := false
-	out := schedule(fetches, func(fetches []*fetch) [][]*fetch {
-		groups := w.groups(fetches, deferred)
-		divided = groups != nil
-		return groups
-	})
-	if divided && explanation.Chosen != (Cost{}) {
-		explanation.Chosen = Cost{Requests: w.batching.Chosen.Requests}
-		for _, f := range out {
-			explanation.Chosen.Levels = max(explanation.Chosen.Levels, f.level+1)
-		}
-	}
+	out := schedule(fetches, func(fetches []*fetch) [][]*fetch { return w.groups(fetches, deferred) })
 	if w.explains {
 		explanation.Batching = &w.batching
 	}
