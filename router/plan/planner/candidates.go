@@ -111,12 +111,16 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 			}
 		}
 		// The key of an entity is fetched anyway, for jumps from there.
-		if !def.Named.Composite() {
-			if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
-				return candidates, true
+		if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
+			return w.orByJump(b, f, candidates), false
+		}
+		candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)
+		for _, e := range b.paths {
+			if w.thorough && e.request().deferID == w.deferID {
+				candidates = w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.memory.edgeLists.Append(nil, e), f, false)...)
 			}
 		}
-		if candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false); len(candidates) > 0 {
+		if len(candidates) > 0 {
 			return candidates, false
 		}
 	}
@@ -130,14 +134,44 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 	return candidates, false
 }
 
-// keyed returns the paths to objects of which a field is part of a key.
+// orByJump adds the paths by requests of a deferred payload to those by an earlier one, on a thorough walk.
+func (w *walker) orByJump(b *branch, f *operation.Field, candidates []*edge) []*edge {
+	if !w.thorough {
+		return candidates
+	}
+	return w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)...)
+}
+
+// request returns the edge of the request that a path begins with.
+func (e *edge) request() *edge {
+	for e.tail != nil {
+		e = e.tail
+	}
+	return e
+}
+
+// keyed returns the paths to objects of which a field is part of a key, in whichever subgraph, with all
+// that is selected below it.
 func keyed(paths []*edge, f *operation.Field) (found []*edge) {
 	for _, e := range paths {
-		if e.isKey(f) {
+		if slices.ContainsFunc(e.typ.In, func(in *supergraph.TypeIn) bool {
+			return slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return selects(k.Fields.Selections, f) })
+		}) {
 			found = append(found, e)
 		}
 	}
 	return found
+}
+
+// selects reports whether the selections of a key have a field, with all that is selected below it.
+func selects(key []operation.Selection, f *operation.Field) bool {
+	return slices.ContainsFunc(key, func(sel operation.Selection) bool {
+		in, ok := sel.(*operation.Field)
+		return ok && in.Name == f.Name && !slices.ContainsFunc(f.Selections, func(below operation.Selection) bool {
+			field, ok := below.(*operation.Field)
+			return !ok || !selects(in.Selections, field)
+		})
+	})
 }
 
 // fieldEdges follows paths to a field. Behind an @interfaceObject only key

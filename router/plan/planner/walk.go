@@ -277,7 +277,7 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	}
 	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
 	from := b.paths
-	if !b.fromEarlierPayload {
+	if !b.fromEarlierPayload || w.thorough {
 		from = w.withJumps(b)
 	}
 	for _, e := range from {
