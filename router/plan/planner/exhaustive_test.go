@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"souk/router/operation"
@@ -21,6 +22,9 @@ import (
 //
 // For root fields of a mutation or a subscription, the first request is the only one of
 // its level, and goes to the subgraph start: see starts_test.go.
+//
+// A query may defer selections, to one payload. Then requests are for one of two payloads. Those for
+// the initial one do not fetch what only the deferred one selects, unless no other request can.
 type fewest struct {
 	start  *supergraph.Subgraph
 	root   *object
@@ -28,6 +32,10 @@ type fewest struct {
 	model  *supergraph.Model
 	labels []string
 	facts  int
+	// deferred is the payload that goals are added for: 0 or 1. payloads is 2 if there are any for 1.
+	deferred, payloads int
+	// anything is set if requests for the initial payload may fetch anything.
+	anything bool
 }
 
 // An object is a response position with an object type, or with an abstract type whose members
@@ -38,6 +46,8 @@ type object struct {
 	// object whose field this is.
 	of, parent *object
 	fields     map[string]*fact
+	// reached are the subgraphs that may return objects of an abstract type in a field.
+	reached map[*supergraph.Subgraph]bool
 	// name is the fact of the type name of an abstract type's objects.
 	name    *fact
 	members []*object
@@ -48,14 +58,32 @@ type fact struct {
 	id    int
 	field *supergraph.Field
 	below *object // nil for a leaf
-	// forAll is set if the operation selects the field for all types of an interface.
+	// forAll is set if the payload in selects the field for all types of an interface.
 	forAll bool
+	// goal is set if the operation selects it, for the payload in. early is set if a request for an
+	// earlier payload may deliver it.
+	goal, early bool
+	in          int
+	// condition is set if a key or a requirement may need it.
+	condition bool
+}
+
+// selects notes that the operation selects a fact.
+func (f *fewest) selects(x *fact) {
+	if !x.goal {
+		x.goal, x.in = true, f.deferred
+		f.goals = append(f.goals, x)
+	}
+	x.in = min(x.in, f.deferred)
 }
 
 func newFewest(m *supergraph.Model, root *supergraph.Type, start *supergraph.Subgraph, selections []operation.Selection, labels []string) *fewest {
-	f := &fewest{model: m, start: start, labels: labels}
+	f := &fewest{model: m, start: start, labels: labels, payloads: 1}
 	f.root = f.object(root, nil)
 	f.choose(f.root, selections, true)
+	if f.payloads > 1 {
+		f.allowEarly()
+	}
 	return f
 }
 
@@ -65,6 +93,7 @@ func (f *fewest) object(t *supergraph.Type, parent *object) *object {
 	o := &object{typ: t, parent: parent, fields: map[string]*fact{}}
 	if t.Abstract() {
 		o.name = f.newFact(nil)
+		o.reached = map[*supergraph.Subgraph]bool{}
 		for _, member := range t.Possible {
 			m := f.object(member, parent)
 			m.of = o
@@ -113,12 +142,18 @@ func (f *fewest) choose(o *object, selections []operation.Selection, goals bool)
 			if o.typ.Abstract() {
 				for _, m := range o.members {
 					x := f.field(m, sel, goals)
-					x.forAll = x.forAll || goals
+					x.forAll = goals && f.deferred == x.in || x.forAll && (!goals || f.deferred >= x.in)
 				}
 				continue
 			}
 			f.field(o, sel, goals)
 		case *operation.InlineFragment:
+			if sel.Defer != nil {
+				f.deferred, f.payloads = 1, 2
+				f.choose(o, sel.Selections, goals)
+				f.deferred = 0
+				continue
+			}
 			condition := o.typ
 			if sel.TypeCondition != "" {
 				condition = f.model.Type(sel.TypeCondition)
@@ -128,7 +163,7 @@ func (f *fewest) choose(o *object, selections []operation.Selection, goals bool)
 				continue
 			}
 			if goals {
-				f.goals = append(f.goals, o.name)
+				f.selects(o.name)
 			}
 			for _, m := range o.members {
 				if m.typ.Is(condition) {
@@ -147,7 +182,9 @@ func (f *fewest) field(o *object, sel *operation.Field, goals bool) *fact {
 		o.fields[key] = known
 	}
 	if goals {
-		f.goals = append(f.goals, known)
+		f.selects(known)
+	} else {
+		known.condition = true
 	}
 	if sel.Selections != nil {
 		if known.below == nil {
@@ -158,18 +195,129 @@ func (f *fewest) field(o *object, sel *operation.Field, goals bool) *fact {
 	return known
 }
 
-// A request is what a subgraph is asked, given what was known when it is sent. The first level has
-// requests for root fields, later levels requests for entities.
-type request struct {
-	*fewest
-	graph         *supergraph.Subgraph
-	before, known knowledge
-	first         bool
+// allowEarly finds the facts that only the deferred payload selects of objects that the initial one
+// selects, and that are part of a key, or that no entity request for the object finds. Requests for the
+// initial payload may deliver them, and what is below them.
+func (f *fewest) allowEarly() {
+	f.allowEarlyBelow(f.root, nil, f.all())
+	known := f.all()
+	for _, x := range f.goals { // rather than that there is no plan
+		x.early = x.early || !known[f.payloads][x.id]
+	}
 }
 
-// ask adds what is known after the request.
-func (r *request) ask() {
+func (f *fewest) allowEarlyBelow(o *object, at *fact, known []knowledge) {
+	for _, m := range o.members {
+		f.allowEarlyBelow(m, at, known)
+	}
+	for _, x := range o.fields {
+		switch {
+		case at == nil || !x.goal || x.in == 0:
+		case at.in > 0:
+			x.early = at.early
+		default:
+			x.early = isKey(o.typ, x.field.Name) || !f.foundByEntity(o, x, known[1])
+		}
+		if x.below != nil {
+			f.allowEarlyBelow(x.below, x, known)
+		}
+	}
+}
+
+// foundByEntity reports whether an entity request for an object can fetch one of its fields. If the
+// field is selected for objects of all types, and a subgraph that returns them has it for all, it is one for objects of all types.
+func (f *fewest) foundByEntity(o *object, x *fact, known knowledge) bool {
+	known = slices.Clone(known)
+	known[x.id] = false
+	at := o
+	if o.of != nil {
+		at = o.of
+		known[at.name.id] = known[at.name.id] && !(x.forAll && f.hasForAll(at, x.field.Name))
+	}
+	for _, g := range f.model.Subgraphs {
+		after := f.nothing()[1:]
+		(&request{f, g, 1, known, after, false}).object(at, nil, false)
+		if after[0][x.id] {
+			return true
+		}
+	}
+	return false
+}
+
+// hasForAll reports whether a subgraph that returns objects of an interface has a field for all of them.
+func (f *fewest) hasForAll(o *object, name string) bool {
+	for _, g := range f.model.Subgraphs {
+		r := request{fewest: f, graph: g}
+		field := o.typ.Field(name)
+		if field == nil || !o.reached[g] || field.InSubgraph(g) == nil || !r.resolves(field.InSubgraph(g)) {
+			continue
+		}
+		if !slices.ContainsFunc(o.typ.InSubgraph(g).Possible, func(t *supergraph.Type) bool {
+			fi := t.Field(name).InSubgraph(g)
+			return !o.typ.InSubgraph(g).InterfaceObject && (fi == nil || !r.resolves(fi) || fi.Requires != nil)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// all is what is known for each payload after as many requests as there may be.
+func (f *fewest) all() []knowledge {
+	known := f.nothing()
+	for level := 0; ; level++ {
+		next := f.nothing()
+		for p := range known {
+			copy(next[p], known[p])
+		}
+		for p := range f.payloads {
+			for _, g := range f.model.Subgraphs {
+				f.ask(g, p, known, next, level == 0)
+			}
+		}
+		if slices.EqualFunc(known, next, func(a, b knowledge) bool { return slices.Equal(a, b) }) {
+			return known
+		}
+		known = next
+	}
+}
+
+// nothing is what is known for each payload before the first request, and then what is delivered.
+func (f *fewest) nothing() []knowledge {
+	known := make([]knowledge, f.payloads+1)
+	for p := range known {
+		known[p] = make(knowledge, f.facts)
+	}
+	return known
+}
+
+// A request is what a subgraph is asked for a payload, given what was known when it is sent. The first
+// level has requests for root fields, later levels requests for entities.
+type request struct {
+	*fewest
+	graph   *supergraph.Subgraph
+	payload int
+	before  knowledge
+	// after is what is known for the payload and for later ones, and then what is delivered.
+	after []knowledge
+	first bool
+}
+
+// ask adds what is known after a request to a subgraph for a payload.
+func (f *fewest) ask(g *supergraph.Subgraph, payload int, before, after []knowledge, first bool) {
+	r := &request{f, g, payload, before[payload], after[payload:], first}
 	r.object(r.root, nil, r.first && r.root.typ.InSubgraph(r.graph) != nil)
+}
+
+// know notes that the request fetches a fact, for later payloads, too, if later is set. It may be for
+// keys and requirements only.
+func (r *request) know(x *fact, later bool) {
+	for i, known := range r.after {
+		if i == 1 && len(r.after) > 2 && !later {
+			continue
+		}
+		known[x.id] = known[x.id] || i+1 < len(r.after) || !x.goal || x.in == r.payload || x.in > r.payload && (x.early || r.anything)
+	}
 }
 
 // object adds what the subgraph knows about an object and those below it. reached is set
@@ -182,8 +330,11 @@ func (r *request) object(o *object, provided []operation.Selection, reached bool
 	}
 	entity := o.typ.Kind == supergraph.Interface && r.jumps(o, in) // by a key of the interface
 	here := reached || entity
+	if reached {
+		o.reached[r.graph] = true
+	}
 	if here && !in.InterfaceObject {
-		r.known[o.name.id] = true
+		r.know(o.name, true)
 	}
 	for _, m := range o.members {
 		object := here && in.InterfaceObject
@@ -228,7 +379,7 @@ func (r *request) fields(o *object, provided []operation.Selection, reached, jum
 		if fi != nil && fi.Provides != nil {
 			below = slices.Concat(below, fi.Provides.Selections)
 		}
-		r.learn(x, below, resolved)
+		r.learn(x, below, resolved && r.fetches(o, x, reached), reached || r.selects(o))
 	}
 	if object {
 		for _, i := range o.typ.Interfaces {
@@ -237,6 +388,34 @@ func (r *request) fields(o *object, provided []operation.Selection, reached, jum
 			}
 		}
 	}
+}
+
+// fetches reports whether the request may fetch a fact of an object, which it has reached from above or by
+// a key. A request for the deferred payload does not fetch objects again that the initial one selects. One for the initial
+// payload does not fetch objects that only the deferred one selects, unless a key has them.
+func (r *request) fetches(o *object, x *fact, reached bool) bool {
+	switch {
+	case !x.goal || r.anything:
+		return true
+	case r.payload > 0:
+		return x.below == nil || x.in == r.payload
+	case x.in == 0:
+		return true
+	case x.early:
+		return reached
+	}
+	return o != r.root && (x.below == nil || x.condition)
+}
+
+// selects reports whether an entity request for the payload may be for an object anyway: whether it
+// selects a field that the subgraph has.
+func (r *request) selects(o *object) bool {
+	for _, x := range o.fields {
+		if x.goal && x.in <= r.payload && x.field.InSubgraph(r.graph) != nil {
+			return true
+		}
+	}
+	return r.anything
 }
 
 func (r *request) resolves(fi *supergraph.FieldIn) bool {
@@ -252,21 +431,26 @@ func (r *request) ofInterfaceObject(o *object, i *supergraph.Type, entity bool) 
 			continue
 		}
 		fi := f.InSubgraph(r.graph)
-		if fi != nil && r.resolves(fi) && (entity || x.forAll || isKey(i.InSubgraph(r.graph), name)) {
-			r.learn(x, nil, true)
+		if fi != nil && r.resolves(fi) && (entity || x.forAll || isKeyIn(i.InSubgraph(r.graph), name)) {
+			r.learn(x, nil, r.fetches(o, x, !entity), !entity || r.selects(o))
 		}
 	}
 }
 
-func isKey(in *supergraph.TypeIn, name string) bool {
+// isKey reports whether a field is part of a key of a type.
+func isKey(t *supergraph.Type, name string) bool {
+	return slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool { return isKeyIn(in, name) })
+}
+
+func isKeyIn(in *supergraph.TypeIn, name string) bool {
 	return slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool {
 		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool { return sel.(*operation.Field).Name == name })
 	})
 }
 
-func (r *request) learn(x *fact, provided []operation.Selection, resolved bool) {
+func (r *request) learn(x *fact, provided []operation.Selection, resolved, later bool) {
 	if resolved {
-		r.known[x.id] = true
+		r.know(x, later)
 	}
 	if x.below != nil && (resolved || r.before[x.id]) {
 		r.object(x.below, provided, resolved)
@@ -319,7 +503,7 @@ func (k knowledge) key() string {
 // for them. requests is 0 if more than the limit are needed.
 func (f *fewest) search(limit, most int) (requests, levels int) {
 	type state struct {
-		known           knowledge
+		known           []knowledge // by payload
 		requests, level int
 	}
 	type visited struct {
@@ -328,11 +512,12 @@ func (f *fewest) search(limit, most int) (requests, levels int) {
 	}
 	best := state{requests: limit + 1}
 	seen := map[visited]bool{}
-	queue := []state{{known: make(knowledge, f.facts)}}
+	queue := []state{{known: f.nothing()}}
+	graphs := len(f.model.Subgraphs)
 	for len(queue) > 0 {
 		s := queue[0]
 		queue = queue[1:]
-		if !slices.ContainsFunc(f.goals, func(x *fact) bool { return !s.known[x.id] }) {
+		if !slices.ContainsFunc(f.goals, func(x *fact) bool { return !s.known[f.payloads][x.id] }) {
 			if cmp.Or(cmp.Compare(s.requests, best.requests), cmp.Compare(s.level, best.level)) < 0 {
 				best = s
 			}
@@ -341,20 +526,27 @@ func (f *fewest) search(limit, most int) (requests, levels int) {
 		if s.level == most {
 			continue
 		}
-		// The next level may have requests to any set of subgraphs.
-		for set := 1; set < 1<<len(f.model.Subgraphs); set++ {
-			if f.start != nil && s.level == 0 && set != 1<<f.start.Index {
+		// The next level may have requests to any set of subgraphs, for any payload.
+		for set := 1; set < 1<<(graphs*f.payloads); set++ {
+			if f.start != nil && s.level == 0 && set != 1<<f.start.Index || s.requests+bits.OnesCount(uint(set)) > min(limit, best.requests) {
 				continue
 			}
-			next := state{known: slices.Clone(s.known), requests: s.requests, level: s.level + 1}
-			for i, g := range f.model.Subgraphs {
+			next := state{known: f.nothing(), requests: s.requests, level: s.level + 1}
+			at := visited{level: next.level}
+			for p := range next.known {
+				copy(next.known[p], s.known[p])
+			}
+			for i := range graphs * f.payloads {
 				if set&(1<<i) != 0 {
-					(&request{f, g, s.known, next.known, s.level == 0}).ask()
+					f.ask(f.model.Subgraphs[i%graphs], i/graphs, s.known, next.known, s.level == 0)
 					next.requests++
 				}
 			}
-			at := visited{next.requests, next.level, next.known.key()}
-			if next.requests > min(limit, best.requests) || seen[at] {
+			at.requests = next.requests
+			for _, known := range next.known {
+				at.known += known.key()
+			}
+			if seen[at] {
 				continue
 			}
 			seen[at] = true

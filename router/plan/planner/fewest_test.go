@@ -92,6 +92,40 @@ func TestNoPlanIsCheaper(t *testing.T) {
 	}
 }
 
+// No plan of a query that defers some of its selections is dearer than need be.
+func TestNoPlanWithDeferIsCheaper(t *testing.T) {
+	planned, incomplete := 0, 0
+	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
+		r := rand.New(rand.NewPCG(seed, 3))
+		sdl, m, schema := parsedGraph(t, r, seed)
+		if len(m.Subgraphs) > 4 {
+			continue
+		}
+		p := planner.New(m, planner.Options{})
+		for range 8 {
+			text := "query" + randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			if strings.Contains(text, "__typename") {
+				continue
+			}
+			if text = deferSome(r, text); strings.Count(text, "@defer") != 1 {
+				continue
+			}
+			doc, err := schema.Parse(text, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			planned++
+			switch err := cheapest(m, p, doc.Operation(nil), nil); {
+			case errors.Is(err, errIncomplete):
+				incomplete++
+			case err != nil && !errors.Is(err, errOneSubgraph):
+				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
+			}
+		}
+	}
+	t.Logf("planned %d, the search was incomplete for %d", planned, incomplete)
+}
+
 var (
 	// errIncomplete is for plans whose search was incomplete.
 	errIncomplete = errors.New("the search is incomplete")
@@ -127,6 +161,14 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation, 
 		return fmt.Errorf("the plan costs less than the bound:\n%s", b.String())
 	}
 	fewest, least := fewestRequests(m, op, labels, requests)
+	if fewest == 0 && made.Deferred != nil {
+		// The initial payload may have more than a search that keeps it small allows.
+		f := newFewest(m, m.Root(op.Kind), nil, op.Selections, labels)
+		f.anything = true
+		if n, _ := f.search(requests, requests); n > 0 {
+			return nil
+		}
+	}
 	switch {
 	case fewest == 0:
 		return fmt.Errorf("got %d requests on %d levels, which cannot answer the operation:\n%s", requests, levels, b.String())
