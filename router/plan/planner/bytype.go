@@ -61,7 +61,7 @@ func (w *walker) fieldByType(b *branch, f *operation.Field) (leaves []*leaf, ok 
 		ways = append(ways, way)
 	}
 	for _, way := range ways {
-		more, err := w.leavesBelow(way.branch, w.withDirect(way.paths, direct), way.def, f, way.earlier)
+		more, err := w.leavesBelow(way.branch, w.withDirect(way, direct, f), way.def, f, way.earlier)
 		if err != nil {
 			if !errors.Is(err, errTooLarge) {
 				err = nil
@@ -101,19 +101,19 @@ func isDowncastOf(e, abstract *edge) bool { return e.kind == downcastEdge && e.t
 
 // withDirect returns the paths to a field of one type of an interface, with those to the field for
 // all types: they replace their like, and add those by an @interfaceObject, whose subgraph need
-// not be told the type.
-func (w *walker) withDirect(paths, direct []*edge) []*edge {
-	if paths[0].typ.Composite() {
-		// What is below is selected for one type, whose name must be known.
-		for _, all := range direct {
-			if all.tail.typ.InSubgraph(all.subgraph).InterfaceObject {
-				w.incomplete = true
+// not be told the type. What is selected below an object is for one type, though, whose name must be known.
+func (w *walker) withDirect(way wayByType, direct []*edge, f *operation.Field) []*edge {
+	var out []*edge
+	if way.def.Named.Composite() {
+		out = w.memory.edgeLists.Append(out, way.paths...)
+		for _, e := range w.fieldEdges(way.branch, way.branch.paths, f, true) {
+			if e.tail.viaInterfaceObject() && !slices.Contains(out, e) {
+				out = w.memory.edgeLists.Append(out, e)
 			}
 		}
-		return paths
+		return out
 	}
-	var out []*edge
-	for _, e := range paths {
+	for _, e := range way.paths {
 		if !slices.ContainsFunc(direct, func(all *edge) bool { return isDowncastOf(e.tail, all.tail) }) {
 			out = w.memory.edgeLists.Append(out, e)
 		}
