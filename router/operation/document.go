@@ -8,6 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/internal/heapsize"
+	"souk/router/internal/syntax"
 )
 
 // A Document is one operation of a valid GraphQL document, before variable
@@ -19,6 +20,8 @@ type Document struct {
 	text   string
 	// source is nil if it is not needed any more: see Compact.
 	source *ast.OperationDefinition
+	// nodes are those of source, if other documents may use them after Compact.
+	nodes *syntax.Nodes
 	// definitions are the variable definitions, prepared for coercion.
 	definitions []variable
 	// values is the number of variables, the first ones, whose values are literals of a template:
@@ -174,6 +177,8 @@ func (d *Document) Compact() {
 		d.only = d.specialise(nil, false)
 		d.retained.Store(int64(d.only.Size()))
 		d.source = nil
+		d.nodes.Release()
+		d.nodes = nil
 	}
 }
 

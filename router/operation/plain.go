@@ -33,7 +33,8 @@ func (s *Schema) isPlain(doc *ast.QueryDocument) bool {
 	if root == nil || op.Operation == ast.Subscription || len(op.Directives) > 0 || len(op.VariableDefinitions) > plainKeys {
 		return false
 	}
-	p := plainly{schema: s, op: op, keys: make([]string, 0, min(plainKeys, 4*len(op.SelectionSet)))}
+	var keys [plainKeys]string
+	p := plainly{schema: s, op: op, keys: keys[:0]}
 	for i, v := range op.VariableDefinitions {
 		v.Definition = s.schema.Types[v.Type.Name()]
 		if v.Definition == nil || !v.Definition.IsInputType() || v.DefaultValue != nil || len(v.Directives) > 0 ||

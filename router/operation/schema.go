@@ -123,7 +123,7 @@ const (
 // ParseStages is like Parse and calls begin at the start of each stage.
 func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Document, error) {
 	begin(StageParse)
-	doc, long, err := s.tokens(text)
+	doc, nodes, long, err := s.tokens(text)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +145,7 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 		}
 	}
 	if !s.isPlain(doc) {
+		nodes = nil // the validator may keep some
 		if errs := s.validate(doc); len(errs) > 0 {
 			return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
 		}
@@ -157,39 +158,43 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	}
 	begin(StageNormalise)
 	d := newDocument(s, op, text)
+	d.nodes = nodes
 	d.usage, d.exceeded, d.shared = usage, slices.Concat(long, logged), len(doc.Operations) > 1
 	return d, nil
 }
 
-// tokens parses a document. logged has the limits on its recursion and its tokens that the document
-// exceeds and that are only logged.
-func (s *Schema) tokens(text string) (doc *ast.QueryDocument, logged Errors, err error) {
+// tokens parses a document. The nodes are those of a plain one, and nil for others. logged has the limits on
+// its recursion and its tokens that the document exceeds and that are only logged.
+func (s *Schema) tokens(text string) (doc *ast.QueryDocument, nodes *syntax.Nodes, logged Errors, err error) {
 	if deep := checkRecursion(text, s.Limits.Recursion); deep != nil {
 		if !s.Limits.logs(CodeMaxRecursion) {
-			return nil, nil, Errors{deep}
+			return nil, nil, nil, Errors{deep}
 		}
 		logged = Errors{deep}
+	}
+	if doc, nodes = syntax.Plain(text, s.Limits.Tokens); doc != nil {
+		return doc, nodes, logged, nil
 	}
 	source := &ast.Source{Input: text}
 	doc, err = syntax.Query(source, s.Limits.Tokens)
 	if err != nil && exceedsTokens(err) {
 		over := Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
 		if !s.Limits.logs(CodeMaxTokens) {
-			return nil, nil, over
+			return nil, nil, nil, over
 		}
 		if doc, err = syntax.Query(source, s.Limits.MostTokens()); err != nil && exceedsTokens(err) {
 			over[0].Message = fmt.Sprintf("The document has more than %d tokens, %d times the limit that is only logged.", s.Limits.MostTokens(), loggedTokens)
-			return nil, nil, over
+			return nil, nil, nil, over
 		}
 		logged = append(logged, over...)
 	}
 	if err != nil {
 		if deep := checkRecursion(text, MaxRecursion); deep != nil {
-			return nil, nil, Errors{deep}
+			return nil, nil, nil, Errors{deep}
 		}
-		return nil, nil, syntaxError(text, err)
+		return nil, nil, nil, syntaxError(text, err)
 	}
-	return doc, logged, nil
+	return doc, nil, logged, nil
 }
 
 func exceedsTokens(err error) bool { return strings.Contains(err.Error(), "exceeded token limit") }

@@ -1,9 +1,9 @@
 // Package syntax parses GraphQL with the parser library, and corrects the values of block strings.
 // All documents and schemas of the router are parsed here.
 //
-// [Query], [Schema], [LoadSchema] and [Validate] are in parse.go. parts.go splits an SDL into its
-// definitions, which can be parsed alone. scan.go skips strings and comments for those
-// who read a text without its tokens. blockstring.go computes values as the
-// specification has it (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them
+// [Query], [Schema], [LoadSchema] and [Validate] are in parse.go. [Plain] parses most executable documents
+// without the library (plain.go). parts.go splits an SDL into its definitions, which can be parsed alone.
+// scan.go skips strings and comments for those who read a text without its tokens. blockstring.go computes
+// values as the specification has it (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them
 // into a document.
 package syntax
