@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
+	"unsafe"
 
 	"souk/internal/slab"
 	"souk/router/operation"
@@ -15,7 +16,9 @@ import (
 )
 
 // Compile prepares a plan for execution by e. Without a cache, the program does not
-// describe what a cache needs to know. It fails if the plan contradicts itself.
+// describe what a cache needs to know. It fails if the plan contradicts itself. The
+// program does not refer to the plan, except to its strings but the texts of fetches, and
+// to the lists in PossibleTypes and EnumValues.
 func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
 	l, ok := layouts.Get().(*layout)
 	if !ok {
@@ -31,13 +34,16 @@ func (e *Executor) Compile(p *plan.Plan) (*Program, error) {
 
 func compile(p *plan.Plan, l *layout, declared *declaredTypes, cached bool) (*Program, error) {
 	n := countOf(p)
-	c := &compiler{
+	c := &l.compiler
+	*c = compiler{
 		plan: p, cached: cached, declared: declared, root: l.root(), program: &Program{kind: p.Kind},
-		names: make([]string, 0, n.names), text: slab.NewBlock[byte](n.text),
+		names: slices.Grow(l.names[:0], n.names), text: slab.NewBlock[byte](n.text),
 		shapes: slab.NewBlock[shape](n.shapes), shapeFields: slab.NewBlock[shapeField](n.shapeFields),
 		selections: slab.NewBlock[selection](n.selections), fields: slab.NewBlock[field](n.fields),
 	}
-	if err := c.compile(); err != nil {
+	err := c.compile()
+	l.names = c.names
+	if err != nil {
 		return nil, fmt.Errorf("compile plan: %w", err)
 	}
 	return c.program, nil
@@ -62,6 +68,15 @@ type compiler struct {
 
 	runMemory      slab.Block[run]
 	runFieldMemory slab.Block[runField]
+	insideMemory   slab.Block[runInside]
+
+	fetches []fetchMemory
+}
+
+// A fetchMemory is a fetch with the number that copies of it share.
+type fetchMemory struct {
+	fetch
+	size atomic.Int64
 }
 
 func (c *compiler) compile() error {
@@ -78,16 +93,15 @@ func (c *compiler) compile() error {
 	p.noSharing = c.writtenTwice()
 	p.rootSize = c.root.size()
 	p.rootType = c.typeID(c.plan.RootType)
-	for _, f := range c.plan.Fetches {
-		compiled := c.fetch(f)
+	c.orderFetches()
+	for i, f := range c.plan.Fetches {
+		compiled := &c.fetches[i].fetch
+		c.fetch(f, compiled)
 		if f.FallbackFor != nil {
 			compiled.fallbackFor = p.fetches[*f.FallbackFor]
 			compiled.fallbackFor.hasFallback = true
 		}
-		for _, before := range f.DependsOn {
-			p.fetches[before].dependents = append(p.fetches[before].dependents, f.ID)
-		}
-		p.fetches = append(p.fetches, compiled)
+		p.fetches[i] = compiled
 	}
 	var err error
 	if p.projection, err = c.selection(c.plan.RootType, c.plan.Projection, c.root); err != nil {
@@ -96,6 +110,31 @@ func (c *compiler) compile() error {
 	c.runs()
 	c.payloads()
 	return c.failed
+}
+
+// orderFetches makes the fetches, and notes which of them depend on which.
+func (c *compiler) orderFetches() {
+	p, l := c.program, c.root.memory
+	c.fetches, p.fetches = make([]fetchMemory, len(c.plan.Fetches)), make([]*fetch, len(c.plan.Fetches))
+	l.numbers = slices.Grow(l.numbers[:0], len(c.plan.Fetches))[:len(c.plan.Fetches)]
+	clear(l.numbers)
+	n := 0
+	for _, f := range c.plan.Fetches {
+		n += len(f.DependsOn)
+		for _, before := range f.DependsOn {
+			l.numbers[before]++
+		}
+	}
+	ordered := slab.NewBlock[int](2 * n)
+	for i, n := range l.numbers {
+		c.fetches[i].dependents = ordered.Make(n)[:0]
+	}
+	for i, f := range c.plan.Fetches {
+		c.fetches[i].dependsOn = append(ordered.Make(len(f.DependsOn))[:0], f.DependsOn...)
+		for _, before := range f.DependsOn {
+			c.fetches[before].dependents = append(c.fetches[before].dependents, f.ID)
+		}
+	}
 }
 
 // payloads adds the deferred payloads to the selections that contain their
@@ -390,12 +429,11 @@ func (c *compiler) follow(path []plan.Segment) *position {
 	return at
 }
 
-func (c *compiler) fetch(f *plan.Fetch) *fetch {
-	compiled := &fetch{
-		received: new(atomic.Int64),
-		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch, eventStream: f.EventStream,
-		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: c.quoteText(`{"query":`, f.Query, ""),
-	}
+func (c *compiler) fetch(f *plan.Fetch, compiled *fetch) {
+	compiled.received = &c.fetches[f.ID].size
+	compiled.id, compiled.subgraph, compiled.kind, compiled.deferID = f.ID, f.Subgraph, f.OperationKind, f.DeferID
+	compiled.stream, compiled.eventStream = f.Kind == plan.SubscriptionFetch, f.EventStream
+	compiled.prefix = c.quoteText(`{"query":`, f.Query, "")
 	if f.OperationName != "" {
 		compiled.operationName = " " + f.OperationName
 	}
@@ -407,17 +445,17 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 	}
 	if f.Kind == plan.EntitiesFetch {
 		c.entities(f, compiled)
-		return compiled
+		return
 	}
 	var at *position
 	compiled.path, at = c.path(f.Path)
 	compiled.shape = c.shape(f.Selections, at)
 	if !c.cached {
-		return compiled
+		return
 	}
 	switch f.OperationKind {
 	case operation.Mutation:
-		compiled.caching = &cachedFetch{mutation: f.Selections}
+		compiled.caching = &cachedFetch{mutation: f.Selections.Clone()}
 	case operation.Query:
 		compiled.caching = &cachedFetch{selection: rootSelection(f)}
 		for _, v := range f.Variables {
@@ -425,39 +463,43 @@ func (c *compiler) fetch(f *plan.Fetch) *fetch {
 		}
 		slices.Sort(compiled.caching.usedVariables)
 	}
-	return compiled
 }
 
 func (c *compiler) entities(f *plan.Fetch, into *fetch) {
-	for _, e := range f.Entities {
-		compiled := &entityFetch{
+	entities := make([]entityFetch, len(f.Entities))
+	into.entities = make([]*entityFetch, len(f.Entities))
+	for i, e := range f.Entities {
+		compiled := &entities[i]
+		into.entities[i] = compiled
+		*compiled = entityFetch{
 			responseKey: c.quote("", e.ResponseKey, ""), variableKey: c.quote("", e.Variable, ":"), usedVariables: e.Selections.Variables(),
+			targets: make([]target, len(e.Targets)),
 		}
 		if c.cached {
 			compiled.cache = entitySelection(f, e)
 		}
-		for _, t := range e.Targets {
+		for j, t := range e.Targets {
 			path, at := c.path(t.Path)
 			if compiled.shape == nil { // the positions of all targets are united
 				compiled.shape = c.shape(e.Selections, at)
 			}
-			compiled.targets = append(compiled.targets, &target{path: path, representations: c.representations(t.Representations, at)})
+			compiled.targets[j] = target{path: path, representations: c.representations(t.Representations, at)}
 		}
-		into.entities = append(into.entities, compiled)
 	}
 	c.contextFetches(f, into)
 }
 
-func (c *compiler) representations(list []plan.Representation, at *position) []*representation {
-	out := make([]*representation, len(list))
+func (c *compiler) representations(list []plan.Representation, at *position) []representation {
+	out := make([]representation, len(list))
 	for i, r := range list {
-		out[i] = &representation{
+		out[i] = representation{
 			on:     c.set(r.On),
 			prefix: c.quoteText(`{"__typename":`, r.Typename, ""),
 			fields: c.representation(r.Fields, at), typeName: r.Typename,
 		}
 		if fields := out[i].fields; len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
-			out[i].opening = out[i].prefix + fields[0].name
+			opening := append(append(c.text.Make(len(out[i].prefix) + len(fields[0].name))[:0], out[i].prefix...), fields[0].name...)
+			out[i].opening = unsafe.String(unsafe.SliceData(opening), len(opening)) // nobody else writes there
 		}
 	}
 	return out

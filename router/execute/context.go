@@ -14,7 +14,7 @@ import (
 // _entities fields of their own, which are printed for the request.
 type contextFetch struct {
 	arguments []contextArgument
-	plan      *plan.EntityFetch
+	plan      *plan.EntityFetch // what it selects
 	// usedVariables are the client's variables that it selects with.
 	usedVariables []string
 }
@@ -58,7 +58,7 @@ func (c *compiler) contextFetches(f *plan.Fetch, into *fetch) {
 }
 
 func (c *compiler) context(e *plan.EntityFetch) *contextFetch {
-	context := &contextFetch{plan: e, usedVariables: e.Selections.Variables()}
+	context := &contextFetch{plan: &plan.EntityFetch{Variable: e.Variable, Selections: e.Selections.Clone()}, usedVariables: e.Selections.Variables()}
 	for _, a := range e.Arguments {
 		made := contextArgument{variable: a.Variable, definition: a.Type}
 		for _, from := range a.Sources {

@@ -47,6 +47,9 @@ func countOf(p *plan.Plan) (n counts) {
 				for _, r := range t.Representations {
 					n.names += 1 + len(r.On)
 					n.text += len(`{"__typename":`) + quoted(r.Typename)
+					if len(r.Fields) == 1 { // once more, for the opening
+						n.text += len(`{"__typename":`) + quoted(r.Typename) + quoted(r.Fields[0].Name)
+					}
 					n.representation(r.Fields)
 				}
 			}

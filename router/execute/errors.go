@@ -268,8 +268,8 @@ func (x *execution) entityError(f *fetch, state *fetchState, e responseError, pa
 		objects[from.targets[at].object] = true
 	}
 	var places []occurrence
-	for _, t := range to.targets {
-		places = append(places, x.occurrences(t.path, func(o uint32) bool { return objects[o] })...)
+	for i := range to.targets {
+		places = append(places, x.occurrences(to.targets[i].path, func(o uint32) bool { return objects[o] })...)
 	}
 	x.addErrorAt(e, places, path[2:], to.shape)
 }

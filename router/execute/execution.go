@@ -322,7 +322,8 @@ func (x *execution) prepare(f *fetch) *fetch {
 func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 	w, b := &x.walker, &x.builder
 	state := &x.states[f.id]
-	for j, t := range e.targets {
+	for j := range e.targets {
+		t := &e.targets[j]
 		clear(w.visited)
 		b.wrong = b.wrong[:0]
 		w.visit = func(object uint32, types uint64) {

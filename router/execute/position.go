@@ -45,6 +45,10 @@ type layout struct {
 	selected   []*position // those with selections
 	table      slotTable
 	found      []foundRun
+
+	compiler compiler
+	names    []string // of types
+	numbers  []int    // of fetches
 }
 
 // maxLayout is the size in bytes of a layout that is kept for other plans.
@@ -55,6 +59,7 @@ func (l *layout) root() *position { return l.positions.Of(position{memory: l}) }
 // reset takes back all positions, and reports whether the layout is small enough to be kept.
 func (l *layout) reset() bool {
 	size := l.positions.Bytes() + l.lists.Bytes() + l.keys.Bytes() + l.shapes.Bytes() + l.selections.Bytes() + l.read.Bytes()
+	size += cap(l.names)*int(unsafe.Sizeof("")) + cap(l.numbers)*int(unsafe.Sizeof(0))
 	size += cap(l.selected)*int(unsafe.Sizeof((*position)(nil))) + cap(l.table.at)*int(unsafe.Sizeof(0)) + cap(l.found)*int(unsafe.Sizeof(foundRun{}))
 	if size > maxLayout {
 		return false
@@ -67,6 +72,8 @@ func (l *layout) reset() bool {
 	l.read.Reset()
 	clear(l.selected)
 	clear(l.found)
+	clear(l.names[:cap(l.names)])
+	l.compiler, l.names = compiler{}, l.names[:0]
 	l.selected, l.found, l.table.position = l.selected[:0], l.found[:0], nil
 	return true
 }

@@ -215,7 +215,7 @@ type variable struct {
 type entityFetch struct {
 	responseKey   []byte // "_e0"
 	variableKey   []byte // "r0":
-	targets       []*target
+	targets       []target
 	shape         *shape
 	cache         *CacheSelection
 	usedVariables []string // the client's variables that its selections use
@@ -229,7 +229,7 @@ type entityFetch struct {
 // A target is a set of objects that representations are built from.
 type target struct {
 	path            []segment
-	representations []*representation
+	representations []representation
 }
 
 // A segment selects the objects in one storage slot.

@@ -161,7 +161,8 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 	start := len(e.text)
 	typ := b.values[object].typ
 	mark := len(b.wrong)
-	for _, r := range t.representations {
+	for i := range t.representations {
+		r := &t.representations[i]
 		if typ != noType && !r.on.has(typ) {
 			continue
 		}

@@ -72,11 +72,12 @@ func (c *compiler) runs() {
 			}
 		}
 	}
-	n := 0
+	n, inside := 0, 0
 	for i := range l.found {
-		n += countRunFields(l.found[i].fields)
+		more, moreInside := countRunFields(l.found[i].fields)
+		n, inside = n+more, inside+moreInside
 	}
-	c.runFieldMemory = slab.NewBlock[runField](n)
+	c.runFieldMemory, c.insideMemory = slab.NewBlock[runField](n), slab.NewBlock[runInside](inside)
 	for i := range l.found {
 		f := &l.found[i]
 		f.run.fields = c.runFields(f.fields, nil)
@@ -97,15 +98,20 @@ type foundRun struct {
 	fetched []shapeField
 }
 
-// countRunFields counts the fields of a run and of the objects in it.
-func countRunFields(fields []field) int {
-	n := len(fields)
+// countRunFields counts the fields of a run and of the objects in it, and those that may have something inside.
+func countRunFields(fields []field) (n, inside int) {
+	n = len(fields)
 	for i := range fields {
-		if fields[i].sel != nil {
-			n += countRunFields(fields[i].sel.fields)
+		f := &fields[i]
+		switch {
+		case f.sel != nil:
+			below, insideBelow := countRunFields(f.sel.fields)
+			n, inside = n+below, inside+1+insideBelow
+		case f.source == typenameSource || f.enum() != nil:
+			inside++
 		}
 	}
-	return n
+	return n, inside
 }
 
 // A slotTable has a row for each shape of a position, and then for each selection, with where
@@ -273,10 +279,12 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 		case f.sel != nil:
 			inside := c.runFields(f.sel.fields, f.sel.possible)
 			inside[0].key = newToken(c.opening(f.sel.fields[0].name))
-			made[i].inside = &runInside{fields: inside}
+			made[i].inside = c.insideMemory.New()
+			made[i].inside.fields = inside
 		}
 		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !plainText(name) }) {
-			made[i].inside = &runInside{names: names}
+			made[i].inside = c.insideMemory.New()
+			made[i].inside.names = names
 		}
 	}
 	made[0].key = newToken(fields[0].name[1:])

@@ -10,7 +10,7 @@ import (
 // entitySelection describes what an entity fetch selects, for the cache.
 func entitySelection(f *plan.Fetch, e *plan.EntityFetch) *CacheSelection {
 	selection := &CacheSelection{
-		Subgraph: f.Subgraph, Selections: e.Selections, Key: cacheKey(f.Subgraph, e.Selections.GraphQL()),
+		Subgraph: f.Subgraph, Selections: e.Selections.Clone(), Key: cacheKey(f.Subgraph, e.Selections.GraphQL()),
 	}
 	for _, t := range e.Targets {
 		for _, r := range t.Representations {
@@ -24,7 +24,7 @@ func entitySelection(f *plan.Fetch, e *plan.EntityFetch) *CacheSelection {
 
 // rootSelection describes what a root fetch selects, for the cache.
 func rootSelection(f *plan.Fetch) *CacheSelection {
-	selection := &CacheSelection{Subgraph: f.Subgraph, Selections: f.Selections, Key: cacheKey(f.Subgraph, f.Query)}
+	selection := &CacheSelection{Subgraph: f.Subgraph, Selections: f.Selections.Clone(), Key: cacheKey(f.Subgraph, f.Query)}
 	for _, sel := range f.Selections {
 		if field, ok := sel.(*plan.SelectedField); ok {
 			selection.Root = append(selection.Root, field.Name)

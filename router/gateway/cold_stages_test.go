@@ -9,7 +9,6 @@ import (
 	"souk/router/compose"
 	"souk/router/execute"
 	"souk/router/operation"
-	"souk/router/plan"
 	"souk/router/plan/planner"
 	"souk/router/supergraph"
 )
@@ -25,7 +24,7 @@ func BenchmarkColdStages(b *testing.B) {
 	}
 	planning, executor := planner.New(model, planner.Options{}), execute.New(execute.Options{})
 	var op *operation.Operation
-	var made *plan.Plan
+	var made planner.Draft
 	for _, stage := range []struct {
 		name string
 		run  func() error
@@ -38,8 +37,14 @@ func BenchmarkColdStages(b *testing.B) {
 			}
 			return err
 		}},
-		{name: "plan", run: func() (err error) { made, err = planning.Plan(op); return err }},
-		{name: "compile", run: func() error { _, err := executor.Compile(made); return err }},
+		{name: "plan", run: func() (err error) {
+			if made.Plan != nil {
+				made.Release()
+			}
+			made, err = planning.Draft(op)
+			return err
+		}},
+		{name: "compile", run: func() error { _, err := executor.Compile(made.Plan); return err }},
 	} {
 		if err := stage.run(); err != nil { // the next stage needs the result
 			b.Fatal(err)

@@ -110,6 +110,13 @@ func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
 	if estimates != nil {
 		by = estimates.Of
 	}
+	if by == nil && !s.keepsPlans() {
+		program, err := s.draft(of.op, of.labels)
+		if err != nil {
+			return planned{}, err
+		}
+		return planned{Program: program, weight: program.Size()}, nil
+	}
 	made, batching, err := s.newPlan(of.op, of.labels, by)
 	if err != nil {
 		return planned{}, err
@@ -125,6 +132,24 @@ func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
 	w := &weighedProgram{key: key}
 	w.by.Store(&weighing{program, estimates, batching, weight})
 	return planned{weighed: w}, nil
+}
+
+// keepsPlans reports whether programs refer to their plans.
+func (s *snapshot) keepsPlans() bool {
+	return s.gateway.demands() || s.gateway.hooks.HasPlan() || s.gateway.config.ExposeQueryPlan.Enabled
+}
+
+// draft makes the program of a plan that is not kept.
+func (s *snapshot) draft(op *operation.Operation, labels labelSet) (*execute.Program, error) {
+	made, err := s.planner.Draft(op, labels.names(s.model)...)
+	if err != nil {
+		return nil, err
+	}
+	defer made.Release()
+	if s.gateway.config.Telemetry.SubgraphOperationNames {
+		made.NameOperations(op.Name)
+	}
+	return s.compile(made.Plan, op)
 }
 
 // newPlan plans an operation by the latencies of subgraphs or, if they are nil, without. The

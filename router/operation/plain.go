@@ -17,10 +17,10 @@ import (
 type plainly struct {
 	schema *Schema
 	op     *ast.OperationDefinition
-	keys   []string // the response keys at the position that is visited
 }
 
-// plainKeys bounds the response keys at one position, which are compared one after another.
+// plainKeys bounds the response keys at one position and those on the way to it. The former are compared one
+// after another.
 const plainKeys = 64
 
 // isPlain reports whether a document is plain and valid.
@@ -33,8 +33,7 @@ func (s *Schema) isPlain(doc *ast.QueryDocument) bool {
 	if root == nil || op.Operation == ast.Subscription || len(op.Directives) > 0 || len(op.VariableDefinitions) > plainKeys {
 		return false
 	}
-	var keys [plainKeys]string
-	p := plainly{schema: s, op: op, keys: keys[:0]}
+	p := plainly{schema: s, op: op}
 	for i, v := range op.VariableDefinitions {
 		v.Definition = s.schema.Types[v.Type.Name()]
 		if v.Definition == nil || !v.Definition.IsInputType() || v.DefaultValue != nil || len(v.Directives) > 0 ||
@@ -42,42 +41,49 @@ func (s *Schema) isPlain(doc *ast.QueryDocument) bool {
 			return false
 		}
 	}
-	return p.set(root, op.SelectionSet) &&
-		!slices.ContainsFunc(op.VariableDefinitions, func(v *ast.VariableDefinition) bool { return !v.Used })
+	var keys [plainKeys]string
+	_, ok := p.set(root, op.SelectionSet, keys[:0])
+	return ok && !slices.ContainsFunc(op.VariableDefinitions, func(v *ast.VariableDefinition) bool { return !v.Used })
 }
 
-// set visits a selection set.
-func (p *plainly) set(parent *ast.Definition, set ast.SelectionSet) bool {
+// set visits a selection set. The keys are the response keys at its position, to which it adds its own. Those
+// after them in memory are for the positions below.
+func (p *plainly) set(parent *ast.Definition, set ast.SelectionSet, keys []string) (_ []string, ok bool) {
 	for _, sel := range set {
 		switch sel := sel.(type) {
 		case *ast.Field:
-			if !p.field(parent, sel) {
-				return false
+			if len(keys) == cap(keys) || slices.Contains(keys, sel.Alias) {
+				return keys, false
 			}
+			keys = append(keys, sel.Alias)
+			ok = p.field(parent, sel, keys[len(keys):])
 		case *ast.InlineFragment:
 			inner := parent
 			if sel.TypeCondition != "" {
 				inner = p.schema.schema.Types[sel.TypeCondition]
 				if inner == nil || !inner.IsCompositeType() || !p.schema.overlaps(parent.Name, sel.TypeCondition) {
-					return false
+					return keys, false
 				}
 			}
 			sel.ObjectDefinition = parent
-			if len(sel.Directives) > 0 || !p.set(inner, sel.SelectionSet) {
-				return false
+			if len(sel.Directives) > 0 {
+				return keys, false
 			}
+			keys, ok = p.set(inner, sel.SelectionSet, keys)
 		default:
-			return false
+			ok = false
+		}
+		if !ok {
+			return keys, false
 		}
 	}
-	return len(set) > 0
+	return keys, len(set) > 0
 }
 
-func (p *plainly) field(parent *ast.Definition, f *ast.Field) bool {
-	if len(f.Directives) > 0 || len(p.keys) == plainKeys || slices.Contains(p.keys, f.Alias) {
+func (p *plainly) field(parent *ast.Definition, f *ast.Field, free []string) bool {
+	if len(f.Directives) > 0 {
 		return false
 	}
-	p.keys = append(p.keys, f.Alias)
 	f.ObjectDefinition = parent
 	if f.Name == "__typename" {
 		f.Definition = typename
@@ -95,8 +101,8 @@ func (p *plainly) field(parent *ast.Definition, f *ast.Field) bool {
 	if typ.IsLeafType() {
 		return true
 	}
-	below := plainly{schema: p.schema, op: p.op, keys: p.keys[len(p.keys):]}
-	return below.set(typ, f.SelectionSet)
+	_, ok := p.set(typ, f.SelectionSet, free)
+	return ok
 }
 
 // typename is the definition of __typename.

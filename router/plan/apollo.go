@@ -339,9 +339,7 @@ func (a *apolloPrinter) selections(selections Selections) {
 		case *SelectedField:
 			leaf := *sel
 			leaf.Selections = nil
-			var head strings.Builder
-			leaf.print(&head, nil)
-			text := strings.Replace(head.String(), sel.ResponseKey+":"+sel.Name, sel.ResponseKey+": "+sel.Name, 1)
+			text := strings.Replace(string(leaf.print(nil, nil)), sel.ResponseKey+":"+sel.Name, sel.ResponseKey+": "+sel.Name, 1)
 			if sel.Selections == nil {
 				a.line(text)
 				continue

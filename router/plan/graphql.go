@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"souk/router/operation"
 )
@@ -13,42 +12,56 @@ import (
 // GraphQL prints the operation of a fetch, without needless white
 // space: "query($representations:[_Any!]!){_entities(...)...}". The order of
 // everything is that of the plan, so equal fetches have equal texts.
-func (f *Fetch) GraphQL() string {
-	var b strings.Builder
-	b.Grow(shortQuery)
-	var definitions []string
-	for _, e := range f.Entities {
-		definitions = append(definitions, e.Definitions()...)
-	}
-	for _, v := range f.Variables {
-		definitions = append(definitions, Definition(v))
-	}
-	if len(definitions) > 0 || f.OperationName != "" || f.OperationKind != operation.Query {
-		b.WriteString(f.OperationKind.String())
+func (f *Fetch) GraphQL() string { return string(f.AppendGraphQL(make([]byte, 0, shortQuery))) }
+
+// AppendGraphQL appends the text that GraphQL returns.
+func (f *Fetch) AppendGraphQL(b []byte) []byte {
+	if len(f.Entities) > 0 || len(f.Variables) > 0 || f.OperationName != "" || f.OperationKind != operation.Query {
+		b = append(b, f.OperationKind.String()...)
 	}
 	if f.OperationName != "" {
-		b.WriteString(" " + f.OperationName)
+		b = append(append(b, ' '), f.OperationName...)
 	}
-	if len(definitions) > 0 {
-		b.WriteString("(" + strings.Join(definitions, ",") + ")")
+	before := byte('(')
+	for _, e := range f.Entities {
+		b = appendDefinition(append(b, before), e.Variable, representations)
+		before = ','
+		for _, a := range e.Arguments {
+			b = appendDefinition(append(b, before), a.Variable, a.Type)
+		}
+	}
+	for _, v := range f.Variables {
+		b = appendDefinition(append(b, before), v.Name, v.Type)
+		if before = ','; v.Default != "" {
+			b = append(append(b, '='), v.Default...)
+		}
+	}
+	if before == ',' {
+		b = append(b, ')')
 	}
 	if f.Kind != EntitiesFetch {
-		f.Selections.print(&b, nil)
-		return b.String()
+		return f.Selections.print(b, nil)
 	}
-	b.WriteByte('{')
+	b = append(b, '{')
 	for i, e := range f.Entities {
 		if i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
-		e.print(&b, e.ResponseKey, nil)
+		b = e.print(b, e.ResponseKey, nil)
 	}
-	b.WriteByte('}')
-	return b.String()
+	return append(b, '}')
 }
 
-// shortQuery is the number of bytes that most queries do not exceed.
-const shortQuery = 256
+const (
+	// shortQuery is the number of bytes that most queries do not exceed.
+	shortQuery = 256
+	// representations is the type of a variable for representations.
+	representations = "[_Any!]!"
+)
+
+func appendDefinition(b []byte, name, typ string) []byte {
+	return append(append(append(append(b, '$'), name...), ':'), typ...)
+}
 
 // NameOperations names the operation of each fetch after the client's: Name__subgraph__n, where
 // n is the ID of the fetch. Without a name of the client's operation it does nothing.
@@ -68,7 +81,7 @@ var notOfNames = regexp.MustCompile(`[^_0-9A-Za-z]`)
 // Definitions returns the definitions of the variables that an entity fetch adds
 // to the client's: "$representations:[_Any!]!".
 func (e *EntityFetch) Definitions() []string {
-	list := []string{"$" + e.Variable + ":[_Any!]!"}
+	list := []string{"$" + e.Variable + ":" + representations}
 	for _, a := range e.Arguments {
 		list = append(list, "$"+a.Variable+":"+a.Type)
 	}
@@ -89,27 +102,25 @@ func (e *EntityFetch) GraphQL() string { return e.Renamed(e.ResponseKey, nil) }
 // Renamed prints the _entities field with another response key, and with other
 // names for the variables that are in names.
 func (e *EntityFetch) Renamed(responseKey string, names map[string]string) string {
-	var b strings.Builder
-	e.print(&b, responseKey, names)
-	return b.String()
+	return string(e.print(nil, responseKey, names))
 }
 
-func (e *EntityFetch) print(b *strings.Builder, responseKey string, names map[string]string) {
+func (e *EntityFetch) print(b []byte, responseKey string, names map[string]string) []byte {
 	if responseKey != entitiesField {
-		b.WriteString(responseKey + ":")
+		b = append(append(b, responseKey...), ':')
 	}
 	variable := e.Variable
 	if to, ok := names[variable]; ok {
 		variable = to
 	}
-	b.WriteString(entitiesField + "(representations:$" + variable + "){")
+	b = append(append(append(b, entitiesField+"(representations:$"...), variable...), "){"...)
 	for i, sel := range e.Selections {
 		if _, field := sel.(*SelectedField); field && i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
-		printSelection(b, sel, names)
+		b = printSelection(b, sel, names)
 	}
-	b.WriteByte('}')
+	return append(b, '}')
 }
 
 // entitiesField is the root field that resolves entities (Federation subgraph
@@ -117,58 +128,57 @@ func (e *EntityFetch) print(b *strings.Builder, responseKey string, names map[st
 const entitiesField = "_entities"
 
 // GraphQL prints a selection set.
-func (s Selections) GraphQL() string {
-	var b strings.Builder
-	s.print(&b, nil)
-	return b.String()
-}
+func (s Selections) GraphQL() string { return string(s.print(nil, nil)) }
 
-func (s Selections) print(b *strings.Builder, names map[string]string) {
-	b.WriteByte('{')
+func (s Selections) print(b []byte, names map[string]string) []byte {
+	b = append(b, '{')
 	for i, sel := range s {
 		if i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
-		printSelection(b, sel, names)
+		b = printSelection(b, sel, names)
 	}
-	b.WriteByte('}')
+	return append(b, '}')
 }
 
-func printSelection(b *strings.Builder, sel Selection, names map[string]string) {
+func printSelection(b []byte, sel Selection, names map[string]string) []byte {
 	switch sel := sel.(type) {
 	case *SelectedField:
-		sel.print(b, names)
+		b = sel.print(b, names)
 	case *InlineFragment:
-		b.WriteString("...")
+		b = append(b, "..."...)
 		if sel.On != "" {
-			b.WriteString("on " + sel.On)
+			b = append(append(b, "on "...), sel.On...)
 		}
-		sel.Selections.print(b, names)
+		b = sel.Selections.print(b, names)
 	}
+	return b
 }
 
-func (f *SelectedField) print(b *strings.Builder, names map[string]string) {
+func (f *SelectedField) print(b []byte, names map[string]string) []byte {
 	if f.ResponseKey != f.Name {
-		b.WriteString(f.ResponseKey + ":")
+		b = append(append(b, f.ResponseKey...), ':')
 	}
-	b.WriteString(f.Name)
-	before := "("
+	b = append(b, f.Name...)
+	before := byte('(')
 	for _, a := range f.Arguments {
-		value := a.Value
+		b = append(append(append(b, before), a.Name...), ':')
+		before = ','
 		if len(a.Variables) == 1 {
 			if to, ok := names[a.Variables[0]]; ok {
-				value = "$" + to
+				b = append(append(b, '$'), to...)
+				continue
 			}
 		}
-		b.WriteString(before + a.Name + ":" + value)
-		before = ","
+		b = append(b, a.Value...)
 	}
 	if len(f.Arguments) > 0 {
-		b.WriteByte(')')
+		b = append(b, ')')
 	}
 	if f.Selections != nil {
-		f.Selections.print(b, names)
+		b = f.Selections.print(b, names)
 	}
+	return b
 }
 
 // Variables returns the names of the variables that a selection set uses, sorted.

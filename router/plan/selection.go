@@ -46,6 +46,25 @@ type InlineFragment struct {
 func (*SelectedField) selection()  {}
 func (*InlineFragment) selection() {}
 
+// Clone copies selections and all below them, except for the arguments of fields.
+func (s Selections) Clone() Selections {
+	if s == nil {
+		return nil
+	}
+	out := make(Selections, len(s))
+	for i, sel := range s {
+		switch sel := sel.(type) {
+		case *SelectedField:
+			field := *sel
+			field.Selections = sel.Selections.Clone()
+			out[i] = &field
+		case *InlineFragment:
+			out[i] = &InlineFragment{On: sel.On, Selections: sel.Selections.Clone()}
+		}
+	}
+	return out
+}
+
 // A selectionJSON is any selection as JSON.
 type selectionJSON struct {
 	SelectedField

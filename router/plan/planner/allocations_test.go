@@ -19,11 +19,11 @@ func TestPlanningAllocatesLittle(t *testing.T) {
 	}
 	c := open(t, archive)
 	for _, o := range []struct {
-		text          string
-		plan, compile float64
+		text                 string
+		plan, draft, compile float64
 	}{
-		{text: "{ users { id name } topProducts { upc name price reviews { id body } } }", plan: 55, compile: 55},
-		{text: c.files["benchmark.graphql"], plan: 900, compile: 220},
+		{text: "{ users { id name } topProducts { upc name price reviews { id body } } }", plan: 50, draft: 6, compile: 22},
+		{text: c.files["benchmark.graphql"], plan: 720, draft: 480, compile: 75},
 	} {
 		op := c.operation(t, o.text)
 		p, err := c.planner.Plan(op)
@@ -32,9 +32,14 @@ func TestPlanningAllocatesLittle(t *testing.T) {
 		}
 		executor := execute.New(execute.Options{})
 		plan := testing.AllocsPerRun(100, func() { _, _ = c.planner.Plan(op) })
+		draft := testing.AllocsPerRun(100, func() {
+			if d, err := c.planner.Draft(op); err == nil {
+				d.Release()
+			}
+		})
 		compile := testing.AllocsPerRun(100, func() { _, _ = executor.Compile(p) })
-		if t.Logf("%v and %v allocations", plan, compile); plan > o.plan || compile > o.compile {
-			t.Errorf("planning makes %v allocations and compiling %v, at most %v and %v are allowed", plan, compile, o.plan, o.compile)
+		if t.Logf("%v, %v and %v allocations", plan, draft, compile); plan > o.plan || draft > o.draft || compile > o.compile {
+			t.Errorf("planning makes %v allocations, a draft %v and compiling %v; at most %v, %v and %v are allowed", plan, draft, compile, o.plan, o.draft, o.compile)
 		}
 	}
 }

@@ -79,13 +79,13 @@ func (w *walker) findContext(from *branch, v *contextValue) ([]*leaf, error) {
 // contextArguments returns the context arguments of a key edge, with the places
 // of their values.
 func (p *placer) contextArguments(e *edge) []*contextArgument {
-	path := e.position.path()
+	path := e.position.path(&p.memory.output)
 	var list []*contextArgument
 	for _, v := range e.contexts {
 		a := &contextArgument{argument: v.argument}
 		for _, s := range v.sources {
 			source := plan.ContextSource{
-				Depth:  len(s.position.path()),
+				Depth:  len(s.position.path(&p.memory.output)),
 				Fields: p.represent(nil, e.subgraph, s.position.slot, s.typ, s.typ.Possible, s.typ.Possible, s.fields),
 			}
 			on := []string{s.typ.Name}

@@ -26,8 +26,9 @@
 // What all stages share is in slot.go and position.go (where values are
 // stored) and in types.go (sets of types) and responsetypes.go (types as clients
 // see them). Their memory is that of scratch.go, with the tables of table.go: one
-// planning after another uses it. explain.go explains how a plan was found, and
-// errors.go why an operation has no plan.
+// planning after another uses it; draft.go also lends the plan itself to those who do
+// not keep it. explain.go explains how a plan was found, and errors.go why an operation
+// has no plan.
 //
 // # Paths
 //

@@ -116,6 +116,7 @@ func (p *placer) placeRoot(e *edge) *placement {
 }
 
 func (p *placer) placeJump(e *edge) *placement {
+	o := &p.memory.output
 	dependsOn := p.conditions(e, nil)
 	representation := plan.Representation{Typename: e.typ.Name}
 	sent := e.key.Fields.Selections
@@ -126,7 +127,7 @@ func (p *placer) placeJump(e *edge) *placement {
 	selection := p.memory.selections.Of(selectionSet{typ: e.typ})
 	entities := p.memory.entities.Of(entityFetch{
 		key:              e.key,
-		targets:          []plan.Target{{Path: e.position.path(), Representations: []plan.Representation{representation}}},
+		targets:          appendTo(o, &o.targets, nil, plan.Target{Path: e.position.path(o), Representations: appendTo(o, &o.representations, nil, representation)}),
 		selections:       p.memory.typed.Append(nil, typedSelection{e.typ, selection}),
 		contextArguments: p.contextArguments(e),
 	})
@@ -157,7 +158,7 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Subgraph
 			}
 			if sel.Name == "__typename" {
 				f.StorageKey = "__typename"
-				to = addField(to, f)
+				to = p.addField(to, f)
 				continue
 			}
 			child := at.child(sel)
@@ -172,7 +173,7 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Subgraph
 				}
 				f.Fields = p.represent(f.Fields, g, child, def.Named, def.Named.Possible, def.Named.Possible, sel.Selections)
 			}
-			to = addField(to, f)
+			to = p.addField(to, f)
 		case *operation.InlineFragment:
 			condition := p.model.Type(sel.TypeCondition)
 			to = p.represent(to, g, at, condition, possible, intersect(on, condition.Possible), sel.Selections)
@@ -183,15 +184,15 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Subgraph
 
 // addField adds a field to a representation, or what is below it to the same
 // field if that is there already.
-func addField(to []plan.RepresentationField, f plan.RepresentationField) []plan.RepresentationField {
+func (p *placer) addField(to []plan.RepresentationField, f plan.RepresentationField) []plan.RepresentationField {
 	for i, have := range to {
 		if have.Name != f.Name || have.StorageKey != f.StorageKey || have.On != nil && !slices.Equal(have.On, f.On) {
 			continue
 		}
 		for _, below := range f.Fields {
-			to[i].Fields = addField(to[i].Fields, below)
+			to[i].Fields = p.addField(to[i].Fields, below)
 		}
 		return to
 	}
-	return append(to, f)
+	return appendTo(&p.memory.output, &p.memory.output.representationFields, to, f)
 }

@@ -56,6 +56,12 @@ func (p *Planner) PlanBy(op *operation.Operation, l Latencies, labels ...string)
 func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
 	memory := scratches.get()
 	defer scratches.put(memory)
+	memory.output.kept = true
+	return p.planIn(memory, op, labels, prices, weigher)
+}
+
+// planIn is plan in the memory of a scratch.
+func (p *Planner) planIn(memory *scratch, op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
 	w := p.newWalker(memory, func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
 	root := memory.slots.Of(slot{memory: memory})
 	root.register(op.Selections, 0)
@@ -76,13 +82,9 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 	if prices != nil && (op.Kind != operation.Mutation || deferred == nil || explanation.Batching != nil) {
 		explanation.settleCost(fetches)
 	}
-	out := &plan.Plan{
-		Kind: op.Kind, RootType: op.RootType,
-		Fetches:       printFetches(fetches, op),
-		Deferred:      deferred,
-		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
-		InterfaceObjects: p.model.InterfaceObjects,
-	}
+	out := memory.output.newPlan()
+	out.Kind, out.RootType, out.Fetches = op.Kind, op.RootType, printFetches(fetches, op, &memory.output)
+	out.Deferred, out.InterfaceObjects = deferred, p.model.InterfaceObjects
 	projector := &projector{planner: p, memory: memory, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
 	return out, explanation, nil

@@ -52,22 +52,22 @@ func (p *position) downcast(on *supergraph.Type) *position {
 }
 
 // path leads from the root to the objects here, by storage keys.
-func (p *position) path() []plan.Segment {
-	return p.appendPath(0)
+func (p *position) path(o *output) []plan.Segment {
+	return p.appendPath(o, 0)
 }
 
 // appendPath is path with room for so many more segments.
-func (p *position) appendPath(more int) []plan.Segment {
+func (p *position) appendPath(o *output, more int) []plan.Segment {
 	if p.parent == nil {
 		if more == 0 {
 			return nil
 		}
-		return make([]plan.Segment, 0, more)
+		return makeList(o, &o.segments, more)[:0]
 	}
 	if p.on == nil {
-		return append(p.parent.appendPath(more+1), plan.Segment{StorageKey: p.slot.storageKey()})
+		return append(p.parent.appendPath(o, more+1), plan.Segment{StorageKey: p.slot.storageKey()})
 	}
-	path := p.parent.appendPath(more)
+	path := p.parent.appendPath(o, more)
 	if len(path) > 0 {
 		path[len(path)-1].Types = []string{p.on.Name}
 	}

@@ -13,13 +13,13 @@ import (
 
 // printFetches returns the fetches as the plan has them. They must be in an order
 // in which each comes after those it depends on.
-func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Fetch {
-	out := make([]*plan.Fetch, len(fetches))
+func printFetches(fetches []*fetch, op *operation.Operation, o *output) []*plan.Fetch {
+	out := makeList(o, &o.fetchLists, len(fetches))
 	for i, f := range fetches {
-		out[i] = printFetch(f, op)
+		out[i] = printFetch(f, op, o)
 		out[i].ID = i
 		for _, d := range f.dependsOn {
-			out[i].DependsOn = append(out[i].DependsOn, slices.Index(fetches, d))
+			out[i].DependsOn = appendTo(o, &o.numbers, out[i].DependsOn, slices.Index(fetches, d))
 		}
 		slices.Sort(out[i].DependsOn)
 		if f.fallbackFor != nil {
@@ -34,6 +34,7 @@ func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Fetch {
 type printer struct {
 	op       *operation.Operation
 	subgraph *supergraph.Subgraph
+	output   *output
 	// contexts are the variables of the context arguments of the current
 	// entity fetch.
 	contexts     map[*supergraph.ContextArgument]string
@@ -42,13 +43,13 @@ type printer struct {
 }
 
 // printFetch returns the selections of a fetch, and where its response is stored.
-func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
-	p := &printer{op: op, subgraph: f.subgraph}
-	out := &plan.Fetch{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, DeferID: f.deferID}
+func printFetch(f *fetch, op *operation.Operation, o *output) *plan.Fetch {
+	p := &printer{op: op, subgraph: f.subgraph, output: o}
+	out := newValue(o, &o.fetches, plan.Fetch{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, DeferID: f.deferID})
 	if f.kind == plan.EntitiesFetch {
 		p.entities(f, out)
 	} else {
-		out.Path = f.position.path()
+		out.Path = f.position.path(o)
 		f.selection.assignResponseKeys()
 		out.Selections = p.selections(f.selection)
 		out.EventStream = f.kind == plan.SubscriptionFetch && slices.ContainsFunc(f.selection.fields, func(s *selectedField) bool {
@@ -60,7 +61,7 @@ func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
 			out.Variables = append(out.Variables, v)
 		}
 	}
-	out.Query = out.GraphQL()
+	out.Query = o.query(out)
 	return out
 }
 
@@ -72,7 +73,7 @@ func (p *printer) entities(f *fetch, out *plan.Fetch) {
 		same = map[string]*plan.EntityFetch{}
 	}
 	for _, of := range f.entities {
-		e := &plan.EntityFetch{Targets: of.targets}
+		e := newValue(p.output, &p.output.entities, plan.EntityFetch{Targets: of.targets})
 		if len(of.selections) == 1 {
 			of.selections[0].selection.assignResponseKeys()
 		} else {
@@ -85,7 +86,7 @@ func (p *printer) entities(f *fetch, out *plan.Fetch) {
 		p.contextArguments(of, e)
 		e.Selections = p.fragments(of.selections)
 		if len(f.entities) == 1 {
-			out.Entities = append(out.Entities, e)
+			out.Entities = appendTo(p.output, &p.output.entityLists, nil, e)
 			break
 		}
 		key := e.Selections.GraphQL() + storedUnderOtherKeys(nil, e.Selections)
@@ -191,11 +192,17 @@ func (p *printer) selectsTypename(s *selectionSet) bool {
 
 // selections returns a selection set as the plan has it.
 func (p *printer) selections(s *selectionSet) plan.Selections {
-	out := make(plan.Selections, 0, len(s.fields)+len(s.fragments)+1)
-	if p.selectsTypename(s) {
-		out = append(out, &plan.SelectedField{Name: "__typename", ResponseKey: "__typename", StorageKey: "__typename"})
+	o := p.output
+	typename := p.selectsTypename(s)
+	n := len(s.fields) + len(s.fragments)
+	if typename {
+		n++
 	}
-	fields := make([]plan.SelectedField, len(s.fields))
+	out := plan.Selections(makeList(o, &o.selections, n))[:0]
+	if typename {
+		out = append(out, newValue(o, &o.selected, plan.SelectedField{Name: "__typename", ResponseKey: "__typename", StorageKey: "__typename"}))
+	}
+	fields := makeList(o, &o.selected, len(s.fields))
 	for i, f := range s.fields {
 		fields[i] = plan.SelectedField{Name: f.field.Name, ResponseKey: f.responseKey, StorageKey: f.slot.storageKey(), Arguments: p.arguments(f)}
 		if f.selection != nil {
@@ -210,12 +217,12 @@ func (p *printer) fragments(list []typedSelection) plan.Selections {
 	if list == nil {
 		return nil
 	}
-	return p.appendFragments(make(plan.Selections, 0, len(list)), list)
+	return p.appendFragments(makeList(p.output, &p.output.selections, len(list))[:0], list)
 }
 
 func (p *printer) appendFragments(out plan.Selections, list []typedSelection) plan.Selections {
 	for _, s := range list {
-		out = append(out, &plan.InlineFragment{On: s.on.Name, Selections: p.selections(s.selection)})
+		out = append(out, newValue(p.output, &p.output.fragments, plan.InlineFragment{On: s.on.Name, Selections: p.selections(s.selection)}))
 	}
 	return out
 }

@@ -87,7 +87,8 @@ func (p *projector) alone(t *supergraph.Type, at *slot, s deferrable) ([]*plan.F
 	if len(s.selections) == 0 {
 		return nil, true
 	}
-	fields, out := make([]plan.Field, len(s.selections)), make([]*plan.Field, len(s.selections))
+	o := &p.memory.output
+	fields, out := makeList(o, &o.fields, len(s.selections)), makeList(o, &o.fieldLists, len(s.selections))
 	for i, sel := range s.selections {
 		f := sel.(*operation.Field)
 		out[i] = &fields[i]
@@ -180,7 +181,7 @@ func (p *projector) entry(t *supergraph.Type, at *slot, e *responseEntry) *plan.
 	if len(e.types) > 0 {
 		def = e.types[0].Field(first.Name)
 	}
-	out := &plan.Field{}
+	out := newValue(&p.memory.output, &p.memory.output.fields, plan.Field{})
 	deferID := e.merged[0].deferID
 	if len(e.payloads) > 0 {
 		deferID = e.payloads[0]

@@ -9,7 +9,7 @@ import (
 
 // A scratch is the memory of one planning: what the stages need and the plan does not keep. It is
 // used again for later plans, so nothing of it may be in a plan, an explanation or an error that
-// the planner returns.
+// the planner returns, unless the plan is a Draft.
 type scratch struct {
 	slots     slab.Slab[slot]
 	slotLists slab.Slab[*slot]
@@ -61,6 +61,8 @@ type scratch struct {
 	selected      slab.Slab[selectedField]
 	selectedLists slab.Slab[*selectedField]
 	typed         slab.Slab[typedSelection]
+
+	output output
 }
 
 // maxScratch is the size in bytes of a scratch that is kept for other plans. Few operations need so
@@ -104,12 +106,19 @@ func (p *scratchPool) put(s *scratch) {
 	for _, slab := range s.slabs() {
 		size += slab.Bytes()
 	}
+	for _, slab := range s.output.slabs() {
+		size += slab.Bytes()
+	}
 	if size > maxScratch {
 		return
 	}
 	for _, slab := range s.slabs() {
 		slab.Reset()
 	}
+	for _, slab := range s.output.slabs() {
+		slab.Reset()
+	}
+	s.output.reset()
 	s.measurer.reset()
 	p.pool.Put(s)
 }
