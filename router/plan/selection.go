@@ -51,13 +51,13 @@ func (s Selections) Clone() Selections {
 	if s == nil {
 		return nil
 	}
-	out := make(Selections, len(s))
+	out, fields := make(Selections, len(s)), make([]SelectedField, len(s)) // most are fields
 	for i, sel := range s {
 		switch sel := sel.(type) {
 		case *SelectedField:
-			field := *sel
-			field.Selections = sel.Selections.Clone()
-			out[i] = &field
+			fields[i] = *sel
+			fields[i].Selections = sel.Selections.Clone()
+			out[i] = &fields[i]
 		case *InlineFragment:
 			out[i] = &InlineFragment{On: sel.On, Selections: sel.Selections.Clone()}
 		}
