@@ -141,11 +141,11 @@ func mayMerge(fetches []*fetch) bool {
 
 // countMergeGroups returns the number of requests that entity fetches become.
 func countMergeGroups(fetches []*fetch) (n int) {
-	if mayMerge(fetches) {
-		return len(mergeGroups(fetches))
-	}
+	merge := mayMerge(fetches)
+	groups := map[mergeGroup]bool{}
 	for _, f := range fetches {
-		if f.kind == plan.EntitiesFetch {
+		if f.kind == plan.EntitiesFetch && !(merge && groups[groupOf(f)]) {
+			groups[groupOf(f)] = true
 			n++
 		}
 	}
@@ -155,9 +155,14 @@ func countMergeGroups(fetches []*fetch) (n int) {
 func mergeGroups(fetches []*fetch) map[mergeGroup][]*fetch {
 	groups := map[mergeGroup][]*fetch{}
 	for _, f := range fetches {
-		if f.kind == plan.EntitiesFetch {
-			groups[groupOf(f)] = append(groups[groupOf(f)], f)
+		if f.kind != plan.EntitiesFetch {
+			continue
 		}
+		group := groupOf(f)
+		if groups[group] == nil {
+			groups[group] = make([]*fetch, 0, 4) // most have few
+		}
+		groups[group] = append(groups[group], f)
 	}
 	return groups
 }
