@@ -78,16 +78,6 @@ func (p *Plan) NameOperations(name string) {
 // notOfNames matches what a name cannot have (GraphQL, section 2.1.9).
 var notOfNames = regexp.MustCompile(`[^_0-9A-Za-z]`)
 
-// Definitions returns the definitions of the variables that an entity fetch adds
-// to the client's: "$representations:[_Any!]!".
-func (e *EntityFetch) Definitions() []string {
-	list := []string{"$" + e.Variable + ":" + representations}
-	for _, a := range e.Arguments {
-		list = append(list, "$"+a.Variable+":"+a.Type)
-	}
-	return list
-}
-
 // Definition returns the definition of a variable: "$first:Int=3".
 func Definition(v operation.VariableDefinition) string {
 	if v.Default == "" {
