@@ -112,7 +112,7 @@ func (r *Redis) Verify(ctx context.Context, topic, cursor string) error {
 	case info == nil:
 		return fmt.Errorf("%w: there is no such stream", ErrTrimmed)
 	}
-	return complete(info, at, len(entries) > 0)
+	return complete(info, at, len(entries) > 0, caughtUp{})
 }
 
 // read returns the state of a stream and its entries from an ID on and up to another one, as of
@@ -134,12 +134,23 @@ func (r *Redis) read(ctx context.Context, topic, from, until string, count int64
 	return info.Val(), entries.Val(), nil
 }
 
+// A caughtUp reader has read a stream to its end, when that many entries had ever been added, or 0
+// before version 7 of Redis.
+type caughtUp struct {
+	ever  bool
+	added int64
+}
+
 // complete returns ErrTrimmed unless a stream has all entries that were added after an ID. present
 // says that it has the entry with the ID. An ID that has been trimmed away itself counts as too
-// old, even if it was the last one trimmed: Redis does not tell.
-func complete(info *redis.XInfoStream, at entryID, present bool) error {
-	if err := same(info, at, present, 0); err != nil {
+// old, even if it was the last one trimmed: Redis does not tell. It tells a reader that had caught up how many were
+// added since.
+func complete(info *redis.XInfoStream, at entryID, present bool, reader caughtUp) error {
+	if err := same(info, at, present, reader.added); err != nil {
 		return err
+	}
+	if reader.ever && info.EntriesAdded-reader.added <= info.Length {
+		return nil
 	}
 	last, known := parseEntryID(info.LastGeneratedID)
 	if !known || info.EntriesAdded == info.Length && info.EntriesAdded > 0 || !at.before(last) {
@@ -177,11 +188,12 @@ func same(info *redis.XInfoStream, at entryID, present bool, before int64) error
 	return fmt.Errorf("%w: the stream was replaced, it begins at %s", ErrTrimmed, info.FirstEntry.ID)
 }
 
-// page reads entries after a cursor and up to another one, and makes sure that none is missing.
-func (r *Redis) page(ctx context.Context, topic, after, until string) ([]redis.XMessage, error) {
+// page reads entries after a cursor and up to another one, and makes sure that none is missing. The
+// reader has caught up if it gets less than a page of all entries.
+func (r *Redis) page(ctx context.Context, topic, after, until string, reader caughtUp) ([]redis.XMessage, caughtUp, error) {
 	info, entries, err := r.read(ctx, topic, after, until, redisPage+1)
 	if err != nil || info == nil {
-		return nil, err
+		return nil, caughtUp{}, err
 	}
 	at, _ := parseEntryID(after)
 	present := false
@@ -189,19 +201,19 @@ func (r *Redis) page(ctx context.Context, topic, after, until string) ([]redis.X
 		first, _ := parseEntryID(entries[0].ID)
 		present = first == at
 	}
-	if err := complete(info, at, present); err != nil {
-		return nil, err
+	if err := complete(info, at, present, reader); err != nil {
+		return nil, caughtUp{}, err
 	}
 	if present {
 		entries = entries[1:]
 	}
-	return entries, nil
+	return entries, caughtUp{len(entries) < redisPage, info.EntriesAdded}, nil
 }
 
 // Range implements Source.
 func (r *Redis) Range(ctx context.Context, topic, after, until string, deliver func(*Event) error) error {
 	for {
-		entries, err := r.page(ctx, topic, after, until)
+		entries, _, err := r.page(ctx, topic, after, until, caughtUp{})
 		if err != nil {
 			return err
 		}
@@ -217,54 +229,35 @@ func (r *Redis) Range(ctx context.Context, topic, after, until string, deliver f
 	}
 }
 
-// Follow implements Source. It reads in pages until it has caught up, and then blocks for
-// entries as they are added. After a full page it does not know whether it has caught up. It makes
-// sure that the stream is still the same before it delivers entries, and when it has waited in
-// vain: a command that waits does not end when the stream is deleted.
+// Follow implements Source. It reads in pages until it has caught up, and then waits until an entry is
+// added. It reads that in a page, too: what XREAD returns may lack entries that were trimmed away before, or be
+// of another stream. The stream is also looked at when it has waited in vain: a command that waits does not
+// end when the stream is deleted.
 func (r *Redis) Follow(ctx context.Context, topic, after string, deliver func(*Event)) error {
-	pass := func(e *Event) error {
-		deliver(e)
-		after = e.ID
-		return ctx.Err()
-	}
+	var reader caughtUp
 	for ctx.Err() == nil {
-		if err := r.Range(ctx, topic, after, "+", pass); err != nil {
+		entries, now, err := r.page(ctx, topic, after, "+", reader)
+		if err != nil {
 			return err
 		}
-		var added int64
-		for full := false; !full; {
-			read, err := r.client.XRead(ctx, &redis.XReadArgs{Streams: []string{r.prefix + topic, after}, Count: redisPage, Block: redisBlock}).Result()
-			switch {
-			case ctx.Err() != nil:
+		for _, m := range entries {
+			deliver(r.event(m))
+			if after = m.ID; ctx.Err() != nil {
 				return ctx.Err()
-			case err != nil && !errors.Is(err, redis.Nil):
-				return fmt.Errorf("XREAD: %w", err)
 			}
-			if added, err = r.unreplaced(ctx, topic, after, added); err != nil {
-				return err
-			}
-			for _, s := range read {
-				full = len(s.Messages) == redisPage
-				for _, m := range s.Messages {
-					if err := pass(r.event(m)); err != nil {
-						return err
-					}
-				}
-			}
+		}
+		if reader = now; len(entries) >= redisPage {
+			continue
+		}
+		err = r.client.XRead(ctx, &redis.XReadArgs{Streams: []string{r.prefix + topic, after}, Count: 1, Block: redisBlock}).Err()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !errors.Is(err, redis.Nil):
+			return fmt.Errorf("XREAD: %w", err)
 		}
 	}
 	return ctx.Err()
-}
-
-// unreplaced makes sure that a stream is the one that had the entry at a cursor, when a number of
-// entries had been added. It returns their number now.
-func (r *Redis) unreplaced(ctx context.Context, topic, cursor string, before int64) (added int64, err error) {
-	info, entries, err := r.read(ctx, topic, cursor, cursor, 1)
-	if err != nil || info == nil {
-		return 0, err
-	}
-	at, _ := parseEntryID(cursor)
-	return info.EntriesAdded, same(info, at, len(entries) > 0, before)
 }
 
 func (r *Redis) event(m redis.XMessage) *Event {
