@@ -309,3 +309,35 @@ func TestBreakersDoNotKeepEachOtherOpen(t *testing.T) {
 		}
 	})
 }
+
+// Callers who leave hide neither that a service hangs, nor close the breaker as the trial of one that
+// has hung.
+func TestCancelledCallsDoNotCloseTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := peer.NewPolicy("user", peer.Limits{Call: 4 * time.Second, Attempt: time.Second}, func(err error) bool { return err != nil })
+		hang := func(patience time.Duration) {
+			ctx, leave := context.WithCancel(t.Context())
+			time.AfterFunc(patience, leave)
+			_ = policy.Do(ctx, "Exists", func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		}
+		for n := 0; policy.Ready("Exists") == nil; n++ {
+			if n == 100 {
+				t.Fatal("the breaker is closed after a hundred calls")
+			}
+			if n%4 == 0 {
+				hang(time.Minute)
+			} else {
+				hang(10 * time.Millisecond)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		hang(10 * time.Millisecond) // the trial, whose caller leaves
+		hang(time.Minute)           // the next one
+		if policy.Ready("Exists") == nil {
+			t.Error("the breaker is closed, although the service hangs")
+		}
+	})
+}

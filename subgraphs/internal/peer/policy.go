@@ -36,10 +36,11 @@ type Policy struct {
 	circuits map[string]circuit
 }
 
-// circuit is what the calls of one operation pass.
+// circuit is what the calls of one operation pass: all attempts of a call pass retry, and each one the
+// breaker and then timeout.
 type circuit struct {
-	breaker  circuitbreaker.CircuitBreaker[any]
-	executor failsafe.Executor[any]
+	breaker        circuitbreaker.CircuitBreaker[any]
+	retry, timeout failsafe.Executor[any]
 }
 
 // NewPolicy returns the policy for a service. failed reports whether an error
@@ -62,7 +63,7 @@ func (p *Policy) circuit(operation string) circuit {
 
 func (p *Policy) newCircuit() circuit {
 	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return p.failed(err) && !errors.Is(err, context.Canceled) }).
+		HandleIf(func(_ any, err error) bool { return p.failed(err) }).
 		WithFailureRateThreshold(failureRate, minAttempts, failureWindow).
 		WithDelay(breakerDelay).WithJitterFactor(0.2).
 		WithSuccessThreshold(1).
@@ -74,7 +75,7 @@ func (p *Policy) newCircuit() circuit {
 		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return circuit{breaker, failsafe.With[any](retry, breaker, timeout.New[any](p.limits.Attempt))}
+	return circuit{breaker, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
 }
 
 // Do makes a call, with several attempts if necessary. Its error is an *Error.
@@ -82,19 +83,32 @@ func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.
 	ctx, cancel := context.WithTimeout(ctx, p.limits.Call)
 	defer cancel()
 	c := p.circuit(operation)
-	err := c.executor.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
-		err := attempt(try.Context())
-		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-			// The caller has left, which says nothing about the service. The error need not tell:
-			// net/http returns the cause of the cancellation.
-			return fmt.Errorf("%w: %w", context.Canceled, err)
-		}
-		return err
+	err := c.retry.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
+		return c.attempt(try.Context(), attempt)
 	})
 	if err != nil {
 		return &Error{Service: p.service, Operation: operation, RetryAfter: c.retryAfter(), Err: err}
 	}
 	return nil
+}
+
+// attempt makes an attempt, unless the breaker is open. A cancelled one says nothing about the service:
+// the breaker records neither a failure nor a success, and the next attempt is the trial if this was.
+func (c circuit) attempt(ctx context.Context, attempt func(context.Context) error) error {
+	if !c.breaker.TryAcquirePermit() {
+		return circuitbreaker.ErrOpen
+	}
+	err := c.timeout.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error { return attempt(try.Context()) })
+	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		c.breaker.RecordError(err)
+		return err
+	}
+	if c.breaker.IsHalfOpen() {
+		c.breaker.Open()
+		c.breaker.HalfOpen()
+	}
+	// The error need not tell: net/http returns the cause of the cancellation.
+	return fmt.Errorf("%w: %w", context.Canceled, err)
 }
 
 // Ready returns nil unless the circuit breaker of one of the operations is
