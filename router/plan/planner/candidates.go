@@ -68,6 +68,16 @@ func (w *walker) isSelected(b *branch, f *operation.Field) bool {
 	return false
 }
 
+// isSelectedForAllTypes reports whether the client selects a leaf for objects of all types of an
+// interface, those of a branch among them, in this payload or an earlier one.
+func (w *walker) isSelectedForAllTypes(b *branch, f *operation.Field) bool {
+	if b.position.on == nil || b.position.parent == nil {
+		return false
+	}
+	known, ok := b.position.parent.fields.get(b.position.slot.child(f))
+	return ok && known.selected != nil && known.selectedIn <= w.deferID
+}
+
 // leavesBelow finds the leaves below a field, given the paths to the field.
 func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f *operation.Field, fromEarlierPayload bool) ([]*leaf, error) {
 	if !def.Named.Composite() {
@@ -175,7 +185,8 @@ func selects(key []operation.Selection, f *operation.Field) bool {
 }
 
 // fieldEdges follows paths to a field. Behind an @interfaceObject only key
-// fields are followed, unless anyField is set: see edge.viaInterfaceObject.
+// fields are followed, and those selected for all types, unless anyField is set: see
+// edge.viaInterfaceObject.
 func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
 	if w.thorough && b.noEntityJumps && !anyField && len(paths) == len(b.paths) {
 		return w.conditionEdges(b, f)
@@ -198,7 +209,7 @@ func (w *walker) conditionEdges(b *branch, f *operation.Field) []*edge {
 func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
 	var candidates []*edge
 	for _, e := range paths {
-		if e.viaInterfaceObject() && !anyField && !e.isKey(f) {
+		if e.viaInterfaceObject() && !anyField && !e.isKey(f) && !w.isSelectedForAllTypes(b, f) {
 			continue
 		}
 		if out := w.fieldFrom(e, b.position, f); out != nil {
