@@ -78,8 +78,7 @@ func (p *Planner) planIn(memory *scratch, op *operation.Operation, labels []stri
 		deferred = deferredPayloads(nil, 0, nil, op.Selections)
 	}
 	fetches := weigher.schedule(placer.fetches, deferred, &explanation)
-	// The root fields of a mutation do not wait for deferred payloads, unlike a sum over them.
-	if prices != nil && (op.Kind != operation.Mutation || deferred == nil || explanation.Batching != nil) {
+	if prices != nil {
 		explanation.settleCost(fetches)
 	}
 	out := memory.output.newPlan()
