@@ -75,6 +75,8 @@ type branch struct {
 	fromEarlierPayload bool
 	// deferID is the payload the branch was visited for.
 	deferID int
+	// wider is the branch that this one narrows to objects of one type, or nil.
+	wider *branch
 	// commonMembers, unless nil, are the only members of a union that may be
 	// selected; see intersectMembers.
 	commonMembers []*supergraph.Type
@@ -205,11 +207,7 @@ func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf
 		defer func(outer int, enclosing []int) { w.deferID, w.enclosing = outer, enclosing }(w.deferID, w.enclosing)
 		w.enclosing = append(w.enclosing[:len(w.enclosing):len(w.enclosing)], w.deferID)
 		w.deferID = f.Defer.ID
-		b = w.memory.branches.Of(branch{
-			position: b.position, typ: b.typ, parent: b.parent,
-			paths:              w.join(b.paths, b.jumps),
-			fromEarlierPayload: true, commonMembers: b.commonMembers,
-		})
+		b = w.fromEarlier(b)
 	}
 	condition := b.typ
 	if f.TypeCondition != "" {
@@ -223,6 +221,25 @@ func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf
 		err = &unreachable{b: b}
 	}
 	return leaves, err
+}
+
+// fromEarlier returns a branch for what a deferred payload selects of the objects of one that an
+// earlier payload selects. Requests for a single type can also find it themselves.
+func (w *walker) fromEarlier(b *branch) *branch {
+	later := branch{
+		position: b.position, typ: b.typ, parent: b.parent,
+		paths:              w.join(b.paths, b.jumps),
+		fromEarlierPayload: true, commonMembers: b.commonMembers,
+	}
+	if w.thorough && b.wider != nil {
+		wider := w.fromEarlier(b.wider)
+		for _, e := range w.withJumps(wider)[len(wider.paths):] {
+			if out := w.downcastFrom(e, wider, b.position); out != nil {
+				later.paths = w.memory.edgeLists.Append(later.paths, out)
+			}
+		}
+	}
+	return w.memory.branches.Of(later)
 }
 
 // selectByType visits the selections for each of the object types that some
@@ -275,7 +292,7 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	if !has(b.typ.Possible, o) || b.commonMembers != nil && !has(b.commonMembers, o) {
 		return nil
 	}
-	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
+	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, wider: b, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
 	from := b.paths
 	if !b.fromEarlierPayload || w.thorough {
 		from = w.withJumps(b)
