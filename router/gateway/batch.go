@@ -29,6 +29,7 @@ func (x *exchange) serveBatch(body []byte) {
 	}
 	x.batch = true
 	x.unsee() // each member is an operation of its own
+	x.exposed = exposeNothing
 	answers := make([][]byte, len(list))
 	var all sync.WaitGroup
 	for i := range list {

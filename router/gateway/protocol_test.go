@@ -95,6 +95,24 @@ func TestBatchAnswersEachRequestInOrder(t *testing.T) {
 	}
 }
 
+// The members of a batch run at the same time. The race detector notices if they share what is recorded for
+// the times of a response.
+func TestMembersOfABatchAreNotTimedTogether(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
+		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 8}
+		c.Telemetry.ServerTiming = true
+	})
+	for range 20 {
+		got := send(t, "POST", url+"/graphql", "["+strings.TrimSuffix(strings.Repeat(query+",", 8), ",")+"]")
+		if want := "[" + strings.TrimSuffix(strings.Repeat(`{"data":{"hello":"hi"}},`, 8), ",") + "]"; got.status != 200 || got.body != want {
+			t.Fatalf("got status %d, %s", got.status, got.body)
+		}
+		if timing := got.header.Get("Server-Timing"); timing != "" {
+			t.Fatalf("a batch has the times %s", timing)
+		}
+	}
+}
+
 func TestAutomaticPersistedQueriesAreRegistered(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	sum := sha256.Sum256([]byte("{ hello }"))

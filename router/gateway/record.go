@@ -34,7 +34,13 @@ func (gw *Gateway) records() bool { return gw.options.Recorder != nil || gw.opti
 // see begins to record an operation for the console and for reports, and adds its ID to the
 // response. It does nothing if nobody wants that: then x.seen stays nil, and the other methods
 // in this file cost one comparison.
+//
+// The members of a batch share an exchange unless they are recorded, and have no header of their own for
+// Server-Timing.
 func (x *exchange) see(carrier string) {
+	if x.batch && !x.records() {
+		return
+	}
 	x.exposed = x.exposure()
 	if !x.records() && x.exposed == exposeNothing && !x.config.Telemetry.ServerTiming {
 		return
