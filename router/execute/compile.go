@@ -130,7 +130,8 @@ func (c *compiler) orderFetches() {
 		c.fetches[i].dependents = ordered.Make(n)[:0]
 	}
 	for i, f := range c.plan.Fetches {
-		c.fetches[i].dependsOn = append(ordered.Make(len(f.DependsOn))[:0], f.DependsOn...)
+		c.fetches[i].dependsOn = ordered.Make(len(f.DependsOn))
+		copy(c.fetches[i].dependsOn, f.DependsOn)
 		for _, before := range f.DependsOn {
 			c.fetches[before].dependents = append(c.fetches[before].dependents, f.ID)
 		}

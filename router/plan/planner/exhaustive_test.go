@@ -232,7 +232,9 @@ func (f *fewest) foundByEntity(o *object, x *fact, known knowledge) bool {
 	at := o
 	if o.of != nil {
 		at = o.of
-		known[at.name.id] = known[at.name.id] && !(x.forAll && f.hasForAll(at, x.field.Name))
+		if x.forAll && f.hasForAll(at, x.field.Name) {
+			known[at.name.id] = false
+		}
 	}
 	for _, g := range f.model.Subgraphs {
 		after := f.nothing()[1:]
@@ -275,7 +277,7 @@ func (f *fewest) all() []knowledge {
 				f.ask(g, p, known, next, level == 0)
 			}
 		}
-		if slices.EqualFunc(known, next, func(a, b knowledge) bool { return slices.Equal(a, b) }) {
+		if slices.EqualFunc(known, next, slices.Equal) {
 			return known
 		}
 		known = next

@@ -136,7 +136,7 @@ func (c *clauseFinder) find(done int, known bits, all *reach, marks []int32, use
 		if c.reach.facts[mark] != 0 {
 			continue
 		}
-		list := c.clause(mark, known, all, use, may, last)
+		list := c.clause(mark, all, use, may, last)
 		if len(list) == 0 {
 			return clauses{}, false
 		}
@@ -160,7 +160,7 @@ func (c *clauseFinder) find(done int, known bits, all *reach, marks []int32, use
 
 // clause returns the groups of which one must be asked for a fact. What the groups in use need is
 // looked for in turn.
-func (c *clauseFinder) clause(fact int32, known bits, all *reach, use, may []bool, last int32) (list []int32) {
+func (c *clauseFinder) clause(fact int32, all *reach, use, may []bool, last int32) (list []int32) {
 	s := c.graph
 	c.round++
 	c.facts[fact] = c.round

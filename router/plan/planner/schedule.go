@@ -144,10 +144,11 @@ func countMergeGroups(fetches []*fetch) (n int) {
 	merge := mayMerge(fetches)
 	groups := map[mergeGroup]bool{}
 	for _, f := range fetches {
-		if f.kind == plan.EntitiesFetch && !(merge && groups[groupOf(f)]) {
-			groups[groupOf(f)] = true
-			n++
+		if f.kind != plan.EntitiesFetch || merge && groups[groupOf(f)] {
+			continue
 		}
+		groups[groupOf(f)] = true
+		n++
 	}
 	return n
 }
