@@ -19,6 +19,7 @@
 //
 //   - rules.go, merging.go, surrogate.go: validation rules that replace or
 //     complete those of the parser library
+//   - numbers.go: the range of numbers in documents
 //   - plain.go: documents that are plain to be valid
 //   - limits.go, listitems.go, nesting.go: limits on the size of a request
 //   - document.go, specialise.go: from a Document to an Operation

@@ -2,7 +2,6 @@ package operation
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -135,11 +134,9 @@ func (p *plainly) value(v *ast.Value) bool {
 	}
 	switch v.Kind {
 	case ast.IntValue:
-		_, err := strconv.ParseInt(v.Raw, 10, 32)
-		return err == nil && v.Definition.OneOf("Int", "Float", "ID")
+		return v.Definition.OneOf("Int", "Float", "ID") && inRange(v.Definition.Name, v)
 	case ast.FloatValue:
-		_, err := strconv.ParseFloat(v.Raw, 64)
-		return err == nil && v.Definition.OneOf("Float")
+		return v.Definition.OneOf("Float") && inRange(v.Definition.Name, v)
 	case ast.StringValue:
 		return v.Definition.OneOf("String", "ID")
 	case ast.BooleanValue:

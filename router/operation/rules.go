@@ -20,6 +20,7 @@ func specRules(r *rules.Rules) *rules.Rules {
 	r.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
 	r.AddRule("SingleRootField", singleRootField)
 	r.AddRule("BuiltInScalars", builtInScalars)
+	useNumbers(r)
 	r.AddRule("DeferLabels", deferLabels)
 	r.AddRule("DeferOnRoot", deferOnRoot)
 	return r
@@ -103,20 +104,14 @@ func singleRootField(on *core.Events, report core.AddErrFunc) {
 	})
 }
 
-// builtInScalars reports literals that rule 5.6.1 of the specification forbids
-// but the validator accepts: integers out of range, and {} for a scalar or enum.
+// builtInScalars reports the literal {} for a scalar or enum. Rule 5.6.1 of the specification forbids
+// it, but the validator accepts it.
 func builtInScalars(on *core.Events, report core.AddErrFunc) {
 	on.OnValue(func(_ *core.Walker, v *ast.Value) {
 		if v.Definition == nil || v.ExpectedType == nil {
 			return
 		}
-		switch {
-		case v.Kind == ast.IntValue && v.Definition.Name == "Int":
-			_, err := strconv.ParseInt(v.Raw, 10, 32)
-			if _, wide := strconv.ParseInt(v.Raw, 10, 64); err != nil && wide == nil {
-				report(core.Message("Int cannot represent non 32-bit signed integer value: %s", v.Raw), core.At(v.Position))
-			}
-		case v.Kind == ast.ObjectValue && len(v.Children) == 0 && v.Definition.Kind != ast.InputObject && isBuiltIn(v.Definition):
+		if v.Kind == ast.ObjectValue && len(v.Children) == 0 && v.Definition.Kind != ast.InputObject && isBuiltIn(v.Definition) {
 			report(core.Message("Expected value of type %q, found {}.", v.ExpectedType.String()), core.At(v.Position))
 		}
 	})

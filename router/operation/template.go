@@ -88,10 +88,14 @@ func (t *Template) Variables(raw json.RawMessage, list []Literal) (Variables, bo
 	given := make(Variables, len(t.values))
 	for i, v := range t.values {
 		text := list[v.literal].Text
-		if scalar(v.typ, text) != "" || v.typ == "ID" && string(text) == "-0" { // as a number in JSON, it is 0
+		if scalar(v.typ, text) != "" {
 			return nil, false
 		}
-		given[i].Value = append(json.RawMessage(nil), text...) // the text is that of a request
+		if v.typ == "ID" {
+			given[i].Value = appendID(nil, text)
+		} else {
+			given[i].Value = append(json.RawMessage(nil), text...) // the text is that of a request
+		}
 	}
 	variables, err := t.variablesWith(raw, given)
 	return variables, err == nil

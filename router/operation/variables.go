@@ -407,7 +407,16 @@ func suggest(name string, known []string) string {
 	return ""
 }
 
-// appendJSON writes a constant literal as JSON.
+// appendID writes the literal of an ID, a string or an integer, as a JSON string. The ID of an integer is
+// its text: -0 is "-0", other than the number -0 in JSON, which is 0.
+func appendID[T string | []byte](b []byte, literal T) []byte {
+	if literal[0] == '"' {
+		return append(b, literal...)
+	}
+	return append(append(append(b, '"'), literal...), '"')
+}
+
+// appendJSON writes a constant literal as JSON, after the validator has found its type.
 func appendJSON(b []byte, v *ast.Value) []byte {
 	switch v.Kind {
 	case ast.ListValue:
@@ -437,6 +446,10 @@ func appendJSON(b []byte, v *ast.Value) []byte {
 			panic(err)
 		}
 		return append(b, quoted...)
+	case ast.IntValue:
+		if v.Definition != nil && v.Definition.Name == "ID" {
+			return appendID(b, v.Raw)
+		}
 	}
 	return append(b, v.Raw...)
 }
