@@ -123,32 +123,31 @@ func (m *merger) mergeApplication(name string, all sources[*schema.Node], dest *
 	definition := m.super.Directive(name)
 	type application struct {
 		*schema.Directive
-		graph    int
 		complete []schema.Argument
 		count    int
 	}
 	var different []*application
+	merged := m.merged[name]
+	qualified := merged != nil && merged.spec.Composition.Qualified
 	for _, each := range all {
 		for _, d := range each.at.Of(name) {
+			if qualified {
+				d = m.qualify(d, each.graph)
+			}
 			complete := d.With(definition, m.super)
 			i := slices.IndexFunc(different, func(a *application) bool { return schema.SameArguments(a.complete, complete) })
 			if i < 0 {
-				different = append(different, &application{d, each.graph, complete, 1})
+				different = append(different, &application{d, complete, 1})
 			} else {
 				different[i].count++
 			}
 		}
 	}
-	merged := m.merged[name]
 	switch {
 	case len(different) == 0:
 	case definition.Repeatable:
 		for _, a := range different {
-			arguments := a.Arguments
-			if merged != nil && merged.spec.Composition.Qualified {
-				arguments = []schema.Argument{{Name: "name", Value: schema.Text(m.names[a.graph] + "__" + a.Text("name"))}}
-			}
-			dest.Apply(&schema.Directive{Name: name, Arguments: arguments})
+			dest.Apply(&schema.Directive{Name: name, Arguments: a.Arguments})
 		}
 	case len(different) == 1:
 		dest.Apply(&schema.Directive{Name: name, Arguments: asLists(merged, different[0].Arguments)})
@@ -170,6 +169,13 @@ func (m *merger) mergeApplication(name string, all sources[*schema.Node], dest *
 		dest.Apply(&schema.Directive{Name: name, Arguments: best.Arguments})
 		m.hintArguments(name, all, dest, best.Directive)
 	}
+}
+
+// qualify returns an application that names the subgraph it is from. Applications in
+// different subgraphs are different even if they give the same name.
+func (m *merger) qualify(d *schema.Directive, graph int) *schema.Directive {
+	name := schema.Text(m.names[graph] + "__" + d.Text("name"))
+	return &schema.Directive{Name: d.Name, Arguments: []schema.Argument{{Name: "name", Value: name}}}
 }
 
 // asLists writes requirements for access as lists of lists, of which GraphQL accepts
