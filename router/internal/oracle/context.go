@@ -23,18 +23,18 @@ func (w *World) withContext(parent *object, field string, args map[string]any, f
 				if args == nil {
 					args = map[string]any{}
 				}
-				args[a.Name] = w.fromAbove(parent.above, context, fieldSet(set), faults)
+				args[a.Name] = w.fromAbove(parent.above, name, context, fieldSet(set), faults)
 			}
 		}
 	}
 	return args
 }
 
-// fromAbove returns the value of a context: that of the nearest enclosing object that sets
-// it, or null if that has an error.
-func (w *World) fromAbove(obj *object, context string, set ast.SelectionSet, faults *int) any {
+// fromAbove returns the value of a context of a subgraph: that of the nearest enclosing
+// object that sets it there, or null if that has an error.
+func (w *World) fromAbove(obj *object, subgraph, context string, set ast.SelectionSet, faults *int) any {
 	for ; obj != nil; obj = obj.above {
-		if w.setsContext(obj.typename, context) {
+		if w.setsContext(obj.typename, subgraph, context) {
 			for _, value := range w.selectedData(obj, set, faults) {
 				return value
 			}
@@ -43,14 +43,12 @@ func (w *World) fromAbove(obj *object, context string, set ast.SelectionSet, fau
 	panic("composition accepted a field whose context is never set: " + context)
 }
 
-// setsContext reports whether a type sets a context.
-func (w *World) setsContext(typename, context string) bool {
+// setsContext reports whether a type sets a context in a subgraph.
+func (w *World) setsContext(typename, subgraph, context string) bool {
 	return slices.ContainsFunc(append(w.interfacesOf(typename), typename), func(t string) bool {
-		return slices.ContainsFunc(w.names, func(name string) bool {
-			d := w.subgraphs[name].schema.Types[t]
-			return d != nil && slices.ContainsFunc(d.Directives.ForNames("context"), func(set *ast.Directive) bool {
-				return set.Arguments.ForName("name").Value.Raw == context
-			})
+		d := w.subgraphs[subgraph].schema.Types[t]
+		return d != nil && slices.ContainsFunc(d.Directives.ForNames("context"), func(set *ast.Directive) bool {
+			return set.Arguments.ForName("name").Value.Raw == context
 		})
 	})
 }

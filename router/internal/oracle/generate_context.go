@@ -45,6 +45,13 @@ func (s *splitter) placeContexts() {
 		far.add("id", "id: ID!")
 		far.add("far", "far: String")
 	}
+	for _, other := range s.graphs {
+		for _, e := range s.entities {
+			if t := s.types[other][e]; other != g && t != nil && s.chance(40) {
+				t.head += ` @context(name: "ctx")` // is another context
+			}
+		}
+	}
 }
 
 // placeContext makes an entity set the context to a value from its own subgraph or another
