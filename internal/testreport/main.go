@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
@@ -93,6 +94,14 @@ func report(events io.Reader, w io.Writer) error {
 			}
 		case e.Action == "output":
 			outputs[at] += e.Output
+		case e.Action == "fail" && e.Test == "":
+			// The tests that ran when the program ended, such as by a panic of a goroutine, have no result.
+			for _, unfinished := range slices.SortedFunc(maps.Keys(outputs), func(a, b test) int { return strings.Compare(a.name, b.name) }) {
+				if unfinished.pkg == e.Package {
+					fmt.Fprint(w, outputs[unfinished])
+					delete(outputs, unfinished)
+				}
+			}
 		case e.Action == "fail":
 			fmt.Fprint(w, outputs[at])
 			delete(outputs, at)

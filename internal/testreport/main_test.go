@@ -18,6 +18,7 @@ func TestReportSaysWhatWasSkippedAndWhatFailed(t *testing.T) {
 		{name: "skipped", body: `t.Skip("needs a browser")`, status: 0, has: "Skipped:\n  sample TestIt: needs a browser\n", lacks: "--- SKIP"},
 		{name: "failed", body: `t.Error("got 1, want 2")`, status: 1, has: "got 1, want 2", lacks: "Skipped:"},
 		{name: "passed", body: `t.Log("nothing to see")`, status: 0, has: "ok  \tsample", lacks: "nothing to see"},
+		{name: "ended", body: `go func() { println("the end is near"); panic("in a goroutine") }(); select {}`, status: 1, has: "the end is near", lacks: "Skipped:"},
 		{name: "not compiled", body: `undefined()`, status: 1, has: "undefined: undefined", lacks: "Skipped:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
