@@ -125,10 +125,8 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 			return w.orByJump(b, f, candidates), false
 		}
 		candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)
-		for _, e := range b.paths {
-			if w.thorough && e.request().deferID == w.deferID {
-				candidates = w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.memory.edgeLists.Append(nil, e), f, false)...)
-			}
+		if w.thorough {
+			candidates = w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.ofThisPayload(b.paths), f, false)...)
 		}
 		if len(candidates) > 0 {
 			return candidates, false
@@ -152,12 +150,18 @@ func (w *walker) orByJump(b *branch, f *operation.Field, candidates []*edge) []*
 	return w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)...)
 }
 
-// request returns the edge of the request that a path begins with.
-func (e *edge) request() *edge {
-	for e.tail != nil {
-		e = e.tail
+// ofThisPayload returns the paths that begin with a request of the payload that is visited.
+func (w *walker) ofThisPayload(paths []*edge) (found []*edge) {
+	for _, path := range paths {
+		first := path
+		for first.tail != nil {
+			first = first.tail
+		}
+		if first.deferID == w.deferID {
+			found = w.memory.edgeLists.Append(found, path)
+		}
 	}
-	return e
+	return found
 }
 
 // keyed returns the paths to objects of which a field is part of a key, in whichever subgraph, with all
