@@ -57,10 +57,18 @@ type explanation struct {
 	Leaves []leaf            `json:"leaves"`
 	Stages []durationOfStage `json:"stages"`
 	Search string            `json:"search"`
-	Bound  planner.Cost      `json:"bound"`
-	Greedy planner.Cost      `json:"greedy"`
-	Chosen planner.Cost      `json:"chosen"`
+	Bound  planCost          `json:"bound"`
+	Greedy planCost          `json:"greedy"`
+	Chosen planCost          `json:"chosen"`
 	Edges  int               `json:"edges"`
+}
+
+// A planCost is a planner.Cost with the names of the admin API.
+type planCost struct {
+	Requests        int `json:"requests"`
+	Levels          int `json:"levels"`
+	InitialRequests int `json:"initial_requests,omitempty"`
+	InitialLevels   int `json:"initial_levels,omitempty"`
 }
 
 // A leaf is the choice of a path for one leaf of the operation, or for a key or requirement.
@@ -250,7 +258,7 @@ func (h *handler) limitsOf(u operation.Usage) []limitOfOne {
 }
 
 func explain(x *planner.Explanation, stages []durationOfStage) *explanation {
-	out := &explanation{Leaves: []leaf{}, Stages: stages, Search: string(x.Search), Bound: x.Bound, Greedy: x.Greedy, Chosen: x.Chosen, Edges: x.Edges}
+	out := &explanation{Leaves: []leaf{}, Stages: stages, Search: string(x.Search), Bound: planCost(x.Bound), Greedy: planCost(x.Greedy), Chosen: planCost(x.Chosen), Edges: x.Edges}
 	for _, d := range x.Decisions {
 		l := leaf{Path: d.Path, NeededFor: d.NeededFor}
 		for _, c := range d.Candidates {

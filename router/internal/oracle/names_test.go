@@ -79,7 +79,7 @@ func TestNamesOfSubgraphsDoNotMatter(t *testing.T) {
 				case i == 0:
 					first = got
 				case got.search == planner.Incomplete || first.search == planner.Incomplete:
-				case got.requests != first.requests || got.levels != first.levels:
+				case got.chosen != first.chosen:
 					t.Errorf("graph %d: the plan costs %+v, with other names %+v\n%s\n%s", seed, first, got, op.Query, explain(made))
 				case got.entities != first.entities:
 					more++
@@ -94,12 +94,13 @@ func TestNamesOfSubgraphsDoNotMatter(t *testing.T) {
 }
 
 type cost struct {
-	requests, levels, entities int
-	search                     planner.Search
+	chosen   planner.Cost
+	entities int
+	search   planner.Search
 }
 
 func costOf(p *plan.Plan, explanation planner.Explanation) cost {
-	c := cost{requests: explanation.Chosen.Requests, levels: explanation.Chosen.Levels, search: explanation.Search}
+	c := cost{chosen: explanation.Chosen, search: explanation.Search}
 	for _, f := range p.Fetches {
 		if f.FallbackFor != nil {
 			continue

@@ -13,22 +13,28 @@ import (
 // little, and for most operations it already proves that the greedy choice is
 // best.
 func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Selection) Cost {
-	b := bounder{walker: w}
-	b.visit(objects{typ: root, sure: root.Possible}, selections)
-	return b.bound().Cost
+	all := bounder{walker: w}
+	all.visit(objects{typ: root, sure: root.Possible}, selections)
+	if !w.defers {
+		return all.bound()
+	}
+	initial := bounder{walker: w, initial: true}
+	initial.visit(objects{typ: root, sure: root.Possible}, selections)
+	return all.bound().withInitial(initial.bound())
 }
 
 type bounder struct {
 	*walker
+	// initial is set to visit the selections of the initial payload only.
+	initial bool
 	// start is the subgraph that root fields are fetched from; nil if there may be several.
 	start []*supergraph.Subgraph
 	// used are the subgraphs of the requests that are counted.
 	used     []*supergraph.Subgraph
 	anyOf    [][]*supergraph.Subgraph // those of which a field needs one
 	requests int
-	// later is set if something is known only after the first level, and undeferred if it
-	// is not deferred.
-	later, undeferred bool
+	// later is set if something is known only after the first level.
+	later bool
 }
 
 // from returns a bounder for root fields that one request to a subgraph fetches.
@@ -38,7 +44,7 @@ func (w *walker) from(start *supergraph.Subgraph) bounder {
 }
 
 // bound returns what is needed for all that has been visited.
-func (b *bounder) bound() partCost {
+func (b *bounder) bound() Cost {
 	// Fields that one subgraph resolves need a request to it. Of the others,
 	// those whose subgraphs are disjoint need a request each.
 	requests, used := b.requests, b.used[:len(b.used):len(b.used)]
@@ -49,14 +55,11 @@ func (b *bounder) bound() partCost {
 		}
 	}
 	if requests == 0 {
-		return partCost{}
+		return Cost{}
 	}
-	c := partCost{Cost{Requests: requests, Levels: 1}, 1}
+	c := Cost{Requests: requests, Levels: 1}
 	if b.later {
 		c.Levels = 2
-	}
-	if b.undeferred {
-		c.wait = 2
 	}
 	return c
 }
@@ -71,8 +74,6 @@ type objects struct {
 	level1 []*supergraph.Subgraph
 	// provided is set if a subgraph may provide fields that it does not resolve otherwise.
 	provided bool
-	// deferred is set if the selections belong to a deferred payload.
-	deferred bool
 }
 
 // visit adds what a selection set needs for sure.
@@ -80,8 +81,10 @@ func (b *bounder) visit(at objects, selections []operation.Selection) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.InlineFragment:
+			if b.initial && sel.Defer != nil {
+				continue
+			}
 			inner := at
-			inner.deferred = at.deferred || sel.Defer != nil
 			if sel.TypeCondition != "" {
 				inner.typ = b.model.Type(sel.TypeCondition)
 				inner.sure = narrow(at.sure, inner.typ)
@@ -113,7 +116,7 @@ func narrow(types []*supergraph.Type, t *supergraph.Type) []*supergraph.Type {
 // are fetched for sure: the others are left out if one is asked that lacks them.
 func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 	var resolving []*supergraph.Subgraph
-	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil, deferred: at.deferred}
+	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil}
 	add := func(in *supergraph.FieldIn) {
 		below.provided = below.provided || in.Provides != nil
 		// An external field may be provided, and so may one that another subgraph overrides.
@@ -146,7 +149,7 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 		b.used = b.memory.subgraphs.Append(b.used, resolving[0])
 	}
 	if below.level1 == nil {
-		b.later, b.undeferred = true, b.undeferred || !at.deferred
+		b.later = true
 		below.level1 = []*supergraph.Subgraph{}
 	}
 	b.visit(below, sel.Selections)

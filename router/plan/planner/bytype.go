@@ -105,9 +105,11 @@ func isDowncastOf(e, abstract *edge) bool { return e.kind == downcastEdge && e.t
 func (w *walker) withDirect(way wayByType, direct []*edge, f *operation.Field) []*edge {
 	var out []*edge
 	if way.def.Named.Composite() {
+		// What the interface has by requests of an earlier payload each type may have, too.
+		inPlace := way.branch.fromEarlierPayload && len(w.ofThisPayload(direct, false)) == 0
 		out = w.memory.edgeLists.Append(out, way.paths...)
 		for _, e := range w.fieldEdges(way.branch, way.branch.paths, f, true) {
-			if e.tail.viaInterfaceObject() && !slices.Contains(out, e) {
+			if (e.tail.viaInterfaceObject() || inPlace && likeDirect(e, direct)) && !slices.Contains(out, e) {
 				out = w.memory.edgeLists.Append(out, e)
 			}
 		}

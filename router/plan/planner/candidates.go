@@ -44,40 +44,6 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	return w.leavesBelow(b, all, def, f, false)
 }
 
-// isSelected reports whether an earlier payload selects a leaf that the client selects at a branch,
-// or the same payload for objects of all types. The earliest payload delivers it: this one
-// needs no fetch for it. It remembers the leaf.
-func (w *walker) isSelected(b *branch, f *operation.Field) bool {
-	if len(w.jumping) > 0 {
-		return false // the leaf is a condition of a jump
-	}
-	at := b.position.slot.child(f)
-	for p := b.position; p != nil; p = p.parent {
-		known, ok := p.fields.get(at)
-		if ok && known.selected != nil && (known.selectedIn < w.deferID || p != b.position && known.selectedIn == w.deferID && known.selected != f) {
-			return true
-		}
-		if p.on == nil {
-			break
-		}
-	}
-	leaf := b.position.field(at)
-	if leaf.selected == nil || w.deferID < leaf.selectedIn {
-		leaf.selected, leaf.selectedIn = f, w.deferID
-	}
-	return false
-}
-
-// isSelectedForAllTypes reports whether the client selects a leaf for objects of all types of an
-// interface, those of a branch among them, in this payload or an earlier one.
-func (w *walker) isSelectedForAllTypes(b *branch, f *operation.Field) bool {
-	if b.position.on == nil || b.position.parent == nil {
-		return false
-	}
-	known, ok := b.position.parent.fields.get(b.position.slot.child(f))
-	return ok && known.selected != nil && known.selectedIn <= w.deferID
-}
-
 // leavesBelow finds the leaves below a field, given the paths to the field.
 func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f *operation.Field, fromEarlierPayload bool) ([]*leaf, error) {
 	if !def.Named.Composite() {
@@ -98,11 +64,13 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 		}
 		leaves = w.memory.leafLists.Append(leaves, name)
 	}
-	if first := child.position.firstBranch; err == nil && len(leaves) == 0 && (first == nil || first.deferID >= w.deferID) {
-		leaves = w.memory.leafLists.Append(nil, w.newLeaf(child.paths)) // whether the object is null
+	if first := child.position.firstBranch; err == nil && !slices.ContainsFunc(leaves, w.isOfThisPayload) && (first == nil || first.deferID >= w.deferID) {
+		leaves = w.memory.leafLists.Append(leaves, w.newLeaf(child.paths)) // whether the object is null
 	}
 	return leaves, err
 }
+
+func (w *walker) isOfThisPayload(l *leaf) bool { return l.deferID == w.deferID }
 
 // candidates finds the paths to a field, and reports whether they belong to an
 // earlier payload than the one that is visited.
@@ -114,22 +82,9 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 // explores them where a path of the branch lacks the field: that path may be
 // needed anyway, and a jump from it less than another path.
 func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field) (candidates []*edge, earlier bool) {
-	if b.fromEarlierPayload {
-		if b.position.slot.child(f).deferID < w.deferID { // the earlier payload selects it, too
-			if candidates = w.fieldEdges(b, b.paths, f, false); len(candidates) > 0 {
-				return candidates, true
-			}
-		}
-		// The key of an entity is fetched anyway, for jumps from there.
-		if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
-			return w.orByJump(b, f, candidates), false
-		}
-		candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)
-		if w.thorough {
-			candidates = w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.ofThisPayload(b.paths), f, false)...)
-		}
-		if len(candidates) > 0 {
-			return candidates, false
+	if b.fromEarlierPayload && len(w.jumping) == 0 {
+		if candidates, earlier = w.deferredCandidates(b, f); len(candidates) > 0 {
+			return candidates, earlier
 		}
 	}
 	candidates = w.fieldEdges(b, b.paths, f, false)
@@ -142,22 +97,45 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 	return candidates, false
 }
 
-// orByJump adds the paths by requests of a deferred payload to those by an earlier one, on a thorough walk.
-func (w *walker) orByJump(b *branch, f *operation.Field, candidates []*edge) []*edge {
-	if !w.thorough {
-		return candidates
+// deferredCandidates finds the paths to a field that a deferred payload selects of objects that an
+// earlier payload selects, too. Requests of the earlier payload do not fetch what only the deferred one
+// selects if an entity request can: for the objects themselves or, if it cannot, for those around them.
+// Only keys they may fetch.
+func (w *walker) deferredCandidates(b *branch, f *operation.Field) (candidates []*edge, earlier bool) {
+	if w.isSelectedEarlier(b, b.position.slot.child(f)) {
+		if candidates = w.fieldEdges(b, b.paths, f, false); len(candidates) > 0 {
+			if b.typ != w.model.Query { // whose jumps repeat root fields
+				candidates = w.orByJump(b, f, candidates)
+			}
+			return candidates, true
+		}
 	}
+	if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
+		if w.thorough {
+			candidates = w.orByJump(b, f, candidates)
+		}
+		return candidates, false
+	}
+	if candidates = w.orByJump(b, f, w.fieldEdges(b, w.ofThisPayload(b.paths, true), f, false)); len(candidates) == 0 {
+		candidates = w.fieldEdges(b, w.ofThisPayload(b.paths, false), f, false)
+	}
+	return candidates, false
+}
+
+// orByJump adds the paths by entity jumps from a branch.
+func (w *walker) orByJump(b *branch, f *operation.Field, candidates []*edge) []*edge {
 	return w.memory.edgeLists.Append(candidates, w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false)...)
 }
 
-// ofThisPayload returns the paths that begin with a request of the payload that is visited.
-func (w *walker) ofThisPayload(paths []*edge) (found []*edge) {
+// ofThisPayload returns the paths that begin with a request of the payload that is visited: one for
+// the objects at their ends, if direct is set.
+func (w *walker) ofThisPayload(paths []*edge, direct bool) (found []*edge) {
 	for _, path := range paths {
-		first := path
-		for first.tail != nil {
-			first = first.tail
+		entity := path
+		if path.kind == downcastEdge {
+			entity = path.tail
 		}
-		if first.deferID == w.deferID {
+		if path.head().deferID == w.deferID && (!direct || entity.tail == nil) {
 			found = w.memory.edgeLists.Append(found, path)
 		}
 	}
@@ -225,8 +203,8 @@ func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField 
 
 func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
 
-// cheapestPerSubgraph keeps the cheapest paths into each subgraph: two, or twelve
-// on a thorough walk, which is not complete then. The path that is cheapest on its own may not be
+// cheapestPerSubgraph keeps the cheapest paths into each subgraph by requests of each payload: two, or
+// twelve on a thorough walk, which is not complete then. The path that is cheapest on its own may not be
 // the cheapest in the plan, which may have the requests of another one already. Paths
 // into other subgraphs are never dropped for their cost: fields selected below may be
 // available only there.
@@ -241,13 +219,15 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	for _, e := range sorted {
 		same := 0
 		for _, have := range kept {
-			if have.subgraph == e.subgraph {
+			if have.subgraph == e.subgraph && (!w.defers || have.head().deferID == e.head().deferID) {
 				same++
 			}
 		}
-		if same < most {
+		switch {
+		case w.defers && slices.Contains(kept, e): // by a branch of an earlier payload
+		case same < most:
 			kept = append(kept, e)
-		} else {
+		default:
 			w.incomplete = true
 		}
 	}
@@ -291,7 +271,7 @@ func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err erro
 		return nil
 	}
 	for _, g := range subgraphs {
-		single := w.memory.branches.Of(branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps})
+		single := w.memory.branches.Of(branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps, deferID: b.deferID})
 		if err = w.reachesForAllTypes(single, b, f); err == nil {
 			return nil
 		}

@@ -1,112 +1,47 @@
 package planner
 
-import (
-	"cmp"
-	"slices"
-	"unsafe"
+import "cmp"
 
-	"souk/internal/slab"
-	"souk/router/plan"
-)
-
-func (c Cost) compare(other Cost) int {
-	return cmp.Or(cmp.Compare(c.Requests, other.Requests), cmp.Compare(c.Levels, other.Levels))
+// A Cost is the number of requests of a plan, and the number of levels: how
+// many requests wait for each other one after another. A plan with fewer
+// requests is better, and of those with equally many the one with fewer levels.
+//
+// With deferred payloads, a plan is better first of all if the initial payload waits for fewer
+// requests, and then for fewer levels: it never waits longer because something is deferred.
+type Cost struct {
+	Requests int `json:"requests"`
+	Levels   int `json:"levels"`
+	// Those of the initial payload, if there are deferred ones.
+	InitialRequests int `json:"initialRequests,omitempty"`
+	InitialLevels   int `json:"initialLevels,omitempty"`
 }
 
-// measure returns the cost of the plan that choices for the leaves lead to. It
-// does what placing and scheduling do, without the selections.
-func measure(memory *scratch, leaves []*leaf, chosen []*edge) Cost {
-	m := &memory.measurer
-	m.reset()
-	m.chosen = chosen
-	for _, l := range leaves {
-		m.follow(chosen[l.id])
+// before returns the cost of a part of a mutation and those after it, which wait for its
+// initial payload.
+func (c Cost) before(rest Cost) Cost {
+	wait := c.Levels
+	if c.InitialRequests > 0 {
+		wait = c.InitialLevels
 	}
-	setLevels(m.fetches)
-	delayToMerge(m.fetches)
-	var c Cost
-	for _, f := range m.fetches {
-		c.Levels = max(c.Levels, f.level+1)
-		if f.kind != plan.EntitiesFetch {
-			c.Requests++
-		}
+	return Cost{
+		c.Requests + rest.Requests, max(c.Levels, wait+rest.Levels),
+		c.InitialRequests + rest.InitialRequests, c.InitialLevels + rest.InitialLevels,
 	}
-	c.Requests += countMergeGroups(m.fetches)
+}
+
+// initial returns the cost of the initial payload.
+func (c Cost) initial() Cost {
+	return Cost{Requests: c.InitialRequests, Levels: c.InitialLevels}
+}
+
+// withInitial adds the cost of the initial payload.
+func (c Cost) withInitial(initial Cost) Cost {
+	c.InitialRequests, c.InitialLevels = initial.Requests, initial.Levels
 	return c
 }
 
-// A measurer computes costs, one after another, in the same memory.
-type measurer struct {
-	chosen  []*edge
-	known   []knownAfter // by edge.id
-	fetches []*fetch
-	// round counts the costs, and tells what is known in the present one.
-	round int
-
-	fetchMemory slab.Slab[fetch]
-	listMemory  slab.Slab[*fetch]
-}
-
-// A knownAfter has the fetches after which what an edge arrives at is known.
-type knownAfter struct {
-	round   int
-	fetches []*fetch
-}
-
-func (m *measurer) reset() {
-	m.chosen, m.fetches = nil, nil
-	m.round++
-	m.fetchMemory.Reset()
-	m.listMemory.Reset()
-}
-
-func (m *measurer) bytes() int {
-	return len(m.known)*int(unsafe.Sizeof(knownAfter{})) + m.fetchMemory.Bytes() + m.listMemory.Bytes()
-}
-
-func (m *measurer) follow(e *edge) []*fetch {
-	if missing := e.id + 1 - len(m.known); missing > 0 {
-		m.known = append(m.known, make([]knownAfter, missing)...)
-	}
-	if m.known[e.id].round == m.round {
-		return m.known[e.id].fetches
-	}
-	var known []*fetch
-	switch e.kind {
-	case rootEdge:
-		known = m.root(e)
-	case keyEdge:
-		known = m.add(fetch{kind: plan.EntitiesFetch, subgraph: e.subgraph, dependsOn: m.conditions(e, nil), deferID: e.deferID})
-	default:
-		known = m.conditions(e, m.follow(e.tail))
-	}
-	m.known[e.id] = knownAfter{m.round, known}
-	return known
-}
-
-func (m *measurer) add(value fetch) []*fetch {
-	f := m.fetchMemory.Of(value)
-	m.fetches = m.listMemory.Append(m.fetches, f)
-	return m.listMemory.Append(nil, f)
-}
-
-func (m *measurer) root(e *edge) []*fetch {
-	for _, f := range m.fetches {
-		if f.kind != plan.EntitiesFetch && f.subgraph == e.subgraph && f.position == e.position && f.deferID == e.deferID {
-			return m.listMemory.Append(nil, f)
-		}
-	}
-	return m.add(fetch{kind: plan.RootFetch, subgraph: e.subgraph, position: e.position, dependsOn: m.conditions(e, nil), deferID: e.deferID})
-}
-
-func (m *measurer) conditions(e *edge, known []*fetch) []*fetch {
-	known = known[:len(known):len(known)]
-	for _, c := range e.conditions {
-		for _, f := range m.follow(m.chosen[c.id]) {
-			if !slices.Contains(known, f) {
-				known = m.listMemory.Append(known, f)
-			}
-		}
-	}
-	return known
+func (c Cost) compare(other Cost) int {
+	return cmp.Or(
+		cmp.Compare(c.InitialRequests, other.InitialRequests), cmp.Compare(c.InitialLevels, other.InitialLevels),
+		cmp.Compare(c.Requests, other.Requests), cmp.Compare(c.Levels, other.Levels))
 }

@@ -7,50 +7,53 @@ import (
 	"souk/router/plan"
 )
 
-// deferRootFetches moves root fetches to a deferred payload if no earlier one
-// needs them: if everything they select belongs to that payload, and so does
-// every fetch that depends on them, and if another fetch already establishes
-// which objects exist. Earlier payloads then do not wait for them.
-func deferRootFetches(fetches []*fetch) {
-	dependents := map[*fetch][]*fetch{}
-	sources := map[*slot]int{} // how many root fetches tell whether an object exists
-	for _, f := range fetches {
+// deferFetches moves fetches to a deferred payload if no other one needs them, as far as the search has
+// not decided that. Earlier payloads then do not wait for them. An entity fetch is left where it is if the
+// initial payload waits for a request to the subgraph anyway, which may be the same. Each key is still a
+// fetch of its own.
+func deferFetches(fetches []*fetch) {
+	later := map[*fetch]int{} // the payloads of those to move
+	for _, f := range slices.Backward(fetches) {
 		for _, d := range f.dependsOn {
-			dependents[d] = append(dependents[d], f)
+			for _, deferID := range f.neededFor {
+				d.need(deferID)
+			}
 		}
-		if f.isQuery() {
-			for s := range f.selection.objects(map[*slot]bool{}) {
-				sources[s]++
+		if f.deferID == 0 && (f.isQuery() || f.kind == plan.EntitiesFetch) && len(f.neededFor) == 1 && f.neededFor[0] > 0 {
+			later[f] = f.neededFor[0]
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, f := range fetches {
+			if deferID, ok := later[f]; ok && isNeededEarlier(f, deferID, fetches, later) {
+				delete(later, f)
+				changed = true
 			}
 		}
 	}
-	for _, f := range fetches {
-		if !f.isQuery() || f.deferID > 0 {
-			continue
-		}
-		payloads := f.selection.payloads(map[int]bool{}, 0)
-		for _, d := range dependents[f] {
-			payloads[d.deferID] = true
-		}
-		if len(payloads) != 1 || payloads[0] {
-			continue
-		}
-		objects := f.selection.objects(map[*slot]bool{})
-		for deferID := range payloads {
-			needed := false
-			for s := range objects {
-				needed = needed || s.deferID < deferID && sources[s] == 1
-			}
-			if needed {
-				break
-			}
-			f.deferID = deferID
-			for s := range objects {
-				sources[s]--
-			}
-		}
+	for f, deferID := range later {
+		f.deferID = deferID
 	}
 }
+
+// isNeededEarlier reports whether a fetch must not move to a payload, if others move.
+func isNeededEarlier(f *fetch, deferID int, fetches []*fetch, later map[*fetch]int) bool {
+	return slices.ContainsFunc(fetches, func(other *fetch) bool {
+		in := max(other.deferID, later[other])
+		return in != deferID && slices.Contains(other.dependsOn, f) ||
+			in == 0 && f.kind == plan.EntitiesFetch && other.kind == plan.EntitiesFetch && other.subgraph == f.subgraph
+	})
+}
+
+// need notes that a payload needs a fetch.
+func (f *fetch) need(deferID int) {
+	if !slices.Contains(f.neededFor, deferID) {
+		f.neededFor = append(f.neededFor, deferID)
+	}
+}
+
+func (f *fetch) isQuery() bool { return f.kind == plan.RootFetch && f.operationKind == operation.Query }
 
 // defers reports whether a deferred fragment is among the selections or below them.
 func defers(selections []operation.Selection) bool {
@@ -61,44 +64,4 @@ func defers(selections []operation.Selection) bool {
 		f, ok := sel.(*operation.InlineFragment)
 		return ok && (f.Defer != nil || defers(f.Selections))
 	})
-}
-
-func (f *fetch) isQuery() bool { return f.kind == plan.RootFetch && f.operationKind == operation.Query }
-
-// objects adds the slots of the objects that the client selects.
-func (s *selectionSet) objects(to map[*slot]bool) map[*slot]bool {
-	for _, f := range s.fields {
-		if f.selection == nil {
-			continue
-		}
-		if f.slot.responseKey != "" {
-			to[f.slot] = true
-		}
-		f.selection.objects(to)
-	}
-	for _, f := range s.fragments {
-		f.selection.objects(to)
-	}
-	return to
-}
-
-// payloads adds the payloads that the selected leaves belong to. Leaves that
-// only keys and required fields use belong to the fetches that use them. The
-// deferID is that of the field whose selection set this is.
-func (s *selectionSet) payloads(to map[int]bool, deferID int) map[int]bool {
-	if s.typename || len(s.fields)+len(s.fragments) == 0 {
-		to[deferID] = true
-	}
-	for _, f := range s.fields {
-		switch {
-		case f.selection != nil:
-			f.selection.payloads(to, f.slot.deferID)
-		case f.slot.responseKey != "":
-			to[f.slot.deferID] = true
-		}
-	}
-	for _, f := range s.fragments {
-		f.selection.payloads(to, deferID)
-	}
-	return to
 }

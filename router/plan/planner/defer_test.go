@@ -50,6 +50,52 @@ func TestDeferredSelectionsHavePlans(t *testing.T) {
 	}
 }
 
+// Deferring some selections never makes the initial payload wait for more than it would without them.
+func TestInitialPayloadsWaitForNothingElse(t *testing.T) {
+	planned, incomplete := 0, 0
+	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
+		r := rand.New(rand.NewPCG(seed, 5))
+		sdl, m, schema := parsedGraph(t, r, seed)
+		p := planner.New(m, planner.Options{})
+		for range 8 {
+			text := deferSome(r, "query"+randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0))
+			if !strings.Contains(text, "@defer") {
+				continue
+			}
+			doc, err := schema.Parse(text, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			op := doc.Operation(nil)
+			got, x, err := p.Explain(op)
+			if err != nil {
+				continue // some fields cannot be fetched everywhere
+			}
+			alone := *op
+			if alone.Selections = withoutDeferred(op.Selections); len(alone.Selections) == 0 {
+				continue
+			}
+			_, want, err := p.Explain(&alone)
+			if err != nil {
+				t.Errorf("graph %d: %s has a plan, and none without its deferred selections: %v\n%s", seed, text, err, sdl)
+				continue
+			}
+			planned++
+			if x.Search == planner.Incomplete || want.Search == planner.Incomplete {
+				incomplete++
+				continue
+			}
+			if c := cost(got); c.InitialRequests != want.Chosen.Requests || c.InitialLevels != want.Chosen.Levels {
+				t.Errorf("graph %d: %s: the plan costs %+v, and without its deferred selections %+v\n%s", seed, text, c, want.Chosen, sdl)
+			}
+		}
+	}
+	t.Logf("planned %d operations, the search was incomplete for %d", planned, incomplete)
+	if planned == 0 || incomplete > planned/50 {
+		t.Errorf("planned %d operations, the search was incomplete for %d", planned, incomplete)
+	}
+}
+
 // deferSome defers some of the selections of a query that randomQuery returns, each with
 // what is below it.
 func deferSome(r *rand.Rand, query string) string {

@@ -21,10 +21,8 @@ type division struct {
 	// parts are those that the division may have, in the order of the units they begin with.
 	parts []possiblePart
 	// rest has the least costs of the units from each on, best the parts they begin with.
-	rest []partCost
+	rest []Cost
 	best []*possiblePart
-	// defers is set if the operation has deferred selections.
-	defers bool
 	// reserve is what is left of the budget for the parts of the division that is chosen.
 	// skipped is set if a part was not searched for it.
 	reserve int
@@ -35,8 +33,8 @@ type division struct {
 
 // divide finds the division that costs least. The first division is greedy. If it costs
 // more than the lower bound, better ones are searched.
-func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
-	d := &division{improver: i, w: w, fields: fields, defers: defers}
+func (i *improver) divide(w *walker, fields []rootField) []part {
+	d := &division{improver: i, w: w, fields: fields}
 	for f := range fields {
 		for k := range fields[f].starts {
 			i.chooser.choose(w, fields[f].starts[k].leaves)
@@ -49,7 +47,7 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 	complete := d.findUnits()
 	d.findParts()
 	chosen := d.greedy()
-	greedy := costOf(chosen, (*possiblePart).greedyCost).Cost
+	greedy := costOf(chosen, (*possiblePart).greedyCost)
 	x := i.explanation
 	x.Greedy, x.Bound, x.Chosen = greedy, d.bound(complete), greedy
 	parts := d.greedyParts(chosen)
@@ -58,7 +56,7 @@ func (i *improver) divide(w *walker, fields []rootField, defers bool) []part {
 	}
 	if better := d.better(chosen, greedy); costOf(better, (*possiblePart).presentCost).compare(greedy) < 0 {
 		parts = d.settledParts(better)
-		x.Chosen = costOf(better, (*possiblePart).presentCost).Cost
+		x.Chosen = costOf(better, (*possiblePart).presentCost)
 	}
 	if x.Search = Exact; x.Chosen.compare(d.bound(complete)) > 0 {
 		x.Search = Incomplete
@@ -72,7 +70,7 @@ func (d *division) bound(complete bool) Cost {
 	if !complete {
 		return d.simpleBound()
 	}
-	return costOf(d.shortest((*possiblePart).leastCost), (*possiblePart).leastCost).Cost
+	return costOf(d.shortest((*possiblePart).leastCost), (*possiblePart).leastCost)
 }
 
 // greedyParts returns the parts of a division with the chooser's choices.
@@ -89,7 +87,7 @@ func (d *division) settledParts(path []*possiblePart) []part {
 	parts := d.greedyParts(path)
 	for i, p := range path {
 		if p.found.asked != nil {
-			p.cost.Cost = d.settle(d.w, p.found)
+			p.cost = d.settle(d.w, p.found)
 			parts[i] = part{leaves: p.found.goals, searched: true}
 		}
 	}
@@ -130,9 +128,9 @@ func (d *division) along(preferred []*supergraph.Subgraph) (path []*possiblePart
 }
 
 // shortest returns the division that costs least if each part has a cost.
-func (d *division) shortest(cost func(*possiblePart) partCost) (path []*possiblePart) {
+func (d *division) shortest(cost func(*possiblePart) Cost) (path []*possiblePart) {
 	if d.rest == nil {
-		d.rest, d.best = d.w.memory.partCosts.Make(len(d.units)+1), d.w.memory.paths.Make(len(d.units))
+		d.rest, d.best = d.w.memory.costs.Make(len(d.units)+1), d.w.memory.paths.Make(len(d.units))
 	}
 	rest, best := d.rest, d.best
 	for u := len(d.units) - 1; u >= 0; u-- {
@@ -140,7 +138,7 @@ func (d *division) shortest(cost func(*possiblePart) partCost) (path []*possible
 		parts := d.partsFrom(u)
 		for i := range parts {
 			p := &parts[i]
-			if c := cost(p).before(rest[p.end]); best[u] == nil || c.compare(rest[u].Cost) < 0 {
+			if c := cost(p).before(rest[p.end]); best[u] == nil || c.compare(rest[u]) < 0 {
 				rest[u], best[u] = c, p
 			}
 		}
@@ -151,7 +149,7 @@ func (d *division) shortest(cost func(*possiblePart) partCost) (path []*possible
 	return path
 }
 
-func costOf(path []*possiblePart, cost func(*possiblePart) partCost) (c partCost) {
+func costOf(path []*possiblePart, cost func(*possiblePart) Cost) (c Cost) {
 	for i := len(path) - 1; i >= 0; i-- {
 		c = cost(path[i]).before(c)
 	}
@@ -175,7 +173,7 @@ func (d *division) better(greedy []*possiblePart, limit Cost) []*possiblePart {
 	unit := 0
 	for _, p := range path {
 		if !p.searched {
-			d.know(unit, p, p.greedy.Cost)
+			d.know(unit, p, p.greedy)
 		}
 		unit = p.end
 	}
@@ -203,7 +201,7 @@ func (d *division) searchBelow(limit Cost) []*possiblePart {
 			return path
 		}
 		// The other parts of the path cost as much or more in any division.
-		room := Cost{limit.Requests - (total.Requests - unknown.cost.Requests), limit.Levels - (total.Levels - unknown.cost.Levels)}
+		room := Cost{Requests: limit.Requests - (total.Requests - unknown.cost.Requests), Levels: limit.Levels - (total.Levels - unknown.cost.Levels)}
 		d.know(unit, unknown, room)
 	}
 }
@@ -213,7 +211,7 @@ func (d *division) searchBelow(limit Cost) []*possiblePart {
 func (d *division) know(unit int, p *possiblePart, limit Cost) {
 	d.measure(unit, p)
 	p.known, p.cost = true, p.greedy
-	if p.greedy.compare(p.least.Cost) <= 0 {
+	if p.greedy.compare(p.least) <= 0 {
 		return
 	}
 	if d.budget <= d.reserve {
@@ -225,26 +223,20 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 	if goals.leaves == nil { // the paths of the first walk have to do
 		goals.leaves = p.leaves
 	}
-	if d.defers || p.greedy.compare(limit) < 0 { // with deferred payloads, levels do not add up
-		limit = p.greedy.Cost
+	if d.w.defers || p.greedy.compare(limit) < 0 { // with deferred payloads, levels do not add up
+		limit = p.greedy
 	}
-	p.found = d.search(d.w, goals, limit, d.share())
-	if goals.interfaces && p.found.cost.compare(p.least.Cost) > 0 {
-		p.found = d.searchByType(d.w, p.found, d.goals(unit, p, true), d.share())
+	p.found = d.search(d.w, goals, limit, p.least, d.share())
+	if goals.interfaces && p.found.cost.compare(p.least) > 0 {
+		p.found = d.searchByType(d.w, p.found, d.goals(unit, p, true), p.least, d.share())
 	}
 	if p.found.asked != nil {
-		p.cost = partCost{p.found.cost, p.found.wait()}
+		p.cost = p.found.cost
 	} else if p.found.exact {
-		p.cost.Cost = limit
-	}
-	if !d.defers {
-		p.cost.wait = p.cost.Levels
+		p.cost = limit
 	}
 	if p.found.exact {
-		p.least.Cost = p.cost.Cost
-		if !d.defers {
-			p.least.wait = p.cost.wait
-		}
+		p.least = p.cost
 	}
 }
 

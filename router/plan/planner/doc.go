@@ -10,14 +10,16 @@
 //	            edges of the query graph             edge.go, resolve.go
 //	            entity jumps                         jump.go
 //	            values for @fromContext              context.go
+//	            which payload selects what           selected.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, divide.go, parts.go
-//	            requests that paths make           thorough.go, bytype.go, bound.go, cost.go, reach.go
+//	            requests that paths make           thorough.go, bytype.go, repeat.go, bound.go, reach.go
+//	            what they cost                     cost.go, measure.go
 //	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, bits.go
 //	            paths for these requests           settle.go
 //	place     paths become fetches                   place.go, fetch.go
-//	schedule  fetches are merged into few requests   defer.go, defer_entities.go, schedule.go, merge.go, fallback.go
+//	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
 //	weigh     fetches are merged by latency instead, if those are known
 //	                                                 weigh.go, timing.go, batches.go
 //	print     fetches become those of the plan       print.go, responsekeys.go
@@ -61,6 +63,13 @@
 // other, and waits for all that the ones before it need. Which subgraph has which of them is
 // a shortest path through the fields, whose edges are runs of fields from one subgraph with
 // the cost of a search for each. A subscription has one field, and one run.
+//
+// # Deferred payloads
+//
+// The initial payload waits for no more requests, and no longer chain of them, than without
+// the deferred fragments. A branch of the walk belongs to a payload, and so do the requests of
+// the paths from it. A deferred fragment visits its objects again: the paths of the earlier payload
+// reach them, but what only the fragment selects prefers entity jumps of its own.
 //
 // # Latencies
 //

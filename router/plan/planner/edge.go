@@ -130,6 +130,14 @@ func (e *edge) computeCost() {
 
 func byCost(a, b *edge) int { return a.cost - b.cost }
 
+// head is the edge of the request that the path continues.
+func (e *edge) head() *edge {
+	for e.tail != nil {
+		e = e.tail
+	}
+	return e
+}
+
 // viaInterfaceObject reports whether the edge narrows an @interfaceObject to
 // one type. The subgraph does not know that type, so it returns what is
 // selected for objects of every type. This is safe for key fields. For any
@@ -232,7 +240,8 @@ func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
 		}
 		conditions, to = w.memory.leafLists.Append(nil, known), e.typ
 	}
-	if out, ok := e.out.get(at); ok {
+	// A payload must not wait for requests of later ones to know the type name.
+	if out, ok := e.out.get(at); ok && (conditions == nil || out.conditions[0].deferID == w.deferID) {
 		return out
 	}
 	return w.newEdge(edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided, eventOnly: e.eventOnly})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"souk/router/operation"
+	"souk/router/plan/planner"
 	"souk/router/supergraph"
 )
 
@@ -23,8 +24,10 @@ import (
 // For root fields of a mutation or a subscription, the first request is the only one of
 // its level, and goes to the subgraph start: see starts_test.go.
 //
-// A query may defer selections, to one payload. Then requests are for one of two payloads. Those for
-// the initial one do not fetch what only the deferred one selects, unless no other request can.
+// One fragment may be deferred. Then requests are for one of two payloads. Those for the initial one are
+// no more, and on no more levels, than without the fragment. They do not fetch what only the deferred one
+// selects, unless no request for an entity in the fragment can. What the deferred payload needs they may
+// fetch, and its own requests may repeat theirs for that.
 type fewest struct {
 	start  *supergraph.Subgraph
 	root   *object
@@ -33,7 +36,11 @@ type fewest struct {
 	labels []string
 	facts  int
 	// deferred is the payload that goals are added for: 0 or 1. payloads is 2 if there are any for 1.
+	// fragment is the object that the deferred fragment is on.
 	deferred, payloads int
+	fragment           *object
+	// initial is what the initial payload may cost, if there is another.
+	initial planner.Cost
 	// anything is set if requests for the initial payload may fetch anything.
 	anything bool
 }
@@ -46,6 +53,10 @@ type object struct {
 	// object whose field this is.
 	of, parent *object
 	fields     map[string]*fact
+	// at is the fact that the object is below; nil for the root. inside is set if the deferred
+	// fragment is on the object, or selects it.
+	at     *fact
+	inside bool
 	// reached are the subgraphs that may return objects of an abstract type in a field.
 	reached map[*supergraph.Subgraph]bool
 	// name is the fact of the type name of an abstract type's objects.
@@ -60,10 +71,15 @@ type fact struct {
 	below *object // nil for a leaf
 	// forAll is set if the payload in selects the field for all types of an interface.
 	forAll bool
-	// goal is set if the operation selects it, for the payload in. early is set if a request for an
-	// earlier payload may deliver it.
-	goal, early bool
-	in          int
+	// goal is set if the operation selects it, for the payload in, and later if the deferred fragment does.
+	// early is set if a request for an earlier payload may deliver it, and own if an entity
+	// request for its object can, which is then preferred to one for an object around it. inPlace is
+	// set if what is selected below it needs a request for an earlier payload.
+	goal, later, early, own, inPlace bool
+	in                               int
+	// keyOfType is set if it is part of a key of one type of an interface, but not of the interface.
+	keyOfType bool
+	of        *object // whose field it is
 	// condition is set if a key or a requirement may need it.
 	condition bool
 }
@@ -75,6 +91,7 @@ func (f *fewest) selects(x *fact) {
 		f.goals = append(f.goals, x)
 	}
 	x.in = min(x.in, f.deferred)
+	x.later = x.later || f.deferred > 0
 }
 
 func newFewest(m *supergraph.Model, root *supergraph.Type, start *supergraph.Subgraph, selections []operation.Selection, labels []string) *fewest {
@@ -93,6 +110,7 @@ func (f *fewest) object(t *supergraph.Type, parent *object) *object {
 	o := &object{typ: t, parent: parent, fields: map[string]*fact{}}
 	if t.Abstract() {
 		o.name = f.newFact(nil)
+		o.name.of, o.name.early = o, true
 		o.reached = map[*supergraph.Subgraph]bool{}
 		for _, member := range t.Possible {
 			m := f.object(member, parent)
@@ -149,7 +167,8 @@ func (f *fewest) choose(o *object, selections []operation.Selection, goals bool)
 			f.field(o, sel, goals)
 		case *operation.InlineFragment:
 			if sel.Defer != nil {
-				f.deferred, f.payloads = 1, 2
+				f.deferred, f.payloads, f.fragment = 1, 2, o
+				o.inside = true
 				f.choose(o, sel.Selections, goals)
 				f.deferred = 0
 				continue
@@ -179,6 +198,7 @@ func (f *fewest) field(o *object, sel *operation.Field, goals bool) *fact {
 	known := o.fields[key]
 	if known == nil {
 		known = f.newFact(o.typ.Field(sel.Name))
+		known.of = o
 		o.fields[key] = known
 	}
 	if goals {
@@ -189,24 +209,58 @@ func (f *fewest) field(o *object, sel *operation.Field, goals bool) *fact {
 	if sel.Selections != nil {
 		if known.below == nil {
 			known.below = f.object(known.field.Named, o)
+			known.below.at = known
 		}
+		known.below.inside = known.below.inside || goals && f.deferred > 0
 		f.choose(known.below, sel.Selections, goals)
 	}
 	return known
 }
 
-// allowEarly finds the facts that only the deferred payload selects of objects that the initial one
-// selects, and that are part of a key, or that no entity request for the object finds. Requests for the
-// initial payload may deliver them, and what is below them.
-func (f *fewest) allowEarly() {
-	f.allowEarlyBelow(f.root, nil, f.all())
-	known := f.all()
-	for _, x := range f.goals { // rather than that there is no plan
-		x.early = x.early || !known[f.payloads][x.id]
+// fact returns the fact that an object is below; nil for the root.
+func (o *object) fact() *fact {
+	if o.of != nil {
+		return o.of.at
+	}
+	return o.at
+}
+
+// isInside reports whether the deferred fragment is on an object, or selects it, or needs it for
+// a key of one.
+func (o *object) isInside() bool {
+	return o.inside || o.of != nil && o.of.isInside() || o.of == nil && o.at != nil && !o.at.goal && o.parent.isInside()
+}
+
+// payload returns the first payload that selects an object, or the one around it.
+func (o *object) payload() int {
+	switch at := o.fact(); {
+	case at == nil:
+		return 0
+	case !at.goal:
+		return o.parent.payload()
+	default:
+		return at.in
 	}
 }
 
-func (f *fewest) allowEarlyBelow(o *object, at *fact, known []knowledge) {
+// allowEarly finds the facts that requests for the initial payload may deliver, with what is below them, though
+// only the deferred one selects them: parts of keys, and what no entity request finds.
+func (f *fewest) allowEarly() {
+	known := f.all()
+	for again := true; again; {
+		again = false
+		f.allowEarlyBelow(f.root, nil, known[1])
+		delivered := f.all()[f.payloads]
+		for _, x := range f.goals { // rather than that there is no plan
+			for missing := !delivered[x.id]; missing && x != nil && x.in > 0; x = x.of.fact() {
+				again = again || !x.inPlace
+				x.inPlace = true
+			}
+		}
+	}
+}
+
+func (f *fewest) allowEarlyBelow(o *object, at *fact, known knowledge) {
 	for _, m := range o.members {
 		f.allowEarlyBelow(m, at, known)
 	}
@@ -214,9 +268,18 @@ func (f *fewest) allowEarlyBelow(o *object, at *fact, known []knowledge) {
 		switch {
 		case at == nil || !x.goal || x.in == 0:
 		case at.in > 0:
-			x.early = at.early
+			x.early = at.early || x.inPlace
+		case x.inPlace:
+			x.early, x.own = true, false
+		case isKey(o.typ, x.field.Name):
+			x.early, x.keyOfType = true, o.of != nil && !isKey(o.of.typ, x.field.Name)
 		default:
-			x.early = isKey(o.typ, x.field.Name) || !f.foundByEntity(o, x, known[1])
+			around := o
+			if o.of != nil {
+				around = o.of
+			}
+			x.own = f.isFoundFrom(around, o, x, known)
+			x.early = !x.own && !f.isFoundFrom(f.fragment, o, x, known)
 		}
 		if x.below != nil {
 			f.allowEarlyBelow(x.below, x, known)
@@ -224,22 +287,19 @@ func (f *fewest) allowEarlyBelow(o *object, at *fact, known []knowledge) {
 	}
 }
 
-// foundByEntity reports whether an entity request for an object can fetch one of its fields. If the
-// field is selected for objects of all types, and a subgraph that returns them has it for all, it is one for objects of all types.
-func (f *fewest) foundByEntity(o *object, x *fact, known knowledge) bool {
+// isFoundFrom reports whether an entity request for an object can fetch a field of it or of one below it. If the
+// field is selected for objects of all types, and a subgraph that returns them has it for all, it is one
+// for objects of all types.
+func (f *fewest) isFoundFrom(from, o *object, x *fact, known knowledge) bool {
 	known = slices.Clone(known)
 	known[x.id] = false
-	at := o
-	if o.of != nil {
-		at = o.of
-		if x.forAll && f.hasForAll(at, x.field.Name) {
-			known[at.name.id] = false
-		}
+	if o.of != nil && x.forAll && f.hasForAll(o.of, x.field.Name) {
+		known[o.of.name.id] = false
 	}
 	for _, g := range f.model.Subgraphs {
 		after := f.nothing()[1:]
-		(&request{f, g, 1, known, after, false}).object(at, nil, false)
-		if after[0][x.id] {
+		(&request{f, g, 1, known, after, false}).object(from, nil, arrival{})
+		if after[1][x.id] {
 			return true
 		}
 	}
@@ -274,7 +334,7 @@ func (f *fewest) all() []knowledge {
 		}
 		for p := range f.payloads {
 			for _, g := range f.model.Subgraphs {
-				f.ask(g, p, known, next, level == 0)
+				f.ask(g, p, known, next, level == 0 && (f.start == nil || f.start == g && p == 0))
 			}
 		}
 		if slices.EqualFunc(known, next, slices.Equal) {
@@ -305,55 +365,86 @@ type request struct {
 	first bool
 }
 
+// An arrival says how a request reaches an object.
+type arrival struct {
+	// above is set if the request selects the object in a field of one around it, and entity if it is
+	// for the object itself.
+	above, entity bool
+	// again is set if a request for the deferred payload reaches it as one for the initial payload may.
+	again bool
+	// reached is set if it reaches objects of all types in either way.
+	reached bool
+}
+
+func (a arrival) any() bool { return a.above || a.entity || a.again }
+
+// asEntity adds that the request is for an object.
+func (r *request) asEntity(o *object, a arrival) arrival {
+	if r.payload == 0 || o.isInside() {
+		a.entity = true
+	}
+	a.again = a.again || r.payload > 0
+	return a
+}
+
 // ask adds what is known after a request to a subgraph for a payload.
 func (f *fewest) ask(g *supergraph.Subgraph, payload int, before, after []knowledge, first bool) {
 	r := &request{f, g, payload, before[payload], after[payload:], first}
-	r.object(r.root, nil, r.first && r.root.typ.InSubgraph(r.graph) != nil)
+	var at arrival
+	if r.first && r.root.typ.InSubgraph(r.graph) != nil {
+		at = arrival{above: payload == 0 || r.root.isInside(), again: payload > 0, reached: true}
+	}
+	r.object(r.root, nil, at)
 }
 
 // know notes that the request fetches a fact, for later payloads, too, if later is set. It may be for
-// keys and requirements only.
-func (r *request) know(x *fact, later bool) {
+// keys and requirements only. A request that repeats one for the initial payload delivers what that may.
+func (r *request) know(x *fact, later, again bool) {
 	for i, known := range r.after {
 		if i == 1 && len(r.after) > 2 && !later {
 			continue
 		}
-		known[x.id] = known[x.id] || i+1 < len(r.after) || !x.goal || x.in == r.payload || x.in > r.payload && (x.early || r.anything)
+		delivers := x.in == r.payload && (!again || x.early) || x.in > r.payload && (x.early || r.anything)
+		known[x.id] = known[x.id] || i+1 < len(r.after) || !x.goal || delivers
 	}
 }
 
-// object adds what the subgraph knows about an object and those below it. reached is set
-// if the request has reached the object from above, where some selections are provided.
-func (r *request) object(o *object, provided []operation.Selection, reached bool) {
+// object adds what the subgraph knows about an object and those below it, where some selections may be
+// provided if the request has reached it from above.
+func (r *request) object(o *object, provided []operation.Selection, at arrival) {
 	in := o.typ.InSubgraph(r.graph)
 	if !o.typ.Abstract() {
-		r.fields(o, provided, reached, r.jumps(o, in), r.interfaceObject(o, r.jumps))
+		r.fields(o, provided, at, r.jumps(o, in), r.interfaceObject(o, r.jumps))
 		return
 	}
-	entity := o.typ.Kind == supergraph.Interface && r.jumps(o, in) // by a key of the interface
-	here := reached || entity
-	if reached {
+	if at.any() {
 		o.reached[r.graph] = true
 	}
-	if here && !in.InterfaceObject {
-		r.know(o.name, true)
+	if o.typ.Kind == supergraph.Interface && r.jumps(o, in) { // by a key of the interface
+		at = r.asEntity(o, at)
+		at.reached = true
+	}
+	if at.any() && !in.InterfaceObject {
+		r.know(o.name, true, !at.above && !at.entity)
 	}
 	for _, m := range o.members {
-		object := here && in.InterfaceObject
+		here := at
+		if at.any() && (in.InterfaceObject || !slices.Contains(in.Possible, m.typ)) {
+			here = arrival{}
+		}
 		named := r.before[o.name.id]
-		r.fields(m, provided,
-			here && !object && slices.Contains(in.Possible, m.typ),
+		r.fields(m, provided, here,
 			named && r.jumps(m, m.typ.InSubgraph(r.graph)),
 			named && r.interfaceObject(m, r.jumps))
-		if object {
-			r.ofInterfaceObject(m, o.typ, false)
+		if at.any() && in.InterfaceObject {
+			r.ofInterfaceObject(m, o.typ, at, false)
 		}
 	}
 }
 
-// jumps reports whether the subgraph can be given an entity.
+// jumps reports whether the subgraph can be given an entity, by a request of a payload that selects it.
 func (r *request) jumps(o *object, in *supergraph.TypeIn) bool {
-	return in != nil && slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return k.Resolvable && o.knows(k.Fields.Selections, r.before) })
+	return in != nil && o.payload() <= r.payload && slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return k.Resolvable && o.knows(k.Fields.Selections, r.before) })
 }
 
 // interfaceObject reports whether the subgraph can be given an object as an @interfaceObject.
@@ -364,60 +455,84 @@ func (r *request) interfaceObject(o *object, can func(o *object, in *supergraph.
 	})
 }
 
-// fields adds the fields of an object that the request has reached from above, by a key of its type,
-// or by a key of an @interfaceObject.
-func (r *request) fields(o *object, provided []operation.Selection, reached, jump, object bool) {
+// fields adds the fields of an object that the request reaches, also by a key of its type if jump is set,
+// and by a key of an @interfaceObject if object is.
+func (r *request) fields(o *object, provided []operation.Selection, at arrival, jump, object bool) {
+	here := at
+	if jump {
+		here = r.asEntity(o, at)
+	}
 	for name, x := range o.fields {
 		fi := x.field.InSubgraph(r.graph)
-		resolved := fi != nil && r.resolves(fi) && (reached || jump) &&
+		resolved := fi != nil && r.resolves(fi) &&
 			(fi.Requires == nil || jump && o.knows(fi.Requires.Selections, r.before)) &&
 			(fi.Contexts == nil || jump && o.knowsContexts(fi, r.before))
+		to := here
+		if fi != nil && (fi.Requires != nil || fi.Contexts != nil) {
+			to = r.asEntity(o, arrival{})
+		}
 		var below []operation.Selection
 		for _, sel := range provided {
-			if field := sel.(*operation.Field); reached && fi != nil && field.Name == name {
+			if field := sel.(*operation.Field); fi != nil && field.Name == name && at.any() {
+				if !resolved {
+					to = at
+				}
 				resolved, below = true, field.Selections
 			}
 		}
 		if fi != nil && fi.Provides != nil {
 			below = slices.Concat(below, fi.Provides.Selections)
 		}
-		r.learn(x, below, resolved && r.fetches(o, x, reached), reached || r.selects(o))
+		if !resolved {
+			to = arrival{}
+		}
+		r.learn(o, x, below, to)
 	}
 	if object {
 		for _, i := range o.typ.Interfaces {
 			if in := i.InSubgraph(r.graph); in != nil && in.InterfaceObject {
-				r.ofInterfaceObject(o, i, true)
+				r.ofInterfaceObject(o, i, r.asEntity(o, arrival{}), true)
 			}
 		}
 	}
 }
 
-// fetches reports whether the request may fetch a fact of an object, which it has reached from above or by
-// a key. A request for the deferred payload does not fetch objects again that the initial one selects. One for the initial
-// payload does not fetch objects that only the deferred one selects, unless a key has them.
-func (r *request) fetches(o *object, x *fact, reached bool) bool {
+// learn adds what is known if the request can fetch a field of an object that it reaches.
+func (r *request) learn(o *object, x *fact, provided []operation.Selection, at arrival) {
+	fetches := (at.above || at.entity) && r.fetches(o, x, at)
+	again := at.any() && r.payload > 0 && r.repeats(o, x, at)
+	if fetches || again {
+		r.know(x, at.above || o.payload() <= r.payload, !fetches)
+	}
+	if x.below != nil && (fetches || again || r.before[x.id]) {
+		r.object(x.below, provided, arrival{above: fetches, again: r.payload > 0 && (fetches || again), reached: fetches || again})
+	}
+}
+
+// fetches reports whether the request may fetch a fact. One for the deferred payload fetches what the fragment
+// selects, for an entity rather than for an object around it.
+func (r *request) fetches(o *object, x *fact, at arrival) bool {
 	switch {
 	case !x.goal || r.anything:
 		return true
-	case r.payload > 0:
-		return x.below == nil || x.in == r.payload
-	case x.in == 0:
-		return true
-	case x.early:
-		return reached
+	case r.payload == 0:
+		return r.repeats(o, x, at)
+	case o == r.root && x.in == 0, x.own && !at.entity:
+		return false
 	}
-	return o != r.root && (x.below == nil || x.condition)
+	return x.below == nil || x.later
 }
 
-// selects reports whether an entity request for the payload may be for an object anyway: whether it
-// selects a field that the subgraph has.
-func (r *request) selects(o *object) bool {
-	for _, x := range o.fields {
-		if x.goal && x.in <= r.payload && x.field.InSubgraph(r.graph) != nil {
-			return true
-		}
+// repeats reports whether a request for the initial payload may fetch a fact. It does not fetch
+// objects that only the deferred one selects, unless a key has them.
+func (r *request) repeats(o *object, x *fact, at arrival) bool {
+	switch {
+	case !x.goal || x.in == 0:
+		return true
+	case x.early: // for objects of all types: not for an entity of one
+		return at.reached || !x.forAll || x.keyOfType || o.of == nil
 	}
-	return r.anything
+	return o != r.root && (x.below == nil || x.condition)
 }
 
 func (r *request) resolves(fi *supergraph.FieldIn) bool {
@@ -426,15 +541,16 @@ func (r *request) resolves(fi *supergraph.FieldIn) bool {
 
 // ofInterfaceObject adds the fields of an object that the subgraph knows by an @interfaceObject. If
 // it may be of any type, fields are fetched that are part of a key, or selected for objects of all types.
-func (r *request) ofInterfaceObject(o *object, i *supergraph.Type, entity bool) {
+func (r *request) ofInterfaceObject(o *object, i *supergraph.Type, at arrival, entity bool) {
 	for name, x := range o.fields {
 		f := i.Field(name)
 		if f == nil {
 			continue
 		}
 		fi := f.InSubgraph(r.graph)
-		if fi != nil && r.resolves(fi) && (entity || x.forAll || isKeyIn(i.InSubgraph(r.graph), name)) {
-			r.learn(x, nil, r.fetches(o, x, !entity), !entity || r.selects(o))
+		forAll := x.forAll && (x.in <= r.payload || x.early && !x.keyOfType) && !(x.keyOfType && x.in > 0 && !at.above && !at.entity)
+		if fi != nil && r.resolves(fi) && (entity || forAll || isKeyIn(i.InSubgraph(r.graph), name)) {
+			r.learn(o, x, nil, at)
 		}
 	}
 }
@@ -448,15 +564,6 @@ func isKeyIn(in *supergraph.TypeIn, name string) bool {
 	return slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool {
 		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool { return sel.(*operation.Field).Name == name })
 	})
-}
-
-func (r *request) learn(x *fact, provided []operation.Selection, resolved, later bool) {
-	if resolved {
-		r.know(x, later)
-	}
-	if x.below != nil && (resolved || r.before[x.id]) {
-		r.object(x.below, provided, resolved)
-	}
 }
 
 // knows reports whether the fields of an object are known, for an abstract type of all its members.
@@ -507,10 +614,11 @@ func (f *fewest) search(limit, most int) (requests, levels int) {
 	type state struct {
 		known           []knowledge // by payload
 		requests, level int
+		initial         int // the requests for the initial payload
 	}
 	type visited struct {
-		requests, level int
-		known           string
+		requests, level, initial int
+		known                    string
 	}
 	best := state{requests: limit + 1}
 	seen := map[visited]bool{}
@@ -530,11 +638,16 @@ func (f *fewest) search(limit, most int) (requests, levels int) {
 		}
 		// The next level may have requests to any set of subgraphs, for any payload.
 		for set := 1; set < 1<<(graphs*f.payloads); set++ {
-			if f.start != nil && s.level == 0 && set != 1<<f.start.Index || s.requests+bits.OnesCount(uint(set)) > min(limit, best.requests) {
+			initial := bits.OnesCount(uint(set & (1<<graphs - 1)))
+			switch {
+			case f.start != nil && s.level == 0 && set&(1<<graphs-1) != 1<<f.start.Index,
+				f.start != nil && s.level == 0 && initial < bits.OnesCount(uint(set)),
+				f.payloads > 1 && initial > 0 && (s.initial+initial > f.initial.InitialRequests || s.level >= f.initial.InitialLevels),
+				s.requests+bits.OnesCount(uint(set)) > min(limit, best.requests):
 				continue
 			}
-			next := state{known: f.nothing(), requests: s.requests, level: s.level + 1}
-			at := visited{level: next.level}
+			next := state{known: f.nothing(), requests: s.requests, level: s.level + 1, initial: s.initial + initial}
+			at := visited{level: next.level, initial: next.initial}
 			for p := range next.known {
 				copy(next.known[p], s.known[p])
 			}

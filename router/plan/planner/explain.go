@@ -36,9 +36,9 @@ type Search string
 const (
 	// NotSearched: the greedy plan meets the lower bound.
 	NotSearched Search = "not needed"
-	// Exact: the search was complete, so no plan has fewer requests, and none with as
-	// many has fewer levels. Requests for a payload do not fetch more, and none is for more
-	// objects, because later payloads want that.
+	// Exact: the search was complete, so no plan costs less. Requests of the initial payload fetch what
+	// only a deferred fragment selects if no entity request in the fragment can; otherwise only keys,
+	// and what fields require.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"
@@ -79,6 +79,17 @@ func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan
 // ExplainBy plans an operation like PlanBy and reports how the plan was found.
 func (p *Planner) ExplainBy(op *operation.Operation, l Latencies, labels ...string) (*plan.Plan, Explanation, error) {
 	return p.plan(op, labels, map[*leaf][]int{}, &weigher{latencies: l, explains: true})
+}
+
+// decide adds the decisions of the parts of an operation.
+func (x *Explanation) decide(c *chooser, parts []part) {
+	for _, part := range parts {
+		searched := NotSearched
+		if part.searched {
+			searched = x.Search
+		}
+		x.Decisions = append(x.Decisions, c.decisions(part.leaves, searched)...)
+	}
 }
 
 // decisions returns the decision for each leaf and for the conditions of the path
@@ -146,7 +157,7 @@ func (d *Decision) reason(chosen int, searched Search) string {
 
 // settleCost sets the cost of the plan that was made. It differs from what the search
 // found if fetches were moved to deferred payloads or merged by latency. Then it may not be the lowest.
-func (x *Explanation) settleCost(fetches []*fetch) {
+func (x *Explanation) settleCost(fetches []*fetch, defers bool) {
 	levels := make(map[*fetch]int, len(fetches))
 	var made Cost
 	for _, f := range fetches {
@@ -158,6 +169,10 @@ func (x *Explanation) settleCost(fetches []*fetch) {
 			made.Requests++
 		}
 		made.Levels = max(made.Levels, levels[f])
+		if defers && f.deferID == 0 && f.fallbackFor == nil {
+			made.InitialRequests++
+			made.InitialLevels = max(made.InitialLevels, levels[f])
+		}
 	}
 	if x.Search == Exact && made.compare(x.Chosen) > 0 && x.Batching == nil {
 		x.Search = Incomplete
@@ -218,6 +233,10 @@ func (x *Explanation) String() string {
 	if x.Chosen != (Cost{}) {
 		fmt.Fprintf(&b, "requests: %d in %d levels (greedy choice: %d in %d; lower bound: %d in %d)\n",
 			x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
+	}
+	if x.Chosen.InitialRequests > 0 {
+		fmt.Fprintf(&b, "of the initial payload: %d in %d levels (greedy choice: %d in %d; lower bound: %d in %d)\n",
+			x.Chosen.InitialRequests, x.Chosen.InitialLevels, x.Greedy.InitialRequests, x.Greedy.InitialLevels, x.Bound.InitialRequests, x.Bound.InitialLevels)
 	}
 	fmt.Fprintf(&b, "search for a better plan: %s\nedges of the query graph looked at: %d\n", x.Search, x.Edges)
 	if x.Batching != nil {

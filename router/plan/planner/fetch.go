@@ -19,8 +19,10 @@ type fetch struct {
 	selection *selectionSet
 	entities  []*entityFetch
 	dependsOn []*fetch
-	// deferID is the payload it is made for.
-	deferID int
+	// deferID is the payload it is made for, and neededFor are those that need it, if there are
+	// deferred ones.
+	deferID   int
+	neededFor []int
 	// level is the length of the longest chain of fetches it depends on, or more: where
 	// the search decided it, it is at least after levels after the fetch from, or after
 	// the beginning.

@@ -1,17 +1,11 @@
 package planner
 
 import (
+	"math"
+
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
-
-// A Cost is the number of requests of a plan, and the number of levels: how
-// many requests wait for each other one after another. A plan with fewer
-// requests is better, and of those with equally many the one with fewer levels.
-type Cost struct {
-	Requests int `json:"requests"`
-	Levels   int `json:"levels"`
-}
 
 // A part of an operation is planned for itself: a query or a subscription, or the
 // root fields of a mutation that one request fetches.
@@ -42,7 +36,7 @@ type improver struct {
 // to do. Otherwise the query is walked once more, thoroughly, and searched. If the result is
 // still above the bound, fields of interfaces are also selected by type.
 func (i *improver) improve(w *walker, selections []operation.Selection, leaves []*leaf) part {
-	greedy, bound := measure(w.memory, leaves, i.chooser.chosen), w.lowerBound(i.typ, selections)
+	greedy, bound := measure(w.memory, leaves, i.chooser.chosen, w.defers), w.lowerBound(i.typ, selections)
 	x := i.explanation
 	x.Greedy, x.Bound, x.Chosen = greedy, bound, greedy
 	if greedy.compare(bound) <= 0 {
@@ -52,9 +46,9 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 	if all.leaves == nil { // the paths of the first walk have to do
 		all.leaves = leaves
 	}
-	found := i.search(w, all, greedy, i.budget)
+	found := i.search(w, all, greedy, bound, i.budget)
 	if all.interfaces && found.cost.compare(bound) > 0 {
-		found = i.searchByType(w, found, i.thoroughly(w, true).query(i.typ, selections), i.budget)
+		found = i.searchByType(w, found, i.thoroughly(w, true).query(i.typ, selections), bound, i.budget)
 	}
 	if x.Search = Incomplete; found.exact {
 		x.Search = Exact
@@ -76,20 +70,42 @@ type found struct {
 	exact bool
 }
 
-// search looks for the best choice for some leaves that costs less than a limit.
-func (i *improver) search(w *walker, g goals, limit Cost, budget int) found {
+// search looks for the best choice for some leaves that costs less than a limit. None
+// costs less than the bound. With deferred payloads, it first looks for what the initial one needs, and
+// limits its requests to that.
+func (i *improver) search(w *walker, g goals, limit, bound Cost, budget int) found {
+	within, left, exact := limit, budget, true
+	if w.defers && limit.initial().compare(bound.initial()) > 0 {
+		initial := newRequestGraph(w.memory, ofInitialPayload(g.leaves), w.edges, w.leaves)
+		_, c, rest, ok := optimise(initial, limit.initial(), left)
+		left, exact = rest, ok
+		if c.compare(limit.initial()) < 0 { // any choice with that is better
+			within = Cost{Requests: math.MaxInt, Levels: limit.Levels + c.Levels}.withInitial(c)
+		}
+	}
 	graph := newRequestGraph(w.memory, g.leaves, w.edges, w.leaves)
-	asked, cost, left, exact := optimise(graph, limit, budget)
+	graph.defers = w.defers
+	asked, cost, left, ok := optimise(graph, within, left)
 	i.budget -= budget - left
 	if asked == nil {
-		cost = limit
+		cost, ok = limit, ok && within == limit
 	}
-	return found{graph, g.leaves, asked, cost, exact && g.complete}
+	return found{graph, g.leaves, asked, cost, exact && ok && g.complete}
+}
+
+// ofInitialPayload returns the leaves that the initial payload selects.
+func ofInitialPayload(leaves []*leaf) (initial []*leaf) {
+	for _, l := range leaves {
+		if l.deferID == 0 {
+			initial = append(initial, l)
+		}
+	}
+	return initial
 }
 
 // searchByType looks for a better choice than that of a first search, for leaves of a walk that
 // selects fields of interfaces by type.
-func (i *improver) searchByType(w *walker, first found, g goals, budget int) found {
+func (i *improver) searchByType(w *walker, first found, g goals, bound Cost, budget int) found {
 	switch {
 	case g.leaves == nil:
 		first.exact = false
@@ -98,7 +114,7 @@ func (i *improver) searchByType(w *walker, first found, g goals, budget int) fou
 		first.exact = first.exact && g.complete
 		return first
 	}
-	second := i.search(w, g, first.cost, budget)
+	second := i.search(w, g, first.cost, bound, budget)
 	if second.asked != nil {
 		return second
 	}

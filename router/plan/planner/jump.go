@@ -42,7 +42,10 @@ func (w *walker) join(a, b []*edge) []*edge {
 	return all
 }
 
+// explore makes the jumps from a branch, for the payload that the branch is visited for.
 func (w *walker) explore(b *branch) {
+	defer func(visited int) { w.deferID = visited }(w.deferID)
+	w.deferID = b.deferID
 	if b.typ == w.model.Query {
 		b.jumps = w.rootJumps(b)
 		return
@@ -104,7 +107,7 @@ func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 func (w *walker) withoutJumps(b *branch) *branch {
 	return w.memory.branches.Of(branch{
 		position: b.position, typ: b.typ, parent: b.parent, paths: w.join(b.paths, b.jumps),
-		noEntityJumps: true, commonMembers: b.commonMembers,
+		noEntityJumps: true, deferID: b.deferID, commonMembers: b.commonMembers,
 	})
 }
 

@@ -29,6 +29,10 @@ type optimiser struct {
 	uses     int
 	// requests counts those of the levels that are done.
 	requests int
+	// initial is how many of the requests, and of the groups in use, are of the initial payload, if there
+	// are others. limit is what it may cost.
+	initial int
+	limit   Cost
 
 	best     [][]int
 	bestCost Cost
@@ -78,11 +82,12 @@ const (
 
 // optimise returns the groups to ask, level by level, for the lowest cost; nil if
 // none costs less than the limit. They are the best unless the budget ran out; then
-// they are the best that were found. left is what is left of the budget.
+// they are the best that were found. left is what is left of the budget. If there are deferred
+// payloads, the initial one has no more requests and levels than it has within the limit.
 func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cost, left int, exact bool) {
 	s, flags := newStepGraph(graph), graph.memory.flags.Make
 	o := &optimiser{
-		graph: s, bestCost: limit, budget: budget, exact: true,
+		graph: s, bestCost: Cost{Requests: limit.Requests, Levels: limit.Levels}, limit: limit.initial(), budget: budget, exact: true,
 		may: flags(s.groups), use: flags(s.groups), finder: newClauseFinder(s),
 		trial: newBits(len(s.givers)), wanted: newBits(len(s.givers)), later: s.newReach(),
 		needed: flags(s.groups), neededLater: flags(s.groups), enabled: flags(s.groups),
@@ -99,7 +104,7 @@ func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cos
 		o.exact, o.budget = true, budget
 		o.search(0)
 	}
-	return o.best, o.bestCost, budget - s.looks, o.exact
+	return o.best, o.bestCost.withInitial(o.limit), budget - s.looks, o.exact
 }
 
 func (o *optimiser) frame() *frame {
@@ -114,14 +119,47 @@ func (o *optimiser) hasBudget() bool {
 
 // worse reports whether nothing of this cost, or more, is better than the best.
 func (o *optimiser) worse(requests, levels int) bool {
-	return Cost{requests, levels}.compare(o.bestCost) >= 0
+	return Cost{Requests: requests, Levels: levels}.compare(o.bestCost) >= 0
+}
+
+// putInUse says whether a group must be asked, on a level after those that are done.
+func (o *optimiser) putInUse(g int32, use bool) {
+	n := 1
+	if !use {
+		n = -1
+	}
+	o.use[g] = use
+	o.uses += n
+	if o.isInitial(int(g)) {
+		o.initial += n
+	}
+}
+
+// isInitial reports whether the requests of a group are limited: they are of the initial payload,
+// and there are others.
+func (o *optimiser) isInitial(g int) bool { return o.graph.initial != nil && o.graph.initial[g] }
+
+// exceeds reports whether so many requests of the initial payload are more than it may have.
+func (o *optimiser) exceeds(initial int) bool {
+	return o.graph.initial != nil && initial > o.limit.Requests
+}
+
+// endInitial leaves out the requests of the initial payload, after the last level that it may have.
+func (o *optimiser) endInitial() (ended []int) {
+	for g, initial := range o.graph.initial {
+		if initial && o.may[g] {
+			o.may[g] = false
+			ended = append(ended, g)
+		}
+	}
+	return ended
 }
 
 // search decides the levels after those that are done.
 func (o *optimiser) search(done int) {
 	f := o.frames[done]
 	if o.graph.answered(f.known) {
-		if c := (Cost{o.requests, done}); c.compare(o.bestCost) < 0 {
+		if c := (Cost{Requests: o.requests, Levels: done}); c.compare(o.bestCost) < 0 {
 			o.bestCost, o.best = c, nil
 			for _, f := range o.frames[:done] {
 				o.best = append(o.best, slices.Clone(f.asked))
@@ -129,7 +167,15 @@ func (o *optimiser) search(done int) {
 		}
 		return
 	}
-	if !o.hasBudget() || !o.graph.reach(done, f.known, o.may, f.reach) {
+	if !o.hasBudget() {
+		return
+	}
+	if done == o.limit.Levels {
+		for _, g := range o.endInitial() {
+			defer func() { o.may[g] = true }()
+		}
+	}
+	if !o.graph.reach(done, f.known, o.may, f.reach) {
 		return
 	}
 	levels := f.reach.levels
@@ -141,22 +187,20 @@ func (o *optimiser) search(done int) {
 	var must []int32
 	for _, g := range marks.groups {
 		if !o.use[g] {
-			o.use[g] = true
-			o.uses++
+			o.putInUse(g, true)
 			must = append(must, g)
 		}
 	}
 	o.require(done)
 	for _, g := range must {
-		o.use[g] = false
-		o.uses--
+		o.putInUse(g, false)
 	}
 }
 
 // require decides which groups are used.
 func (o *optimiser) require(done int) {
 	f := o.frames[done]
-	if !o.hasBudget() || o.worse(o.requests+o.uses, f.reach.levels) {
+	if !o.hasBudget() || o.exceeds(o.initial) || o.worse(o.requests+o.uses, f.reach.levels) {
 		return
 	}
 	for last := 0; ; {
@@ -231,12 +275,10 @@ func (o *optimiser) cover(done int, c *cover, open bits) {
 		f.open = make(bits, len(open))
 	}
 	for _, x := range f.choices {
-		o.use[x.group] = true
-		o.uses++
+		o.putInUse(x.group, true)
 		f.open.without(open, c.clauses.of[x.group])
 		o.cover(done, c, f.open)
-		o.use[x.group] = false
-		o.uses--
+		o.putInUse(x.group, false)
 		o.may[x.group] = false
 	}
 	for _, x := range f.choices {
@@ -307,13 +349,16 @@ func (o *optimiser) list(done int) {
 // next level.
 func (o *optimiser) assign(done, i int) {
 	f := o.frames[done]
-	requests := o.requests + o.uses
+	requests, initial := o.requests+o.uses, o.initial
 	for _, g := range f.asked {
 		if !o.use[g] {
 			requests++
+			if o.isInitial(g) {
+				initial++
+			}
 		}
 	}
-	if !o.hasBudget() || o.worse(requests, done+1) {
+	if !o.hasBudget() || o.exceeds(initial) || o.worse(requests, done+1) {
 		return
 	}
 	if i == len(f.open) {
@@ -357,17 +402,20 @@ func (o *optimiser) proceed(done int) {
 	}
 	f := o.frames[done]
 	o.graph.ask(done+1, f.known, f.now, o.frames[done+1].known)
+	requests, initial := o.requests, o.initial
 	var used []int
 	for _, g := range f.asked {
+		o.requests++
 		if o.use[g] {
 			o.use[g] = false
 			used = append(used, g)
+		} else if o.isInitial(g) {
+			o.initial++
 		}
 	}
-	o.requests += len(f.asked)
 	o.uses -= len(used)
 	o.search(done + 1)
-	o.requests -= len(f.asked)
+	o.requests, o.initial = requests, initial
 	o.uses += len(used)
 	for _, g := range used {
 		o.use[g] = true

@@ -27,32 +27,19 @@ type possiblePart struct {
 	// least is what every plan for it costs, or less. cost is the same until it is known.
 	// Then it is the cost of the best plan that was found, or one that is too high for the
 	// part to matter.
-	least, cost partCost
+	least, cost Cost
 	known       bool
 	searched    bool // as far as the budget sufficed
 	// greedy is the cost of the chooser's choice for the leaves, once they are known.
-	greedy partCost
+	greedy Cost
 	leaves []*leaf
 	// found is what the search found.
 	found found
 }
 
-// A partCost is the cost of a part, or of parts that follow each other.
-type partCost struct {
-	Cost
-	// wait is the number of levels that the next part waits for. Deferred payloads are not
-	// waited for.
-	wait int
-}
-
-// before returns the cost of a part and those after it.
-func (c partCost) before(rest partCost) partCost {
-	return partCost{Cost{c.Requests + rest.Requests, max(c.Levels, c.wait+rest.Levels)}, c.wait + rest.wait}
-}
-
-func (p *possiblePart) presentCost() partCost { return p.cost }
-func (p *possiblePart) leastCost() partCost   { return p.least }
-func (p *possiblePart) greedyCost() partCost  { return p.greedy }
+func (p *possiblePart) presentCost() Cost { return p.cost }
+func (p *possiblePart) leastCost() Cost   { return p.least }
+func (p *possiblePart) greedyCost() Cost  { return p.greedy }
 
 // findUnits finds the units, with as few fields as possible. A part can begin with each
 // field but those that have a single start, and the same as the field before. complete is
@@ -152,13 +139,21 @@ func (d *division) partsFrom(unit int) []possiblePart {
 
 // addParts adds the parts that begin with a unit and are fetched from a subgraph.
 func (d *division) addParts(unit int, g *supergraph.Subgraph) {
-	b := d.w.from(g)
+	all, initial := d.w.from(g), d.w.from(g)
+	initial.initial = true
 	last := d.reach(unit, g)
 	for end := unit + 1; end <= last; end++ {
 		for _, f := range d.between(end-1, end) {
-			b.field(objects{typ: d.typ, sure: d.typ.Possible, level1: b.start}, d.typ.Field(f.field.Name), f.field)
+			at := objects{typ: d.typ, sure: d.typ.Possible, level1: all.start}
+			all.field(at, d.typ.Field(f.field.Name), f.field)
+			if d.w.defers {
+				initial.field(at, d.typ.Field(f.field.Name), f.field)
+			}
 		}
-		least := b.bound()
+		least := all.bound()
+		if d.w.defers {
+			least = least.withInitial(initial.bound())
+		}
 		d.parts = append(d.parts, possiblePart{end: end, start: g, least: least, cost: least})
 	}
 }
@@ -179,19 +174,11 @@ func (d *division) simpleBound() Cost {
 		b.field(objects{typ: d.typ, sure: d.typ.Possible}, d.typ.Field(f.field.Name), f.field)
 	}
 	c := b.bound()
-	return Cost{max(parts, c.Requests), max(parts, c.Levels)}
-}
-
-// wait returns the number of levels with requests for the initial payload.
-func (f *found) wait() (levels int) {
-	for level, groups := range f.asked {
-		for _, g := range groups {
-			if f.graph.groups[g].deferID == 0 {
-				levels = level + 1
-			}
-		}
+	c.Requests, c.Levels = max(parts, c.Requests), max(parts, c.Levels)
+	if d.w.defers {
+		c = c.withInitial(Cost{Requests: parts, Levels: parts})
 	}
-	return levels
+	return c
 }
 
 // measure computes what the chooser's choice for a part costs, which begins with a unit.
@@ -200,12 +187,7 @@ func (d *division) measure(unit int, p *possiblePart) {
 		return
 	}
 	p.leaves = d.leaves(unit, p.end, p.start)
-	p.greedy.Cost = measure(d.w.memory, p.leaves, d.chooser.chosen)
-	for _, f := range d.w.memory.measurer.fetches {
-		if f.deferID == 0 {
-			p.greedy.wait = max(p.greedy.wait, f.level+1)
-		}
-	}
+	p.greedy = measure(d.w.memory, p.leaves, d.chooser.chosen, d.w.defers)
 }
 
 // leaves returns those of the units from one to another, fetched from a subgraph.

@@ -23,6 +23,7 @@ type placer struct {
 	model         *supergraph.Model
 	memory        *scratch
 	operationKind operation.Kind
+	defers        bool // whether there are deferred payloads
 	chooser       *chooser
 	placed        []*placement // by edge.id
 	fetches       []*fetch
@@ -37,7 +38,12 @@ type placer struct {
 // placeAll places the paths chosen for the leaves.
 func (p *placer) placeAll(leaves []*leaf) {
 	for _, l := range leaves {
-		p.place(p.chooser.chosen[l.id])
+		placed := p.place(p.chooser.chosen[l.id])
+		if p.defers {
+			for _, f := range placed.known {
+				f.need(l.deferID)
+			}
+		}
 	}
 }
 

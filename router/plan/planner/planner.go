@@ -63,29 +63,33 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 // planIn is plan in the memory of a scratch.
 func (p *Planner) planIn(memory *scratch, op *operation.Operation, labels []string, prices map[*leaf][]int, weigher *weigher) (*plan.Plan, Explanation, error) {
 	w := p.newWalker(memory, func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
+	w.defers = defers(op.Selections)
 	root := memory.slots.Of(slot{memory: memory})
 	root.register(op.Selections, 0)
-	placer := &placer{model: p.model, memory: memory, operationKind: op.Kind, chooser: newChooser(memory)}
+	placer := &placer{model: p.model, memory: memory, operationKind: op.Kind, defers: w.defers, chooser: newChooser(memory)}
 	placer.chooser.prices = prices
 	explanation := Explanation{Search: NotSearched}
-	if err := p.placeOperation(w, placer, op, memory.positions.Of(position{slot: root}), &explanation); err != nil {
+	parts, err := p.placeOperation(w, placer, op, memory.positions.Of(position{slot: root}), &explanation)
+	if err != nil {
 		return nil, explanation, p.explain(w, err)
 	}
 	var deferred []*plan.DeferredPayload
-	if defers(op.Selections) {
-		deferEntityFetches(placer.fetches)
-		deferRootFetches(placer.fetches)
+	if w.defers {
+		deferFetches(placer.fetches)
 		deferred = deferredPayloads(nil, 0, nil, op.Selections)
 	}
 	fetches := weigher.schedule(placer.fetches, deferred, &explanation)
 	if prices != nil {
-		explanation.settleCost(fetches)
+		explanation.settleCost(fetches, w.defers)
 	}
 	out := memory.output.newPlan()
 	out.Kind, out.RootType, out.Fetches = op.Kind, op.RootType, printFetches(fetches, op, &memory.output)
 	out.Deferred, out.InterfaceObjects = deferred, p.model.InterfaceObjects
 	projector := &projector{planner: p, memory: memory, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
+	if prices != nil { // now storage keys are those of the plan
+		explanation.decide(placer.chooser, parts)
+	}
 	return out, explanation, nil
 }
 
@@ -97,36 +101,28 @@ func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget in
 // them. All selections of a query are considered together. The root fields of
 // a mutation have effects, so they are fetched in order, each from one subgraph. Those
 // that follow each other from the same subgraph are a part.
-func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
+func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) (parts []part, err error) {
 	typ := p.model.Root(op.Kind)
 	improver := improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
 	defer func() { explanation.Edges = w.edges }()
-	place := func(part part) {
-		if to.chooser.prices != nil {
-			searched := NotSearched
-			if part.searched {
-				searched = explanation.Search
-			}
-			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(part.leaves, searched)...)
-		}
-		to.placeAll(part.leaves)
-	}
 	if op.Kind == operation.Query {
-		leaves, err := w.walk(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)
+		leaves, err := w.walkRoot(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		to.chooser.choose(w, leaves)
-		place(improver.improve(w, op.Selections, leaves))
-		return nil
+		parts = w.memory.parts.Make(1)
+		parts[0] = improver.improve(w, op.Selections, leaves)
+	} else {
+		fields, err := w.walkRootFields(at.slot, typ, op.Selections)
+		if err != nil {
+			return nil, err
+		}
+		ofParts := improver // the query's is not on the heap
+		parts = ofParts.divide(w, fields)
 	}
-	fields, err := w.walkRootFields(at.slot, typ, op.Selections)
-	if err != nil {
-		return err
+	for _, part := range parts {
+		to.placeAll(part.leaves)
 	}
-	ofParts := improver // the query's is not on the heap
-	for _, part := range ofParts.divide(w, fields, defers(op.Selections)) {
-		place(part)
-	}
-	return nil
+	return parts, nil
 }

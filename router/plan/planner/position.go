@@ -21,8 +21,8 @@ type position struct {
 	downcasts table[*supergraph.Type, *position]
 	// firstBranch is the first visit to a selection set here.
 	firstBranch *branch
-	// selected is the client's field if the leaf here is selected, and selectedIn is the earliest
-	// payload that selects it.
+	// selected is the client's field that selects what is here, and selectedIn is the earliest
+	// payload that does. Objects have it only if there are deferred payloads.
 	selected   *operation.Field
 	selectedIn int
 }

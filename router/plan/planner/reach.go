@@ -22,6 +22,8 @@ type requestGraph struct {
 	omitted []bool
 	// late is set if edges other than those of requests have conditions.
 	late bool
+	// defers is set if there are deferred payloads. Then the requests of the initial one are limited.
+	defers bool
 	// looks counts the nodes that have been looked at.
 	looks  int
 	memory *scratch

@@ -43,7 +43,7 @@ type scratch struct {
 	units      slab.Slab[unit]
 	possible   slab.Slab[possiblePart]
 	paths      slab.Slab[*possiblePart]
-	partCosts  slab.Slab[partCost]
+	costs      slab.Slab[Cost]
 	parts      slab.Slab[part]
 
 	deferrables slab.Slab[deferrable]
@@ -80,7 +80,7 @@ func (s *scratch) slabs() [43]reusable {
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
 		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags,
-		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.partCosts, &s.parts,
+		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
 	}

@@ -149,7 +149,18 @@ func (s *settler) result(leaves int) ([]*edge, Cost) {
 			levels = max(levels, level)
 		}
 	}
-	return chosen, Cost{len(requests), levels}
+	c := Cost{Requests: len(requests), Levels: levels}
+	if s.graph.defers {
+		initial := Cost{}
+		for r := range requests {
+			if s.graph.groups[r.group].deferID == 0 {
+				initial.Requests++
+				initial.Levels = max(initial.Levels, r.level)
+			}
+		}
+		c = c.withInitial(initial)
+	}
+	return chosen, c
 }
 
 // allowed reports whether a candidate of a leaf is known in time.

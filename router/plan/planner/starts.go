@@ -104,7 +104,7 @@ func (w *walker) walkRootField(positions *rootPositions, typ *supergraph.Type, f
 // walkFrom finds the leaves of a root field that is fetched from a subgraph.
 func (w *walker) walkFrom(g *supergraph.Subgraph, at *position, typ *supergraph.Type, f *operation.Field) ([]*leaf, error) {
 	edge := w.newEdge(edge{kind: rootEdge, subgraph: g, typ: typ, position: at})
-	return w.walk(&branch{position: at, typ: typ, paths: w.memory.edgeLists.Append(nil, edge), entitiesExplored: true}, []operation.Selection{f})
+	return w.walkRoot(&branch{position: at, typ: typ, paths: w.memory.edgeLists.Append(nil, edge), entitiesExplored: true}, []operation.Selection{f})
 }
 
 // rootFields are the root fields of an operation, fragments spread out.
@@ -143,7 +143,7 @@ func (d *division) prefer() []*supergraph.Subgraph {
 			}
 			if len(starts) > 1 { // with one there is nothing to compare
 				leaves := d.leaves(u, u+1, g)
-				best.requests += measure(d.w.memory, leaves, d.chooser.chosen).Requests - 1
+				best.requests += measure(d.w.memory, leaves, d.chooser.chosen, false).Requests - 1
 				for _, l := range leaves {
 					best.cost += l.candidates[0].cost
 				}

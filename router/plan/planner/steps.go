@@ -18,6 +18,8 @@ type stepGraph struct {
 	givers [][]int32
 	goals  []int32 // facts
 	groups int
+	// initial are the groups of the initial payload, by group; nil if there are no others.
+	initial []bool
 	// of are the steps that a group makes, by group, and late those that are not requests.
 	of   [][]int32
 	late []int32
@@ -42,6 +44,12 @@ const maxReplaced = 400
 func newStepGraph(g *requestGraph) *stepGraph {
 	m := g.memory
 	s := &stepGraph{groups: len(g.groups), memory: m}
+	if g.defers {
+		s.initial = m.flags.Make(s.groups)
+		for i := range g.groups {
+			s.initial[i] = g.groups[i].deferID == 0
+		}
+	}
 	stepOf := m.indexes.Make(len(g.nodes))
 	givers := make([][]int32, len(g.leaves), len(g.leaves)+16)
 	type lateStep struct{ step, from int32 }
@@ -232,7 +240,7 @@ func (s *stepGraph) replace() bool {
 	}
 	for g, list := range byGroup {
 		for other, by := range byGroup {
-			if other == g || len(list) == 0 || len(by) == 0 {
+			if other == g || len(list) == 0 || len(by) == 0 || s.initial != nil && s.initial[other] && !s.initial[g] {
 				continue
 			}
 			all := !slices.ContainsFunc(list, func(i int32) bool {

@@ -11,7 +11,8 @@ import (
 //
 // The order is random, but the same each time: the generator begins with the same seed.
 type thinner struct {
-	graph *stepGraph
+	optimiser *optimiser
+	graph     *stepGraph
 	// asked are the groups that are asked, by level, and known what is known after each level,
 	// from level 0 on. after is for what would be known.
 	asked [][]bool
@@ -29,7 +30,7 @@ type ask struct{ level, group int }
 func (o *optimiser) thin(until int) {
 	s := o.graph
 	levels := o.bestCost.Levels + 2
-	t := &thinner{graph: s, rand: rand.New(rand.NewPCG(1, 2))}
+	t := &thinner{optimiser: o, graph: s, rand: rand.New(rand.NewPCG(1, 2))}
 	if s.groups == 0 {
 		return
 	}
@@ -54,6 +55,9 @@ func (o *optimiser) thin(until int) {
 			return
 		}
 		t.pack()
+		if o.exceeds(t.initial()) {
+			continue
+		}
 		if c := t.cost(); c.compare(o.bestCost) < 0 {
 			o.bestCost, o.best = c, t.groups()
 		}
@@ -70,9 +74,26 @@ func (o *optimiser) thin(until int) {
 func (t *thinner) addAll() {
 	for level := range t.asked {
 		for g := range t.asked[level] {
-			t.asked[level][g] = true
+			t.add(level, g)
 		}
 	}
+}
+
+// add asks a group on a level, unless the initial payload has ended before.
+func (t *thinner) add(level, g int) {
+	t.asked[level][g] = level < t.optimiser.limit.Levels || !t.optimiser.isInitial(g)
+}
+
+// initial counts the requests of the initial payload, if there are others.
+func (t *thinner) initial() (n int) {
+	for _, asked := range t.asked {
+		for g := range asked {
+			if asked[g] && t.optimiser.isInitial(g) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // addSome asks a group on all levels, or all groups on a level, or a few at random.
@@ -81,16 +102,16 @@ func (t *thinner) addSome() {
 	case 0:
 		g := t.rand.IntN(t.graph.groups)
 		for level := range t.asked {
-			t.asked[level][g] = true
+			t.add(level, g)
 		}
 	case 1:
 		level := t.rand.IntN(len(t.asked))
 		for g := range t.asked[level] {
-			t.asked[level][g] = true
+			t.add(level, g)
 		}
 	default:
 		for range 4 {
-			t.asked[t.rand.IntN(len(t.asked))][t.rand.IntN(t.graph.groups)] = true
+			t.add(t.rand.IntN(len(t.asked)), t.rand.IntN(t.graph.groups))
 		}
 	}
 }

@@ -29,7 +29,7 @@ type thoroughWalk struct {
 // type if byType is set.
 func (i *improver) thoroughly(w *walker, byType bool) *thoroughWalk {
 	thorough := i.planner.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
-	thorough.thorough, thorough.byType = true, byType
+	thorough.defers, thorough.thorough, thorough.byType = w.defers, true, byType
 	return &thoroughWalk{first: w, walker: thorough, positions: rootPositions{root: i.root}}
 }
 
@@ -37,7 +37,7 @@ func (i *improver) thoroughly(w *walker, byType bool) *thoroughWalk {
 func (t *thoroughWalk) query(typ *supergraph.Type, selections []operation.Selection) goals {
 	memory := t.walker.memory
 	return t.find(func(w *walker) ([]*leaf, error) {
-		return w.walk(memory.branches.Of(branch{position: memory.positions.Of(position{slot: t.positions.root}), typ: typ}), selections)
+		return w.walkRoot(memory.branches.Of(branch{position: memory.positions.Of(position{slot: t.positions.root}), typ: typ}), selections)
 	})
 }
 
@@ -54,6 +54,9 @@ func (t *thoroughWalk) find(walk func(*walker) ([]*leaf, error)) goals {
 	w.edges, w.leaves = t.first.edges, t.first.leaves
 	w.incomplete, w.interfaces, w.byTypeDone = false, false, false
 	leaves, err := walk(w)
+	if err == nil {
+		w.repeatForDeferred(leaves)
+	}
 	t.first.edges, t.first.leaves = w.edges, w.leaves
 	if err != nil || w.budget < 0 {
 		return goals{}

@@ -20,6 +20,8 @@ type walker struct {
 	model  *supergraph.Model
 	memory *scratch
 	labels func(string) bool
+	// defers is set if there are deferred payloads.
+	defers bool
 	// deferID is the payload whose selections are visited: 0 for the initial
 	// one, or the ID of a @defer. enclosing are the payloads around it.
 	deferID   int
@@ -100,6 +102,9 @@ func (w *walker) register(value branch) *branch {
 	first := b.position.firstBranch
 	switch {
 	case b.fromEarlierPayload && first != nil:
+		if w.thorough && first.deferID < w.deferID {
+			w.withJumps(first)
+		}
 		if first.deferID == w.deferID || slices.Contains(w.enclosing, first.deferID) {
 			b.paths = w.join(b.paths, first.jumps)
 		}
@@ -107,6 +112,14 @@ func (w *walker) register(value branch) *branch {
 		b.position.firstBranch = b
 	}
 	return b
+}
+
+// walkRoot finds the leaves of the selection set of a root type.
+func (w *walker) walkRoot(b *branch, selections []operation.Selection) ([]*leaf, error) {
+	if w.defers {
+		w.markSelectedByPayload(b.position, b.typ, selections, 0)
+	}
+	return w.walk(b, selections)
 }
 
 // walk finds the leaves of a selection set. The error is *unreachable or
@@ -138,20 +151,6 @@ func (w *walker) walk(b *branch, selections []operation.Selection) ([]*leaf, err
 		leaves = w.memory.leafLists.Append(leaves, more...)
 	}
 	return leaves, nil
-}
-
-// markSelected remembers the leaves that are selected for objects of all types, so that they are not
-// sought once more for objects of one type.
-func (w *walker) markSelected(b *branch, selections []operation.Selection) {
-	for _, sel := range selections {
-		f, ok := sel.(*operation.Field)
-		if !ok || f.Denied != nil {
-			continue
-		}
-		if def := b.typ.Field(f.Name); def != nil && !def.Named.Composite() {
-			w.isSelected(b, f)
-		}
-	}
 }
 
 // deferLast orders deferred fragments after all other selections, so that they
@@ -204,6 +203,9 @@ func (w *walker) selectField(b *branch, f *operation.Field) ([]*leaf, error) {
 
 func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf, error) {
 	if f.Defer != nil {
+		if w.thorough { // deferred payloads may need keys by requests of an earlier one
+			w.withJumps(b)
+		}
 		defer func(outer int, enclosing []int) { w.deferID, w.enclosing = outer, enclosing }(w.deferID, w.enclosing)
 		w.enclosing = append(w.enclosing[:len(w.enclosing):len(w.enclosing)], w.deferID)
 		w.deferID = f.Defer.ID
@@ -227,7 +229,7 @@ func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf
 // earlier payload selects. Requests for a single type can also find it themselves.
 func (w *walker) fromEarlier(b *branch) *branch {
 	later := branch{
-		position: b.position, typ: b.typ, parent: b.parent,
+		position: b.position, typ: b.typ, parent: b.parent, deferID: w.deferID,
 		paths:              w.join(b.paths, b.jumps),
 		fromEarlierPayload: true, commonMembers: b.commonMembers,
 	}
@@ -292,7 +294,19 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	if !has(b.typ.Possible, o) || b.commonMembers != nil && !has(b.commonMembers, o) {
 		return nil
 	}
+	visited := w.deferID
+	w.deferID = b.deferID // which a condition of a later payload may need
+	d := w.makeDowncast(b, o)
+	w.deferID = visited
+	b.downcasts.put(&w.memory.downcasts, o, d)
+	return d
+}
+
+func (w *walker) makeDowncast(b *branch, o *supergraph.Type) *branch {
 	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, wider: b, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
+	if first := b.position.firstBranch; w.thorough && b.fromEarlierPayload && first != nil && first != b {
+		w.downcast(first, o)
+	}
 	from := b.paths
 	if !b.fromEarlierPayload || w.thorough {
 		from = w.withJumps(b)
@@ -302,12 +316,10 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 			made.paths = w.memory.edgeLists.Append(made.paths, out)
 		}
 	}
-	var d *branch
-	if len(made.paths) > 0 {
-		d = w.register(made)
+	if len(made.paths) == 0 {
+		return nil
 	}
-	b.downcasts.put(&w.memory.downcasts, o, d)
-	return d
+	return w.register(made)
 }
 
 // typenameLeaf returns the leaf for the type names of the objects; nil if no
@@ -323,6 +335,7 @@ func (w *walker) typenameLeaf(b *branch) *leaf {
 	}
 	if len(candidates) > 0 {
 		b.typename = w.newLeaf(candidates)
+		b.typename.deferID = b.deferID
 	}
 	return b.typename
 }
