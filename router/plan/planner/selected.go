@@ -5,15 +5,19 @@ import (
 	"souk/router/supergraph"
 )
 
-// markSelected remembers the leaves that are selected for objects of all types, so that they are not
-// sought once more for objects of one type.
+// markSelected remembers what is selected for objects of all types: leaves, so that they are not
+// sought once more for objects of one type, and objects.
 func (w *walker) markSelected(b *branch, selections []operation.Selection) {
 	for _, sel := range selections {
 		f, ok := sel.(*operation.Field)
 		if !ok || f.Denied != nil {
 			continue
 		}
-		if def := b.typ.Field(f.Name); def != nil && !def.Named.Composite() {
+		switch def := b.typ.Field(f.Name); {
+		case def == nil:
+		case def.Named.Composite():
+			b.position.field(b.position.slot.child(f)).selects(f, w.deferID)
+		default:
 			w.isSelected(b, f)
 		}
 	}
@@ -89,7 +93,7 @@ func (w *walker) isSelected(b *branch, f *operation.Field) bool {
 	return false
 }
 
-// isSelectedForAllTypes reports whether the client selects a leaf for objects of all types of an
+// isSelectedForAllTypes reports whether the client selects a field for objects of all types of an
 // interface, those of a branch among them, in this payload or an earlier one.
 func (w *walker) isSelectedForAllTypes(b *branch, f *operation.Field) bool {
 	if b.position.on == nil || b.position.parent == nil {
