@@ -11,15 +11,17 @@ import (
 // lowerBound returns requests and levels that no plan for some selections can do
 // with less. It only looks at which subgraphs resolve which field, so it costs
 // little, and for most operations it already proves that the greedy choice is
-// best.
+// best. What it counts is in needs.go.
 func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Selection) Cost {
-	all := bounder{walker: w}
-	all.visit(objects{typ: root, sure: root.Possible}, selections)
+	at := objects{typ: root, sure: root.Possible}
+	all := w.newBounder()
+	all.visit(at, selections)
 	if !w.defers {
 		return all.bound()
 	}
-	initial := bounder{walker: w, initial: true}
-	initial.visit(objects{typ: root, sure: root.Possible}, selections)
+	initial := w.newBounder()
+	initial.initial = true
+	initial.visit(at, selections)
 	return all.bound().withInitial(initial.bound())
 }
 
@@ -27,41 +29,36 @@ type bounder struct {
 	*walker
 	// initial is set to visit the selections of the initial payload only.
 	initial bool
-	// start is the subgraph that root fields are fetched from; nil if there may be several.
-	start []*supergraph.Subgraph
-	// used are the subgraphs of the requests that are counted.
-	used     []*supergraph.Subgraph
-	anyOf    [][]*supergraph.Subgraph // those of which a field needs one
-	requests int
-	// later is set if something is known only after the first level.
-	later bool
+	needs   needs
+	// levels are those after which all is known.
+	levels int
+	// ofTypes counts fields of interfaces, for each of their types.
+	ofTypes int
 }
 
-// from returns a bounder for root fields that one request to a subgraph fetches.
-func (w *walker) from(start *supergraph.Subgraph) bounder {
-	only := w.memory.subgraphs.Append(nil, start)
-	return bounder{walker: w, start: only, used: only[:1:1], requests: 1}
+// maxOfTypes is how many fields of interfaces are looked at type by type, and maxNested how deep
+// requirements of required fields are.
+const (
+	maxOfTypes = 200
+	maxNested  = 3
+)
+
+func (w *walker) newBounder() bounder {
+	return bounder{walker: w, needs: needs{of: w.memory.needs.Make(len(w.model.Subgraphs))}}
 }
 
-// bound returns what is needed for all that has been visited.
+// from returns a bounder for root fields that one request to a subgraph fetches, and the object
+// that has them.
+func (w *walker) from(start *supergraph.Subgraph, typ *supergraph.Type) (bounder, objects) {
+	b := w.newBounder()
+	b.needs.enter(start, firstRequest)
+	b.levels = 1
+	return b, objects{typ: typ, sure: typ.Possible, level: 1, in: w.memory.subgraphs.Append(nil, start), request: start}
+}
+
+// bound returns what is needed for all that has been visited. Each level has a request.
 func (b *bounder) bound() Cost {
-	// Fields that one subgraph resolves need a request to it. Of the others,
-	// those whose subgraphs are disjoint need a request each.
-	requests, used := b.requests, b.used[:len(b.used):len(b.used)]
-	for _, any := range b.anyOf {
-		if !slices.ContainsFunc(any, func(g *supergraph.Subgraph) bool { return slices.Contains(used, g) }) {
-			requests++
-			used = b.memory.subgraphs.Append(used, any...)
-		}
-	}
-	if requests == 0 {
-		return Cost{}
-	}
-	c := Cost{Requests: requests, Levels: 1}
-	if b.later {
-		c.Levels = 2
-	}
-	return c
+	return Cost{Requests: max(b.needs.total(), b.levels), Levels: b.levels}
 }
 
 // objects are those of a selection set.
@@ -69,11 +66,19 @@ type objects struct {
 	typ *supergraph.Type
 	// sure are the object types whose fields are certainly fetched.
 	sure []*supergraph.Type
-	// level1 are the subgraphs that may resolve the objects in the first request; nil
-	// means all subgraphs.
-	level1 []*supergraph.Subgraph
+	// level is the one after which they are known at the earliest, 0 for the root, and in are
+	// the subgraphs that may resolve them then.
+	level int
+	in    []*supergraph.Subgraph
+	// request is the subgraph of the last request on the path to them, if all since then may be from
+	// this request; otherwise nil.
+	request *supergraph.Subgraph
 	// provided is set if a subgraph may provide fields that it does not resolve otherwise.
 	provided bool
+	// requiredBy is the subgraph of a request that waits for what is selected, or nil, and nested
+	// the number of requirements that the selections are in.
+	requiredBy *supergraph.Subgraph
+	nested     int
 }
 
 // visit adds what a selection set needs for sure.
@@ -91,10 +96,29 @@ func (b *bounder) visit(at objects, selections []operation.Selection) {
 			}
 			b.visit(inner, sel.Selections)
 		case *operation.Field:
-			f := at.typ.Field(sel.Name)
-			if f == nil || sel.Denied != nil || at.typ.Kind != supergraph.Object || !has(at.sure, at.typ) {
-				continue
+			if f := at.typ.Field(sel.Name); f != nil && sel.Denied == nil {
+				b.fieldOfTypes(at, f, sel)
 			}
+		}
+	}
+}
+
+// fieldOfTypes adds what a field needs for objects whose fields are fetched for sure: of all their types,
+// or of one type once maxOfTypes have been looked at.
+func (b *bounder) fieldOfTypes(at objects, f *supergraph.Field, sel *operation.Field) {
+	if at.typ.Kind == supergraph.Object {
+		if has(at.sure, at.typ) {
+			b.field(at, f, sel)
+		}
+		return
+	}
+	for _, in := range f.In {
+		at.provided = at.provided || in.Provides != nil
+	}
+	for i, o := range at.sure {
+		if f := o.Field(sel.Name); f != nil && (i == 0 || b.ofTypes < maxOfTypes) {
+			b.ofTypes++
+			at.typ = o
 			b.field(at, f, sel)
 		}
 	}
@@ -111,48 +135,93 @@ func narrow(types []*supergraph.Type, t *supergraph.Type) []*supergraph.Type {
 	return nil
 }
 
-// field adds what a field of an object type needs, and what is selected below it. Of an
-// abstract type, only objects that every subgraph that resolves the field can return
-// are fetched for sure: the others are left out if one is asked that lacks them.
+// field adds what a field of an object type needs, and what is selected below it.
 func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
-	var resolving []*supergraph.Subgraph
-	below := objects{typ: f.Named, sure: f.Named.Possible, provided: at.provided || eventPayload(f) != nil}
+	below, by := b.resolve(at, f)
+	if len(by.all) == 0 {
+		return
+	}
+	if below.in = by.known; by.known == nil {
+		below.level, below.in = at.level+1, by.all
+		if len(by.all) == 1 && by.requires != nil && !at.provided && at.nested < maxNested {
+			below.level = max(below.level, b.required(at, by.requires, by.all[0])+1)
+		}
+	}
+	b.levels = max(b.levels, below.level)
+	if at.request != nil && slices.Contains(by.known, at.request) {
+		below.request = at.request
+	}
+	o := laterRequest
+	switch {
+	case at.level == 0:
+		o = firstRequest
+	case below.level == 1:
+		o = anyRequest
+	}
+	switch {
+	case len(by.all) > 1:
+		b.needs.anyOf = b.memory.anyOf.Append(b.needs.anyOf, anyOf{by.all, o})
+	case below.request == nil:
+		below.request = by.all[0]
+		b.needs.enter(below.request, o)
+		defer b.needs.leave(below.request, o)
+	}
+	if at.requiredBy != nil {
+		b.needs.enter(at.requiredBy, laterRequest)
+		b.needs.leave(at.requiredBy, laterRequest)
+	}
+	b.visit(below, sel.Selections)
+}
+
+// resolvers are the subgraphs that resolve a field of objects. The known ones may do it in the request that
+// resolves the objects.
+type resolvers struct {
+	all, known []*supergraph.Subgraph
+	requires   *supergraph.FieldSet // of one of them
+}
+
+// resolve returns the subgraphs that resolve a field, and the objects that it returns. Of an
+// abstract type, only objects that every such subgraph can return
+// are fetched for sure: the others are left out if one is asked that lacks them.
+func (b *bounder) resolve(at objects, f *supergraph.Field) (below objects, by resolvers) {
+	below = at
+	below.typ, below.sure, below.request = f.Named, f.Named.Possible, nil
+	below.provided = at.provided || eventPayload(f) != nil
 	add := func(in *supergraph.FieldIn) {
 		below.provided = below.provided || in.Provides != nil
-		// An external field may be provided, and so may one that another subgraph overrides.
-		if !in.Resolves(b.labels) && !in.External && !at.provided {
+		// A field that a subgraph does not resolve itself may be provided.
+		if !in.Resolves(b.labels) && !at.provided {
 			return
 		}
-		resolving = b.memory.subgraphs.Append(resolving, in.Subgraph)
+		by.all, by.requires = b.memory.subgraphs.Append(by.all, in.Subgraph), in.Requires
 		if known := in.Named.InSubgraph(in.Subgraph); f.Named.Abstract() && known != nil && len(known.Possible) < len(f.Named.Possible) {
 			below.sure = intersect(below.sure, known.Possible)
 		}
-		if in.Requires == nil && in.Contexts == nil && (at.level1 == nil || slices.Contains(at.level1, in.Subgraph)) {
-			below.level1 = b.memory.subgraphs.Append(below.level1, in.Subgraph)
+		if (in.Requires == nil && in.Contexts == nil || at.provided) && slices.Contains(at.in, in.Subgraph) {
+			by.known = b.memory.subgraphs.Append(by.known, in.Subgraph)
 		}
 	}
 	for _, in := range f.In {
 		add(in)
 	}
-	if len(resolving) == 0 {
-		return // an @interfaceObject resolves it
-	}
 	if len(b.model.InterfaceObjects) > 0 {
-		for in := range viaInterfaceObjects(at.typ, sel.Name) {
+		for in := range viaInterfaceObjects(at.typ, f.Name) {
 			add(in)
 		}
 	}
-	if len(resolving) > 1 {
-		b.anyOf = b.memory.subgraphLists.Append(b.anyOf, resolving)
-	} else if !slices.Contains(b.used, resolving[0]) {
-		b.requests++
-		b.used = b.memory.subgraphs.Append(b.used, resolving[0])
-	}
-	if below.level1 == nil {
-		b.later = true
-		below.level1 = []*supergraph.Subgraph{}
-	}
-	b.visit(below, sel.Selections)
+	return below, by
+}
+
+// required adds the fields of objects that a request to a subgraph waits for, and returns the level after
+// which they are known.
+func (b *bounder) required(at objects, fields *supergraph.FieldSet, by *supergraph.Subgraph) int {
+	levels := b.levels
+	b.levels = 0
+	at.requiredBy, at.nested = by, at.nested+1
+	b.visit(at, fields.Selections)
+	level := b.levels
+	b.levels = max(levels, level)
+	return level
 }
 
 // viaInterfaceObjects yields a field of an object type as subgraphs declare it that

@@ -139,15 +139,15 @@ func (d *division) partsFrom(unit int) []possiblePart {
 
 // addParts adds the parts that begin with a unit and are fetched from a subgraph.
 func (d *division) addParts(unit int, g *supergraph.Subgraph) {
-	all, initial := d.w.from(g), d.w.from(g)
+	all, root := d.w.from(g, d.typ)
+	initial, _ := d.w.from(g, d.typ)
 	initial.initial = true
 	last := d.reach(unit, g)
 	for end := unit + 1; end <= last; end++ {
 		for _, f := range d.between(end-1, end) {
-			at := objects{typ: d.typ, sure: d.typ.Possible, level1: all.start}
-			all.field(at, d.typ.Field(f.field.Name), f.field)
+			all.field(root, d.typ.Field(f.field.Name), f.field)
 			if d.w.defers {
-				initial.field(at, d.typ.Field(f.field.Name), f.field)
+				initial.field(root, d.typ.Field(f.field.Name), f.field)
 			}
 		}
 		least := all.bound()
@@ -169,7 +169,7 @@ func (d *division) simpleBound() Cost {
 		}
 		u = end
 	}
-	b := bounder{walker: d.w}
+	b := d.w.newBounder()
 	for _, f := range d.fields {
 		b.field(objects{typ: d.typ, sure: d.typ.Possible}, d.typ.Field(f.field.Name), f.field)
 	}

@@ -30,7 +30,8 @@ type scratch struct {
 	jumpLists      slab.Slab[[]entityJump]
 	keys           slab.Slab[*supergraph.Key]
 	subgraphs      slab.Slab[*supergraph.Subgraph]
-	subgraphLists  slab.Slab[[]*supergraph.Subgraph]
+	needs          slab.Slab[need]
+	anyOf          slab.Slab[anyOf]
 
 	nodes      slab.Slab[requestNode]
 	indexes    slab.Slab[int32]
@@ -75,10 +76,10 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [43]reusable {
+func (s *scratch) slabs() [44]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
-		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.subgraphLists,
+		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.needs, &s.anyOf,
 		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
