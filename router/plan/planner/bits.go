@@ -8,6 +8,9 @@ type bits []uint64
 // newBits returns an empty set for numbers less than n.
 func newBits(n int) bits { return make(bits, (n+63)/64) }
 
+// bits returns an empty set for numbers less than n in the memory of a planning.
+func (s *scratch) bits(n int) bits { return s.words.Make((n + 63) / 64) }
+
 func (b bits) has(i int32) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 
 func (b bits) set(i int32) { b[i>>6] |= 1 << (i & 63) }

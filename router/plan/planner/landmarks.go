@@ -15,24 +15,27 @@ type landmarks struct {
 // maxLandmarks bounds the memory for finding landmarks: the number of facts times the words of a set.
 const maxLandmarks = 50_000
 
-// landmarks finds landmarks, given what is known and can be reached. A fact needs what is needed for
-// all steps that can give it.
-func (s *stepGraph) landmarks(known bits, r *reach) landmarks {
+// landmarks sets l to landmarks, given what is known and can be reached, all goals among it. A fact needs what is
+// needed for all steps that can give it.
+func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
+	l.facts, l.groups = l.facts[:0], l.groups[:0]
 	facts := len(s.givers)
 	words := (facts + s.groups + 63) / 64
 	if facts*words > maxLandmarks {
-		var l landmarks
 		for _, f := range s.goals {
 			if !known.has(f) {
 				l.facts = append(l.facts, f)
 			}
 		}
-		return l
+		return
 	}
 	// The rows are what a fact needs. They begin with too much and only lose members.
-	rows, found := make(bits, facts*words), newBits(facts)
-	row := func(f int32) bits { return rows[int(f)*words : int(f+1)*words] }
-	needed := make(bits, words)
+	if s.rows == nil {
+		s.rows, s.found, s.needed = s.memory.words.Make(facts*words), s.memory.bits(facts), s.memory.words.Make(words)
+	}
+	found, needed := s.found, s.needed
+	found.reset()
+	row := func(f int32) bits { return s.rows[int(f)*words : int(f+1)*words] }
 	for again := true; again; {
 		again = false
 		s.looks += len(r.order)
@@ -90,7 +93,6 @@ func (s *stepGraph) landmarks(known bits, r *reach) landmarks {
 			}
 		}
 	}
-	var l landmarks
 	for i := range int32(facts + s.groups) {
 		switch {
 		case !all.has(i):
@@ -100,7 +102,6 @@ func (s *stepGraph) landmarks(known bits, r *reach) landmarks {
 			l.groups = append(l.groups, i-int32(facts))
 		}
 	}
-	return l
 }
 
 // Clauses are sets of groups of which one must be asked on a level after those that are done, for

@@ -57,12 +57,15 @@ type frame struct {
 	known bits
 	// reach is what can be known.
 	reach *reach
-	marks []int32
+	marks landmarks
 	// now and asked are the groups of the next level, as far as it is decided. open
 	// are the groups to decide.
 	now   []bool
 	asked []int
 	open  []option
+	// Scratch space.
+	enabled     []bool
+	used, never []int
 }
 
 // An option is a group that may be asked on the next level.
@@ -89,7 +92,7 @@ func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cos
 	o := &optimiser{
 		graph: s, bestCost: Cost{Requests: limit.Requests, Levels: limit.Levels}, limit: limit.initial(), budget: budget, exact: true,
 		may: flags(s.groups), use: flags(s.groups), finder: newClauseFinder(s),
-		trial: newBits(len(s.givers)), wanted: newBits(len(s.givers)), later: s.newReach(),
+		trial: graph.memory.bits(len(s.givers)), wanted: graph.memory.bits(len(s.givers)), later: s.newReach(),
 		needed: flags(s.groups), neededLater: flags(s.groups), enabled: flags(s.groups),
 	}
 	for _, n := range s.steps {
@@ -108,7 +111,8 @@ func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cos
 }
 
 func (o *optimiser) frame() *frame {
-	return &frame{known: newBits(len(o.graph.givers)), now: o.graph.memory.flags.Make(o.graph.groups), reach: o.graph.newReach()}
+	s, flags := o.graph, o.graph.memory.flags.Make
+	return &frame{known: s.memory.bits(len(s.givers)), now: flags(s.groups), enabled: flags(s.groups), reach: s.newReach()}
 }
 
 // hasBudget reports whether the budget suffices so far.
@@ -182,10 +186,9 @@ func (o *optimiser) search(done int) {
 	if o.worse(o.requests+max(levels-done, o.uses), levels) {
 		return
 	}
-	marks := o.graph.landmarks(f.known, f.reach)
-	f.marks = marks.facts
-	var must []int32
-	for _, g := range marks.groups {
+	o.graph.landmarks(f.known, f.reach, &f.marks)
+	must := f.marks.groups[:0]
+	for _, g := range f.marks.groups {
 		if !o.use[g] {
 			o.putInUse(g, true)
 			must = append(must, g)
@@ -204,7 +207,7 @@ func (o *optimiser) require(done int) {
 		return
 	}
 	for last := 0; ; {
-		found, ok := o.finder.find(done, f.known, f.reach, f.marks, o.use, o.may, int32(last))
+		found, ok := o.finder.find(done, f.known, f.reach, f.marks.facts, o.use, o.may, int32(last))
 		if !ok {
 			return
 		}
@@ -292,12 +295,12 @@ func (o *optimiser) cover(done int, c *cover, open bits) {
 func (o *optimiser) decide(done int) {
 	f := o.frames[done]
 	// Without room for another request only the groups in use are asked.
-	var never []int
+	f.never = f.never[:0]
 	if o.worse(o.requests+o.uses+1, f.reach.levels) {
 		for g, may := range o.may {
 			if may && !o.use[g] {
 				o.may[g] = false
-				never = append(never, g)
+				f.never = append(f.never, g)
 			}
 		}
 	}
@@ -305,7 +308,7 @@ func (o *optimiser) decide(done int) {
 		o.list(done)
 		o.assign(done, 0)
 	}
-	for _, g := range never {
+	for _, g := range f.never {
 		o.may[g] = true
 	}
 }
@@ -316,8 +319,8 @@ func (o *optimiser) list(done int) {
 	f.asked, f.open = f.asked[:0], f.open[:0]
 	clear(f.now)
 	o.graph.need(done, f.known, o.later, o.wanted, o.needed, o.enabled)
-	enabled := slices.Clone(o.enabled)
-	for g, can := range enabled {
+	copy(f.enabled, o.enabled)
+	for g, can := range f.enabled {
 		if !can {
 			continue
 		}
@@ -403,21 +406,21 @@ func (o *optimiser) proceed(done int) {
 	f := o.frames[done]
 	o.graph.ask(done+1, f.known, f.now, o.frames[done+1].known)
 	requests, initial := o.requests, o.initial
-	var used []int
+	f.used = f.used[:0]
 	for _, g := range f.asked {
 		o.requests++
 		if o.use[g] {
 			o.use[g] = false
-			used = append(used, g)
+			f.used = append(f.used, g)
 		} else if o.isInitial(g) {
 			o.initial++
 		}
 	}
-	o.uses -= len(used)
+	o.uses -= len(f.used)
 	o.search(done + 1)
 	o.requests, o.initial = requests, initial
-	o.uses += len(used)
-	for _, g := range used {
+	o.uses += len(f.used)
+	for _, g := range f.used {
 		o.use[g] = true
 	}
 }

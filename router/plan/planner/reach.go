@@ -112,7 +112,7 @@ func (g *requestGraph) sort(levels []int) {
 	}
 	edges, nodes := g.memory.edgeLists.Make(len(order)), g.memory.nodes.Make(len(order))
 	var groups []requestGroup
-	groupAt := make([]int32, len(g.groups)) // indexes + 1
+	groupAt := g.memory.indexes.Make(len(g.groups)) // indexes + 1
 	for i, old := range order {
 		edges[i] = g.edges[old]
 		n := g.nodes[old]
@@ -143,7 +143,7 @@ func (g *requestGraph) sort(levels []int) {
 // connect makes the nodes of the edges, in their order, and the groups. edgeAt and leafAt are indexes
 // + 1 of edges and leaves by their IDs.
 func (g *requestGraph) connect(edgeAt, leafAt []int32) {
-	groups := map[requestGroup]int32{}
+	var groups table[requestGroup, int32]
 	g.groups, g.nodes, g.omitted = nil, g.memory.nodes.Make(len(g.edges)), g.memory.flags.Make(len(g.edges))
 	for i, e := range g.edges {
 		edgeAt[e.id] = int32(i + 1)
@@ -156,7 +156,7 @@ func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 			n.tail = edgeAt[e.tail.id] - 1
 			g.late = g.late || len(e.conditions) > 0
 		} else {
-			n.group = g.group(e, groups)
+			n.group = g.group(e, &groups)
 		}
 		g.nodes[i] = n
 	}
@@ -175,15 +175,15 @@ func (g *requestGraph) connect(edgeAt, leafAt []int32) {
 }
 
 // group returns the group of a root or key edge.
-func (g *requestGraph) group(e *edge, known map[requestGroup]int32) int32 {
+func (g *requestGraph) group(e *edge, known *table[requestGroup, int32]) int32 {
 	group := requestGroup{subgraph: e.subgraph, deferID: e.deferID}
 	if e.kind == rootEdge {
 		group.position, group.first = e.position, len(e.conditions) == 0
 	}
-	i, ok := known[group]
+	i, ok := known.get(group)
 	if !ok {
 		i = int32(len(g.groups))
-		known[group] = i
+		known.put(&g.memory.groups, group, i)
 		g.groups = append(g.groups, group)
 	}
 	return i

@@ -38,6 +38,9 @@ type scratch struct {
 	indexLists slab.Slab[[]int32]
 	numbers    slab.Slab[int]
 	flags      slab.Slab[bool]
+	groups     slab.Slab[tableEntry[requestGroup, int32]]
+	steps      slab.Slab[step]
+	words      slab.Slab[uint64]
 
 	rootFields slab.Slab[rootField]
 	starts     slab.Slab[start]
@@ -76,11 +79,11 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [44]reusable {
+func (s *scratch) slabs() [47]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.needs, &s.anyOf,
-		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags,
+		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags, &s.groups, &s.steps, &s.words,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,

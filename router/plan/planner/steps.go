@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	mathbits "math/bits"
 	"slices"
 )
 
@@ -27,7 +28,8 @@ type stepGraph struct {
 	looks  int
 	memory *scratch
 	// Scratch space.
-	open []int32
+	open                []int32
+	rows, found, needed bits // of landmarks
 }
 
 // A step makes facts known once others are. One without needs is a root request, on the first level only.
@@ -51,7 +53,7 @@ func newStepGraph(g *requestGraph) *stepGraph {
 		}
 	}
 	stepOf := m.indexes.Make(len(g.nodes))
-	givers := make([][]int32, len(g.leaves), len(g.leaves)+16)
+	givers := m.indexLists.Make(len(g.leaves))
 	type lateStep struct{ step, from int32 }
 	var late []lateStep // with the steps before them
 	for i := range g.nodes {
@@ -60,7 +62,7 @@ func newStepGraph(g *requestGraph) *stepGraph {
 			stepOf[i] = stepOf[n.tail]
 		} else {
 			stepOf[i] = int32(len(s.steps))
-			s.steps = append(s.steps, step{group: n.group, needs: n.conditions})
+			s.steps = m.steps.Append(s.steps, step{group: n.group, needs: n.conditions})
 			if n.group < 0 {
 				late = append(late, lateStep{stepOf[i], stepOf[n.tail]})
 			}
@@ -78,7 +80,7 @@ func newStepGraph(g *requestGraph) *stepGraph {
 	}
 	for _, l := range late {
 		s.steps[l.step].needs = append(m.indexes.Append(nil, s.steps[l.step].needs...), int32(len(givers)))
-		givers = append(givers, m.indexes.Append(nil, l.from))
+		givers = m.indexLists.Append(givers, m.indexes.Append(nil, l.from))
 	}
 	s.looks += len(g.nodes)
 	s.merge(givers, g.goals)
@@ -87,12 +89,12 @@ func newStepGraph(g *requestGraph) *stepGraph {
 		s.keepNeeded()
 		changed = len(s.steps) <= maxReplaced && s.replace()
 	}
-	s.of = make([][]int32, s.groups)
+	s.of = m.indexLists.Make(s.groups)
 	for i := range s.steps {
 		if g := s.steps[i].group; g >= 0 {
 			s.of[g] = m.indexes.Append(s.of[g], int32(i))
 		} else {
-			s.late = append(s.late, int32(i))
+			s.late = m.indexes.Append(s.late, int32(i))
 		}
 	}
 	return s
@@ -100,31 +102,30 @@ func newStepGraph(g *requestGraph) *stepGraph {
 
 // merge makes facts of leaves: those with the same givers are one.
 func (s *stepGraph) merge(givers [][]int32, goals int) {
-	known := make(map[uint64]int32, len(givers)) // by hash
+	// known is a hash table of facts + 1.
+	known := s.memory.indexes.Make(1 << mathbits.Len(uint(2*len(givers))))
 	factOf := s.memory.indexes.Make(len(givers))
-	s.givers = make([][]int32, 0, len(givers))
+	s.givers = s.memory.indexLists.Make(len(givers))[:0]
 	for l, list := range givers {
 		slices.Sort(list)
 		hash := uint64(14695981039346656037) // FNV-1a
 		for _, i := range list {
 			hash = (hash ^ uint64(i)) * 1099511628211
 		}
-		fact, ok := known[hash]
-		for ok && !slices.Equal(s.givers[fact], list) {
-			hash++
-			fact, ok = known[hash]
+		at := hash & uint64(len(known)-1)
+		for known[at] != 0 && !slices.Equal(s.givers[known[at]-1], list) {
+			at = (at + 1) & uint64(len(known)-1)
 		}
-		if !ok {
-			fact = int32(len(s.givers))
-			known[hash] = fact
+		if known[at] == 0 {
 			s.givers = append(s.givers, list)
+			known[at] = int32(len(s.givers))
 		}
-		factOf[l] = fact
+		factOf[l] = known[at] - 1
 		s.looks += len(list)
 	}
 	for l := range goals {
 		if !slices.Contains(s.goals, factOf[l]) {
-			s.goals = append(s.goals, factOf[l])
+			s.goals = s.memory.indexes.Append(s.goals, factOf[l])
 		}
 	}
 	for i := range s.steps {
@@ -143,7 +144,7 @@ func (s *stepGraph) merge(givers [][]int32, goals int) {
 // the other give them, too.
 func (s *stepGraph) implyGoals() {
 	slices.SortStableFunc(s.goals, func(a, b int32) int { return cmp.Compare(len(s.givers[a]), len(s.givers[b])) })
-	gives := newBits(len(s.steps))
+	gives := s.memory.bits(len(s.steps))
 	kept := s.goals[:0]
 	for _, goal := range s.goals {
 		gives.reset()
@@ -198,11 +199,11 @@ func (s *stepGraph) keepNeeded() {
 		}
 		return out
 	}
-	kept := make([]step, len(steps))
+	kept := s.memory.steps.Make(len(steps))
 	for n, i := range steps {
 		kept[n] = step{group: s.steps[i].group, needs: renumber(s.steps[i].needs, factOf)}
 	}
-	givers := make([][]int32, len(facts))
+	givers := s.memory.indexLists.Make(len(facts))
 	for n, f := range facts {
 		givers[n] = renumber(s.givers[f], stepOf)
 		for _, i := range givers[n] {
@@ -217,13 +218,13 @@ func (s *stepGraph) keepNeeded() {
 // replace leaves out groups that another can replace on every level, and steps that others
 // of their group replace. It reports whether there are any.
 func (s *stepGraph) replace() bool {
-	byGroup := make([][]int32, s.groups)
+	byGroup := s.memory.indexLists.Make(s.groups)
 	for i := range s.steps {
 		if g := s.steps[i].group; g >= 0 {
 			byGroup[g] = s.memory.indexes.Append(byGroup[g], int32(i))
 		}
 	}
-	removed := newBits(len(s.steps))
+	removed := s.memory.bits(len(s.steps))
 	changed := false
 	remove := func(i int32) {
 		removed.set(i)

@@ -38,7 +38,7 @@ func (o *optimiser) thin(until int) {
 		t.asked = append(t.asked, make([]bool, s.groups))
 	}
 	for range levels + 1 {
-		t.known, t.after = append(t.known, newBits(len(s.givers))), append(t.after, newBits(len(s.givers)))
+		t.known, t.after = append(t.known, s.memory.bits(len(s.givers))), append(t.after, s.memory.bits(len(s.givers)))
 	}
 	best := make([][]bool, levels)
 	fewest := 0
