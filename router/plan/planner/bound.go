@@ -116,7 +116,10 @@ func (b *bounder) fieldOfTypes(at objects, f *supergraph.Field, sel *operation.F
 		at.provided = at.provided || in.Provides != nil
 	}
 	for i, o := range at.sure {
-		if f := o.Field(sel.Name); f != nil && (i == 0 || b.ofTypes < maxOfTypes) {
+		if i > 0 && b.ofTypes >= maxOfTypes {
+			break
+		}
+		if f := o.Field(sel.Name); f != nil {
 			b.ofTypes++
 			at.typ = o
 			b.field(at, f, sel)
