@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
 )
 
@@ -33,14 +34,29 @@ func newPropagator(getenv func(string) string) (p propagation.TextMapPropagator,
 }
 
 // Extract returns ctx with the trace context and baggage of h. Without any, it costs
-// a map lookup for each header that may carry them.
+// a map lookup for each header that may carry them. A header that is not valid counts as absent.
 func (t *Telemetry) Extract(ctx context.Context, h http.Header) context.Context {
 	for _, name := range t.carriers {
 		if h[name] != nil {
-			return t.Propagator.Extract(ctx, propagation.HeaderCarrier(h))
+			return t.Propagator.Extract(ctx, received{propagation.HeaderCarrier(h)})
 		}
 	}
 	return ctx
+}
+
+// received are the headers of a request, without baggage that is not valid (W3C Baggage, section 3).
+// The propagator would report that where exporters report their failures.
+type received struct{ propagation.HeaderCarrier }
+
+// Values implements propagation.ValuesGetter.
+func (r received) Values(name string) []string {
+	values := r.HeaderCarrier.Values(name)
+	if name == "baggage" {
+		if _, err := baggage.Parse(strings.Join(values, ",")); err != nil {
+			return nil
+		}
+	}
+	return values
 }
 
 // Inject writes the trace context and baggage of ctx to h, if there are any.

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"souk/telemetry"
+	"souk/telemetry/otlptest"
 )
 
 const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -243,6 +244,37 @@ func TestContextIsPropagatedWithoutTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line.TraceID != "0af7651916cd43dd8448eb211c80319c" || line.Service != "front" {
+		t.Errorf("logged %s", logs.String())
+	}
+}
+
+// Baggage that is not valid is ignored. It is a mistake of the client, which no log reports, and no
+// failure of an exporter. The library reports only the first one of a process.
+func TestInvalidBaggageIsIgnored(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlptest.Start(t).HTTP)
+	var logs bytes.Buffer
+	tel := setup(t, telemetry.Options{ServiceName: "front", Writer: &logs})
+	for _, values := range [][]string{
+		{"no member"}, {"tenant=7,no member"}, {"tenant=7", "=8"}, {"a=%zz"}, {"a=\x00"}, {","},
+		{"a=" + strings.Repeat("b", 10_000)}, {"a=" + strings.Repeat("b", 5000), "c=" + strings.Repeat("d", 5000)},
+		{strings.Repeat("a=1,", 100) + "b"},
+	} {
+		ctx := tel.Extract(context.Background(), http.Header{"Traceparent": {parent}, "Baggage": values})
+		sent := http.Header{}
+		if tel.Inject(ctx, sent); sent.Get("Traceparent") != parent || sent.Get("Baggage") != "" {
+			t.Errorf("%.50q: propagated %v", values, sent)
+		}
+	}
+	sent := http.Header{}
+	tel.Inject(tel.Extract(context.Background(), http.Header{"Baggage": {"tenant=7", "user=%20x;p=1"}}), sent)
+	if got := sent.Get("Baggage"); got != "tenant=7,user=%20x;p=1" && got != "user=%20x;p=1,tenant=7" {
+		t.Errorf("propagated the valid baggage as %q", got)
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if logs.Len() > 0 {
 		t.Errorf("logged %s", logs.String())
 	}
 }
