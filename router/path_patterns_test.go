@@ -14,13 +14,16 @@ import (
 	"souk/router/hook"
 )
 
-// A pattern serves all its paths, and no path of another endpoint.
+// A pattern serves all its paths, and no path of another endpoint. A path serves nothing
+// below it; http.ServeMux redirects to one that ends with a slash.
 func TestPathPatterns(t *testing.T) {
 	for pattern, paths := range map[string]struct{ served, others []string }{
-		"/graphql/*":       {[]string{"/graphql", "/graphql/", "/graphql/a", "/graphql/a/b", "/graphql/*"}, []string{"/graphqlx", "/", "/a/graphql"}},
-		"/:tenant/graphql": {[]string{"/a/graphql", "/b-2/graphql", "/playground2/graphql"}, []string{"/graphql", "/a/b/graphql", "/a/graphql/b", "/console/graphql", "/api/graphql"}},
+		"/graphql/*":       {[]string{"/graphql", "/graphql/", "/graphql/a%2Fb", "/graphql/a", "/graphql/a/b", "/graphql/*"}, []string{"/graphqlx", "/", "/a/graphql"}},
+		"/:tenant/graphql": {[]string{"/a/graphql", "/b-2/graphql", "/playground2/graphql", "/a%2Fb/graphql", "/api%2Fx/graphql", "/%61/gr%61phql"}, []string{"/graphql", "/a/b/graphql", "/a%2Fgraphql", "/a%2Fb%2Fgraphql", "/%2e%2e/graphql", "/a/graphql/b", "/console/graphql", "/api/graphql"}},
 		"/g*":              {[]string{"/g", "/graphql", "/gateway/x"}, []string{"/x", "/"}},
 		"/:a/v1/:b/*":      {[]string{"/x/v1/y", "/x/v1/y/z"}, []string{"/x/v1", "/x/v2/y"}},
+		"/graphql/":        {[]string{"/graphql/", "/gr%61phql/", "/graphql"}, []string{"/graphql/a", "/graphql/a/b", "/graphql%2F"}},
+		"/":                {[]string{"/"}, []string{"/graphql", "/a/b"}},
 		"/*":               {[]string{"/", "/a", "/a/b"}, []string{"/healthz", "/metrics", "/debug/pprof", "/api/none"}},
 	} {
 		t.Run(pattern, func(t *testing.T) {

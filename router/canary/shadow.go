@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,8 @@ func Results() []string { return []string{Equal, Different, Failed, Dropped, Ski
 // ShadowOptions configure a Shadow.
 type ShadowOptions struct {
 	Choice Choice
-	// Takes reports whether a path is of GraphQL requests. Others are not copied.
-	Takes func(path string) bool
+	// Takes reports whether a URL is of GraphQL requests. Others are not copied.
+	Takes func(*url.URL) bool
 	// Handler serves the copies. It calls RefuseOthers for operations that are no queries, and does
 	// not execute them.
 	Handler http.Handler
@@ -128,7 +129,7 @@ func (s *Shadow) work() {
 // Wrap returns a handler that copies the chosen requests to next.
 func (s *Shadow) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.Takes(r.URL.Path) || !copyable(r) || !s.Choice.Takes(r) {
+		if !s.Takes(r.URL) || !copyable(r) || !s.Choice.Takes(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

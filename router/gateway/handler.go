@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		mux.Handle(restPrefix, newCORS(gw.config, restMethods...).wrap(gw.wrap(gw.serveREST)))
 	}
 	if gw.mcp != nil {
-		mux.Handle(gw.config.MCP.Path, newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
+		mux.Handle(exactly(gw.config.MCP.Path), newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
 	}
 	endpoint, at := gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
@@ -32,7 +31,10 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		graphql.ServeHTTP(w, r)
 	})), gw.config.Endpoint()
 	if !at.IsPattern() {
-		mux.Handle(gw.config.Path, endpoint)
+		mux.HandleFunc(exactly(gw.config.Path), func(w http.ResponseWriter, r *http.Request) {
+			r.Pattern = gw.config.Path
+			endpoint.ServeHTTP(w, r)
+		})
 	}
 	if gw.config.Health.Enabled && gw.config.Health.Listen == "" {
 		gw.MountHealth(mux, gw.config.Health.Details)
@@ -42,7 +44,7 @@ func (gw *Gateway) routes() (http.Handler, error) {
 			Endpoint: at.Path(), Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(), ConsoleScheme: gw.config.Admin.TLS.Scheme(),
 		})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
-		if _, taken := gw.options.Mount["/"]; !taken && !at.Matches("/") && gw.config.Playground.Path != "/" {
+		if _, taken := gw.options.Mount["/"]; !taken && !at.Matches(&url.URL{Path: "/"}) && gw.config.Playground.Path != "/" {
 			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
 		}
 	}
@@ -53,6 +55,15 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		return &patternRoute{mux: mux, at: at, route: gw.config.Path, endpoint: endpoint}, nil
 	}
 	return mux, nil
+}
+
+// exactly returns the pattern of http.ServeMux for one path: one that ends with a slash would be for
+// all paths below it, too.
+func exactly(path string) string {
+	if strings.HasSuffix(path, "/") {
+		return path + "{$}"
+	}
+	return path
 }
 
 // A patternRoute serves an endpoint whose path is a pattern: http.ServeMux does not allow one that
@@ -66,8 +77,7 @@ type patternRoute struct {
 
 // ServeHTTP prefers what the embedding program has mounted, except at /, which serves what is left.
 func (p *patternRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	at := r.URL.Path
-	if clean := path.Clean(at); p.at.Matches(at) && (at == clean || at == clean+"/") {
+	if p.at.Matches(r.URL) {
 		if _, other := p.mux.Handler(r); other == "" || other == "/" {
 			r.Pattern = p.route
 			p.endpoint.ServeHTTP(w, r)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -36,14 +37,31 @@ func (c *Config) Endpoint() Endpoint {
 // IsPattern reports whether the endpoint has several paths.
 func (e Endpoint) IsPattern() bool { return e.matching != nil }
 
-// Matches reports whether a path of a request is the endpoint's.
-func (e Endpoint) Matches(path string) bool {
+// Matches reports whether a URL of a request has a path of the endpoint, in its canonical form.
+func (e Endpoint) Matches(u *url.URL) bool { return e.matches(segments(u)) }
+
+func (e Endpoint) matches(at string) bool {
 	if e.matching == nil {
-		return path == e.path
+		return at == e.path
 	}
-	return e.matching.MatchString(path) && !slices.ContainsFunc(e.reserved, func(other string) bool {
-		return path == other || strings.HasPrefix(path, other+"/")
+	clean := path.Clean(at)
+	return (at == clean || at == clean+"/") && e.matching.MatchString(at) && !slices.ContainsFunc(e.reserved, func(other string) bool {
+		return at == other || strings.HasPrefix(at, other+"/")
 	})
+}
+
+// segments returns the path of a URL with its segments decoded, but for slashes: a segment with an
+// encoded slash is still one segment (RFC 3986, section 2.2), as it is for http.ServeMux.
+func segments(u *url.URL) string {
+	if u.RawPath == "" { // nothing is encoded in an unusual way
+		return u.Path
+	}
+	all := strings.Split(u.EscapedPath(), "/")
+	for i, segment := range all {
+		decoded, _ := url.PathUnescape(segment) // EscapedPath is valid
+		all[i] = strings.ReplaceAll(decoded, "/", "%2F")
+	}
+	return strings.Join(all, "/")
 }
 
 // Path returns one path of the endpoint, such as for the playground: the parameters of a pattern

@@ -71,7 +71,7 @@ func (c *Config) pattern(k *checker) {
 	}
 	e := c.Endpoint()
 	switch {
-	case !e.Matches(e.Path()):
+	case !e.matches(e.Path()):
 		k.fail("path", "path is %q, but %s belongs to another endpoint of the router; choose another path or name", c.Path, e.Path())
 	case (c.Playground.Enabled || c.Dev) && strings.TrimSuffix(c.Playground.Path, "/") == "":
 		k.fail("playground.path", "playground.path is %q, and path is the pattern %q: the paths of the playground's files would be its; choose another playground.path, such as /playground", c.Playground.Path, c.Path)
