@@ -3,12 +3,14 @@ package mock
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/jsonscan"
 )
 
 // An argument is a value that a client sent, and its type. The type is nil if the schema does
@@ -19,34 +21,25 @@ type argument struct {
 }
 
 // arguments returns the arguments of a field, with their default values.
-func (e *execution) arguments(o *object, field *ast.Field) (map[string]argument, error) {
+func (e *execution) arguments(o *object, field *ast.Field) map[string]argument {
 	values := map[string]argument{}
 	var defined ast.ArgumentDefinitionList
 	if d := e.schema.types[o.typename]; d != nil && d.fields[field.Name] != nil {
 		defined = d.fields[field.Name].Arguments
 	}
 	for _, d := range defined {
-		if d.DefaultValue == nil {
-			continue
+		if d.DefaultValue != nil {
+			values[d.Name] = argument{literal(d.DefaultValue, nil), d.Type}
 		}
-		value, err := d.DefaultValue.Value(nil)
-		if err != nil {
-			return nil, fmt.Errorf("the default value of the argument %s of %s: %w", d.Name, field.Name, err)
-		}
-		values[d.Name] = argument{value, d.Type}
 	}
 	for _, a := range field.Arguments {
-		value, err := a.Value.Value(e.variables)
-		if err != nil {
-			return nil, fmt.Errorf("the argument %s of %s: %w", a.Name, field.Name, err)
-		}
-		given := argument{value: value}
+		given := argument{value: literal(a.Value, e.variables)}
 		if d := defined.ForName(a.Name); d != nil {
 			given.kind = d.Type
 		}
 		values[a.Name] = given
 	}
-	return values, nil
+	return values
 }
 
 // itemArguments returns the arguments for an object: an item of a list has one of the ids.
@@ -129,22 +122,22 @@ func (e *execution) members(t *ast.Type, object map[string]any) map[string]argum
 
 // accepted returns the value of an argument as one of a scalar or enum type, if it is one.
 func (e *execution) accepted(typename string, a argument) (any, bool) {
-	_, isInteger := integer(a.value)
+	number, isNumber := a.value.(json.Number)
 	_, isText := a.value.(string)
 	switch typename {
 	case "ID":
-		if isInteger {
-			return fmt.Sprint(a.value), true
+		if digits, ok := jsonscan.Integer([]byte(number)); ok {
+			return string(digits), true
 		}
 		return a.value, isText
 	case "String":
 		return a.value, isText
 	case "Int":
+		_, isInteger := integer(a.value)
 		return a.value, isInteger
 	case "Float":
-		_, isNumber := a.value.(json.Number)
-		_, isFloat := a.value.(float64)
-		return a.value, isInteger || isNumber || isFloat
+		_, err := number.Float64()
+		return a.value, isNumber && err == nil
 	case "Boolean":
 		_, isBool := a.value.(bool)
 		return a.value, isBool
@@ -158,16 +151,11 @@ func (e *execution) accepted(typename string, a argument) (any, bool) {
 	return a.value, isScalar && a.value != nil && a.kind != nil && a.kind.Elem == nil && a.kind.NamedType == typename
 }
 
-// integer returns a whole number that a client sent.
+// integer returns the value of an Int.
 func integer(value any) (int, bool) {
-	switch v := value.(type) {
-	case json.Number:
-		n, err := v.Int64()
-		return int(n), err == nil
-	case int64:
-		return int(v), true
-	}
-	return 0, false
+	number, _ := value.(json.Number)
+	n, err := strconv.ParseInt(number.String(), 10, 32)
+	return int(n), err == nil
 }
 
 // typeOf returns the object type of the object with an ID: the one that the ID names, such as

@@ -71,10 +71,7 @@ func (e *execution) field(o *object, fields []*ast.Field) error {
 	for i, f := range fields {
 		sets[i] = f.SelectionSet
 	}
-	arguments, err := e.arguments(o, field)
-	if err != nil {
-		return err
-	}
+	arguments := e.arguments(o, field)
 	switch root := o.typename == e.schema.roots[ast.Query]; {
 	case field.Name == "__typename":
 		e.write(o.typename)
@@ -273,8 +270,7 @@ func (e *execution) included(directives ast.DirectiveList) bool {
 		if d == nil || d.Arguments.ForName("if") == nil {
 			return false, false
 		}
-		v, err := d.Arguments.ForName("if").Value.Value(e.variables)
-		return v == true, err == nil
+		return literal(d.Arguments.ForName("if").Value, e.variables) == true, true
 	}
 	if skip, given := condition("skip"); given && skip {
 		return false

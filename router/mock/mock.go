@@ -131,9 +131,7 @@ func (s *Subgraph) parse(body []byte) (*operation, error) {
 		if given, ok := request.Variables[v.Variable]; ok {
 			values[v.Variable] = given
 		} else if v.DefaultValue != nil {
-			if values[v.Variable], err = v.DefaultValue.Value(nil); err != nil {
-				return nil, err
-			}
+			values[v.Variable] = literal(v.DefaultValue, nil)
 		}
 	}
 	return &operation{definition, document.Fragments, values}, nil

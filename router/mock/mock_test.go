@@ -367,6 +367,11 @@ func TestKeysAndArgumentsComeBack(t *testing.T) {
 		{`query($id: ID!) { product(id: $id) { id sku } }`, `{"id": "77"}`, `{"data":{"product":{"id":"77","sku":"SKU-00077"}}}`},
 		{`{ products(first: 2) { __typename } }`, `{}`, `{"data":{"products":[{"__typename":"Product"},{"__typename":"Product"}]}}`},
 		{`mutation { createProduct(input: {name: "Lamp", price: 7}) { name price } }`, `{}`, `{"data":{"createProduct":{"name":"Lamp","price":7}}}`},
+		{`{ product(id: 99999999999999999999) { id } }`, `{}`, `{"data":{"product":{"id":"99999999999999999999"}}}`},
+		{`query($id: ID! = 99999999999999999999) { product(id: $id) { id } }`, `{}`, `{"data":{"product":{"id":"99999999999999999999"}}}`},
+		{`query($id: ID!) { product(id: $id) { id } }`, `{"id": 99999999999999999999}`, `{"data":{"product":{"id":"99999999999999999999"}}}`},
+		{`mutation { rate(productId: 1, input: {weight: 99999999999999999999, at: 99999999999999999999}) { weight at } }`, `{}`,
+			`{"data":{"rate":{"weight":99999999999999999999,"at":99999999999999999999}}}`},
 		{`query($r: [_Any!]!) { _entities(representations: $r) { ... on Product { id sku } ... on Media { id } } }`,
 			`{"r": [{"__typename":"Product","id":"1"},{"__typename":"Product","sku":"SKU-00005"},{"__typename":"Media","id":"x"}]}`,
 			`{"data":{"_entities":[{"id":"1","sku":"SKU-00001"},{"id":"5","sku":"SKU-00005"},{"id":"x"}]}}`},
@@ -376,6 +381,15 @@ func TestKeysAndArgumentsComeBack(t *testing.T) {
 		if got := ask(t, m, c.query, c.variables); got != c.want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.query, got, c.want)
 		}
+	}
+	// Values that are out of the range of the field's type do not come back.
+	for _, input := range []string{"price: 99999999999999999999", "price: 2147483648"} {
+		if got := ask(t, m, `mutation { createProduct(input: {name: "Lamp", `+input+`}) { name price } }`, `{}`); !strings.Contains(got, `"name":"Lamp","price":`) || strings.Contains(got, input) {
+			t.Errorf("%s: got %s", input, got)
+		}
+	}
+	if got := ask(t, m, `mutation { rate(productId: 1, input: {weight: 1e999}) { weight } }`, `{}`); !strings.Contains(got, `"weight":`) || strings.Contains(got, "1e999") {
+		t.Errorf("got %s", got)
 	}
 	if got := ask(t, m, `{ _service { sdl } }`, `{}`); !strings.Contains(got, "type Maker") {
 		t.Errorf("got %s", got)

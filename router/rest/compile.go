@@ -142,6 +142,10 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 	}
 	v.source = c.sourceOf(r, definition)
 	for _, d := range definition.Directives {
+		if d.Name == "example" {
+			v.example = d.Arguments.ForName("value").Value // of any size
+			continue
+		}
 		arguments := d.ArgumentMap(nil)
 		switch d.Name {
 		case "query", "header", "body":
@@ -161,8 +165,6 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 				continue
 			}
 			v.shorthand = element
-		case "example":
-			v.example = d.Arguments.ForName("value").Value
 		}
 	}
 	return v

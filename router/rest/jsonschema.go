@@ -1,8 +1,8 @@
 package rest
 
 import (
+	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -229,16 +229,8 @@ func (s *schemas) narrower(part, whole *ast.Definition) bool {
 // literal converts a GraphQL literal to a value for JSON.
 func literal(v *ast.Value) any {
 	switch v.Kind {
-	case ast.IntValue:
-		if n, err := strconv.ParseInt(v.Raw, 10, 64); err == nil {
-			return n
-		}
-		return v.Raw
-	case ast.FloatValue:
-		if n, err := strconv.ParseFloat(v.Raw, 64); err == nil {
-			return n
-		}
-		return v.Raw
+	case ast.IntValue, ast.FloatValue:
+		return json.Number(v.Raw)
 	case ast.BooleanValue:
 		return v.Raw == "true"
 	case ast.NullValue:

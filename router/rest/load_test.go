@@ -35,6 +35,7 @@ func TestInvalidRoutesAreRejected(t *testing.T) {
 		"query by POST":                   {operation: `query a @rest(method: POST, path: "/a", result: "thing") { thing(id: 1) { id } }`, want: "this is a query with POST"},
 		"an unknown path variable":        {operation: `query a @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { id } }`, want: "the operation has no variable $id"},
 		"a nullable path variable":        {operation: `query a($id: ID) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { name } again: thing(id: $id) { id } }`, want: "Variable"},
+		"a status out of range":           {operation: `query a @rest(method: GET, path: "/a", result: "thing", status: 99999999999999999999) { thing(id: 1) { id } }`, want: "99999999999999999999"},
 		"an empty path segment":           {operation: `query a @rest(method: GET, path: "/a//b", result: "thing") { thing(id: 1) { id } }`, want: `has the invalid segment ""`},
 		"a path without a leading slash":  {operation: `query a @rest(method: GET, path: "a", result: "thing") { thing(id: 1) { id } }`, want: "must start with a slash"},
 		"no result":                       {operation: `query a @rest(method: GET, path: "/a") { thing(id: 1) { id } }`, want: "result is missing"},

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,23 @@ func TestOpenAPIMatchesGoldenFile(t *testing.T) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("the document differs from %s; run go test -update and read the diff", file)
+	}
+}
+
+// Numbers in examples are numbers in the document, whatever their size.
+func TestExamplesHaveNumbersOfAnySize(t *testing.T) {
+	h, err := rest.New(rest.Options{
+		Documents: fstest.MapFS{"make.graphql": {Data: []byte(`mutation make($name: String!, $amount: Float! @example(value: 99999999999999999999))
+@rest(method: POST, path: "/v1/things", result: "make.thing") {
+  make(input: {name: $name, price: {amount: $amount}}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { message code } }
+}`)}},
+		SchemaSDL: smallSchema, Executor: &graph{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := openAPI(t, h); !regexp.MustCompile(`"amount": ?99999999999999999999\b`).Match(got) {
+		t.Errorf("the example is not in %s", got)
 	}
 }
 
