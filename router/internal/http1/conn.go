@@ -28,10 +28,10 @@ const (
 	maxLeft = 256 << 10
 )
 
-// The states of a connection. A shutdown closes it in the first two.
+// The states of a connection.
 const (
 	fresh  int32 = iota // without a request so far
-	idle                // between two requests
+	idle                // between two requests; a shutdown closes it
 	active              // with a request in progress
 	ended               // closed, hijacked or given to net/http
 )
@@ -91,9 +91,9 @@ func (c *conn) report(state http.ConnState) {
 	}
 }
 
-// closeIn closes the connection if it is in a state.
-func (c *conn) closeIn(state int32) {
-	if c.state.CompareAndSwap(state, ended) {
+// closeIdle closes the connection if it is idle.
+func (c *conn) closeIdle() {
+	if c.state.CompareAndSwap(idle, ended) {
 		_ = c.rwc.Close()
 	}
 }

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"time"
 )
 
-// freshGrace is how long a shutdown waits for the first request of a connection, as net/http does.
-const freshGrace = 5 * time.Second
-
 // Shutdown closes the listeners and idle connections, and waits until the requests in progress have
-// ended or ctx is done. Hijacked connections are not waited for.
+// ended or ctx is done. Hijacked connections are not waited for. Connections without a request so far
+// are, but whoever has opened them may close them: see netlimit.Listener.Shutdown.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var own, others, later error
@@ -38,24 +35,14 @@ func (s *Server) shutdown(ctx context.Context) error {
 	}
 	empty := s.empty
 	for c := range s.conns {
-		c.closeIn(idle)
+		c.closeIdle()
 	}
 	s.mu.Unlock()
-	grace := time.NewTimer(freshGrace)
-	defer grace.Stop()
-	for {
-		select {
-		case <-empty:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-grace.C:
-			s.mu.Lock()
-			for c := range s.conns {
-				c.closeIn(fresh)
-			}
-			s.mu.Unlock()
-		}
+	select {
+	case <-empty:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
