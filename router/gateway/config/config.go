@@ -12,7 +12,7 @@ type Config struct {
 	Version    string     `yaml:"version" desc:"Version of the configuration format." enum:"1"`
 	Listen     string     `yaml:"listen" desc:"Address that the router listens on: host:port, or unix:PATH for a Unix socket. unix:PATH?mode=0660 sets the mode of the socket: whoever may write to it, such as a proxy in the same group, can connect. By default, the umask of the process decides." format:"address" empty:"no"`
 	TLS        ServerTLS  `yaml:"tls" desc:"TLS on the address in listen. Without a certificate the router speaks plain HTTP."`
-	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint, or a pattern. :NAME stands for one segment, as in /:tenant/graphql; /* at the end for any further segments or none, as in /graphql/*; another * at the end for any rest, as in /g*. Other endpoints go before a pattern, and so does all below /api/." format:"endpoint" empty:"no"`
+	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint, or a pattern. :NAME stands for one segment, as in /:tenant/graphql, which may have an encoded slash; /* at the end for any further segments or none, as in /graphql/*; another * at the end for any rest, as in /g*. Other endpoints go before a pattern, and so does all below /api/." format:"endpoint" empty:"no"`
 	Dev        bool       `yaml:"dev" desc:"Development mode: show error messages of subgraphs, add request statistics to the extensions of each response, and serve the playground."`
 	Supergraph Supergraph `yaml:"supergraph" desc:"The supergraph to serve."`
 	Admin      Admin      `yaml:"admin" desc:"A second port for metrics, health checks and administration."`
@@ -124,7 +124,7 @@ type TrafficShaping struct {
 // RouterTraffic configures client requests.
 type RouterTraffic struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
-	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops."`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops. A request is in progress once its headers have arrived: connections that still wait for those of their first request are closed after 5 seconds or half of this time, whichever is less."`
 	Deduplicate     *bool         `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if they send the same headers. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
 	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie and all propagated headers." format:"header"`
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
@@ -275,7 +275,7 @@ type HTTP struct {
 	SubgraphAuthStatus   bool     `yaml:"subgraph_auth_status" desc:"Respond with status 401 or 403 if a subgraph does and none sends data. Otherwise such a response has status 200, as any with errors. headers.all.return can return WWW-Authenticate of the subgraph. Responses in parts, streams, batches and REST are not affected."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Accept queries by the HTTP method QUERY (RFC 10008)."`
 	Batching             Batching `yaml:"batching" desc:"Several GraphQL requests in one HTTP request, as a JSON array."`
-	Server               string   `yaml:"server" desc:"HTTP/1.1 server of the public port: direct (built into the router, faster, on Linux) or standard (Go's net/http). TLS, HTTP/2, upgrades, chunked requests and all else that is not an ordinary request always use standard." enum:"direct,standard"`
+	Server               string   `yaml:"server" desc:"HTTP/1.1 server of the public port: direct (built into the router, faster, on Linux) or standard (Go's net/http). TLS, HTTP/2, upgrades, chunked requests and all else that is not an ordinary request always use standard. When the router stops, standard closes connections older than 5 seconds at once if the headers of their first request have not arrived." enum:"direct,standard"`
 	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 in addition to HTTP/1.1: negotiated by TLS, or with prior knowledge (h2c) on a port without TLS."`
 	HTTP2Streams         int      `yaml:"http2_max_concurrent_streams" desc:"Maximum number of concurrent requests on one HTTP/2 connection."`
 	Compression          bool     `yaml:"compression" desc:"Compress responses with br, gzip or zstd. The router prefers them in this order unless the client prefers another."`
