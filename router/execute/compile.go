@@ -143,7 +143,10 @@ func (c *compiler) orderFetches() {
 func (c *compiler) payloads() {
 	p := c.program
 	for _, d := range c.plan.Deferred {
-		made := &deferredPayload{id: d.ID, label: d.Label}
+		made := &deferredPayload{id: d.ID}
+		if d.Label != "" {
+			made.label = appendString([]byte(`,"label":`), d.Label)
+		}
 		if d.Parent > 0 {
 			made.parent = p.payloads[d.Parent-1]
 		}

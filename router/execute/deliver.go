@@ -99,6 +99,8 @@ type instance struct {
 	// entries are what it adds to objects at or below path or, in the format
 	// Fragments, the data of the whole fragment, at path.
 	entries []entry
+	// announcing is how many bytes tell the client of the instances that it encloses.
+	announcing int
 	// dropped is set if the object became null for the client because of
 	// another payload, in the format Fragments.
 	dropped bool
@@ -133,7 +135,7 @@ func (d *delivery) cut(mark int, path []pathElement) {
 
 func (d *delivery) forget(mark int) {
 	for _, i := range d.instances[mark:] {
-		d.writer.most += d.announcementSize(i)
+		d.reserve(i, -1)
 		delete(d.started, instanceKey(i.payload, i.path))
 	}
 	d.instances = d.instances[:mark]
@@ -162,7 +164,7 @@ func (d *delivery) begin(path []pathElement, object value, in *field, sel *selec
 				}
 				i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ}
 				d.instances = append(d.instances, i)
-				d.writer.most -= d.announcementSize(i)
+				d.reserve(i, 1)
 				break
 			}
 		}
@@ -197,7 +199,7 @@ func (d *delivery) next() bool {
 		return true
 	}
 	if ok {
-		d.err = d.further(part.done, false)
+		d.err = d.further(part, false)
 	}
 	return d.err == nil && d.outstanding()
 }
@@ -212,15 +214,18 @@ func (d *delivery) deliverReady() (last part, ok bool) {
 				continue
 			}
 			d.delivered[p.id], again = true, true
-			d.beginPart()
+			d.beginPart(partFrame)
 			next := d.partOf(d.deliver(p))
 			if len(last.done) > 0 && !d.fitsOne(last, next) {
-				if d.err = d.further(last.done, true); d.err != nil {
+				if d.err = d.further(last, true); d.err != nil {
 					return last, false
 				}
 				last = part{}
 			}
-			last = part{append(last.done, next.done...), last.size + next.size}
+			if len(last.done) > 0 {
+				next.size += last.size - len(partFrame)
+			}
+			last = part{append(last.done, next.done...), next.size}
 		}
 	}
 	return last, true
@@ -253,7 +258,7 @@ func (d *delivery) first() error {
 	w := &d.writer
 	w.deferID = 0
 	buffer := w.begin()
-	d.beginPart()
+	d.beginPart(firstFrame)
 	buffer.B = append(buffer.B, `{"data":`...)
 	w.out = buffer.B
 	start := len(w.out)
@@ -261,7 +266,7 @@ func (d *delivery) first() error {
 	null := !w.object(0, d.program.projection, d.program.rootType)
 	if null {
 		w.out = append(w.out[:start], "null"...)
-		d.instances = nil
+		d.forget(0)
 	}
 	out := w.out
 	errors := d.takeErrors(func(e *responseError) bool { return e.deferID == 0 })
@@ -323,10 +328,7 @@ func (d *delivery) announce(b []byte, done []*instance) []byte {
 			b = append(b, ',')
 		}
 		b = appendPath(append(append(append(b, `{"id":"`...), i.id...), `","path":`...), i.path)
-		if i.payload.label != "" {
-			b = appendString(append(b, `,"label":`...), i.payload.label)
-		}
-		b = append(b, '}')
+		b = append(append(b, i.payload.label...), '}')
 	}
 	if len(b) > start {
 		b = append(b, `],`...)
@@ -352,7 +354,7 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 		if i.payload != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.payload.id]) {
 			continue
 		}
-		d.beginInstance()
+		d.beginInstance(i)
 		typ, ok := i.typ, true
 		if i.in != nil {
 			typ, ok = d.writer.typeOf(i.object, i.in)
@@ -399,12 +401,14 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 		i.failed = true // the client already has the object
 	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(typ) && w.includes(&f) }) {
 		w.out = nil
-		mark := d.mark()
+		mark, most := d.mark(), w.most
+		d.beginEntry(i, path)
 		if w.object(object, sel, typ) && !w.overlong {
 			d.addEntry(i, path, w.out)
 		} else {
 			i.failed = true
 			d.forget(mark)
+			w.most = most
 		}
 		w.out = nil
 	}
@@ -438,9 +442,10 @@ func (d *delivery) below(i *instance, v value, f *field, level int, path []pathE
 	}
 }
 
-// further emits the response that delivers some instances. more says that others are written already.
-func (d *delivery) further(done []*instance, more bool) error {
-	d.fitErrors(done)
+// further emits the response that delivers a part. more says that others are written already.
+func (d *delivery) further(p part, more bool) error {
+	d.fitErrors(p)
+	done := p.done
 	if d.started != nil {
 		return d.furtherFragments(done, more)
 	}

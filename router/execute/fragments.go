@@ -72,10 +72,7 @@ func (d *delivery) furtherFragments(done []*instance, more bool) error {
 		} else {
 			out = append(out, i.entries[0].data...)
 		}
-		out = appendPath(append(out, `,"path":`...), i.path)
-		if i.payload.label != "" {
-			out = appendString(append(out, `,"label":`...), i.payload.label)
-		}
+		out = append(appendPath(append(out, `,"path":`...), i.path), i.payload.label...)
 		if len(i.errors) > 0 {
 			out = appendErrors(append(out, `,"errors":`...), i.errors)
 		}

@@ -12,13 +12,26 @@ import (
 // The size includes what surrounds the data, but not extensions and the errors about the
 // size itself.
 
-// envelopeSize is how many bytes surround the data or the announcement of an instance, at
-// most, without its path and label. completedSize is how many tell that an instance is
-// completed.
+// The text of a part, but for data, paths, labels and errors.
 const (
-	envelopeSize  = 56
-	completedSize = 20
+	firstFrame   = `,"pending":[],"hasNext":true}` // behind the data
+	partFrame    = `{"pending":[],"incremental":[],"completed":[],"hasNext":false}`
+	announcement = `{"id":"","path":[]},`
+	envelope     = `{"id":"","subPath":[],"data":},`
+	completion   = `{"id":""},`
+	fragment     = `{"data":null,"path":[]},` // in the format Fragments
+	errorsKey    = `,"errors":`
 )
+
+// maxID is how many digits the ID of an instance has at most, which gets it with its announcement.
+const maxID = 10
+
+func (i *instance) idSize() int {
+	if i.id == "" {
+		return maxID
+	}
+	return len(i.id)
+}
 
 // A part is what the next response delivers, with its size in bytes.
 type part struct {
@@ -32,63 +45,84 @@ func (d *delivery) partOf(done []*instance) part {
 	if most <= 0 || len(done) == 0 {
 		return part{done: done}
 	}
-	var errors []responseError
+	size := most - d.writer.most
 	for _, i := range done {
-		errors = append(errors, i.errors...)
+		size += errorSize(i.errors)
 	}
-	return part{done, most - d.writer.most + errorSize(errors)}
+	return part{done, size}
 }
 
 // fitsOne reports whether two parts can be one.
 func (d *delivery) fitsOne(a, b part) bool {
 	most := d.executor.options.MaxResponseBytes
-	return most <= 0 || a.size+b.size <= most
+	return most <= 0 || a.size+b.size-len(partFrame) <= most
 }
 
-// errorSize is how long errors are, without those about the size.
+// errorSize is how long the errors of a response or an instance are, without those about the size.
 func errorSize(errors []responseError) int {
 	others := slices.DeleteFunc(slices.Clone(errors), func(e responseError) bool { return e.fetchID == projectionErrors && e.code == CodeMaxResponseBytes })
 	if len(others) == 0 {
 		return 0
 	}
-	return len(appendErrors(nil, others))
+	return len(errorsKey) + len(appendErrors(nil, others))
 }
 
-// beginPart sets the size of the next part.
-func (d *delivery) beginPart() {
+// beginPart sets the size of what the next part has besides its frame.
+func (d *delivery) beginPart(frame string) {
 	w := &d.writer
 	w.most = math.MaxInt
 	if most := w.executor.options.MaxResponseBytes; most > 0 {
-		w.most = most
+		w.most = most - len(frame)
 	}
 	w.limit, w.exhausted, w.overlong = 2*w.responseBytes+freeBytes, false, false
 }
 
-// beginInstance sets what a part needs for an instance aside. Each instance has an error
+// beginInstance sets aside what a part needs for an instance without data. Each instance has an error
 // of its own if its data does not fit.
-func (d *delivery) beginInstance() {
+func (d *delivery) beginInstance(i *instance) {
 	d.writer.overlong = false
-	d.writer.most -= completedSize
+	if d.started != nil {
+		d.writer.most -= len(fragment) + pathSize(i.path) + len(i.payload.label)
+	} else {
+		d.writer.most -= len(completion) + i.idSize() + i.announcing
+	}
+}
+
+// beginEntry sets aside what surrounds the data of an entry.
+func (d *delivery) beginEntry(i *instance, path []pathElement) {
+	if d.started == nil {
+		d.writer.most -= len(envelope) + i.idSize() + pathSize(path[len(i.path):])
+	}
 }
 
 // addEntry adds data to an instance.
 func (d *delivery) addEntry(i *instance, path []pathElement, data []byte) {
 	i.entries = append(i.entries, entry{slices.Clone(path), data})
-	d.writer.most -= len(data) + envelopeSize + pathSize(path) + len(i.payload.label)
+	d.writer.most -= len(data)
 }
 
-// announcementSize is how many bytes tell the client of an instance, at most.
-func (d *delivery) announcementSize(i *instance) int {
+// reserve sets aside what tells the client of a new instance: in this part, or in that of the instance
+// that encloses it. With sign -1, it takes that back.
+func (d *delivery) reserve(i *instance, sign int) {
 	if d.started != nil { // the format Fragments has no announcements
-		return 0
+		return
 	}
-	return envelopeSize + pathSize(i.path) + len(i.payload.label)
+	size := sign * (len(announcement) + maxID + pathSize(i.path) + len(i.payload.label))
+	if i.outer != nil {
+		i.outer.announcing += size
+	}
+	if i.outer == nil || i.outer.payload.id == d.writer.deferID {
+		d.writer.most -= size
+	}
 }
 
-// pathSize is how long a path is in JSON, at most: an index has up to ten digits.
+// pathSize is how long a path is in JSON, without its brackets.
 func pathSize(path []pathElement) (n int) {
 	for _, e := range path {
-		n += max(len(e.key)+3, 11)
+		n += len(e.key) + len(`"",`)
+		for index := e.index; e.key == "" && index > 9; index /= 10 {
+			n++ // one digit is in place of the quotes
+		}
 	}
 	return n
 }
@@ -117,31 +151,22 @@ func (w *writer) tooLarge(f *field, mark int) bool {
 	return w.null(f.typ.nonNull[0])
 }
 
-// fit reports whether the errors fit into a part besides data.
+// fit reports whether the errors fit into the first part besides data.
 func (d *delivery) fit(data int, errors []responseError) bool {
-	most := d.executor.options.MaxResponseBytes
-	if most <= 0 || len(errors) == 0 {
+	if d.executor.options.MaxResponseBytes <= 0 {
 		return true
 	}
 	size := errorSize(errors)
-	return size == 0 || data+size <= most
+	return size == 0 || data+size <= d.writer.most
 }
 
 // fitErrors replaces the errors of instances by one each that says that they are missing,
-// if they do not fit into the part with the data.
-func (d *delivery) fitErrors(done []*instance) {
-	size := 0
-	var all []responseError
-	for _, i := range done {
-		for _, e := range i.entries {
-			size += len(e.data)
-		}
-		all = append(all, i.errors...)
-	}
-	if d.fit(size, all) {
+// if they do not fit into their part.
+func (d *delivery) fitErrors(p part) {
+	if most := d.executor.options.MaxResponseBytes; most <= 0 || p.size <= most {
 		return
 	}
-	for _, i := range done {
+	for _, i := range p.done {
 		if len(i.errors) > 0 {
 			e := d.writer.lengthError()
 			e.deferID, e.path = i.payload.id, i.path

@@ -427,7 +427,7 @@ const (
 type deferredPayload struct {
 	id     int
 	parent *deferredPayload // the payload it is nested in, or nil
-	label  string
+	label  []byte           // as a member of a JSON object, behind others; empty if there is none
 	// enclosing are the payloads that deliver objects which fields of this one
 	// belong to.
 	enclosing []*deferredPayload

@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -164,4 +166,83 @@ func TestFragmentsThatFitAloneAreDelivered(t *testing.T) {
 			})
 		}
 	}
+}
+
+// No part is longer than the limit, but for errors about the limit itself, and a limit that leaves little
+// more room than each part needs loses none.
+func TestPartsFitExactly(t *testing.T) {
+	const room = 256 // for the digits of numbers that are not known before the part is there
+	for _, query := range []string{
+		`{ me { id ... @defer { mood } } }`,
+		`{ me { id ... @defer(label: \"a\\u0001\\\"b\") { mood } } }`,
+		`{ me { id ... @defer(label: \"one\") { mood ... @defer(label: \"two\") { motto } } } }`,
+		`{ users { id ... @defer { motto ... @defer { mood } } } }`,
+		`{ ... @defer { users { id ... @defer { mood } } } hello }`,
+		`{ hello ... @defer { me { id name } users { name } } }`,
+	} {
+		for _, accept := range []string{"multipart/mixed", "multipart/mixed;deferSpec=20220824"} {
+			ask := func(limit int) (parts []string) {
+				_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+					c.Limits.MaxResponseBytes = limit
+					o.Supergraph = wideSDL
+					o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return wideTransport{}, func() {}, nil }
+				})
+				got := send(t, "POST", url+"/graphql", `{"query":"`+query+`"}`, "Accept: "+accept)
+				for _, line := range strings.Split(got.body, "\n") {
+					if strings.HasPrefix(line, "{") {
+						parts = append(parts, strings.TrimSpace(line))
+					}
+				}
+				return parts
+			}
+			whole := ask(0)
+			longest := 0
+			for _, part := range whole {
+				longest = max(longest, len(part))
+			}
+			for _, part := range whole {
+				for _, less := range []int{1, 2, 4, 8, 16, 24, 32, 48} {
+					limit := max(len(part)-less, 100)
+					for i, got := range ask(limit) {
+						if size := len(withoutErrors(t, got)); size > limit {
+							t.Errorf("%s, %s, limit %d: part %d has %d bytes: %.300s", query, accept, limit, i, size, got)
+						}
+					}
+				}
+			}
+			if got := ask(longest + room); strings.Contains(strings.Join(got, ""), "errors") {
+				t.Errorf("%s, %s: parts of at most %d bytes are lost with the limit %d: %.3000s", query, accept, longest, longest+room, got)
+			}
+		}
+	}
+}
+
+// withoutErrors returns a part without its errors.
+func withoutErrors(t *testing.T, part string) string {
+	var decoded any
+	if err := json.Unmarshal([]byte(part), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	var remove func(any)
+	remove = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			delete(v, "errors")
+			for _, inner := range v {
+				remove(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				remove(inner)
+			}
+		}
+	}
+	remove(decoded)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(decoded); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(text.String())
 }
