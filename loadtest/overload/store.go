@@ -15,9 +15,9 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"souk/internal/processgroup"
 	"souk/internal/processtime"
 )
 
@@ -37,7 +37,8 @@ type store struct {
 	name     string // of the program, for the table
 	address  string // of the router
 	process  *exec.Cmd
-	products []string // IDs
+	end      context.CancelFunc // asks the process to end
+	products []string           // IDs
 	next     atomic.Int64
 }
 
@@ -49,8 +50,11 @@ func startStore(ctx context.Context, program, dir string) (*store, error) {
 		return nil, fmt.Errorf("creating a directory for data: %w", err)
 	}
 	s := &store{name: filepath.Base(program)}
-	s.process = exec.Command(program, "dev", "--listen", "127.0.0.1:0", "--dir", dir, "--ship-after", "0", "--deliver-after", "0", "--log-level", "error") //nolint:noctx // stop ends it
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                                                                            // Ctrl-C is for this process, which stops it
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	s.process = exec.CommandContext(running, program, "dev", "--listen", "127.0.0.1:0", "--dir", dir, "--ship-after", "0", "--deliver-after", "0", "--log-level", "error")
+	processgroup.Own(s.process) // Ctrl-C is for this process, which stops it
+	s.process.WaitDelay = endTimeout
 	out, err := s.process.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting souk dev: %w", err)
@@ -125,12 +129,9 @@ func (s *store) order() []byte {
 
 // stop stops the store and waits for it to end.
 func (s *store) stop() error {
-	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stopping souk dev: %w", err)
-	}
-	overdue := time.AfterFunc(endTimeout, func() { _ = s.process.Process.Kill() })
-	defer overdue.Stop()
-	if err := s.process.Wait(); err != nil {
+	s.end()
+	defer processgroup.Kill(s.process)
+	if err := s.process.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("stopping souk dev: %w", err)
 	}
 	return nil
