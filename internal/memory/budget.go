@@ -219,6 +219,9 @@ type Lease struct {
 // Of assigns the lease to a budget. The lease must not hold any bytes.
 func (l *Lease) Of(b *Budget) { l.budget = b }
 
+// Like assigns the lease to the budget of another one. It must not hold any bytes.
+func (l *Lease) Like(other *Lease) { l.budget = other.budget }
+
 // Limit is the most that a lease can hold: all of its budget, or n if that is
 // less or there is no budget.
 func (l *Lease) Limit(n int) int {

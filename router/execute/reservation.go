@@ -42,6 +42,17 @@ func (r *MemoryReservation) Reserve(ctx context.Context, answer int) error {
 	return nil
 }
 
+// Apart returns a reservation out of the same budget for a request that may go on when what r belongs to
+// has ended, and a function that returns its memory.
+func (r *MemoryReservation) Apart() (apart *MemoryReservation, release func()) {
+	if r == nil {
+		return nil, func() {}
+	}
+	lease := new(memory.Lease)
+	lease.Like(r.lease)
+	return &MemoryReservation{lease: lease, anyway: r.anyway}, lease.Release
+}
+
 func overloaded(err error) error {
 	return &TransportError{Code: CodeOverloaded, Message: "was not called: the router's memory for responses is used up", Err: err}
 }

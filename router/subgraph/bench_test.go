@@ -2,6 +2,7 @@ package subgraph_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,5 +92,33 @@ func sender(b *testing.B, protocol, address string) func() {
 			return
 		}
 		response.Body.Release()
+	}
+}
+
+// BenchmarkLeadingSend sends queries that others could join, for callers with more time than the subgraph
+// has and with less. One iteration is a query that nobody joins.
+func BenchmarkLeadingSend(b *testing.B) {
+	for name, limit := range map[string]time.Duration{"more": time.Hour, "less": time.Minute} {
+		b.Run("time="+name, func(b *testing.B) {
+			transport, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{
+				"a": {URL: answers(b, 200), Deduplicate: true, Timeout: 2 * time.Minute},
+			}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(transport.Close)
+			body := execute.NewBuffer(0)
+			body.B = append(body.B, `{"query":"{ text }"}`...)
+			ctx, cancel := context.WithTimeout(b.Context(), limit)
+			defer cancel()
+			b.ReportAllocs()
+			for b.Loop() {
+				response, err := transport.Send(ctx, &execute.SubgraphRequest{Subgraph: "a", Kind: operation.Query, Body: body})
+				if err != nil {
+					b.Fatal(err)
+				}
+				response.Body.Release()
+			}
+		})
 	}
 }

@@ -3,7 +3,6 @@ package subgraph
 import (
 	"bytes"
 	"context"
-	"errors"
 	"hash/maphash"
 	"maps"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"souk/router/execute"
+	"souk/router/internal/jointly"
 	"souk/router/internal/lazycontext"
 )
 
@@ -24,57 +24,54 @@ type flights struct {
 	by   map[uint64][]*flight
 }
 
-// A flight is one query in flight. The leader sends it; followers wait for the response.
+// A flight is one query in flight, for the caller that begins it and those that join. It goes on while one
+// of them waits, each as long as it has time.
 type flight struct {
+	jointly.Work
 	flights   *flights
 	hash      uint64
 	partition string
 	header    http.Header
 	body      *execute.Buffer
-	done      chan struct{} // nil while nobody follows; guarded by flights.mu
-	ended     bool          // guarded by flights.mu
-	followers int           // that wait; guarded by flights.mu
-	// running is what the query is sent with. It ends at the leader's deadline, or when the leader has
-	// left and nobody follows.
-	running lazycontext.Context
-	leader  context.Context
-	left    bool // the leader has; guarded by flights.mu
+	running   lazycontext.Context // what the query is sent with
 
 	response *execute.SubgraphResponse
 	err      error
-	// abandoned is set if the leader had no more time. A follower, which may have some, must then send
-	// the query. unsent is set if the leader was not allowed to send it.
-	abandoned, unsent bool
+	retries  int
+	unsent   bool // the subgraph has not got it
 }
 
-// do sends a query with send, or waits for the response of an identical query in flight and then calls
-// shared. The query goes on while somebody waits for it, until the deadline of the one that sends it.
-func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header http.Header, send func(context.Context) (*execute.SubgraphResponse, error), shared func()) (*execute.SubgraphResponse, error) {
+// A sender sends a query within timeout.
+type sender struct {
+	timeout time.Duration
+	send    func(context.Context, *execute.SubgraphRequest) (*execute.SubgraphResponse, error)
+}
+
+// do sends a query, or waits for the response of an identical query in flight and then calls shared.
+func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header http.Header, s sender, shared func()) (*execute.SubgraphResponse, error) {
 	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
-	hash := maphash.Bytes(f.seed, r.Body.B)
-	for {
-		one, leads := f.join(hash, r, header)
-		if leads {
-			return one.lead(ctx, r, send)
+	one, leads := f.join(maphash.Bytes(f.seed, r.Body.B), r, header)
+	if leads {
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) >= s.timeout {
+			return one.lead(ctx, r, s)
 		}
-		select {
-		case <-one.done:
-		case <-ctx.Done():
-			one.leave()
-			r.Unsent = true
-			return nil, ctx.Err()
-		}
-		if one.abandoned {
-			continue
-		}
-		shared()
-		r.Unsent = one.unsent
-		if one.response == nil {
-			return nil, one.err
-		}
-		response := *one.response
-		return &response, one.err
+		one.sendApart(ctx, r, s)
 	}
+	if !one.Wait(ctx) {
+		r.Unsent = !leads
+		return nil, ctx.Err()
+	}
+	if leads {
+		r.Retries = one.retries
+	} else {
+		shared()
+	}
+	r.Unsent = one.unsent
+	if one.response == nil {
+		return nil, one.err
+	}
+	response := *one.response
+	return &response, one.err
 }
 
 // join joins the flight of an identical query, or starts a flight that the caller leads.
@@ -83,14 +80,12 @@ func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Head
 	defer f.mu.Unlock()
 	for _, one := range f.by[hash] {
 		if one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
-			if one.done == nil {
-				one.done = make(chan struct{})
-			}
-			one.followers++
+			one.Join()
 			return one, false
 		}
 	}
 	one = &flight{flights: f, hash: hash, partition: r.Partition, header: header, body: r.Body}
+	one.Init(&f.mu, one)
 	f.by[hash] = append(f.by[hash], one)
 	return one, true
 }
@@ -102,40 +97,8 @@ func (f *flights) forget() {
 	clear(f.by)
 }
 
-// leave removes a follower that has stopped waiting.
-func (one *flight) leave() {
-	one.flights.mu.Lock()
-	switch {
-	case !one.ended:
-		one.followers--
-	case one.response != nil: // the leader has already retained the body for this follower
-		one.response.Body.Release()
-	}
-	one.unlock()
-}
-
-// Cancelled implements lazycontext.Waiter: the leader has left, or its time is over, and then that of
-// the query, too.
-func (one *flight) Cancelled() {
-	one.flights.mu.Lock()
-	one.left = !errors.Is(one.leader.Err(), context.DeadlineExceeded)
-	one.unlock()
-}
-
-// unlock unlocks the flights. It ends the query if nobody waits for it any more.
-func (one *flight) unlock() {
-	deserted := one.left && one.followers == 0 && !one.ended
-	if deserted {
-		one.close()
-	}
-	one.flights.mu.Unlock()
-	if deserted {
-		one.running.CancelCause(context.Cause(one.leader))
-	}
-}
-
-// close lets no more queries join. The caller holds the lock of the flights.
-func (one *flight) close() {
+// Close implements jointly.Result.
+func (one *flight) Close() {
 	by := one.flights.by
 	rest := slices.DeleteFunc(by[one.hash], func(other *flight) bool { return other == one })
 	if len(rest) == 0 {
@@ -145,31 +108,60 @@ func (one *flight) close() {
 	}
 }
 
-// lead sends the query of a flight and hands the response to the followers.
-func (one *flight) lead(ctx context.Context, r *execute.SubgraphRequest, send func(context.Context) (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
-	one.leader = ctx
+// Retain implements jointly.Result.
+func (one *flight) Retain() {
+	if one.response != nil {
+		one.response.Body.Retain()
+	}
+}
+
+// Release implements jointly.Result.
+func (one *flight) Release() {
+	if one.response != nil {
+		one.response.Body.Release()
+	}
+}
+
+// lead sends the query of a flight, for a caller that has the time for it.
+func (one *flight) lead(ctx context.Context, r *execute.SubgraphRequest, s sender) (*execute.SubgraphResponse, error) {
 	deadline, _ := ctx.Deadline()
 	one.running.InitDetached(ctx, deadline)
-	defer one.running.Cancel()
-	leaves := lazycontext.Notify(ctx, one)
+	leaves := one.Begin(&one.running, ctx)
 	defer leaves.Stop()
-	response, err := send(&one.running)
+	response, err := one.send(r, s)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return response, err
+}
+
+// sendApart sends the query of a flight in a goroutine of its own, because the caller may have less time than
+// others that join. The query has a body and memory of its own, which last as long as it does.
+func (one *flight) sendApart(ctx context.Context, r *execute.SubgraphRequest, s sender) {
+	own := *r
+	own.Body.Retain()
+	var release func()
+	own.Reservation, release = r.Reservation.Apart()
+	one.running.InitDetached(ctx, time.Time{})
 	one.flights.mu.Lock()
-	defer one.flights.mu.Unlock()
-	one.close()
-	one.ended = true
-	one.body = nil
-	one.response, one.err = response, err
-	// A connection may notice the deadline before the context does.
-	over := one.running.Err() != nil || !deadline.IsZero() && !time.Now().Before(deadline)
-	one.abandoned, one.unsent = err != nil && over, r.Unsent
-	if response != nil {
-		for range one.followers {
-			response.Body.Retain()
+	one.Join()
+	one.BeginApart(&one.running)
+	one.flights.mu.Unlock()
+	go func() {
+		response, _ := one.send(&own, s)
+		if response != nil {
+			response.Body.Release() // each caller has retained it
 		}
-	}
-	if one.done != nil {
-		close(one.done)
-	}
+		own.Body.Release()
+		release()
+	}()
+}
+
+// send sends the query and hands the response to the callers that have joined.
+func (one *flight) send(r *execute.SubgraphRequest, s sender) (*execute.SubgraphResponse, error) {
+	defer one.running.Cancel()
+	response, err := s.send(&one.running, r)
+	one.response, one.err, one.retries, one.unsent = response, err, r.Retries, r.Unsent
+	one.End()
 	return response, err
 }

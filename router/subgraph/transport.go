@@ -236,9 +236,9 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		return response, err
 	}
 	if s.Deduplicate && r.Kind == operation.Query && r.URL == 0 {
-		return s.flights.do(ctx, r, header, func(ctx context.Context) (*execute.SubgraphResponse, error) {
+		return s.flights.do(ctx, r, header, sender{s.Timeout, func(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
-		}, func() {
+		}}, func() {
 			r.Shared = true
 			if t.options.Hooks.Shared != nil {
 				t.options.Hooks.Shared(s.name)

@@ -401,7 +401,7 @@ func TestPartitionsShareNoQuery(t *testing.T) {
 }
 
 // A query goes on while somebody waits for it. It ends with the last one, and a later query does not
-// join it. If the one that began it has no more time, another one sends it again.
+// join it.
 func TestDeduplicatedQueriesEndWithTheLastThatWaits(t *testing.T) {
 	for name, c := range map[string]struct {
 		leave []int // of the first and the second
@@ -449,24 +449,50 @@ func TestDeduplicatedQueriesEndWithTheLastThatWaits(t *testing.T) {
 			})
 		})
 	}
-	t.Run("the first has no more time", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newHeld(t)
-			short, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			first := s.send(short)
-			synctest.Wait()
-			second := s.send(t.Context())
-			if got := <-first; !strings.Contains(got, context.DeadlineExceeded.Error()) {
-				t.Errorf("the first got %s", got)
-			}
-			synctest.Wait()
-			close(s.hold)
-			if got := <-second; got != `{"data":1}` || s.calls.Load() != 2 {
-				t.Errorf("the second got %s, and the subgraph %d queries", got, s.calls.Load())
-			}
+}
+
+// Each caller of a shared query waits as long as it has time, and the query goes on for the one that has most,
+// within the timeout of the subgraph.
+func TestDeduplicatedQueriesHaveTheTimeOfAllThatWait(t *testing.T) {
+	const late = "context deadline exceeded"
+	for name, c := range map[string]struct {
+		limits   [3]time.Duration // of the callers; 0 for none
+		responds time.Duration
+		want     [3]string
+		ended    int32 // queries that the subgraph was told to end
+	}{
+		"the first has least":    {[3]time.Duration{time.Second, 0, 8 * time.Second}, 6 * time.Second, [3]string{late, `{"data":1}`, `{"data":1}`}, 0},
+		"another one has least":  {[3]time.Duration{8 * time.Second, time.Second, 0}, 6 * time.Second, [3]string{`{"data":1}`, late, `{"data":1}`}, 0},
+		"none has enough":        {[3]time.Duration{time.Second, 3 * time.Second, 2 * time.Second}, 6 * time.Second, [3]string{late, late, late}, 1},
+		"the subgraph is slower": {[3]time.Duration{time.Second, 0, 20 * time.Second}, time.Minute, [3]string{late, "did not respond within 10s", "did not respond within 10s"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newHeld(t)
+				var results [3]<-chan string
+				for i, limit := range c.limits {
+					ctx, cancel := context.WithCancel(t.Context())
+					if limit > 0 {
+						ctx, cancel = context.WithTimeout(t.Context(), limit)
+					}
+					defer cancel()
+					results[i] = s.send(ctx)
+					synctest.Wait()
+				}
+				time.AfterFunc(c.responds, func() { close(s.hold) })
+				for i, result := range results {
+					if got := <-result; !strings.HasPrefix(got, c.want[i]) {
+						t.Errorf("caller %d got %s, want %s", i, got, c.want[i])
+					}
+				}
+				synctest.Wait()
+				if s.calls.Load() != 1 || s.ended.Load() != c.ended {
+					t.Errorf("the subgraph got %d queries and ended %d, want %d", s.calls.Load(), s.ended.Load(), c.ended)
+				}
+				time.Sleep(2 * time.Minute) // the clock of the test
+			})
 		})
-	})
+	}
 }
 
 // held is a subgraph that responds when hold is closed.
@@ -491,7 +517,7 @@ func newHeld(t *testing.T) *held {
 	go func() { _ = server.Serve(listener) }()
 	var err error
 	s.transport, err = subgraph.New(subgraph.Options{
-		Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Dial: listener.dial}},
+		Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Timeout: 10 * time.Second, Dial: listener.dial}},
 	})
 	if err != nil {
 		t.Fatal(err)

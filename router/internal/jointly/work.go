@@ -1,0 +1,110 @@
+// Package jointly lets callers that want the same wait for one piece of work. It goes on while anybody
+// waits for it, and ends when all have left.
+package jointly
+
+import (
+	"context"
+	"sync"
+
+	"souk/router/internal/lazycontext"
+)
+
+// A Result is what callers find in a table of work in progress, and what they wait for.
+type Result interface {
+	// Close removes it from the table, so that nobody joins any more. The caller holds the lock.
+	Close()
+	// Retain keeps what the work has made for another caller, and Release lets go of it.
+	Retain()
+	Release()
+}
+
+// Work is a piece of work, as a part of its Result. One caller does it, from Begin to End, or leaves that to
+// a goroutine, with BeginApart; all others join and wait.
+type Work struct {
+	lock    *sync.Mutex // guards the table and what follows
+	result  Result
+	done    chan struct{} // nil while nobody has joined
+	waiting int           // that have joined, and neither left nor got the result
+	left    bool          // the caller that does the work has
+	ended   bool
+
+	running *lazycontext.Context // what the work ends with
+	owner   context.Context      // that of the caller that does the work
+}
+
+// Init makes w ready for use, as the work for a result in the table that the lock guards.
+func (w *Work) Init(lock *sync.Mutex, result Result) { w.lock, w.result = lock, result }
+
+// Join adds a caller, which must call Wait. It holds the lock.
+func (w *Work) Join() {
+	if w.done == nil {
+		w.done = make(chan struct{})
+	}
+	w.waiting++
+}
+
+// Joined reports whether others have joined the work.
+func (w *Work) Joined() bool { return w.done != nil }
+
+// Wait waits for the result, which the caller must release. It reports false if ctx ends before: the
+// caller has left.
+func (w *Work) Wait(ctx context.Context) bool {
+	select {
+	case <-w.done:
+		return true
+	case <-ctx.Done():
+	}
+	w.lock.Lock()
+	if w.ended {
+		w.result.Release()
+	} else {
+		w.waiting--
+	}
+	w.unlock()
+	return false
+}
+
+// Begin tells what the work ends with, and whose end counts as the leaving of the caller that does it. That is
+// to be stopped after End.
+func (w *Work) Begin(running *lazycontext.Context, owner context.Context) lazycontext.Registration {
+	w.running, w.owner = running, owner
+	return lazycontext.Notify(owner, w)
+}
+
+// BeginApart is Begin for work of a goroutine: all callers have joined. The caller holds the lock.
+func (w *Work) BeginApart(running *lazycontext.Context) {
+	w.running, w.owner, w.left = running, running, true
+}
+
+// Cancelled implements lazycontext.Waiter: the caller that does the work has left.
+func (w *Work) Cancelled() {
+	w.lock.Lock()
+	w.left = true
+	w.unlock()
+}
+
+// unlock ends the work if nobody waits for it any more.
+func (w *Work) unlock() {
+	deserted := w.left && w.waiting == 0 && !w.ended
+	if deserted {
+		w.result.Close()
+	}
+	w.lock.Unlock()
+	if deserted {
+		w.running.CancelCause(context.Cause(w.owner))
+	}
+}
+
+// End hands the result to all that wait.
+func (w *Work) End() {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.result.Close()
+	w.ended = true
+	for range w.waiting {
+		w.result.Retain()
+	}
+	if w.done != nil {
+		close(w.done)
+	}
+}
