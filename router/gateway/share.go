@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"souk/router/execute"
+	"souk/router/internal/jointly"
 	"souk/router/internal/lazycontext"
 	"souk/router/operation"
 )
@@ -39,18 +40,11 @@ type flightShard struct {
 // A flight is one execution and the requests that wait for its response. It is used again if there
 // are none.
 type flight struct {
+	jointly.Work
 	shard   *flightShard
 	key     []byte
-	done    chan struct{} // nil while nobody waits; guarded by the shard
-	ended   bool          // guarded by the shard
-	waiting int           // guarded by the shard
-	// running is what the execution ends with: when the client that began it has left, and nobody
-	// waits for the response.
-	running *lazycontext.Context
-	client  context.Context  // that of the client that began it
-	left    bool             // that client has left; guarded by the shard
 	seized  bool             // Cancelled is called, perhaps later than the flight ends
-	body    *execute.Body    // retained once for each waiting request
+	body    *execute.Body    // nil after a panic
 	outcome execute.Response // without its memory
 	// detached is what body points to.
 	detached execute.Body
@@ -69,15 +63,13 @@ func (fs *flights) enter(key []byte) (f *flight, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.open[string(key)]; f != nil {
-		if f.done == nil {
-			f.done = make(chan struct{})
-		}
-		f.waiting++
+		f.Join()
 		return f, false
 	}
 	if f, _ = fs.unused.Get().(*flight); f == nil {
 		f = &flight{}
 	}
+	f.Init(&s.mu, f)
 	f.shard, f.key = s, append(f.key[:0], key...)
 	s.open[view(f.key)] = f
 	return f, true
@@ -86,7 +78,7 @@ func (fs *flights) enter(key []byte) (f *flight, leads bool) {
 // free keeps a flight for the next one, unless others have joined it, who may still read it. The leader
 // calls it when it has released the body.
 func (fs *flights) free(f *flight) {
-	if f.done == nil && !f.seized && cap(f.key) <= maxKeptKey {
+	if !f.Joined() && !f.seized && cap(f.key) <= maxKeptKey {
 		*f = flight{key: f.key[:0]}
 		fs.unused.Put(f)
 	}
@@ -105,58 +97,24 @@ func (fs *flights) forget() {
 	}
 }
 
-// land hands the body to all that wait for it. The body is nil after a panic.
-func (f *flight) land() {
-	f.shard.mu.Lock()
-	defer f.shard.mu.Unlock()
-	f.close()
-	f.ended = true
-	for range f.waiting {
-		if f.body != nil {
-			f.body.Retain()
-		}
-	}
-	if f.done != nil {
-		close(f.done)
-	}
-}
-
-// close lets no more requests join. The caller holds the lock of the shard.
-func (f *flight) close() {
+// Close implements jointly.Result.
+func (f *flight) Close() {
 	if f.shard.open[view(f.key)] == f { // it may be forgotten
 		delete(f.shard.open, view(f.key))
 	}
 }
 
-// leave removes a request that has stopped waiting. The last one ends the execution.
-func (f *flight) leave() {
-	f.shard.mu.Lock()
-	switch {
-	case !f.ended:
-		f.waiting--
-	case f.body != nil:
+// Retain implements jointly.Result.
+func (f *flight) Retain() {
+	if f.body != nil {
+		f.body.Retain()
+	}
+}
+
+// Release implements jointly.Result.
+func (f *flight) Release() {
+	if f.body != nil {
 		f.body.Release()
-	}
-	f.unlock()
-}
-
-// Cancelled implements lazycontext.Waiter: the client that began the execution has left.
-func (f *flight) Cancelled() {
-	f.shard.mu.Lock()
-	f.left = true
-	f.unlock()
-}
-
-// unlock unlocks the shard. It ends the execution if nobody needs the response any more: neither a
-// request that waits nor the client that began it.
-func (f *flight) unlock() {
-	deserted := f.left && f.waiting == 0 && !f.ended
-	if deserted {
-		f.close()
-	}
-	f.shard.mu.Unlock()
-	if deserted {
-		f.running.CancelCause(context.Cause(f.client))
 	}
 }
 
@@ -314,10 +272,7 @@ func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flig
 		return f
 	}
 	x.metrics.Joined.Inc()
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		f.leave()
+	if !f.Wait(ctx) {
 		return nil
 	}
 	if f.body != nil && !f.outcome.Shed { // otherwise, it is rejected
@@ -330,14 +285,13 @@ var errFlight = errors.New("the shared execution of an identical query failed")
 
 // execute executes the query of a flight for a client, and hands the response to all that wait for it.
 func (x *exchange) execute(client context.Context, f *flight, p *prepared, start time.Time) {
-	defer f.land()
-	f.client = client
-	f.running = new(lazycontext.Context)
-	f.running.InitDetached(client, x.expiry())
-	defer f.running.Cancel()
-	leaves := lazycontext.Notify(client, f)
+	defer f.End()
+	running := new(lazycontext.Context)
+	running.InitDetached(client, x.expiry())
+	defer running.Cancel()
+	leaves := f.Begin(running, client)
 	defer func() { f.seized = !leaves.Stop() }()
-	response := x.run(f.running, p, start)
+	response := x.run(running, p, start)
 	f.body = &f.detached
 	response.Detach(f.body)
 	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed, Denied: response.Denied}
