@@ -13,7 +13,7 @@
 //
 // The hub is parse.go, which builds the model in passes. The other files are:
 //
-//   - model.go: the model
+//   - model.go, provided.go: the model
 //   - features.go: the specifications a supergraph links to, and their names
 //   - fields.go, fieldset.go, context.go: fields, field sets, context arguments
 //   - authorization.go, directives.go: directives on types and fields

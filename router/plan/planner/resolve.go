@@ -22,7 +22,7 @@ func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergr
 	if payload := eventPayload(f); payload != nil {
 		provided = append(provided[:len(provided):len(provided)], payload.Selections...)
 	}
-	if inner, found := providedField(e.provided, t, name); found {
+	if inner, found := t.Provided(e.provided, name); found {
 		return in, append(provided[:len(provided):len(provided)], inner...), true
 	}
 	if e.eventOnly || !in.Resolves(w.labels) || (in.Requires != nil || in.Contexts != nil) && e.onlyField != in {
@@ -119,38 +119,4 @@ func commonSelections(a, b []operation.Selection) (common []operation.Selection)
 		}
 	}
 	return common
-}
-
-// providedField looks for a field among the selections of @provides that apply
-// to objects of a type, and returns what is provided below it.
-func providedField(provided []operation.Selection, t *supergraph.Type, name string) (below []operation.Selection, ok bool) {
-	for _, sel := range provided {
-		switch sel := sel.(type) {
-		case *operation.Field:
-			if sel.Name == name {
-				below, ok = append(below, sel.Selections...), true
-			}
-		case *operation.InlineFragment:
-			if !isA(t, sel.TypeCondition) {
-				continue
-			}
-			if inner, found := providedField(sel.Selections, t, name); found {
-				below, ok = append(below, inner...), true
-			}
-		}
-	}
-	return below, ok
-}
-
-// isA reports whether every object of a type also has the named type.
-func isA(t *supergraph.Type, name string) bool {
-	if t.Name == name {
-		return true
-	}
-	for _, i := range t.Interfaces {
-		if i.Name == name {
-			return true
-		}
-	}
-	return false
 }

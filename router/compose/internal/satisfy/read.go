@@ -97,7 +97,7 @@ func (r *reader) direct(p position, name string, labels assignment) (position, b
 // what is provided, and returns what it provides below.
 func (r *reader) resolvedAt(f *supergraph.Field, in *supergraph.FieldIn, t *supergraph.Type, provided []operation.Selection, labels assignment) ([]operation.Selection, bool) {
 	below := provides(in)
-	if inner, found := providedField(provided, t, f.Name); found {
+	if inner, found := t.Provided(provided, f.Name); found {
 		return append(below[:len(below):len(below)], inner...), true
 	}
 	return below, in.Requires == nil && in.Contexts == nil && r.resolves(in, labels)
@@ -285,29 +285,4 @@ func provides(in *supergraph.FieldIn) []operation.Selection {
 func has(types []*supergraph.Type, t *supergraph.Type) bool {
 	_, found := slices.BinarySearchFunc(types, t, func(a, b *supergraph.Type) int { return strings.Compare(a.Name, b.Name) })
 	return found
-}
-
-// providedField looks for a field among what @provides selects of objects of a
-// type, and returns what it provides below the field.
-func providedField(provided []operation.Selection, t *supergraph.Type, name string) (below []operation.Selection, ok bool) {
-	for _, sel := range provided {
-		switch sel := sel.(type) {
-		case *operation.Field:
-			if sel.Name == name {
-				below, ok = append(below, sel.Selections...), true
-			}
-		case *operation.InlineFragment:
-			if !isA(t, sel.TypeCondition) {
-				continue
-			}
-			if inner, found := providedField(sel.Selections, t, name); found {
-				below, ok = append(below, inner...), true
-			}
-		}
-	}
-	return below, ok
-}
-
-func isA(t *supergraph.Type, name string) bool {
-	return t.Name == name || slices.ContainsFunc(t.Interfaces, func(i *supergraph.Type) bool { return i.Name == name })
 }
