@@ -53,7 +53,7 @@ func (s *streams) read(r *execute.SubgraphRequest) (*request, error) {
 	operation := doc.Operations[0]
 	for _, d := range operation.VariableDefinitions {
 		if _, given := variables[d.Variable]; !given && d.DefaultValue != nil {
-			variables[d.Variable] = value(d.DefaultValue, nil)
+			variables[d.Variable] = syntax.Value(d.DefaultValue, nil)
 		}
 	}
 	out := &request{fragments: doc.Fragments}
@@ -84,36 +84,9 @@ func (s *stream) argumentsOf(field *ast.Field, variables map[string]any) map[str
 			}
 			continue
 		}
-		values[a.Name] = value(a.Value, variables)
+		values[a.Name] = syntax.Value(a.Value, variables)
 	}
 	return values
-}
-
-// value returns a value of a document as decode would.
-func value(v *ast.Value, variables map[string]any) any {
-	switch v.Kind {
-	case ast.Variable:
-		return variables[v.Raw]
-	case ast.IntValue, ast.FloatValue:
-		return json.Number(v.Raw)
-	case ast.BooleanValue:
-		return v.Raw == "true"
-	case ast.NullValue:
-		return nil
-	case ast.ListValue:
-		list := make([]any, 0, len(v.Children))
-		for _, c := range v.Children {
-			list = append(list, value(c.Value, variables))
-		}
-		return list
-	case ast.ObjectValue:
-		object := make(map[string]any, len(v.Children))
-		for _, c := range v.Children {
-			object[c.Name] = value(c.Value, variables)
-		}
-		return object
-	}
-	return v.Raw // a string or an enum value
 }
 
 // typeOf returns the type of an object in an event, or an error if it cannot be told.

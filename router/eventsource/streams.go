@@ -87,7 +87,7 @@ func compileStream(f *supergraph.Field, sources map[string]Source) (*stream, err
 			return nil, fmt.Errorf("the default value of the argument %s: %w", a.Name, err)
 		}
 		if field, ok := doc.Operations[0].SelectionSet[0].(*ast.Field); ok {
-			s.defaults[a.Name] = value(field.Arguments[0].Value, nil)
+			s.defaults[a.Name] = syntax.Value(field.Arguments[0].Value, nil)
 		}
 	}
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/router/internal/jsonscan"
+	"souk/router/internal/syntax"
 )
 
 // An argument is a value that a client sent, and its type. The type is nil if the schema does
@@ -29,11 +30,11 @@ func (e *execution) arguments(o *object, field *ast.Field) map[string]argument {
 	}
 	for _, d := range defined {
 		if d.DefaultValue != nil {
-			values[d.Name] = argument{literal(d.DefaultValue, nil), d.Type}
+			values[d.Name] = argument{syntax.Value(d.DefaultValue, nil), d.Type}
 		}
 	}
 	for _, a := range field.Arguments {
-		given := argument{value: literal(a.Value, e.variables)}
+		given := argument{value: syntax.Value(a.Value, e.variables)}
 		if d := defined.ForName(a.Name); d != nil {
 			given.kind = d.Type
 		}

@@ -10,7 +10,7 @@
 // of a connection agree.
 //
 // The hub is mock.go. schema.go reads the SDL, execute.go executes an operation, arguments.go
-// gives objects what arguments say, literal.go has the values of literals, page.go has the pages of lists, refuse.go what is refused of
+// gives objects what arguments say, page.go has the pages of lists, refuse.go what is refused of
 // their arguments, object.go the identity of
 // objects and which type they have, value.go makes scalars, and subscribe.go serves
 // subscriptions.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/syntax"
 )
 
 // The lengths of lists, unless an argument such as first says another one.
@@ -270,7 +272,7 @@ func (e *execution) included(directives ast.DirectiveList) bool {
 		if d == nil || d.Arguments.ForName("if") == nil {
 			return false, false
 		}
-		return literal(d.Arguments.ForName("if").Value, e.variables) == true, true
+		return syntax.Value(d.Arguments.ForName("if").Value, e.variables) == true, true
 	}
 	if skip, given := condition("skip"); given && skip {
 		return false

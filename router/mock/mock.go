@@ -131,7 +131,7 @@ func (s *Subgraph) parse(body []byte) (*operation, error) {
 		if given, ok := request.Variables[v.Variable]; ok {
 			values[v.Variable] = given
 		} else if v.DefaultValue != nil {
-			values[v.Variable] = literal(v.DefaultValue, nil)
+			values[v.Variable] = syntax.Value(v.DefaultValue, nil)
 		}
 	}
 	return &operation{definition, document.Fragments, values}, nil

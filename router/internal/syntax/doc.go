@@ -5,5 +5,5 @@
 // without the library (plain.go). parts.go splits an SDL into its definitions, which can be parsed alone.
 // scan.go skips strings and comments for those who read a text without its tokens. blockstring.go computes
 // values as the specification has it (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them
-// into a document.
+// into a document. value.go has the values of literals.
 package syntax

@@ -1,4 +1,4 @@
-package mock
+package syntax
 
 import (
 	"encoding/json"
@@ -6,9 +6,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// literal returns the value of a literal as encoding/json decodes it, with variables in their places:
-// the text of a number is kept, so that numbers of any size come back as they are.
-func literal(v *ast.Value, variables map[string]any) any {
+// Value returns the value of a literal as encoding/json decodes it with UseNumber: the text of a number is
+// kept, whatever its size. Variables are in their places; a field of an object is left out if it has one
+// that is not given.
+func Value(v *ast.Value, variables map[string]any) any {
 	switch v.Kind {
 	case ast.Variable:
 		return variables[v.Raw]
@@ -21,14 +22,14 @@ func literal(v *ast.Value, variables map[string]any) any {
 	case ast.ListValue:
 		items := make([]any, len(v.Children))
 		for i, c := range v.Children {
-			items[i] = literal(c.Value, variables)
+			items[i] = Value(c.Value, variables)
 		}
 		return items
 	case ast.ObjectValue:
 		object := make(map[string]any, len(v.Children))
 		for _, c := range v.Children {
 			if _, given := variables[c.Value.Raw]; given || c.Value.Kind != ast.Variable {
-				object[c.Name] = literal(c.Value, variables)
+				object[c.Name] = Value(c.Value, variables)
 			}
 		}
 		return object
