@@ -37,7 +37,7 @@ type flight struct {
 
 	response *execute.SubgraphResponse
 	err      error
-	retries  int
+	retries  int32
 	unsent   bool // the subgraph has not got it
 }
 
@@ -62,7 +62,7 @@ func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header htt
 		return nil, ctx.Err()
 	}
 	if leads {
-		r.Retries = one.retries
+		r.Retries = int(one.retries)
 	} else {
 		shared()
 	}
@@ -161,7 +161,7 @@ func (one *flight) sendApart(ctx context.Context, r *execute.SubgraphRequest, s 
 func (one *flight) send(r *execute.SubgraphRequest, s sender) (*execute.SubgraphResponse, error) {
 	defer one.running.Cancel()
 	response, err := s.send(&one.running, r)
-	one.response, one.err, one.retries, one.unsent = response, err, r.Retries, r.Unsent
+	one.response, one.err, one.retries, one.unsent = response, err, int32(r.Retries), r.Unsent
 	one.End()
 	return response, err
 }

@@ -24,7 +24,7 @@ type Work struct {
 	lock    *sync.Mutex // guards the table and what follows
 	result  Result
 	done    chan struct{} // nil while nobody has joined
-	waiting int           // that have joined, and neither left nor got the result
+	waiting int32         // that have joined, and neither left nor got the result
 	left    bool          // the caller that does the work has
 	ended   bool
 
