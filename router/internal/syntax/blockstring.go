@@ -57,10 +57,12 @@ func beginsOnFirstLine(raw string) bool {
 	return line > 0 && strings.Trim(raw[:line], " \t") != ""
 }
 
-// blockValue returns the value of a block string (GraphQL, section 2.9.4, BlockStringValue) whose
-// first line has text.
+// blockLines replaces the escape sequence of block strings, and line terminators.
+var blockLines = strings.NewReplacer(`\"""`, `"""`, "\r\n", "\n", "\r", "\n")
+
+// blockValue returns the value of a block string (GraphQL, section 2.9.4, BlockStringValue).
 func blockValue(raw string) string {
-	lines := strings.Split(strings.NewReplacer(`\"""`, `"""`, "\r\n", "\n", "\r", "\n").Replace(raw), "\n")
+	lines := strings.Split(blockLines.Replace(raw), "\n")
 	common := -1
 	for _, line := range lines[1:] {
 		if indent := len(line) - len(strings.TrimLeft(line, " \t")); indent < len(line) && (common < 0 || indent < common) {
@@ -70,7 +72,10 @@ func blockValue(raw string) string {
 	for i := 1; i < len(lines); i++ {
 		lines[i] = lines[i][min(max(common, 0), len(lines[i])):]
 	}
-	for len(lines) > 1 && strings.Trim(lines[len(lines)-1], " \t") == "" {
+	for len(lines) > 0 && strings.Trim(lines[0], " \t") == "" {
+		lines = lines[1:]
+	}
+	for len(lines) > 0 && strings.Trim(lines[len(lines)-1], " \t") == "" {
 		lines = lines[:len(lines)-1]
 	}
 	return strings.Join(lines, "\n")

@@ -1,0 +1,46 @@
+package operation_test
+
+import "testing"
+
+// coldDocuments are documents of the kinds that clients send, by what they have.
+var coldDocuments = []struct{ name, text string }{
+	{"nothing else", `query Page($id: ID!) { me { id name best { id name } } node(id: $id) { id __typename } search(text: "tea", first: 5) { __typename ... on User { name } } }`},
+	{"fragments", `query Page($id: ID!) { me { ...Person best { ...Person } } node(id: $id) { id ...Shown } }
+fragment Person on User { id name } fragment Shown on Named { name __typename ...Titled } fragment Titled on Product { title(lang: DE) }`},
+	{"fixed conditions", `query Page($id: ID!) { me { id name best @include(if: true) { id name } } node(id: $id) { id name: __typename @skip(if: false) } }`},
+	{"conditions", `query Page($id: ID!, $more: Boolean!) { me { id name best @include(if: $more) { id name } } node(id: $id) { id kind: __typename @skip(if: $more) } }`},
+	{"defer", `query Page($id: ID!) { me { id ... @defer(label: "rest") { name best { id name } } } node(id: $id) { id } }`},
+	{"defaults", `query Page($id: ID!, $first: Int = 3, $text: String = "tea") { me { id name friends(first: $first) { id } } node(id: $id) { id } search(text: $text) { __typename } }`},
+	{"lists and objects", `query Page($id: ID!, $min: Int!) { nodes(ids: ["1", "2", $id]) { id __typename } products(filter: {name: "tea", languages: [EN, DE], min: $min, not: {tags: [["x"]]}}) { id title(lang: EN) } me { id name } }`},
+	{"comments", "# The page of an item.\nquery Page($id: ID!) {\n  me { id name best { id name } } # who asks\n  # and what for\n  node(id: $id) { id __typename }\n}\n"},
+	{"escapes", `query Page { search(text: "\"tea\" für \n zwei") { __typename ... on User { id name } } me { id name best { id name } } }`},
+	{"block string", "query Page { search(text: \"\"\"\n  tea\n    for two\n\"\"\") { __typename ... on User { id name } } me { id name best { id name } } }"},
+	{"description", `"The page of an item." query Page($id: ID!) { me { id name best { id name } } node(id: $id) { id __typename } }`},
+	{"operations", `query Page($id: ID!) { me { id name best { id name } } node(id: $id) { id __typename } } query Other { me { id } }`},
+	{"subscription", `subscription Page($id: ID!) { changed(id: $id) { id __typename ... on User { name } } }`},
+	{"everything", `query Page($id: ID!, $first: Int = 10, $more: Boolean = false, $filter: Filter) {
+  node(id: $id) { __typename ...Item_node id }
+  me { ...Person_user friends(first: $first) { ...Person_user id } id }
+  products(filter: $filter) { ...Item_node id }
+}
+fragment Item_node on Node { __isNode: __typename ... on Product { title weight @include(if: $more) } ... on User { ...Person_user } id }
+fragment Person_user on User { id name best { id name } }`},
+}
+
+// BenchmarkCold measures documents that no cache has, up to their operations.
+func BenchmarkCold(b *testing.B) {
+	s := testSchema(b)
+	for _, d := range coldDocuments {
+		b.Run(d.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				made, err := s.Parse(d.text, "Page")
+				if err != nil {
+					b.Fatal(err)
+				}
+				made.Compact()
+				made.Operation(nil)
+			}
+		})
+	}
+}
