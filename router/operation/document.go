@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
 
 	"souk/internal/heapsize"
 	"souk/router/internal/syntax"
@@ -18,10 +19,9 @@ type Document struct {
 	kind   Kind
 	name   string
 	text   string
-	// source is nil if it is not needed any more: see Compact.
+	// source is the syntax tree, and nodes are its memory. Both are nil after Compact.
 	source *ast.OperationDefinition
-	// nodes are those of source, if other documents may use them after Compact.
-	nodes *syntax.Nodes
+	nodes  *syntax.Nodes
 	// definitions are the variable definitions, prepared for coercion.
 	definitions []variable
 	// values is the number of variables, the first ones, whose values are literals of a template:
@@ -83,10 +83,14 @@ func (d *Document) Retained() int { return int(d.retained.Load()) }
 // Size estimates the memory of the operation in bytes.
 func (o *Operation) Size() int { return ownedSize.Of(o) }
 
-func newDocument(s *Schema, op *ast.OperationDefinition, text string) *Document {
-	d := &Document{schema: s, source: op, kind: kindOf(op), name: op.Name, text: text}
+// prepare sets what does not depend on the values of variables.
+func (d *Document) prepare(text string) {
+	d.kind, d.name, d.text = kindOf(d.source), d.source.Name, text
 	d.findConditions()
-	for _, v := range op.VariableDefinitions {
+	if len(d.source.VariableDefinitions) > 0 {
+		d.definitions = make([]variable, 0, len(d.source.VariableDefinitions))
+	}
+	for _, v := range d.source.VariableDefinitions {
 		made := newVariable(v)
 		if v.DefaultValue != nil {
 			// The validator has already checked the default value.
@@ -94,7 +98,6 @@ func newDocument(s *Schema, op *ast.OperationDefinition, text string) *Document 
 		}
 		d.definitions = append(d.definitions, made)
 	}
-	return d
 }
 
 func kindOf(op *ast.OperationDefinition) Kind {
@@ -176,22 +179,29 @@ func (d *Document) Compact() {
 	if len(d.conditions) == 0 && !d.defers {
 		d.only = d.specialise(nil, false)
 		d.retained.Store(int64(d.only.Size()))
-		d.source = nil
-		d.nodes.Release()
-		d.nodes = nil
 	}
+	d.nodes.Release()
+	d.source, d.nodes = nil, nil
 }
 
-// tree returns the syntax tree of a valid document, which is parsed again if it was dropped.
-func (d *Document) tree() *ast.OperationDefinition {
+// tree returns the syntax tree of a valid document, which is parsed again if it was dropped. Call done
+// when the tree is not needed any more.
+func (d *Document) tree() (op *ast.OperationDefinition, done func()) {
 	if d.source != nil {
-		return d.source
+		return d.source, func() {}
 	}
-	again, err := d.schema.With(Limits{}).Parse(d.text, d.name)
+	s := d.schema.With(Limits{})
+	doc, nodes, _, err := s.tokens(d.text)
 	if err != nil { // unreachable: it was valid before
 		panic(err)
 	}
-	return again.source
+	if !s.isPlain(doc) {
+		core.Walk(s.schema, doc, &core.Events{})
+	}
+	if op, err = choose(doc, d.name); err != nil { // unreachable as well
+		panic(err)
+	}
+	return op, nodes.Release
 }
 
 // findConditions sets conditions and defers. It visits each fragment once.

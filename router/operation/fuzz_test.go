@@ -2,10 +2,14 @@ package operation_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"souk/router/operation"
 )
 
 // FuzzParse checks that no text makes Parse panic, and that parsing the text of
@@ -24,6 +28,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("{ me { best { id @skip(if: true) } } }")
 	f.Add("subscription { ...F @include(if: true) } fragment F on Subscription { other }")
+	for _, d := range coldDocuments {
+		f.Add(d.text)
+	}
 	s := testSchema(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := s.Parse(text, "")
@@ -38,6 +45,16 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		op := d.Operation(vars)
+		// With a second operation, all rules of the validator are applied.
+		if name := d.Name(); name != "" && name != "Other" && d.Kind() != operation.Subscription {
+			with, err := s.Parse(text+" query Other { me { id } }", name)
+			if err == nil {
+				err = equal(with.Operation(vars).Key(), op.Key())
+			}
+			if err != nil && !strings.Contains(err.Error(), "The document has more than") {
+				t.Errorf("valid only alone: %v", err)
+			}
+		}
 		again, err := s.Parse(op.String(), "")
 		if err != nil {
 			return // a selection set became empty, which is not valid as text
@@ -46,6 +63,13 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("the operation\n%s\nis parsed as\n%s", op.Key(), got)
 		}
 	})
+}
+
+func equal(got, want string) error {
+	if got != want {
+		return fmt.Errorf("got %s, want %s", got, want)
+	}
+	return nil
 }
 
 // FuzzVariables checks that Variables rejects texts that are not JSON and

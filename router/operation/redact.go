@@ -20,7 +20,8 @@ const maxRedacted = 256 << 10
 // than maxRedacted bytes, and those with variables inside a value of a custom scalar.
 func (d *Document) Redacted() string {
 	r := redactor{schema: d.schema, names: map[string]bool{}, known: map[string]string{}}
-	source := d.tree()
+	source, done := d.tree()
+	defer done()
 	for _, v := range source.VariableDefinitions {
 		typ := v.Type.String()
 		if v.DefaultValue != nil && v.DefaultValue.Kind != ast.NullValue && !v.Type.NonNull {

@@ -127,25 +127,33 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	if err != nil {
 		return nil, err
 	}
-	if errs := checkSurrogates(text); errs != nil {
-		return nil, errs
-	}
 	begin(StageValidate)
+	d, err := s.check(doc, operationName)
+	if err != nil {
+		nodes.Release()
+		return nil, err
+	}
+	begin(StageNormalise)
+	d.prepare(text)
+	d.nodes, d.exceeded = nodes, slices.Concat(long, d.exceeded)
+	return d, nil
+}
+
+// check validates a document, checks its size and selects an operation.
+func (s *Schema) check(doc *ast.QueryDocument, operationName string) (*Document, error) {
 	if errs := checkOperations(doc); errs != nil {
 		return nil, errs
 	}
-	op, unknown := choose(doc, operationName)
-	var usage Usage
-	var logged Errors
-	if unknown == nil {
-		usage = s.Limits.measure(doc, op)
+	d := &Document{schema: s, shared: len(doc.Operations) > 1}
+	var unknown error
+	if d.source, unknown = choose(doc, operationName); unknown == nil {
+		d.usage = s.Limits.measure(doc, d.source)
 		var errs Errors
-		if errs, logged = s.Limits.check(usage, op); errs != nil {
+		if errs, d.exceeded = s.Limits.check(d.usage, d.source); errs != nil {
 			return nil, errs
 		}
 	}
 	if !s.isPlain(doc) {
-		nodes = nil // the validator may keep some
 		if errs := s.validate(doc); len(errs) > 0 {
 			return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
 		}
@@ -156,14 +164,10 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	if unknown != nil { // reported last: an invalid document takes precedence
 		return nil, unknown
 	}
-	begin(StageNormalise)
-	d := newDocument(s, op, text)
-	d.nodes = nodes
-	d.usage, d.exceeded, d.shared = usage, slices.Concat(long, logged), len(doc.Operations) > 1
 	return d, nil
 }
 
-// tokens parses a document. The nodes are those of a plain one, and nil for others. logged has the limits on
+// tokens parses a document. The nodes are those of its tree, and nil if the parser library made it. logged has the limits on
 // its recursion and its tokens that the document exceeds and that are only logged.
 func (s *Schema) tokens(text string) (doc *ast.QueryDocument, nodes *syntax.Nodes, logged Errors, err error) {
 	if deep := checkRecursion(text, s.Limits.Recursion); deep != nil {
@@ -193,6 +197,9 @@ func (s *Schema) tokens(text string) (doc *ast.QueryDocument, nodes *syntax.Node
 			return nil, nil, nil, Errors{deep}
 		}
 		return nil, nil, nil, syntaxError(text, err)
+	}
+	if errs := checkSurrogates(text); errs != nil { // no plain document has any
+		return nil, nil, nil, errs
 	}
 	return doc, nil, logged, nil
 }

@@ -20,15 +20,17 @@ import (
 //	                   with $a = true:     { node { id name } }
 func (d *Document) specialise(vars Variables, deferring bool) *Operation {
 	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, fields: slab.NewBlock[Field](min(d.usage.Fields, firstFields))}
+	source, done := d.tree()
+	defer done()
 	root := d.schema.root(d.kind)
 	op := &Operation{
 		Kind:       d.kind,
 		Name:       s.copy(d.name),
 		RootType:   root.Name,
-		Selections: s.selections(root, d.source.SelectionSet),
+		Selections: s.selections(root, source.SelectionSet),
 	}
 	number(op.Selections, 0)
-	for _, v := range d.source.VariableDefinitions {
+	for _, v := range source.VariableDefinitions {
 		if s.used[v.Variable] {
 			def := VariableDefinition{Name: s.copy(v.Variable), Type: s.copy(v.Type.String())}
 			if v.DefaultValue != nil {
@@ -129,7 +131,7 @@ func (s *specialiser) selections(parent *ast.Definition, sets ...ast.SelectionSe
 
 // isSimple reports whether a selection set has nothing to merge, to leave out or to inline.
 func isSimple(set ast.SelectionSet) bool {
-	if len(set) > plainKeys {
+	if len(set) > plainNames {
 		return false
 	}
 	for i, sel := range set {

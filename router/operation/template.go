@@ -40,7 +40,8 @@ type fixedLiteral struct {
 // input objects. The others may decide about the plan, as in conditions, or have no type, as inside
 // custom scalars.
 func (d *Document) Template(text string, list []Literal) *Template {
-	source := d.tree()
+	source, done := d.tree()
+	defer done()
 	if d.kind == Subscription || d.shared || len(source.Directives) > 0 {
 		return nil
 	}

@@ -20,13 +20,21 @@ type variable struct {
 	typ      *ast.Type
 	scalar   bool            // the type is a scalar or a non-null scalar
 	fallback json.RawMessage // the default value as JSON, or nil
-	at       []Location
+	at       Location
 }
 
 func newVariable(v *ast.VariableDefinition) variable {
-	out := variable{name: v.Variable, typ: v.Type, at: locations(v.Position)}
+	out := variable{name: v.Variable, typ: copyType(v.Type), at: Location{Line: v.Position.Line, Column: v.Position.Column}}
 	out.scalar = v.Definition.Kind == ast.Scalar && v.Type.Elem == nil
 	return out
+}
+
+// copyType returns a copy of a type without positions.
+func copyType(t *ast.Type) *ast.Type {
+	if t == nil {
+		return nil
+	}
+	return &ast.Type{NamedType: t.NamedType, Elem: copyType(t.Elem), NonNull: t.NonNull}
 }
 
 // maxDepth bounds the nesting depth of variable values.
@@ -126,7 +134,7 @@ func (d *Document) members(r *jsonscan.Reader, given Variables) error {
 }
 
 func (v *variable) wrong(format string, args ...any) *Error {
-	return &Error{Message: fmt.Sprintf(format, args...), Locations: v.at, Code: CodeBadVariables}
+	return &Error{Message: fmt.Sprintf(format, args...), Locations: []Location{v.at}, Code: CodeBadVariables}
 }
 
 // coerce checks a value and returns the coerced value, which is sent to
