@@ -28,6 +28,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("{ me { best { id @skip(if: true) } } }")
 	f.Add("subscription { ...F @include(if: true) } fragment F on Subscription { other }")
+	f.Add("{ search(text: \"\"\"0\n\x80\"\"\") { ... on User { name } } }")
 	for _, d := range coldDocuments {
 		f.Add(d.text)
 	}

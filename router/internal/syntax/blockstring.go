@@ -62,6 +62,9 @@ var blockLines = strings.NewReplacer(`\"""`, `"""`, "\r\n", "\n", "\r", "\n")
 
 // blockValue returns the value of a block string (GraphQL, section 2.9.4, BlockStringValue).
 func blockValue(raw string) string {
+	if !utf8.ValidString(raw) {
+		raw = string([]rune(raw)) // the library replaces each byte that is not valid
+	}
 	lines := strings.Split(blockLines.Replace(raw), "\n")
 	common := -1
 	for _, line := range lines[1:] {

@@ -49,7 +49,7 @@ var nodes = sync.Pool{New: func() any { return new(Nodes) }}
 // Plain parses a plain document of at most so many tokens, or of any number for 0. For these, the result
 // is that of [Query] without comments. For any other text it is nil. Texts that are not plain are those
 // with syntax errors, those that nest very deep, and those with something that few have: Unicode escapes,
-// variables of fragments, block strings that end in a quote, and strings that are not valid UTF-8.
+// variables of fragments, block strings that end in a quote, and strings with escapes that are not valid UTF-8.
 //
 // The result is void after Release.
 func Plain(text string, tokens int) (*ast.QueryDocument, *Nodes) {

@@ -21,6 +21,7 @@ var plainDocuments = []string{
 	"fragment query on on{query}fragment fragment on mutation{fragment}{a}query B{b}mutation{c}",
 	`query A($a: Int = 1 @d(x: $b), "first # é" $b: [In!] = [{a: "x", b: [1, [2E+5]], c: {d: null}}], $c: E = RED) { a(x: {y: $a, z: [$b, "\"\\\/\b\f\n\r\t\""]}) }`,
 	"\"An é.\" query A { a } \"\"\"\n  A\r\n    fragment\u00a0\t\n\"\"\" fragment F on T { b(x: \"\"\"é\r  \\\"\"\" x\n   y \\ \"q\" \"\"\", y: \"\"\"\"\"\", z: \"\"\" \n\"\"\") c } #",
+	"{a(b:\"\xff\", c: \"\"\"\xff\x80\n  \xc3\"\"\")}",
 }
 
 // withoutComments removes the comments from a tree.
@@ -87,7 +88,7 @@ func TestOtherDocumentsAreNotPlain(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "# a", "{", "{}", "{a", "{a}}", "{a}b", "query", "{a # b\x00\n}", "{a}\x00", "{é}", "{a:}", "{a{}}", "{...}", "{.. on T{a}}", "{... on}", "{...on{a}}", "{... on T}", "{...F{a}}",
 		"{a()}", "{a(b)}", "{a(b:)}", "{a(b:[)}", "{a(b:{c})}", "{a(b:{c:})}", "{a(b:{1:1})}", "{a(b:01)}", "{a(b:-)}", "{a(b:1x)}", "{a(b:1.)}", "{a(b:1e)}", "{a(b:1.5.6)}", "{a(b:1e+)}",
-		`{a(b:"x)}`, "{a(b:\"x\ny\")}", "{a(b:\"\x02\")}", `{a(b:"\x")}`, `{a(b:"\")}`, `{a(b:"\u00e9")}`, "{a(b:\"\\n\xff\")}", `{a(b:"""x)}`, `{a(b:"""x\""")}`, `{a(b:"""x"""")}`, "{a(b:\"\"\"\x02\"\"\")}", "{a(b:\"\"\"\xff\"\"\")}",
+		`{a(b:"x)}`, "{a(b:\"x\ny\")}", "{a(b:\"\x02\")}", `{a(b:"\x")}`, `{a(b:"\")}`, `{a(b:"\u00e9")}`, "{a(b:\"\\n\xff\")}", `{a(b:"""x)}`, `{a(b:"""x\""")}`, `{a(b:"""x"""")}`, "{a(b:\"\"\"\x02\"\"\")}",
 		"{a @}", "{a @b()}", "{a @b @}", "query @{a}", "query($a){b}", "query(a:Int){b}", "query($a:Int=){b}", "query($a:Int=$b){b}", "query($a:[Int]=[$b]){b}", "query(){b}", "query($a:[Int){b}", `query("x"){b}`,
 		"fragment on on T {a}", "fragment F T {a}", "fragment F on {a}", "fragment F on T", "fragment F($a:Int) on T{a}", "fragment F on T @{a}", `"described" {a}`, `"x" "y" query {a}`, `"x`, "type A{a:Int}",
 		"{" + strings.Repeat("a{", 200) + "b" + strings.Repeat("}", 201), "query($a:" + strings.Repeat("[", 200) + "T" + strings.Repeat("]", 200) + "){b}",

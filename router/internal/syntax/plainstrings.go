@@ -80,8 +80,7 @@ func (p *plainParser) blockString() (value string, ok bool) {
 			i += len(escaped) - 1
 		case strings.HasPrefix(rest, quotes):
 			p.skip(i + len(quotes))
-			raw := p.text[start:i]
-			return blockValue(raw), utf8.ValidString(raw) && p.text[i:BlockEnd(p.text, i)] == quotes
+			return blockValue(p.text[start:i]), BlockEnd(p.text, i) == p.at
 		case c == '\n' || c == '\r':
 			if strings.HasPrefix(rest, "\r\n") {
 				i++
