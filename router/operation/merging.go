@@ -192,10 +192,9 @@ func sameArguments(a, b ast.ArgumentList) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	ignore := func(string) {}
 	for _, x := range a {
 		y := b.ForName(x.Name)
-		if y == nil || printValue(x.Value, ignore) != printValue(y.Value, ignore) {
+		if y == nil || printValue(x.Value) != printValue(y.Value) {
 			return false
 		}
 	}

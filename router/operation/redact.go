@@ -181,7 +181,7 @@ func (r *redactor) literal(place string, v *ast.Value) {
 		return
 	}
 	typ := v.ExpectedType.String()
-	key := strings.Join(r.path, ".") + "(" + place + ":" + typ + "=" + printValue(v, nil)
+	key := strings.Join(r.path, ".") + "(" + place + ":" + typ + "=" + printValue(v)
 	name := r.known[key]
 	if name == "" {
 		for name = r.next(); r.names[name]; {

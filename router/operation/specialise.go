@@ -1,9 +1,8 @@
 package operation
 
 import (
-	"maps"
 	"slices"
-	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -19,58 +18,74 @@ import (
 //	{ node { id ...F @include(if: $a) } }  fragment F on Node { id name }
 //	                   with $a = true:     { node { id name } }
 func (d *Document) specialise(vars Variables, deferring bool) *Operation {
-	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, fields: slab.NewBlock[Field](min(d.usage.Fields, firstFields))}
 	source, done := d.tree()
 	defer done()
+	s := specialisers.Get().(*specialiser)
+	defer s.release()
+	s.schema, s.vars, s.deferring = d.schema, vars, deferring
 	root := d.schema.root(d.kind)
-	op := &Operation{
-		Kind:       d.kind,
-		Name:       s.copy(d.name),
-		RootType:   root.Name,
-		Selections: s.selections(root, source.SelectionSet),
-	}
+	op := Operation{Kind: d.kind, Name: d.name, RootType: root.Name, Selections: s.selections(root, source.SelectionSet)}
 	number(op.Selections, 0)
 	for _, v := range source.VariableDefinitions {
 		if s.used[v.Variable] {
-			def := VariableDefinition{Name: s.copy(v.Variable), Type: s.copy(v.Type.String())}
+			def := VariableDefinition{Name: v.Variable, Type: v.Type.String()}
 			if v.DefaultValue != nil {
-				def.Default = s.copy(printValue(v.DefaultValue, nil))
+				def.Default = printValue(v.DefaultValue)
 			}
-			op.Variables = append(op.Variables, def)
+			op.Variables = s.variables.Append(op.Variables, def)
 		}
 	}
-	return op
+	return keep(&op)
 }
 
-// firstFields bounds the fields that an operation gets memory for at once.
-const firstFields = 64
-
+// A specialiser makes an operation in memory that the next one uses again.
 type specialiser struct {
 	schema    *Schema
 	vars      Variables
 	deferring bool            // keep @defer
 	used      map[string]bool // names of the variables used by arguments
-	fields    slab.Block[Field]
-	text      []byte
+	value     valuePrinter
+
+	scopes         slab.Slab[scope]
+	pending        slab.Slab[pending]
+	orders         slab.Slab[*pending]
+	sets           slab.Slab[ast.SelectionSet]
+	spreads        slab.Slab[*ast.FragmentDefinition]
+	fragments      slab.Slab[fragmentScope]
+	fragmentLists  slab.Slab[*fragmentScope]
+	fields         slab.Slab[Field]
+	inline         slab.Slab[InlineFragment]
+	selectionLists slab.Slab[Selection]
+	argumentLists  slab.Slab[Argument]
+	variables      slab.Slab[VariableDefinition]
+	names          slab.Slab[string]
+	text           slab.Slab[byte]
 }
 
-// copy copies a part of the document. The parser returns substrings of the document's text; without
-// the copy, an operation of ten bytes and every plan made from it would keep a document of two
-// megabytes in memory.
-func (s *specialiser) copy(text string) string {
-	if text == "" {
-		return ""
-	}
-	if cap(s.text)-len(s.text) < len(text) {
-		s.text = make([]byte, 0, max(len(text), textBlock))
-	}
-	start := len(s.text)
-	s.text = append(s.text, text...)
-	return unsafe.String(&s.text[start], len(text)) // no other text is written there
-}
+// maxSpecialiser is the size in bytes of a specialiser that is kept for other operations. Few
+// operations need so much.
+const maxSpecialiser = 256 << 10
 
-// textBlock is the number of bytes that short texts of an operation share.
-const textBlock = 64
+var specialisers = sync.Pool{New: func() any { return &specialiser{used: map[string]bool{}} }}
+
+func (s *specialiser) release() {
+	s.schema, s.vars = nil, nil
+	clear(s.used)
+	size := cap(s.value.text)
+	for _, part := range [...]interface {
+		Reset()
+		Bytes() int
+	}{
+		&s.scopes, &s.pending, &s.orders, &s.sets, &s.spreads, &s.fragments, &s.fragmentLists, &s.fields, &s.inline,
+		&s.selectionLists, &s.argumentLists, &s.variables, &s.names, &s.text,
+	} {
+		part.Reset()
+		size += part.Bytes()
+	}
+	if size <= maxSpecialiser {
+		specialisers.Put(s)
+	}
+}
 
 // number sets the IDs of the remaining @defer directives in document order, an
 // outer one before those inside it. It returns the last ID.
@@ -90,39 +105,12 @@ func number(selections []Selection, last int) int {
 	return last
 }
 
-// A scope collects the selections on the objects of one type.
-type scope struct {
-	parent *ast.Definition
-	out    []Selection
-	fields map[string]*pending
-	// spread are the names of the fragments already included, in this scope or
-	// an enclosing one.
-	spread map[string]bool
-	// inner is the scope of the last fragment in out, if a following fragment
-	// with the same type condition can be merged into it.
-	inner     *scope
-	order     []*pending // the fields in out
-	fragments []*fragmentScope
-}
-
-// A pending field is a field whose selection sets are still being collected.
-type pending struct {
-	field *Field
-	typ   *ast.Definition
-	sets  []ast.SelectionSet
-}
-
-type fragmentScope struct {
-	fragment *InlineFragment
-	scope    *scope
-}
-
 // selections returns the merged selections of some selection sets on the same objects.
 func (s *specialiser) selections(parent *ast.Definition, sets ...ast.SelectionSet) []Selection {
 	if len(sets) == 1 && isSimple(sets[0]) {
 		return s.simple(parent, sets[0])
 	}
-	sc := newScope(parent, nil)
+	sc := s.scopes.Of(scope{parent: parent})
 	for _, set := range sets {
 		s.collect(sc, set)
 	}
@@ -144,7 +132,7 @@ func isSimple(set ast.SelectionSet) bool {
 }
 
 func (s *specialiser) simple(parent *ast.Definition, set ast.SelectionSet) []Selection {
-	out := make([]Selection, len(set))
+	out := s.selectionLists.Make(len(set))
 	for i, sel := range set {
 		f := sel.(*ast.Field)
 		made, typ := s.newField(parent, f)
@@ -165,11 +153,9 @@ func (s *specialiser) newField(parent *ast.Definition, f *ast.Field) (*Field, *a
 	made := s.fields.New()
 	*made = Field{Name: def.Name, Line: f.Position.Line, Column: f.Position.Column}
 	if made.Alias = made.Name; f.Alias != f.Name {
-		made.Alias = s.copy(f.Alias)
+		made.Alias = f.Alias
 	}
-	if len(f.Arguments) > 0 {
-		made.Arguments = make([]Argument, len(f.Arguments))
-	}
+	made.Arguments = s.argumentLists.Make(len(f.Arguments))
 	for i, a := range f.Arguments {
 		made.Arguments[i] = s.argument(def, a)
 	}
@@ -180,22 +166,15 @@ func (s *specialiser) newField(parent *ast.Definition, f *ast.Field) (*Field, *a
 }
 
 func (s *specialiser) argument(def *ast.FieldDefinition, a *ast.Argument) Argument {
-	var variables []string
-	value := printValue(a.Value, func(name string) {
-		if slices.Contains(variables, name) {
-			return
-		}
-		variables = append(variables, s.copy(name))
-		if s.used == nil {
-			s.used = map[string]bool{}
-		}
+	s.value.text, s.value.variables = s.value.text[:0], s.value.variables[:0]
+	s.value.print(a.Value)
+	text, variables := s.text.Make(len(s.value.text)), s.names.Make(len(s.value.variables))
+	copy(text, s.value.text)
+	copy(variables, s.value.variables)
+	for _, name := range variables {
 		s.used[name] = true
-	})
-	return Argument{Name: def.Arguments.ForName(a.Name).Name, Value: s.copy(value), Variables: variables}
-}
-
-func newScope(parent *ast.Definition, outer map[string]bool) *scope {
-	return &scope{parent: parent, fields: map[string]*pending{}, spread: maps.Clone(outer)}
+	}
+	return Argument{Name: def.Arguments.ForName(a.Name).Name, Value: unsafe.String(unsafe.SliceData(text), len(text)), Variables: variables}
 }
 
 func (s *specialiser) collect(sc *scope, set ast.SelectionSet) {
@@ -210,14 +189,11 @@ func (s *specialiser) collect(sc *scope, set ast.SelectionSet) {
 				s.fragment(sc, sel.TypeCondition, sel.Directives, sel.SelectionSet)
 			}
 		case *ast.FragmentSpread:
-			if sc.spread[sel.Name] || !s.included(sel.Directives) {
+			if sc.includes(sel.Definition) || !s.included(sel.Directives) {
 				continue
 			}
 			if !s.deferred(sel.Directives) {
-				if sc.spread == nil {
-					sc.spread = map[string]bool{}
-				}
-				sc.spread[sel.Name] = true
+				sc.spread = s.spreads.Append(sc.spread, sel.Definition)
 			}
 			s.fragment(sc, sel.Definition.TypeCondition, sel.Directives, sel.Definition.SelectionSet)
 		}
@@ -225,32 +201,22 @@ func (s *specialiser) collect(sc *scope, set ast.SelectionSet) {
 }
 
 func (s *specialiser) field(sc *scope, f *ast.Field) {
-	if p := sc.fields[f.Alias]; p != nil {
+	if p := sc.field(f.Alias); p != nil {
 		if len(f.SelectionSet) == 0 {
 			return
 		}
 		// If a fragment in between selects the same key, the order of the
 		// response requires a second field after the fragment.
 		if !sc.narrowed(f.Alias) {
-			p.sets = append(p.sets, f.SelectionSet)
+			p.sets = s.sets.Append(p.sets, f.SelectionSet)
 			return
 		}
 	}
-	p := &pending{}
+	p := s.pending.New()
 	if p.field, p.typ = s.newField(sc.parent, f); p.typ != nil {
-		p.sets = append(p.sets, f.SelectionSet)
+		p.sets = s.sets.Append(p.sets, f.SelectionSet)
 	}
-	sc.fields[f.Alias] = p
-	sc.order = append(sc.order, p)
-	sc.out = append(sc.out, p.field)
-	sc.inner = nil
-}
-
-// narrowed reports whether a fragment in the scope has a field with this key.
-func (sc *scope) narrowed(key string) bool {
-	return slices.ContainsFunc(sc.fragments, func(f *fragmentScope) bool {
-		return f.scope.fields[key] != nil || f.scope.narrowed(key)
-	})
+	s.add(sc, p)
 }
 
 func (s *specialiser) fragment(sc *scope, condition string, directives ast.DirectiveList, set ast.SelectionSet) {
@@ -259,16 +225,14 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 	}
 	applies := s.schema.applies(sc.parent, condition)
 	if s.deferred(directives) {
-		f := &InlineFragment{Defer: &Defer{Label: s.copy(label(directives))}}
-		inner := newScope(sc.parent, sc.spread)
+		inner := s.inner(sc, sc.parent)
+		inner.fragment.Defer = &Defer{Label: label(directives)}
 		if !applies {
-			inner.parent = s.schema.schema.Types[condition]
-			f.TypeCondition = inner.parent.Name
+			inner.scope.parent = s.schema.schema.Types[condition]
+			inner.fragment.TypeCondition = inner.scope.parent.Name
 		}
-		sc.out = append(sc.out, f)
-		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
 		sc.inner = nil
-		s.collect(inner, set)
+		s.collect(inner.scope, set)
 		return
 	}
 	if applies {
@@ -276,13 +240,21 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 		return
 	}
 	if sc.inner == nil || sc.inner.parent.Name != condition {
-		inner := newScope(s.schema.schema.Types[condition], sc.spread)
-		f := &InlineFragment{TypeCondition: inner.parent.Name}
-		sc.out = append(sc.out, f)
-		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
-		sc.inner = inner
+		inner := s.inner(sc, s.schema.schema.Types[condition])
+		inner.fragment.TypeCondition = inner.scope.parent.Name
+		sc.inner = inner.scope
 	}
 	s.collect(sc.inner, set)
+}
+
+// inner adds a fragment to a scope.
+func (s *specialiser) inner(sc *scope, parent *ast.Definition) *fragmentScope {
+	f := s.fragments.Of(fragmentScope{
+		fragment: s.inline.New(), scope: s.scopes.Of(scope{parent: parent, outer: sc, known: len(sc.spread)}),
+	})
+	sc.out = s.selectionLists.Append(sc.out, f.fragment)
+	sc.fragments = s.fragmentLists.Append(sc.fragments, f)
+	return f
 }
 
 // finish sets the selections of the fields and fragments in a scope and removes
@@ -293,17 +265,13 @@ func (s *specialiser) finish(sc *scope) []Selection {
 			p.field.Selections = s.selections(p.typ, p.sets...)
 		}
 	}
-	empty := map[Selection]bool{}
 	for _, f := range sc.fragments {
 		f.fragment.Selections = s.finish(f.scope)
-		if len(f.fragment.Selections) == 0 {
-			empty[f.fragment] = true
-		}
 	}
-	if len(empty) == 0 {
-		return sc.out
-	}
-	return slices.DeleteFunc(sc.out, func(sel Selection) bool { return empty[sel] })
+	return slices.DeleteFunc(sc.out, func(sel Selection) bool {
+		f, ok := sel.(*InlineFragment)
+		return ok && len(f.Selections) == 0
+	})
 }
 
 // included evaluates @skip and @include (GraphQL, sections 3.13.1 and 3.13.2).
@@ -345,30 +313,4 @@ func label(list ast.DirectiveList) string {
 		return v.Raw
 	}
 	return ""
-}
-
-// printValue returns the canonical text of a value: input object fields sorted
-// by name, one space after colons and commas. It calls variable for each
-// variable in the value.
-func printValue(v *ast.Value, variable func(name string)) string {
-	switch v.Kind {
-	case ast.Variable:
-		variable(v.Raw)
-		return "$" + v.Raw
-	case ast.ListValue:
-		items := make([]string, len(v.Children))
-		for i, c := range v.Children {
-			items[i] = printValue(c.Value, variable)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case ast.ObjectValue:
-		children := slices.Clone(v.Children)
-		slices.SortFunc(children, func(a, b *ast.ChildValue) int { return strings.Compare(a.Name, b.Name) })
-		items := make([]string, len(children))
-		for i, c := range children {
-			items[i] = c.Name + ": " + printValue(c.Value, variable)
-		}
-		return "{" + strings.Join(items, ", ") + "}"
-	}
-	return v.String()
 }
