@@ -138,7 +138,7 @@ func (f *filter) ask(a *supergraph.Authorization) bool { return !needed(a) || f.
 func (f *filter) deny(t *supergraph.Type, s *operation.Field) *operation.Field {
 	name := t.Name + "." + s.Name
 	message := "You are not authorized to access " + name + "."
-	f.denied = append(f.denied, Denied{Field: name, Message: message, Line: s.Line, Column: s.Column})
+	f.denied = append(f.denied, Denied{Field: name, Message: message, Line: int(s.Line), Column: int(s.Column)})
 	out := *s
 	out.Denied = &operation.Denial{Code: CodeUnauthorized, Message: message}
 	return &out

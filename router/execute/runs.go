@@ -54,7 +54,8 @@ func (c *compiler) runs() {
 		return
 	}
 	l := c.root.memory
-	c.runMemory = slab.NewBlock[run](len(l.selected)) // mostly, a position has one
+	// Mostly, a position has one run for each fetch that fills it, and one fetch fills a position.
+	c.runMemory = slab.NewBlock[run](len(l.selected) + max(len(c.plan.Fetches)-1, 0))
 	t := &l.table
 	for _, p := range l.selected {
 		if len(p.shapes) == 0 {

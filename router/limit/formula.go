@@ -309,7 +309,7 @@ func (e *evaluation) size(s *costSize) float64 {
 	if s.requireOne != "" && given != 1 && e.err == nil {
 		e.err = &operation.Error{
 			Message:   fmt.Sprintf("The field %s needs exactly one of the arguments %s, which determine the length of its list.", s.field.Name, s.requireOne),
-			Locations: []operation.Location{{Line: s.field.Line, Column: s.field.Column}},
+			Locations: []operation.Location{{Line: int(s.field.Line), Column: int(s.field.Column)}},
 			Code:      operation.CodeValidationFailed,
 		}
 	}

@@ -16,9 +16,12 @@ import (
 // values are known. It is safe for concurrent use.
 type Document struct {
 	schema *Schema
-	kind   Kind
 	name   string
 	text   string
+	kind   Kind
+	defers bool
+	// shared is set if the document has several operations, which use the same fragments.
+	shared bool
 	// source is the syntax tree, and nodes are its memory. Both are nil after Compact.
 	source *ast.OperationDefinition
 	nodes  *syntax.Nodes
@@ -30,12 +33,8 @@ type Document struct {
 	// conditions are the names of the variables used by @skip, @include and
 	// @defer. The bit vector of their values selects the operation.
 	conditions []string
-	defers     bool
 	usage      Usage
 	exceeded   Errors
-	// shared is set if the document has several operations, which use the same fragments.
-	shared bool
-
 	// only is the operation if there are no others.
 	only *Operation
 

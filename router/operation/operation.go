@@ -75,7 +75,7 @@ type Field struct {
 	// field is not fetched; the response has null and an error for it.
 	Denied *Denial
 	// Line and Column are the field's position in the document, from 1.
-	Line, Column int
+	Line, Column int32
 }
 
 // A Denial is the error to report for a field that the caller may not read.

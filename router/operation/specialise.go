@@ -151,7 +151,7 @@ func (s *specialiser) newField(parent *ast.Definition, f *ast.Field) (*Field, *a
 		def = f.Definition
 	}
 	made := s.fields.New()
-	*made = Field{Name: def.Name, Line: f.Position.Line, Column: f.Position.Column}
+	*made = Field{Name: def.Name, Line: int32(f.Position.Line), Column: int32(f.Position.Column)}
 	if made.Alias = made.Name; f.Alias != f.Name {
 		made.Alias = f.Alias
 	}
