@@ -28,7 +28,7 @@ type workload struct {
 func same(text string) func(int) string { return func(int) string { return text } }
 
 // distinct is the number of operations of the workloads with different ones: more plans than the
-// router's cache holds.
+// router's cache holds. Four times as many are also more documents than it holds.
 const distinct = 10_000
 
 // workloads are all workloads, in the order in which they run.
@@ -57,6 +57,16 @@ var workloads = []workload{
 		operations: distinct, connections: 20, goal: 2.0,
 		operation: func(i int) string {
 			return fmt.Sprintf(`query Item%d { item%d: item(id: "7") { id name price stock note warehouse { code city } } top: topProducts(first: 3) { upc name price } }`, i, i)
+		},
+	},
+	{
+		name: "fragments", description: "40,000 operations in turn with fragments and conditions",
+		operations: 4 * distinct, connections: 20, goal: 3.0,
+		operation: func(i int) string {
+			return fmt.Sprintf(`query Item%d($more: Boolean! = true) { item%d: item(id: "7") { ...Item } top: topProducts(first: 3) { ...Product @include(if: $more) } }
+fragment Item on Item { id name ...Stock price @skip(if: false) }
+fragment Stock on Item { id stock note warehouse @include(if: $more) { code city } }
+fragment Product on Product { upc name price }`, i, i)
 		},
 	},
 	{

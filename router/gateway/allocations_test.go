@@ -52,7 +52,7 @@ func TestColdRequestsAllocateLittle(t *testing.T) {
 	for name, c := range map[string]struct {
 		body func(int) string
 		most float64
-	}{"literals": {alike, 46}, "distinct": {distinct, 92}} {
+	}{"literals": {alike, 45}, "distinct": {distinct, 83}} {
 		send := cold(t, c.body)
 		for range 3 {
 			send()

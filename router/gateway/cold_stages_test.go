@@ -13,11 +13,22 @@ import (
 	"souk/router/supergraph"
 )
 
-// BenchmarkColdStages measures the stages of an operation of the workload distinct (bench/) that is not in the
-// caches.
+// BenchmarkColdStages measures the stages of operations of the workloads distinct and fragments (bench/) that
+// are not in the caches.
 func BenchmarkColdStages(b *testing.B) {
-	const text = `query Item7 { item7: item(id: "7") { id name price stock note warehouse { code city } } top: topProducts(first: 3) { upc name price } }`
+	const distinct = `query Item7 { item7: item(id: "7") { id name price stock note warehouse { code city } } top: topProducts(first: 3) { upc name price } }`
+	const fragments = `query Item7($more: Boolean! = true) { item7: item(id: "7") { ...Item } top: topProducts(first: 3) { ...Product @include(if: $more) } }
+fragment Item on Item { id name ...Stock price @skip(if: false) }
+fragment Stock on Item { id stock note warehouse @include(if: $more) { code city } }
+fragment Product on Product { upc name price }`
 	model := benchSupergraph(b)
+	for _, d := range []struct{ name, text string }{{"distinct", distinct}, {"fragments", fragments}} {
+		b.Run(d.name, func(b *testing.B) { benchmarkStages(b, model, d.text) })
+	}
+}
+
+func benchmarkStages(b *testing.B, model *supergraph.Model, text string) {
+	b.Helper()
 	schema, err := operation.NewSchema(model.APISchema)
 	if err != nil {
 		b.Fatal(err)
@@ -31,10 +42,12 @@ func BenchmarkColdStages(b *testing.B) {
 	}{
 		{name: "parse", run: func() error {
 			d, err := schema.Parse(text, "")
-			if err == nil {
-				d.Compact()
-				op = d.Operation(nil)
+			if err != nil {
+				return err
 			}
+			d.Compact()
+			vars, err := d.Variables(nil)
+			op = d.Operation(vars)
 			return err
 		}},
 		{name: "plan", run: func() (err error) {

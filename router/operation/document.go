@@ -60,7 +60,7 @@ const (
 	maxOperationBytes = 1 << 20
 )
 
-// ownedSize estimates the memory owned by documents and operations. The schema
+// ownedSize estimates the memory owned by documents. The schema
 // is shared and does not count. A syntax tree refers to the types of its values in the schema, and so
 // to the texts of both.
 var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Source)(nil), (*ast.Schema)(nil), (*ast.Definition)(nil), (*ast.FieldDefinition)(nil), (*ast.DirectiveDefinition)(nil))
@@ -78,9 +78,6 @@ func (d *Document) Size() int {
 // Retained returns the memory of the operations cached by the document in
 // bytes. It changes when Operation or Undeferred is called with new conditions.
 func (d *Document) Retained() int { return int(d.retained.Load()) }
-
-// Size estimates the memory of the operation in bytes.
-func (o *Operation) Size() int { return ownedSize.Of(o) }
 
 // prepare sets what does not depend on the values of variables.
 func (d *Document) prepare(text string) {

@@ -26,11 +26,21 @@ func keep(op *Operation) *Operation {
 	return kept
 }
 
-// amounts are how much memory an operation takes.
-type amounts struct{ fields, fragments, selections, arguments, names, text int }
+// Size estimates the memory of the operation in bytes.
+func (o *Operation) Size() int {
+	var n amounts
+	n.add(o)
+	return int(unsafe.Sizeof(*o)) + n.variables*int(unsafe.Sizeof(VariableDefinition{})) + n.selections*int(unsafe.Sizeof(o.Selections[0])) +
+		n.fields*int(unsafe.Sizeof(Field{})) + n.fragments*int(unsafe.Sizeof(InlineFragment{})) + n.defers*int(unsafe.Sizeof(Defer{})) +
+		n.arguments*int(unsafe.Sizeof(Argument{})) + n.names*int(unsafe.Sizeof("")) + n.text
+}
+
+// amounts are how many parts of each kind an operation has, and the bytes of its texts.
+type amounts struct{ variables, selections, fields, fragments, defers, arguments, names, text int }
 
 func (n *amounts) add(op *Operation) {
 	n.text += len(op.Name)
+	n.variables += len(op.Variables)
 	for _, v := range op.Variables {
 		n.text += len(v.Name) + len(v.Type) + len(v.Default)
 	}
@@ -58,6 +68,7 @@ func (n *amounts) list(list []Selection) {
 		case *InlineFragment:
 			n.fragments++
 			if sel.Defer != nil {
+				n.defers++
 				n.text += len(sel.Defer.Label)
 			}
 			n.list(sel.Selections)

@@ -3,6 +3,7 @@
 package syntax_test
 
 import (
+	"strings"
 	"testing"
 
 	"souk/router/internal/syntax"
@@ -10,12 +11,17 @@ import (
 
 // The race detector empties pools at random.
 func TestNodesAreUsedAgain(t *testing.T) {
-	parse := func() {
-		_, nodes := syntax.Plain(plainDocuments[3], 0)
-		nodes.Release()
-	}
-	parse()
-	if n := testing.AllocsPerRun(100, parse); n > 0 {
-		t.Errorf("a document without variables takes %v allocations", n)
+	for _, text := range plainDocuments {
+		if strings.Contains(text, `\`) || strings.Contains(text, `"""`) {
+			continue // such a value is not part of the text
+		}
+		parse := func() {
+			_, nodes := syntax.Plain(text, 0)
+			nodes.Release()
+		}
+		parse()
+		if n := testing.AllocsPerRun(100, parse); n > 0 {
+			t.Errorf("%q takes %v allocations", text, n)
+		}
 	}
 }
