@@ -20,10 +20,11 @@
 //   - rules.go, merging.go, surrogate.go: validation rules that replace or
 //     complete those of the parser library
 //   - numbers.go: the range of numbers in documents
-//   - plain.go: documents that are plain to be valid
+//   - plain.go, plainvalues.go, plainmerging.go: documents that are plain to be valid
 //   - limits.go, listitems.go, nesting.go: limits on the size of a request
-//   - document.go, specialise.go: from a Document to an Operation
+//   - document.go, specialise.go, scope.go, keep.go: from a Document to an Operation
 //   - operation.go, print.go: the Operation tree and its text
+//   - value.go: the text of values
 //   - argument.go: scalars in arguments
 //   - variables.go: coercion of variables
 //   - literals.go, template.go: documents that differ only in literals share one Document

@@ -63,11 +63,11 @@ func TestPlainDocumentsAreValidatedAlike(t *testing.T) {
 			}
 		}
 	}
-	for range 20 { // one document in seven is valid
+	for range 20 { // one document in three is valid
 		rapid.Check(t, check)
 	}
-	if t.Logf("%d documents were valid", valid); valid == 0 {
-		t.Error("no document was valid")
+	if valid < 100 {
+		t.Errorf("only %d documents were valid", valid)
 	}
 }
 

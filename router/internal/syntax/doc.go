@@ -7,4 +7,9 @@
 // scan.go skips strings and comments for those who read a text without its tokens. blockstring.go computes
 // values as the specification has it (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them
 // into a document. value.go has the values of literals.
+// without the library: plain.go has its memory and its bounds, plaindefinitions.go, plainselections.go and
+// plainvalues.go the grammar, and plaintokens.go and plainstrings.go the tokens. parts.go splits an SDL into
+// its definitions, which can be parsed alone. scan.go skips strings and comments for those who read a text
+// without its tokens. blockstring.go computes values as the specification has it (GraphQL, section 2.9.4,
+// BlockStringValue), and correct.go puts them into a document.
 package syntax
