@@ -273,8 +273,8 @@ func TestQueueIsBoundedByTime(t *testing.T) {
 		l := adaptive.New(adaptive.Options{Min: workers, Max: workers, Initial: workers, MaxWait: maxWait})
 		s := newServer(workers, service)
 		var all sync.WaitGroup
-		arrive := func(n int) (placed, refused *atomic.Int64) {
-			placed, refused = &atomic.Int64{}, &atomic.Int64{}
+		arrive := func(n int) (*atomic.Int64, *atomic.Int64) {
+			placed, refused := &atomic.Int64{}, &atomic.Int64{} // no named results: return would write what the work reads
 			for range n {
 				all.Go(func() {
 					begin := time.Now()
