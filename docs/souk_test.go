@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,6 +40,30 @@ func TestSoukCommandsInProseExist(t *testing.T) {
 	for _, wrong := range []string{"compoze", "plan --explian -", "order replays", "events dead|revived"} {
 		if checkSouk(root, wrong) == nil {
 			t.Errorf("souk %s: got no error", wrong)
+		}
+	}
+}
+
+// Operations that the README pipes to `go run .` are planned, in the top directory of the
+// repository.
+func TestPlansOfTheREADMEAreMade(t *testing.T) {
+	t.Chdir(top)
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	piped := regexp.MustCompile(`(?m)^ {4}echo '(.*)' \| go run \. (.*)$`).FindAllStringSubmatch(string(text), -1)
+	if len(piped) == 0 {
+		t.Fatal("the README pipes no operation to go run")
+	}
+	for _, match := range piped {
+		root := cli.New(cli.WithVersion("test"))
+		root.SetArgs(strings.Fields(match[2]))
+		root.SetIn(strings.NewReader(match[1]))
+		var out strings.Builder
+		root.SetOut(&out)
+		if err := root.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "order") {
+			t.Errorf("%s: got %q, err %v", match[0], out.String(), err)
 		}
 	}
 }
