@@ -15,10 +15,10 @@ import (
 	"souk/router/gateway/config"
 )
 
-// page runs checks in the browser, sends the results to its own server and opens
-// the next page.
+// page runs checks of a router in the browser, sends the results to its own server and opens
+// the next page. The router is its own server, unless the URL of the page names another.
 const page = `<!doctype html><script type="module">
-const router = %q, next = %q
+const router = new URLSearchParams(location.search).get('router') ?? location.origin, next = %q
 const plain = {method: 'POST', headers: {'Content-Type': 'text/plain'}, body: JSON.stringify({query: '{ hello }'})}
 const status = async (path, options) => { try { return String((await fetch(router + path, options)).status) } catch (e) { return 'unreadable' } }
 const events = () => new Promise(done => {
@@ -47,7 +47,7 @@ const lines = [
 	'form ' + await status('/graphql', {...plain, mode: 'no-cors'}),
 ]
 await fetch('/result', {method: 'POST', body: lines.join('\n')})
-if (next) location = next
+if (next) location = next + '?router=' + router
 </script>`
 
 // Pages of the router's own origin, of a listed one and of an unlisted one run
@@ -57,12 +57,11 @@ func TestBrowsersEnforceCORS(t *testing.T) {
 	results := make(chan string, 10)
 	var asked atomic.Int64
 	counting := func(w http.ResponseWriter, r *http.Request) { asked.Add(1); hello(w, r) }
-	var own, listed, unlisted *httptest.Server
-	serve := func(next func() string, rest http.Handler) *httptest.Server {
+	serve := func(next string, rest http.Handler) *httptest.Server {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprintf(w, page, own.URL, next())
+			fmt.Fprintf(w, page, next)
 		})
 		mux.HandleFunc("/result", func(_ http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -75,9 +74,9 @@ func TestBrowsersEnforceCORS(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server
 	}
-	unlisted = serve(func() string { return "" }, nil)
-	listed = serve(func() string { return unlisted.URL + "/page" }, nil)
-	own = serve(func() string { return listed.URL + "/page" }, openRouter(t, smallSDL, smallRoutes, counting, func(c *config.Config) {
+	unlisted := serve("", nil)
+	listed := serve(unlisted.URL+"/page", nil)
+	own := serve(listed.URL+"/page", openRouter(t, smallSDL, smallRoutes, counting, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{listed.URL}
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
 	}))
