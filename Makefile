@@ -192,7 +192,7 @@ pictures: k6 ## renew the pictures in docs/, with k6 as the traffic
 	K6=$$($(GO) run ./loadtest/run -k6) $(GO) test -count=1 -timeout 20m ./dev/browser -run TestPicturesOfTheDocumentation -documentation
 
 .PHONY: hostile
-hostile: ## attack a running router with the memory of a small pod
+hostile: ## attack a running router with the memory of a small pod, on a machine that does nothing else
 	SOUK_HOSTILE=full $(GO) test -count=1 -timeout 20m -v ./hostile
 
 .PHONY: load

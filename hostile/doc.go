@@ -7,7 +7,9 @@
 // each attack the process must live, stay below 400 MiB, and answer the
 // well-behaved client. `make test` runs the attacks on the router in a short form;
 // `make hostile` runs all of them in full, and compares the well-behaved client's
-// 99th percentile with what it was just before.
+// 99th percentile with what it was just before. That needs a machine that does nothing
+// else: other load takes more from a process that works for attackers than from an idle
+// one.
 //
 // The attackers have a process of their own with the lowest priority, and an
 // address of their own, 127.0.0.2. Real ones are on other machines: what their
