@@ -261,6 +261,16 @@ func TestRunningSubgraphIsPolled(t *testing.T) {
 }
 
 // That the last graph stays is said only if no other is composed, although a subgraph is down.
+// Nothing starts a mocked subgraph, so that its URL has no schema.
+func TestSchemaOfAMockedSubgraphAtItsURLIsReported(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	b := start(t, map[string]string{"supergraph.yaml": "subgraphs: {a: {run: [none], schema: {subgraph_url: '" + server.URL + "'}}}\n"}, func(o *loop.Options) {
+		o.Mocked = []string{"a"}
+	})
+	b.awaitOutput(t, "start it, or correct its URL; Souk does not start it, since it is mocked: put its schema in a file instead, and name that in schema.file")
+}
+
 func TestNewGraphIsNotCalledTheLastOne(t *testing.T) {
 	service, address := serveReviews(t)
 	b := start(t, map[string]string{

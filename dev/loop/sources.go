@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,11 @@ func (s *sources) load(ctx context.Context, o Options, fetch bool) (subgraphs []
 	for i, name := range names {
 		if errs[i] != nil {
 			loaded[i] = s.loaded[name]
-			if !s.starting(name) {
+			mocked := slices.Contains(o.Mocked, name)
+			if mocked && s.config.Subgraphs[name].Schema.SubgraphURL != "" {
+				errs[i] = fmt.Errorf("%w; Souk does not start it, since it is mocked: put its schema in a file instead, and name that in schema.file", errs[i])
+			}
+			if mocked || !s.starting(name) {
 				problems = append(problems, errs[i])
 			}
 		}
