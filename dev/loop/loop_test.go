@@ -260,7 +260,6 @@ func TestRunningSubgraphIsPolled(t *testing.T) {
 	b.awaitOutput(t, "Composed")
 }
 
-// That the last graph stays is said only if no other is composed, although a subgraph is down.
 // Nothing starts a mocked subgraph, so that its URL has no schema.
 func TestSchemaOfAMockedSubgraphAtItsURLIsReported(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
@@ -271,6 +270,7 @@ func TestSchemaOfAMockedSubgraphAtItsURLIsReported(t *testing.T) {
 	b.awaitOutput(t, "start it, or correct its URL; Souk does not start it, since it is mocked: put its schema in a file instead, and name that in schema.file")
 }
 
+// That the last graph stays is said only if no other is composed, although a subgraph is down.
 func TestNewGraphIsNotCalledTheLastOne(t *testing.T) {
 	service, address := serveReviews(t)
 	b := start(t, map[string]string{

@@ -67,7 +67,8 @@ func (c *Config) Load(ctx context.Context, client *http.Client) ([]Subgraph, err
 // positions of their sources in the configuration file.
 func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Client) (Subgraph, error) {
 	s := c.Subgraphs[name]
-	loaded := Subgraph{Name: name, URL: s.url()}
+	url := s.url()
+	loaded := Subgraph{Name: name, URL: url}
 	var err error
 	source := &s.Schema
 	switch {
@@ -80,7 +81,7 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 	default:
 		loaded, err = blocking.Call(ctx, func() (Subgraph, error) {
 			read, problems := c.readFiles(name)
-			read.URL = loaded.URL
+			read.URL = url // loaded is assigned while this still runs, if ctx ends
 			if len(problems) > 0 {
 				return read, problems
 			}
