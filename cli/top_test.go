@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,11 +51,45 @@ func consoleRouter(t *testing.T) string {
 	return "http://" + admin
 }
 
+// A screen is what a terminal shows. The test reads it while the process writes, for which String
+// and Close of vt.SafeEmulator are not safe.
+type screen struct {
+	mu sync.Mutex
+	*vt.Emulator
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Emulator.Write(p)
+}
+
+func (s *screen) Resize(width, height int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Emulator.Resize(width, height)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Emulator.String()
+}
+
+// Close ends Read, and nothing else.
+func (s *screen) Close() error {
+	pipe, ok := s.InputPipe().(io.Closer)
+	if !ok {
+		return errors.New("the input of the screen cannot be closed")
+	}
+	return pipe.Close()
+}
+
 // A terminal is a pseudo terminal that a process runs in, with the screen that a user sees.
 type terminal struct {
 	t      *testing.T
 	file   *os.File
-	screen *vt.SafeEmulator
+	screen screen
 	cmd    *exec.Cmd
 	ended  chan error
 	read   chan struct{} // closed when all output is in screen and output
@@ -81,7 +116,7 @@ func (b *lockedBuffer) String() string {
 // inTerminal runs a souk command in a terminal.
 func inTerminal(t *testing.T, width, height int, environment []string, args ...string) *terminal {
 	t.Helper()
-	x := &terminal{t: t, screen: vt.NewSafeEmulator(width, height), ended: make(chan error, 1), read: make(chan struct{})}
+	x := &terminal{t: t, screen: screen{Emulator: vt.NewEmulator(width, height)}, ended: make(chan error, 1), read: make(chan struct{})}
 	x.cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
 	x.cmd.Env = append(append(os.Environ(), runMain+"=1", "TERM=xterm-256color"), environment...)
 	var err error
@@ -91,9 +126,9 @@ func inTerminal(t *testing.T, width, height int, environment []string, args ...s
 	var copying sync.WaitGroup
 	copying.Go(func() {
 		defer close(x.read)
-		_, _ = io.Copy(io.MultiWriter(x.screen, &x.output), x.file) // until the process ends
+		_, _ = io.Copy(io.MultiWriter(&x.screen, &x.output), x.file) // until the process ends
 	})
-	copying.Go(func() { _, _ = io.Copy(x.file, x.screen) }) // answers to queries of the program
+	copying.Go(func() { _, _ = io.Copy(x.file, &x.screen) }) // answers to queries of the program
 	go func() { x.ended <- x.cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = x.cmd.Process.Kill()
