@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -69,13 +70,19 @@ func newRouter(p *program) *cobra.Command {
 func (f routerFlags) settings(ctx context.Context) (config.Config, *config.Source, error) {
 	c, source := config.Default(), new(config.Source)
 	if f.config != "" {
-		_, err := blocking.Call(ctx, func() (none struct{}, err error) {
-			c, source, err = config.Read(f.config, os.LookupEnv)
-			return none, err
+		type file struct {
+			config config.Config
+			source *config.Source
+		}
+		read, err := blocking.Call(ctx, func() (file, error) {
+			c, source, err := config.Read(f.config, os.LookupEnv)
+			return file{c, source}, err
 		})
+		source = cmp.Or(read.source, source) // there is none if ctx ends
 		if err != nil {
 			return config.Config{}, source, withPeers(f.config, err)
 		}
+		c = read.config
 	}
 	if err := c.ApplyEnvironment(os.LookupEnv, source); err != nil {
 		return c, source, fmt.Errorf("reading the environment: %w", err)
