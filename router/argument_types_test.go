@@ -62,7 +62,7 @@ func (s *strictSubgraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	err := json.NewDecoder(r.Body).Decode(&request)
 	if err == nil {
-		document, problems := gqlparser.LoadQuery(s.schema, request.Query)
+		document, problems := gqlparser.LoadQueryWithRules(s.schema, request.Query, nil)
 		if len(problems) > 0 {
 			err = problems
 		} else {

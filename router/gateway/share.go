@@ -289,7 +289,7 @@ func (x *exchange) execute(client context.Context, f *flight, p *prepared, start
 	running := new(lazycontext.Context)
 	running.InitDetached(client, x.expiry())
 	defer running.Cancel()
-	leaves := f.Begin(running, client)
+	leaves := f.Begin(client, running)
 	defer func() { f.seized = !leaves.Stop() }()
 	response := x.run(running, p, start)
 	f.body = &f.detached

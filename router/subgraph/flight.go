@@ -126,7 +126,7 @@ func (one *flight) Release() {
 func (one *flight) lead(ctx context.Context, r *execute.SubgraphRequest, s sender) (*execute.SubgraphResponse, error) {
 	deadline, _ := ctx.Deadline()
 	one.running.InitDetached(ctx, deadline)
-	leaves := one.Begin(&one.running, ctx)
+	leaves := one.Begin(ctx, &one.running)
 	defer leaves.Stop()
 	response, err := one.send(r, s)
 	if err != nil && ctx.Err() != nil {

@@ -66,7 +66,7 @@ func (w *Work) Wait(ctx context.Context) bool {
 
 // Begin tells what the work ends with, and whose end counts as the leaving of the caller that does it. That is
 // to be stopped after End.
-func (w *Work) Begin(running *lazycontext.Context, owner context.Context) lazycontext.Registration {
+func (w *Work) Begin(owner context.Context, running *lazycontext.Context) lazycontext.Registration {
 	w.running, w.owner = running, owner
 	return lazycontext.Notify(owner, w)
 }

@@ -548,7 +548,10 @@ func (r *request) ofInterfaceObject(o *object, i *supergraph.Type, at arrival, e
 			continue
 		}
 		fi := f.InSubgraph(r.graph)
-		forAll := x.forAll && (x.in <= r.payload || x.early && !x.keyOfType) && !(x.keyOfType && x.in > 0 && !at.above && !at.entity)
+		forAll := x.forAll && (x.in <= r.payload || x.early)
+		if x.keyOfType && x.in > 0 { // a request for the initial payload may fetch it for one type only
+			forAll = x.forAll && r.payload > 0 && (at.above || at.entity)
+		}
 		if fi != nil && r.resolves(fi) && (entity || forAll || isKeyIn(i.InSubgraph(r.graph), name)) {
 			r.learn(o, x, nil, at)
 		}
