@@ -302,6 +302,8 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	return d
 }
 
+// makeDowncast makes the branch of one object type. A thorough walk makes that of the earlier payload
+// first, whose entity jumps this one may use.
 func (w *walker) makeDowncast(b *branch, o *supergraph.Type) *branch {
 	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, wider: b, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
 	if first := b.position.firstBranch; w.thorough && b.fromEarlierPayload && first != nil && first != b {
