@@ -66,3 +66,27 @@ func TestOversizedResponsesAreNotReportedAsOverload(t *testing.T) {
 		}
 	}
 }
+
+// A query may have less time than its subgraph, so that it is sent apart from its caller. What both reserve for
+// the response is the same memory: an idle router has enough for a response of which it can hold one.
+func TestQueriesSentApartReserveMemoryOnce(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	text := `{"data":{"product":{"name":"` + strings.Repeat("x", limit/6) + `"}}}`
+	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, text)
+	}))
+	defer subgraph.Close()
+	s := newStore(t, func(c *config.Config) {
+		c.OverrideSubgraphURLs["a"] = []string{subgraph.URL}
+		c.Limits.MaxInFlightBytes = limit
+		c.TrafficShaping.All.Timeout = 2 * c.TrafficShaping.Router.Timeout
+	})
+	for range 3 { // the router expects a response as large as the one before
+		if got := s.ask(); !strings.Contains(got, `"name":"xxx`) {
+			t.Errorf("got %.200s", got)
+		}
+	}
+}

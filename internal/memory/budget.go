@@ -222,6 +222,14 @@ func (l *Lease) Of(b *Budget) { l.budget = b }
 // Like assigns the lease to the budget of another one. It must not hold any bytes.
 func (l *Lease) Like(other *Lease) { l.budget = other.budget }
 
+// Move moves n of the bytes of another lease of the same budget to l.
+func (l *Lease) Move(from *Lease, n int) {
+	if l.budget != nil {
+		from.held.Add(-int64(n))
+		l.held.Add(int64(n))
+	}
+}
+
 // Limit is the most that a lease can hold: all of its budget, or n if that is
 // less or there is no budget.
 func (l *Lease) Limit(n int) int {

@@ -42,15 +42,34 @@ func (r *MemoryReservation) Reserve(ctx context.Context, answer int) error {
 	return nil
 }
 
-// Apart returns a reservation out of the same budget for a request that may go on when what r belongs to
-// has ended, and a function that returns its memory.
-func (r *MemoryReservation) Apart() (apart *MemoryReservation, release func()) {
+// Apart moves what r holds to a reservation for a request that may go on when what r belongs to has ended.
+func (r *MemoryReservation) Apart() *MemoryReservation {
 	if r == nil {
-		return nil, func() {}
+		return nil
 	}
 	lease := new(memory.Lease)
 	lease.Like(r.lease)
-	return &MemoryReservation{lease: lease, anyway: r.anyway}, lease.Release
+	lease.Move(r.lease, r.bytes)
+	apart := &MemoryReservation{lease: lease, bytes: r.bytes, anyway: r.anyway}
+	r.bytes = 0
+	return apart
+}
+
+// Take moves what another reservation out of the same budget holds to r.
+func (r *MemoryReservation) Take(from *MemoryReservation) {
+	if r == nil {
+		return
+	}
+	r.lease.Move(from.lease, from.bytes)
+	r.bytes, from.bytes = r.bytes+from.bytes, 0
+}
+
+// Release returns what r holds to the budget.
+func (r *MemoryReservation) Release() {
+	if r != nil {
+		r.lease.Release()
+		r.bytes = 0
+	}
 }
 
 func overloaded(err error) error {

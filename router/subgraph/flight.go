@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"souk/router/execute"
@@ -34,6 +35,10 @@ type flight struct {
 	header    http.Header
 	body      *execute.Buffer
 	running   lazycontext.Context // what the query is sent with
+	// room is the memory of a query that is sent apart. It belongs to holders: the goroutine that sends it,
+	// and its first caller. The last one releases it.
+	room    *execute.MemoryReservation
+	holders atomic.Int32
 
 	response *execute.SubgraphResponse
 	err      error
@@ -59,10 +64,15 @@ func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header htt
 	}
 	if !one.Wait(ctx) {
 		r.Unsent = !leads
+		if leads {
+			one.leaveRoom()
+		}
 		return nil, ctx.Err()
 	}
 	if leads {
 		r.Retries = int(one.retries)
+		r.Reservation.Take(one.room)
+		one.leaveRoom()
 	} else {
 		shared()
 	}
@@ -140,8 +150,9 @@ func (one *flight) lead(ctx context.Context, r *execute.SubgraphRequest, s sende
 func (one *flight) sendApart(ctx context.Context, r *execute.SubgraphRequest, s sender) {
 	own := *r
 	own.Body.Retain()
-	var release func()
-	own.Reservation, release = r.Reservation.Apart()
+	one.room = r.Reservation.Apart()
+	own.Reservation = one.room
+	one.holders.Store(2)
 	one.running.InitDetached(ctx, time.Time{})
 	one.flights.mu.Lock()
 	one.Join()
@@ -153,8 +164,15 @@ func (one *flight) sendApart(ctx context.Context, r *execute.SubgraphRequest, s 
 			response.Body.Release() // each caller has retained it
 		}
 		own.Body.Release()
-		release()
+		one.leaveRoom()
 	}()
+}
+
+// leaveRoom lets go of the memory of a query that was sent apart.
+func (one *flight) leaveRoom() {
+	if one.holders.Add(-1) == 0 {
+		one.room.Release()
+	}
 }
 
 // send sends the query and hands the response to the callers that have joined.
