@@ -396,14 +396,18 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeID, path []pathElement) {
 	w := &d.writer
 	w.deferID, w.path = i.payload.id, append(w.path[:0], path...)
-	if typ == noType && sel.conditional && w.needsType(sel) {
+	as, known := typ, true
+	if typ == noType {
+		as, known = w.untypedAs(sel)
+	}
+	if !known {
 		w.untyped(object, true, sel)
 		i.failed = true // the client already has the object
-	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(typ) && w.includes(&f) }) {
+	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(as) && w.includes(&f) }) {
 		w.out = nil
 		mark, most := d.mark(), w.most
 		d.beginEntry(i, path)
-		if w.object(object, sel, typ) && !w.overlong {
+		if w.object(object, sel, as) && !w.overlong {
 			d.addEntry(i, path, w.out)
 		} else {
 			i.failed = true

@@ -31,10 +31,14 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 	w.deferID, w.fragmentID = i.payload.id, i.payload.id
 	w.path, w.out = append(w.path[:0], i.path...), nil
 	defer func() { w.fragmentID, w.out = 0, nil }()
-	if typ == noType && i.sel.conditional && w.needsType(i.sel) {
-		w.untyped(i.object.a, true, i.sel)
-		i.failed = true // the client already has the object
-		return
+	if typ == noType {
+		as, known := w.untypedAs(i.sel)
+		if !known {
+			w.untyped(i.object.a, true, i.sel)
+			i.failed = true // the client already has the object
+			return
+		}
+		typ = as
 	}
 	if !slices.ContainsFunc(i.sel.fields, func(f field) bool { return w.includes(&f) && f.has(typ) }) {
 		return // the fragment is for another type

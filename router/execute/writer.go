@@ -176,9 +176,12 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		if !known {
 			return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 		}
-		if of == noType && f.sel.conditional && w.needsType(f.sel) {
-			w.delivery.cut(started, w.path)
-			return w.untyped(v.a, f.typ.nonNull[level], f.sel)
+		as := of
+		if of == noType {
+			if as, known = w.untypedAs(f.sel); !known {
+				w.delivery.cut(started, w.path)
+				return w.untyped(v.a, f.typ.nonNull[level], f.sel)
+			}
 		}
 		if w.fragmentID > 0 && w.delivery.isNull(w.path) {
 			return w.null(f.typ.nonNull[level])
@@ -186,7 +189,7 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		if w.delivery != nil {
 			w.delivery.begin(w.path, v, f, f.sel, of)
 		}
-		ok = w.object(v.a, f.sel, of)
+		ok = w.object(v.a, f.sel, as)
 	default:
 		return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 	}
