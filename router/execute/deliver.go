@@ -242,10 +242,20 @@ func (d *delivery) isReady(p *deferredPayload) bool {
 		}
 	}
 	if d.started != nil {
-		return !slices.ContainsFunc(p.sharing, func(q *deferredPayload) bool { return d.remaining[q.id] > 0 })
+		return !slices.ContainsFunc(p.sharing, d.isAwaited)
 	}
 	waiting := func(q *deferredPayload) bool { return !d.delivered[q.id] }
 	return !slices.ContainsFunc(p.enclosing, waiting) && !slices.ContainsFunc(p.overlapping, waiting)
+}
+
+// isAwaited reports whether fetches are open for a payload or for one that it is nested in, which may fetch for it.
+func (d *delivery) isAwaited(p *deferredPayload) bool {
+	for ; p != nil; p = p.parent {
+		if d.remaining[p.id] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // outstanding reports whether the client waits for more.

@@ -199,3 +199,47 @@ func (echo) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.Subgra
 func (echo) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
 	return nil
 }
+
+// In the format of August 2022 a fragment has fields that another payload fetches. They may come with
+// the fetches of a payload that the other one is nested in.
+func TestFragmentWaitsForWhatIsFetchedForThoseAroundAnother(t *testing.T) {
+	g := newGated(map[string]string{
+		"0": `{"data":{"a":{"__typename":"A","id":1}}}`, "1": `{"data":{"_entities":[{"x":1}]}}`,
+	})
+	executor := execute.New(execute.Options{Transport: g})
+	program := compile(t, `
+query Query
+fetch s : { a { __typename id } }
+entities t dependsOn 0 defer 1
+  _entities r @a A{id} : { x }
+defer 1 outer @a
+defer 2 inner in 1 @a
+defer 3 sibling @a
+projection { a:A { x:Int! defer 2 also 3 } }`)
+	responses := make(chan string, 10)
+	go func() {
+		defer close(responses)
+		err := executor.Deliver(t.Context(), &execute.Request{Program: program, Incremental: execute.Fragments}, func(r *execute.Response) error {
+			defer r.Release()
+			responses <- string(r.Body)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	<-g.arrived
+	close(g.gates["0"])
+	if got, want := <-responses, `{"data":{"a":{}},"hasNext":true}`; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	<-g.arrived
+	close(g.gates["1"])
+	var got strings.Builder
+	for r := range responses {
+		got.WriteString(r)
+	}
+	if want := `{"incremental":[{"data":{"x":1},"path":["a"],"label":"inner"},{"data":{"x":1},"path":["a"],"label":"sibling"}],"hasNext":false}`; got.String() != want {
+		t.Errorf("got %s, want %s", got.String(), want)
+	}
+}
