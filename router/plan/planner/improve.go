@@ -75,16 +75,18 @@ type found struct {
 // limits its requests to that.
 func (i *improver) search(w *walker, g goals, limit, bound Cost, budget int) found {
 	within, left, exact := limit, budget, true
+	var first [][]requestGroup // the requests of the initial payload
 	if w.defers && limit.initial().compare(bound.initial()) > 0 {
 		initial := newRequestGraph(w.memory, ofInitialPayload(g.leaves), w.edges, w.leaves)
-		_, c, rest, ok := optimise(initial, limit.initial(), left)
+		asked, c, rest, ok := optimise(initial, limit.initial(), left)
 		left, exact = rest, ok
-		if c.compare(limit.initial()) < 0 { // any choice with that is better
+		if asked != nil { // any choice with that is better
 			within = Cost{Requests: math.MaxInt, Levels: limit.Levels + c.Levels}.withInitial(c)
+			first = initial.requests(asked)
 		}
 	}
 	graph := newRequestGraph(w.memory, g.leaves, w.edges, w.leaves)
-	graph.defers = w.defers
+	graph.defers, graph.initial = w.defers, first
 	asked, cost, left, ok := optimise(graph, within, left)
 	i.budget -= budget - left
 	if asked == nil {

@@ -51,6 +51,9 @@ func (w *walker) explore(b *branch) {
 		return
 	}
 	waiting := w.possibleJumps(b)
+	if b.deferID > 0 && len(w.jumping) == 0 {
+		b.position.exploredIn = append(b.position.exploredIn, b.deferID)
+	}
 	if w.thorough {
 		w.exploreThoroughly(b, waiting)
 		return

@@ -19,6 +19,8 @@ type position struct {
 	on        *supergraph.Type
 	fields    table[*slot, *position]
 	downcasts table[*supergraph.Type, *position]
+	// exploredIn are the deferred payloads with entity jumps from here.
+	exploredIn []int
 	// firstBranch is the first visit to a selection set here.
 	firstBranch *branch
 	// selected is the client's field that selects what is here, and selectedIn is the earliest

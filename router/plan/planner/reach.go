@@ -22,8 +22,10 @@ type requestGraph struct {
 	omitted []bool
 	// late is set if edges other than those of requests have conditions.
 	late bool
-	// defers is set if there are deferred payloads. Then the requests of the initial one are limited.
-	defers bool
+	// defers is set if there are deferred payloads. Then the requests of the initial one are limited, and
+	// initial, unless nil, are some that suffice for it, by level.
+	defers  bool
+	initial [][]requestGroup
 	// looks counts the nodes that have been looked at.
 	looks  int
 	memory *scratch
@@ -187,6 +189,17 @@ func (g *requestGraph) group(e *edge, known *table[requestGroup, int32]) int32 {
 		g.groups = append(g.groups, group)
 	}
 	return i
+}
+
+// requests returns the groups that are asked on each level.
+func (g *requestGraph) requests(asked [][]int) [][]requestGroup {
+	out := make([][]requestGroup, len(asked))
+	for level, groups := range asked {
+		for _, i := range groups {
+			out[level] = append(out[level], g.groups[i])
+		}
+	}
+	return out
 }
 
 // answered reports whether everything that was selected is known.

@@ -63,7 +63,7 @@ func (r *repeater) edge(e *edge, deferID int) *edge {
 	case e.tail != nil:
 		value.tail = r.edge(e.tail, deferID)
 		changed = value.tail != e.tail
-	case e.deferID == 0 && (e.kind == keyEdge || e.typ == r.model.Query): // mutations must not be repeated
+	case e.deferID == 0 && r.mayRepeat(e, deferID):
 		value.deferID, changed = deferID, true
 	}
 	for _, c := range e.conditions {
@@ -80,6 +80,15 @@ func (r *repeater) edge(e *edge, deferID int) *edge {
 	}
 	r.edges[key] = again
 	return again
+}
+
+// mayRepeat reports whether a deferred payload may make the request of an edge: not a mutation, and
+// not an entity jump where it has its own.
+func (r *repeater) mayRepeat(e *edge, deferID int) bool {
+	if e.kind == keyEdge {
+		return !slices.Contains(e.position.exploredIn, deferID)
+	}
+	return e.typ == r.model.Query
 }
 
 // leaf returns a condition of a path for a deferred payload.

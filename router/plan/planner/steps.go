@@ -19,8 +19,10 @@ type stepGraph struct {
 	givers [][]int32
 	goals  []int32 // facts
 	groups int
-	// initial are the groups of the initial payload, by group; nil if there are no others.
-	initial []bool
+	// initial are the groups of the initial payload, by group; nil if there are no others. sufficient, unless
+	// nil, are the requests of some of them that suffice for it, by level and group.
+	initial    []bool
+	sufficient [][]bool
 	// of are the steps that a group makes, by group, and late those that are not requests.
 	of   [][]int32
 	late []int32
@@ -50,6 +52,12 @@ func newStepGraph(g *requestGraph) *stepGraph {
 		s.initial = m.flags.Make(s.groups)
 		for i := range g.groups {
 			s.initial[i] = g.groups[i].deferID == 0
+		}
+		for level := range g.initial {
+			s.sufficient = append(s.sufficient, m.flags.Make(s.groups))
+			for i := range g.groups {
+				s.sufficient[level][i] = slices.Contains(g.initial[level], g.groups[i])
+			}
 		}
 	}
 	stepOf := m.indexes.Make(len(g.nodes))
@@ -241,7 +249,7 @@ func (s *stepGraph) replace() bool {
 	}
 	for g, list := range byGroup {
 		for other, by := range byGroup {
-			if other == g || len(list) == 0 || len(by) == 0 || s.initial != nil && s.initial[other] && !s.initial[g] {
+			if other == g || len(list) == 0 || len(by) == 0 || s.initial != nil && (s.initial[other] || s.initial[g]) {
 				continue
 			}
 			all := !slices.ContainsFunc(list, func(i int32) bool {

@@ -70,11 +70,14 @@ func (o *optimiser) thin(until int) {
 	}
 }
 
-// addAll asks all groups on all levels.
+// addAll asks all groups on all levels. Of the initial payload, if there are others, it asks those that are
+// known to suffice.
 func (t *thinner) addAll() {
 	for level := range t.asked {
 		for g := range t.asked[level] {
-			t.add(level, g)
+			if t.add(level, g); t.graph.sufficient != nil && t.optimiser.isInitial(g) {
+				t.asked[level][g] = level < len(t.graph.sufficient) && t.graph.sufficient[level][g]
+			}
 		}
 	}
 }
