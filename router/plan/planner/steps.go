@@ -249,7 +249,7 @@ func (s *stepGraph) replace() bool {
 	}
 	for g, list := range byGroup {
 		for other, by := range byGroup {
-			if other == g || len(list) == 0 || len(by) == 0 || s.initial != nil && (s.initial[other] || s.initial[g]) {
+			if other == g || len(list) == 0 || len(by) == 0 || s.mayBeMissed(g, other) {
 				continue
 			}
 			all := !slices.ContainsFunc(list, func(i int32) bool {
@@ -270,6 +270,21 @@ func (s *stepGraph) replace() bool {
 		}
 	}
 	return changed
+}
+
+// mayBeMissed reports whether a group is needed although another one can replace it: requests of the
+// initial payload are limited, so only those that it must begin with replace others.
+func (s *stepGraph) mayBeMissed(g, by int) bool {
+	return s.initial != nil && (s.initial[g] || s.initial[by] && !s.beginsWith(by))
+}
+
+// beginsWith reports whether each answer asks a group on the first level, because nothing else gives a goal.
+func (s *stepGraph) beginsWith(g int) bool {
+	return slices.ContainsFunc(s.goals, func(goal int32) bool {
+		return !slices.ContainsFunc(s.givers[goal], func(i int32) bool {
+			return int(s.steps[i].group) != g || len(s.steps[i].needs) > 0
+		})
+	})
 }
 
 // replaces reports whether a step gives all that another one gives, and needs nothing else.
