@@ -2,14 +2,9 @@
 // All documents and schemas of the router are parsed here.
 //
 // [Query], [Schema], [LoadSchema] and [Validate] are in parse.go. [Plain] parses most executable documents
-// without the library: plain.go has the memory of its trees and the bounds, plaindefinitions.go, plainselections.go
-// and plainvalues.go the grammar, plaintokens.go and plainstrings.go the tokens. parts.go splits an SDL into its definitions, which can be parsed alone.
-// scan.go skips strings and comments for those who read a text without its tokens. blockstring.go computes
-// values as the specification has it (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them
-// into a document. value.go has the values of literals.
 // without the library: plain.go has its memory and its bounds, plaindefinitions.go, plainselections.go and
 // plainvalues.go the grammar, and plaintokens.go and plainstrings.go the tokens. parts.go splits an SDL into
 // its definitions, which can be parsed alone. scan.go skips strings and comments for those who read a text
-// without its tokens. blockstring.go computes values as the specification has it (GraphQL, section 2.9.4,
-// BlockStringValue), and correct.go puts them into a document.
+// without its tokens. value.go has the values of literals. blockstring.go computes those of block strings as
+// the specification has them (GraphQL, section 2.9.4, BlockStringValue), and correct.go puts them into a document.
 package syntax
