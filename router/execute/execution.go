@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"souk/internal/memory"
-	"souk/router/internal/panics"
 	"souk/router/operation"
 )
 
@@ -246,14 +245,13 @@ func (x *execution) launch(ctx context.Context, f *fetch) {
 
 // loadSafely is load in a goroutine of its own, in which a panic would end the process.
 func (x *execution) loadSafely(ctx context.Context, f *fetch) {
-	err := panics.Catch(func() error {
+	err := CatchPanic(func() error {
 		x.load(ctx, f)
 		return nil
 	})
 	if err != nil {
 		state := &x.states[f.id]
-		state.response, state.sent = nil, true
-		state.err = &TransportError{Code: CodeInternal, Message: "could not be asked because of an internal error", Err: err}
+		state.response, state.sent, state.err = nil, true, err
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"souk/router/internal/panics"
 	"souk/router/operation"
 )
 
@@ -90,6 +91,15 @@ type TransportError struct {
 	Errors json.RawMessage
 	// Err is the cause, for logs and development.
 	Err error
+}
+
+// CatchPanic calls f, which asks a subgraph in a goroutine of its own. A panic is a *TransportError.
+func CatchPanic(f func() error) error {
+	err := panics.Catch(f)
+	if panicked := (*panics.Error)(nil); errors.As(err, &panicked) {
+		return &TransportError{Code: CodeInternal, Message: "could not be asked because of an internal error", Err: err}
+	}
+	return err
 }
 
 func (e *TransportError) Error() string {

@@ -178,8 +178,11 @@ func (one *flight) leaveRoom() {
 // send sends the query and hands the response to the callers that have joined.
 func (one *flight) send(r *execute.SubgraphRequest, s sender) (*execute.SubgraphResponse, error) {
 	defer one.running.Cancel()
-	response, err := s.send(&one.running, r)
-	one.response, one.err, one.retries, one.unsent = response, err, int32(r.Retries), r.Unsent
+	one.err = execute.CatchPanic(func() (err error) {
+		one.response, err = s.send(&one.running, r)
+		return err
+	})
+	one.retries, one.unsent = int32(r.Retries), r.Unsent
 	one.End()
-	return response, err
+	return one.response, one.err
 }

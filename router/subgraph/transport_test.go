@@ -495,6 +495,26 @@ func TestDeduplicatedQueriesHaveTheTimeOfAllThatWait(t *testing.T) {
 	}
 }
 
+// A panic ends the query, also one that is sent apart from its caller, and not the process.
+func TestPanicEndsTheDeduplicatedQuery(t *testing.T) {
+	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
+		URL: "http://a/", Deduplicate: true, Timeout: 10 * time.Second,
+		Dial: func(context.Context, string, string) (net.Conn, error) { panic("hidden") },
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for name, limit := range map[string]time.Duration{"sent by its caller": time.Minute, "sent apart": 5 * time.Second} {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		_, err := tr.Send(ctx, request(operation.Query, `{}`))
+		if e := (*execute.TransportError)(nil); !errors.As(err, &e) || e.Code != execute.CodeInternal {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // held is a subgraph that responds when hold is closed.
 type held struct {
 	hold         chan struct{}
