@@ -11,12 +11,10 @@ import (
 // Deferring some selections never makes an operation impossible to plan.
 func TestDeferredSelectionsHavePlans(t *testing.T) {
 	planned, deferred := 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 2))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		c := &testCase{model: m, planner: planner.New(m, planner.Options{}), subgraphs: subgraphs(t, sdl, m)}
+	for g := range randomGraphs(t, 2) {
+		c := &testCase{model: g.model, planner: g.planner, subgraphs: subgraphs(t, g.sdl, g.model)}
 		plan := func(text string) error {
-			doc, err := schema.Parse(text, "")
+			doc, err := g.schema.Parse(text, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,19 +25,19 @@ func TestDeferredSelectionsHavePlans(t *testing.T) {
 			return err
 		}
 		for range 4 {
-			text := "query" + randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			text := g.query()
 			if plan(text) != nil {
 				continue // some fields cannot be fetched everywhere
 			}
 			planned++
 			for range 4 {
-				later := deferSome(r, text)
+				later := deferSome(g.r, text)
 				if !strings.Contains(later, "@defer") {
 					continue
 				}
 				deferred++
 				if err := plan(later); err != nil {
-					t.Errorf("graph %d: %v\n%s\n%s", seed, err, later, sdl)
+					t.Errorf("graph %d: %v\n%s\n%s", g.seed, err, later, g.sdl)
 				}
 			}
 		}
@@ -52,22 +50,19 @@ func TestDeferredSelectionsHavePlans(t *testing.T) {
 
 // Deferring some selections never makes the initial payload wait for more than it would without them.
 func TestInitialPayloadsWaitForNothingElse(t *testing.T) {
-	planned, incomplete := 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 5))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		p := planner.New(m, planner.Options{})
+	var c tally
+	for g := range randomGraphs(t, 5) {
 		for range 8 {
-			text := deferSome(r, "query"+randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0))
+			text := deferSome(g.r, g.query())
 			if !strings.Contains(text, "@defer") {
 				continue
 			}
-			doc, err := schema.Parse(text, "")
+			doc, err := g.schema.Parse(text, "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			op := doc.Operation(nil)
-			got, x, err := p.Explain(op)
+			got, x, err := g.planner.Explain(op)
 			if err != nil {
 				continue // some fields cannot be fetched everywhere
 			}
@@ -75,24 +70,24 @@ func TestInitialPayloadsWaitForNothingElse(t *testing.T) {
 			if alone.Selections = withoutDeferred(op.Selections); len(alone.Selections) == 0 {
 				continue
 			}
-			_, want, err := p.Explain(&alone)
+			_, want, err := g.planner.Explain(&alone)
 			if err != nil {
-				t.Errorf("graph %d: %s has a plan, and none without its deferred selections: %v\n%s", seed, text, err, sdl)
+				t.Errorf("graph %d: %s has a plan, and none without its deferred selections: %v\n%s", g.seed, text, err, g.sdl)
 				continue
 			}
-			planned++
+			c.planned++
 			if x.Search == planner.Incomplete || want.Search == planner.Incomplete {
-				incomplete++
+				c.incomplete++
 				continue
 			}
-			if c := cost(got); c.InitialRequests != want.Chosen.Requests || c.InitialLevels != want.Chosen.Levels {
-				t.Errorf("graph %d: %s: the plan costs %+v, and without its deferred selections %+v\n%s", seed, text, c, want.Chosen, sdl)
+			if made := cost(got); made.InitialRequests != want.Chosen.Requests || made.InitialLevels != want.Chosen.Levels {
+				t.Errorf("graph %d: %s: the plan costs %+v, and without its deferred selections %+v\n%s", g.seed, text, made, want.Chosen, g.sdl)
 			}
 		}
 	}
-	t.Logf("planned %d operations, the search was incomplete for %d", planned, incomplete)
-	if planned == 0 || incomplete > planned/50 {
-		t.Errorf("planned %d operations, the search was incomplete for %d", planned, incomplete)
+	t.Logf("planned %d operations, the search was incomplete for %d", c.planned, c.incomplete)
+	if c.planned == 0 || c.incomplete > c.planned/50 {
+		t.Errorf("planned %d operations, the search was incomplete for %d", c.planned, c.incomplete)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -48,34 +49,68 @@ var (
 	graphs     = flag.Uint64("planner.graphs", 300, "how many random graphs to compare with exhaustive search")
 )
 
-// parsedGraph returns the random graph with a seed.
-func parsedGraph(t *testing.T, r *rand.Rand, seed uint64) (sdl string, m *supergraph.Model, schema *operation.Schema) {
+// A graphCase is a random graph, with what a test needs of it.
+type graphCase struct {
+	seed    uint64
+	r       *rand.Rand
+	sdl     string
+	model   *supergraph.Model
+	schema  *operation.Schema
+	planner *planner.Planner
+}
+
+// randomGraphs yields random graphs. Tests with other numbers get other ones for the same seeds.
+func randomGraphs(t *testing.T, number uint64) iter.Seq[*graphCase] {
+	return func(yield func(*graphCase) bool) {
+		for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
+			g := &graphCase{seed: seed, r: rand.New(rand.NewPCG(seed, number))}
+			g.sdl = randomGraph(g.r)
+			var err error
+			if g.model, err = supergraph.Parse(g.sdl); err != nil {
+				t.Fatalf("graph %d: %v\n%s", seed, err, g.sdl)
+			}
+			if g.schema, err = operation.NewSchema(g.model.APISchema); err != nil {
+				t.Fatal(err)
+			}
+			if g.planner = planner.New(g.model, planner.Options{}); !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+// query returns a random query.
+func (g *graphCase) query() string {
+	return "query" + randomQuery(g.r, g.schema.Definitions(), g.schema.Definitions().Query, 0)
+}
+
+// A tally counts operations whose plans are compared, and those whose search is incomplete.
+type tally struct{ planned, incomplete int }
+
+// compare compares the plan of an operation with the cheapest one.
+func (c *tally) compare(t *testing.T, g *graphCase, text string, op *operation.Operation) {
 	t.Helper()
-	sdl = randomGraph(r)
-	m, err := supergraph.Parse(sdl)
-	if err != nil {
-		t.Fatalf("graph %d: %v\n%s", seed, err, sdl)
+	c.planned++
+	switch err := cheapest(g.model, g.planner, op, nil); {
+	case errors.Is(err, errIncomplete):
+		c.incomplete++
+	case errors.Is(err, errOneSubgraph) && strings.Contains(text, "@defer"):
+	case err != nil:
+		t.Errorf("graph %d: %s: %v\n%s", g.seed, text, err, g.sdl)
 	}
-	if schema, err = operation.NewSchema(m.APISchema); err != nil {
-		t.Fatal(err)
-	}
-	return sdl, m, schema
 }
 
 // No plan has fewer requests, and none with as many requests has fewer levels.
 func TestNoPlanIsCheaper(t *testing.T) {
 	planned, incomplete, several := map[string]int{}, 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 1))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		p := planner.New(m, planner.Options{})
+	for g := range randomGraphs(t, 1) {
 		for range 4 {
-			selections := randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			selections := strings.TrimPrefix(g.query(), "query")
 			if strings.Contains(selections, "__typename") {
 				continue
 			}
 			for _, kind := range []string{"query", "mutation", "subscription"} {
-				doc, err := schema.Parse(kind+selections, "")
+				doc, err := g.schema.Parse(kind+selections, "")
 				if err != nil && kind == "subscription" { // it has several root fields
 					continue
 				}
@@ -83,14 +118,14 @@ func TestNoPlanIsCheaper(t *testing.T) {
 					t.Fatal(err)
 				}
 				planned[kind]++
-				labels := []string{"l"}[:r.IntN(2)]
-				switch err := cheapest(m, p, doc.Operation(nil), labels); {
+				labels := []string{"l"}[:g.r.IntN(2)]
+				switch err := cheapest(g.model, g.planner, doc.Operation(nil), labels); {
 				case errors.Is(err, errIncomplete):
 					incomplete++
 				case errors.Is(err, errOneSubgraph):
 					several++
 				case err != nil:
-					t.Errorf("graph %d: %s%s: %v\n%s", seed, kind, selections, err, sdl)
+					t.Errorf("graph %d: %s%s: %v\n%s", g.seed, kind, selections, err, g.sdl)
 				}
 			}
 		}
@@ -106,36 +141,27 @@ func TestNoPlanIsCheaper(t *testing.T) {
 
 // No plan of a query that defers some of its selections is dearer than need be.
 func TestNoPlanWithDeferIsCheaper(t *testing.T) {
-	planned, incomplete := 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 3))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		if len(m.Subgraphs) > 4 {
+	var c tally
+	for g := range randomGraphs(t, 3) {
+		if len(g.model.Subgraphs) > 4 {
 			continue
 		}
-		p := planner.New(m, planner.Options{})
 		for range 8 {
-			text := "query" + randomQuery(r, schema.Definitions(), schema.Definitions().Query, 0)
+			text := g.query()
 			if strings.Contains(text, "__typename") {
 				continue
 			}
-			if text = deferSome(r, text); strings.Count(text, "@defer") != 1 {
+			if text = deferSome(g.r, text); strings.Count(text, "@defer") != 1 {
 				continue
 			}
-			doc, err := schema.Parse(text, "")
+			doc, err := g.schema.Parse(text, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			planned++
-			switch err := cheapest(m, p, doc.Operation(nil), nil); {
-			case errors.Is(err, errIncomplete):
-				incomplete++
-			case err != nil && !errors.Is(err, errOneSubgraph):
-				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
-			}
+			c.compare(t, g, text, doc.Operation(nil))
 		}
 	}
-	t.Logf("planned %d, the search was incomplete for %d", planned, incomplete)
+	t.Logf("planned %d, the search was incomplete for %d", c.planned, c.incomplete)
 }
 
 var (

@@ -21,63 +21,45 @@ import (
 // on fewer levels. The mutations have some fields several times, so that one subgraph may
 // have a field before and after that of another.
 func TestNoSequenceOfMutationsIsCheaper(t *testing.T) {
-	planned, incomplete := 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 2))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		p := planner.New(m, planner.Options{})
+	var c tally
+	for g := range randomGraphs(t, 2) {
 		for range 2 {
-			text := randomMutation(r, schema.Definitions())
-			doc, err := schema.Parse(text, "")
+			text := randomMutation(g.r, g.schema.Definitions())
+			doc, err := g.schema.Parse(text, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			planned++
-			switch err := cheapest(m, p, doc.Operation(nil), nil); {
-			case errors.Is(err, errIncomplete):
-				incomplete++
-			case err != nil:
-				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
-			}
+			c.compare(t, g, text, doc.Operation(nil))
 		}
 	}
-	t.Logf("planned %d mutations, the search was incomplete for %d", planned, incomplete)
-	if incomplete > planned/50 {
-		t.Errorf("the search was incomplete for %d mutations of %d", incomplete, planned)
+	t.Logf("planned %d mutations, the search was incomplete for %d", c.planned, c.incomplete)
+	if c.incomplete > c.planned/50 {
+		t.Errorf("the search was incomplete for %d mutations of %d", c.incomplete, c.planned)
 	}
 }
 
 // No plan of a mutation that defers some of its selections is dearer than need be.
 func TestNoMutationWithDeferIsCheaper(t *testing.T) {
-	planned, incomplete := 0, 0
-	for seed := *firstGraph; seed < *firstGraph+*graphs; seed++ {
-		r := rand.New(rand.NewPCG(seed, 4))
-		sdl, m, schema := parsedGraph(t, r, seed)
-		if len(m.Subgraphs) > 3 {
+	var c tally
+	for g := range randomGraphs(t, 4) {
+		if len(g.model.Subgraphs) > 3 {
 			continue
 		}
-		p := planner.New(m, planner.Options{})
 		for range 8 {
-			text := deferSome(r, randomMutation(r, schema.Definitions()))
+			text := deferSome(g.r, randomMutation(g.r, g.schema.Definitions()))
 			if strings.Count(text, "@defer") != 1 {
 				continue
 			}
-			doc, err := schema.Parse(text, "")
+			doc, err := g.schema.Parse(text, "")
 			if err != nil { // root fields are not deferred
 				continue
 			}
-			planned++
-			switch err := cheapest(m, p, doc.Operation(nil), nil); {
-			case errors.Is(err, errIncomplete):
-				incomplete++
-			case err != nil && !errors.Is(err, errOneSubgraph):
-				t.Errorf("graph %d: %s: %v\n%s", seed, text, err, sdl)
-			}
+			c.compare(t, g, text, doc.Operation(nil))
 		}
 	}
-	t.Logf("planned %d, the search was incomplete for %d", planned, incomplete)
-	if planned == 0 || incomplete > planned/50 {
-		t.Errorf("the search was incomplete for %d mutations of %d", incomplete, planned)
+	t.Logf("planned %d, the search was incomplete for %d", c.planned, c.incomplete)
+	if c.planned == 0 || c.incomplete > c.planned/50 {
+		t.Errorf("the search was incomplete for %d mutations of %d", c.incomplete, c.planned)
 	}
 }
 
