@@ -22,7 +22,7 @@
 //	hooks.go        hooks of embedding programs and coprocessors
 //	forwarded.go    extensions and values of the request context that subgraphs get
 //	labels.go       active labels of progressive @override
-//	weighed.go      plans that depend on the latencies of subgraphs
+//	replan.go       operations that are planned again, after a short search or by new latencies
 //	snapshot.go     document → operation, from a cache
 //	programs.go     operation → plan → program, from a cache
 //	templates.go    documents that differ only in literals share one entry

@@ -24,7 +24,6 @@ import (
 	"souk/router/internal/jsonscan"
 	"souk/router/internal/lazycontext"
 	"souk/router/operation"
-	"souk/router/plan/planner"
 	routertelemetry "souk/router/telemetry"
 	"souk/router/upload"
 	"souk/telemetry"
@@ -102,8 +101,10 @@ type prepared struct {
 	deferring bool
 	labels    labelSet
 	demand    *demand
-	// weighedBy are the latencies that the program was planned by, or nil.
-	weighedBy planner.Latencies
+	// ahead is set if the program is made before a request needs it, and may take longer.
+	ahead bool
+	// basis is what the program was planned by.
+	basis planBasis
 	// given are elements of the schema that only the values of variables use.
 	given []string
 }

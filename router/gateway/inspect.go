@@ -88,11 +88,14 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		copied.Selections = withDenials(op.Selections, denials(t.Authorized.Selections, "", map[string]*operation.Denial{}), "")
 		op = &copied
 	}
-	p, _, err := s.newPlan(op, labelSet(t.Labels), t.Latencies)
+	made, err := s.plannerOf(planBasis{quick: t.Quick}).Find(op, t.Latencies, labelSet(t.Labels).names(s.model)...)
 	if err != nil {
 		return nil, fmt.Errorf("planning the operation again: %w", err)
 	}
-	return p, nil
+	if s.gateway.config.Telemetry.SubgraphOperationNames {
+		made.NameOperations(op.Name)
+	}
+	return made.Plan, nil
 }
 
 // denials collects the denied fields of an operation by their response paths.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"souk/router/plan"
-	"souk/router/plan/planner"
 )
 
 // WriteOperations writes the operations that are asked for most, with their query
@@ -83,13 +82,13 @@ func (s *snapshot) print(d *document) string {
 	for _, k := range *known {
 		op := (&document{Document: parsed}).choose(k.conditions, k.deferring)
 		out.WriteString("\n")
-		var by planner.Latencies
+		var basis planBasis
 		if used, ok := s.plans.Get(k.key); ok {
-			by = used.latencies()
+			basis = used.basis()
 		}
-		p, _, err := s.newPlan(op, k.labels, by)
+		made, err := s.newPlan(op, k.labels, basis)
 		if err == nil {
-			err = plan.Print(&out, p)
+			err = plan.Print(&out, made.Plan)
 		}
 		if err != nil {
 			fmt.Fprintf(&out, "(no plan: %v)\n", err)

@@ -18,14 +18,14 @@ import (
 type planned struct {
 	*execute.Program
 	weight int
-	// weighed is set instead if the plan depends on latencies.
-	weighed *weighedProgram
+	// replaceable is set instead if the operation may be planned again.
+	replaceable *replaceableProgram
 }
 
 // size returns the size of the program in bytes.
 func (p *planned) size() int {
-	if p.weighed != nil {
-		return p.weighed.by.Load().weight
+	if p.replaceable != nil {
+		return p.replaceable.current.Load().weight
 	}
 	return p.weight
 }
@@ -77,7 +77,7 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 	if !hit && ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
 	}
-	return s.latest(of, p), hit, nil
+	return s.latest(of, p, hit), hit, nil
 }
 
 // plan makes a program and stores it in the plan cache.
@@ -105,33 +105,21 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key planKey, of *prepar
 
 // make plans and compiles an operation.
 func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
-	estimates := s.gateway.estimates()
-	var by planner.Latencies
-	if estimates != nil {
-		by = estimates.Of
+	basis := planBasis{quick: !of.ahead && !s.gateway.config.QueryPlanner.CompleteSearch, estimates: s.gateway.estimates()}
+	make := s.keep
+	if basis.latencies() == nil && !s.keepsPlans() {
+		make = s.draft
 	}
-	if by == nil && !s.keepsPlans() {
-		program, err := s.draft(of.op, of.labels)
-		if err != nil {
-			return planned{}, err
-		}
-		return planned{Program: program, weight: program.Size()}, nil
-	}
-	made, batching, err := s.newPlan(of.op, of.labels, by)
+	v, err := make(of.op, of.labels, basis)
 	if err != nil {
 		return planned{}, err
 	}
-	program, err := s.compile(made, of.op)
-	if err != nil {
-		return planned{}, err
+	if !v.unfinished() && !v.weighed() {
+		return planned{Program: v.program, weight: v.weight}, nil
 	}
-	weight := program.Size()
-	if batching == nil || !batching.Matters {
-		return planned{Program: program, weight: weight}, nil
-	}
-	w := &weighedProgram{key: key}
-	w.by.Store(&weighing{program, estimates, batching, weight})
-	return planned{weighed: w}, nil
+	r := &replaceableProgram{key: key}
+	r.current.Store(&v)
+	return planned{replaceable: r}, nil
 }
 
 // keepsPlans reports whether programs refer to their plans.
@@ -139,31 +127,51 @@ func (s *snapshot) keepsPlans() bool {
 	return s.gateway.demands() || s.gateway.hooks.HasPlan() || s.gateway.config.ExposeQueryPlan.Enabled
 }
 
-// draft makes the program of a plan that is not kept.
-func (s *snapshot) draft(op *operation.Operation, labels labelSet) (*execute.Program, error) {
-	made, err := s.planner.Draft(op, labels.names(s.model)...)
+// keep makes a program that may refer to its plan.
+func (s *snapshot) keep(op *operation.Operation, labels labelSet, basis planBasis) (version, error) {
+	made, err := s.newPlan(op, labels, basis)
 	if err != nil {
-		return nil, err
+		return version{}, err
+	}
+	return s.newVersion(op, &made, basis)
+}
+
+// draft makes the program of a plan that is not kept, without latencies.
+func (s *snapshot) draft(op *operation.Operation, labels labelSet, basis planBasis) (version, error) {
+	made, err := s.plannerOf(basis).Draft(op, labels.names(s.model)...)
+	if err != nil {
+		return version{}, err
 	}
 	defer made.Release()
 	if s.gateway.config.Telemetry.SubgraphOperationNames {
 		made.NameOperations(op.Name)
 	}
-	return s.compile(made.Plan, op)
+	return s.newVersion(op, &made.Result, basis)
 }
 
-// newPlan plans an operation by the latencies of subgraphs or, if they are nil, without. The
-// batching is nil then.
-func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, by planner.Latencies) (p *plan.Plan, batching *planner.Batching, err error) {
-	if by == nil {
-		p, err = s.planner.Plan(op, labels.names(s.model)...)
-	} else {
-		p, batching, err = s.planner.PlanBy(op, by, labels.names(s.model)...)
+func (s *snapshot) newVersion(op *operation.Operation, made *planner.Result, basis planBasis) (version, error) {
+	program, err := s.compile(made.Plan, op)
+	if err != nil {
+		return version{}, err
 	}
+	return version{program, program.Size(), basis, made.Search, made.Cost, made.Batching}, nil
+}
+
+// newPlan plans an operation.
+func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, basis planBasis) (planner.Result, error) {
+	made, err := s.plannerOf(basis).Find(op, basis.latencies(), labels.names(s.model)...)
 	if err == nil && s.gateway.config.Telemetry.SubgraphOperationNames {
-		p.NameOperations(op.Name)
+		made.NameOperations(op.Name)
 	}
-	return p, batching, err
+	return made, err
+}
+
+// plannerOf returns the planner for a basis.
+func (s *snapshot) plannerOf(basis planBasis) *planner.Planner {
+	if basis.quick {
+		return s.quick
+	}
+	return s.planner
 }
 
 func (s *snapshot) compile(p *plan.Plan, op *operation.Operation) (*execute.Program, error) {

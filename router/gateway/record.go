@@ -170,7 +170,7 @@ func (x *exchange) sawPlan(p *prepared, whole *operation.Operation) {
 		return
 	}
 	o.Fields, o.Supergraph, o.Labels, o.Deferring = p.program.Fields, x.snapshot.id, string(p.labels), p.deferring
-	o.Latencies = p.weighedBy
+	o.Quick, o.Latencies = p.basis.quick, p.basis.latencies()
 	o.Conditions = p.document.Conditions(p.vars)
 	if p.op != whole {
 		o.Authorized = p.op

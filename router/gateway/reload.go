@@ -106,7 +106,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 		for _, s := range *known {
 			pause()
 			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring,
-				labels: s.labels.in(old.model, next.model)}
+				labels: s.labels.in(old.model, next.model), ahead: true}
 			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
 				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.name, "hash", u.hash, "error", err)
 			}

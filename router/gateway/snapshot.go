@@ -45,6 +45,7 @@ type snapshot struct {
 	accepted       *operation.Schema
 	elements       *usage.Schema
 	planner        *planner.Planner
+	quick          *planner.Planner // ends the search for a better plan early
 	executor       *execute.Executor
 	transport      execute.Transport
 	close          func()
@@ -179,7 +180,7 @@ func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
 	pause()
 	elements := usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations), pause)
 	pause()
-	plans := planner.New(model, planner.Options{})
+	plans, quick := planner.New(model, planner.Options{}), planner.New(model, planner.Options{Quick: true})
 	pause()
 	s := &snapshot{
 		gateway:   gw,
@@ -192,6 +193,7 @@ func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
 		accepted:  schema.With(operation.Limits{}),
 		elements:  elements,
 		planner:   plans,
+		quick:     quick,
 		transport: transport,
 		close:     closeTransport,
 

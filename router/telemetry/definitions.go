@@ -94,7 +94,7 @@ var (
 	}
 	plansReplaced = base.Metric{
 		Name: "souk_router_plans_replaced_total", Kind: base.Counter,
-		Help:   "Plans that were made again because latencies of subgraphs changed (query_planner.weigh_latency), by result: changed, same or failed.",
+		Help:   "Plans that were made again because the search for a better plan had ended early, or latencies of subgraphs changed (query_planner.weigh_latency), by result: changed, same or failed.",
 		Labels: []string{"result"},
 	}
 	cacheRequests = base.Metric{

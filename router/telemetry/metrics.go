@@ -213,7 +213,7 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 // which must come from a bounded set.
 func (m *Metrics) LimitExceeded(code string) prometheus.Counter { return m.exceeded.Get(code) }
 
-// Replanned counts plans that were made again because latencies changed, by result: changed, same
+// Replanned counts plans that were made again, after a short search or because latencies changed, by result: changed, same
 // or failed.
 func (m *Metrics) Replanned(result string) prometheus.Counter { return m.replanned.Get(result) }
 

@@ -149,6 +149,8 @@ type Operation struct {
 	Deferring  bool
 	Conditions operation.Variables
 	Authorized *operation.Operation
+	// Quick is set if the plan was made by a search that may have ended early.
+	Quick bool
 	// Latencies are those of the subgraphs that the plan was made by, or nil. They are shared
 	// with other operations.
 	Latencies map[string]time.Duration

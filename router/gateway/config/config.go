@@ -460,7 +460,8 @@ type Caches struct {
 
 // QueryPlanner configures how query plans are made.
 type QueryPlanner struct {
-	WeighLatency bool `yaml:"weigh_latency" desc:"Merge requests to a subgraph by what it costs. A merged request waits for the slowest of its inputs. With this, the router measures how long each subgraph takes, and divides such a request if a response would otherwise take longer than its slowest chain of requests, by more than 5 % and more than 10 ms. It also merges requests if no response becomes so late. The number of requests to a subgraph then changes with the latencies. By default, requests are merged unless a chain of requests becomes longer."`
+	CompleteSearch bool `yaml:"complete_search" desc:"Search for the best plan of an operation to the end before its first request is executed. By default, a search that takes longer than some hundred microseconds ends early, with a plan that may need more requests, and is completed in the background when the operation is used again."`
+	WeighLatency   bool `yaml:"weigh_latency" desc:"Merge requests to a subgraph by what it costs. A merged request waits for the slowest of its inputs. With this, the router measures how long each subgraph takes, and divides such a request if a response would otherwise take longer than its slowest chain of requests, by more than 5 % and more than 10 ms. It also merges requests if no response becomes so late. The number of requests to a subgraph then changes with the latencies. By default, requests are merged unless a chain of requests becomes longer."`
 }
 
 // IncludeErrors configures whether clients see the error messages of subgraphs.

@@ -25,10 +25,10 @@ var corpusTimes = flag.String("planner.times", "", "the file that BenchmarkCorpu
 type corpus struct{ operations []corpusOperation }
 
 type corpusOperation struct {
-	name    string
-	planner *planner.Planner
-	op      *operation.Operation
-	labels  []string
+	name           string
+	planner, quick *planner.Planner
+	op             *operation.Operation
+	labels         []string
 }
 
 // add adds an operation, unless it needs variables or cannot be planned.
@@ -39,7 +39,7 @@ func (c *corpus) add(name string, in *testCase, text string, labels ...string) {
 	}
 	op := doc.Operation(nil)
 	if _, err := in.planner.Plan(op, labels...); err == nil {
-		c.operations = append(c.operations, corpusOperation{name, in.planner, op, labels})
+		c.operations = append(c.operations, corpusOperation{name, in.planner, in.quick, op, labels})
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *corpus) addOracle(tb testing.TB) {
 			}
 			parsed := doc.Operation(variables)
 			if _, err := in.planner.Plan(parsed); err == nil {
-				c.operations = append(c.operations, corpusOperation{fmt.Sprintf("oracle/%d.%d", seed, i), in.planner, parsed, nil})
+				c.operations = append(c.operations, corpusOperation{fmt.Sprintf("oracle/%d.%d", seed, i), in.planner, in.quick, parsed, nil})
 			}
 		}
 	}

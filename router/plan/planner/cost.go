@@ -29,6 +29,9 @@ func (c Cost) before(rest Cost) Cost {
 	}
 }
 
+// Better reports whether a plan with this cost is better than one with another.
+func (c Cost) Better(other Cost) bool { return c.compare(other) < 0 }
+
 // initial returns the cost of the initial payload.
 func (c Cost) initial() Cost {
 	return Cost{Requests: c.InitialRequests, Levels: c.InitialLevels}

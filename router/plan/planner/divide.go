@@ -54,11 +54,15 @@ func (i *improver) divide(w *walker, fields []rootField) []part {
 	if greedy.compare(x.Bound) <= 0 {
 		return parts
 	}
+	if w.edges > i.planner.effort.first {
+		x.Search = Incomplete
+		return parts
+	}
 	if better := d.better(chosen, greedy); costOf(better, (*possiblePart).presentCost).compare(greedy) < 0 {
 		parts = d.settledParts(better)
 		x.Chosen = costOf(better, (*possiblePart).presentCost)
 	}
-	if x.Search = Exact; x.Chosen.compare(d.bound(complete)) > 0 {
+	if x.Search = Exact; d.unsettled || x.Chosen.compare(d.bound(complete)) > 0 {
 		x.Search = Incomplete
 	}
 	return parts
@@ -216,6 +220,7 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 	}
 	if d.budget <= d.reserve {
 		d.skipped = true
+		d.endsEarly()
 		return
 	}
 	p.searched = true
@@ -237,6 +242,8 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 	}
 	if p.found.exact {
 		p.least = p.cost
+	} else {
+		d.endsEarly()
 	}
 }
 

@@ -14,7 +14,7 @@
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, divide.go, parts.go
-//	            requests that paths make           thorough.go, bytype.go, repeat.go, bound.go, needs.go, reach.go
+//	            requests that paths make           effort.go, thorough.go, bytype.go, repeat.go, bound.go, needs.go, reach.go
 //	            what they cost                     cost.go, measure.go
 //	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, bits.go
 //	            paths for these requests           settle.go

@@ -11,7 +11,7 @@ import (
 // A Draft is a plan in memory that is used again, for those who make something else of the plan and do not
 // keep it.
 type Draft struct {
-	*plan.Plan
+	Result
 	memory *scratch
 }
 
@@ -20,12 +20,12 @@ type Draft struct {
 func (p *Planner) Draft(op *operation.Operation, labels ...string) (Draft, error) {
 	memory := scratches.get()
 	memory.output.kept = false
-	made, _, err := p.planIn(memory, op, labels, nil, nil)
+	made, x, err := p.planIn(memory, op, labels, nil, nil)
 	if err != nil {
 		scratches.put(memory)
 		return Draft{}, err
 	}
-	return Draft{made, memory}, nil
+	return Draft{Result{Plan: made, Search: x.Search, Cost: x.Chosen}, memory}, nil
 }
 
 // Release takes back the memory of the plan. Call it once.

@@ -15,10 +15,6 @@ type part struct {
 	searched bool
 }
 
-// searchBudget is how many steps of step graphs the optimiser looks at for an operation, which
-// takes some ten milliseconds. It is enough for a complete search for nearly all of them.
-const searchBudget = 1_000_000
-
 // An improver looks for better choices than the chooser's.
 type improver struct {
 	planner     *Planner
@@ -26,7 +22,9 @@ type improver struct {
 	typ         *supergraph.Type // the root type
 	root        *slot
 	explanation *Explanation
-	budget      int // what is left of searchBudget
+	budget      int // what is left of the search budget
+	// unsettled is set once a quick search has ended early.
+	unsettled bool
 }
 
 // improve replaces the chooser's choice for a query by one that costs less, if there is
@@ -42,6 +40,10 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 	if greedy.compare(bound) <= 0 {
 		return part{leaves: leaves}
 	}
+	if w.edges > i.planner.effort.first {
+		x.Search = Incomplete
+		return part{leaves: leaves}
+	}
 	all := i.thoroughly(w, false).query(i.typ, selections)
 	if all.leaves == nil { // the paths of the first walk have to do
 		all.leaves = leaves
@@ -50,14 +52,15 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 	if all.interfaces && found.cost.compare(bound) > 0 {
 		found = i.searchByType(w, found, i.thoroughly(w, true).query(i.typ, selections), bound, i.budget)
 	}
-	if x.Search = Incomplete; found.exact {
+	exact, made := found.exact, part{leaves: leaves}
+	if found.asked != nil {
+		x.Chosen = i.settle(w, found)
+		made = part{leaves: found.goals, searched: true}
+	}
+	if x.Search = Incomplete; exact && !i.unsettled {
 		x.Search = Exact
 	}
-	if found.asked == nil {
-		return part{leaves: leaves}
-	}
-	x.Chosen = i.settle(w, found)
-	return part{leaves: found.goals, searched: true}
+	return made
 }
 
 // found is the outcome of a search for leaves: the groups to ask, level by level, and what they
@@ -124,10 +127,17 @@ func (i *improver) searchByType(w *walker, first found, g goals, bound Cost, bud
 	return first
 }
 
+// endsEarly notes that a search has reached its limit: a complete one may choose other paths, even for a plan
+// that costs as little.
+func (i *improver) endsEarly() { i.unsettled = i.unsettled || i.planner.options.Quick }
+
 // settle makes the choice that a search found, and returns what it costs.
 func (i *improver) settle(w *walker, f found) Cost {
 	chosen, cost, left := settle(f.graph, f.asked, w.leaves, i.budget)
 	i.budget = left
+	if left <= 0 {
+		i.endsEarly()
+	}
 	i.chooser.adopt(chosen)
 	return cost
 }

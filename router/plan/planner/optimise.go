@@ -83,6 +83,9 @@ const (
 	thinPart  = 4
 )
 
+// shortBudget is a budget that is used for one search.
+const shortBudget = 20_000
+
 // optimise returns the groups to ask, level by level, for the lowest cost; nil if
 // none costs less than the limit. They are the best unless the budget ran out; then
 // they are the best that were found. left is what is left of the budget. If there are deferred
@@ -101,8 +104,12 @@ func optimise(graph *requestGraph, limit Cost, budget int) (asked [][]int, c Cos
 		}
 	}
 	o.frames = append(o.frames, o.frame())
-	o.budget = s.looks + budget/firstPart
-	if o.search(0); !o.exact {
+	first := budget / firstPart
+	if budget <= shortBudget {
+		first = budget
+	}
+	o.budget = s.looks + first
+	if o.search(0); !o.exact && first < budget {
 		o.thin(o.budget + budget/thinPart)
 		o.exact, o.budget = true, budget
 		o.search(0)

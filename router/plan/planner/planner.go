@@ -13,12 +13,17 @@ type Options struct {
 	// MaxEdges is how many edges of the query graph may be looked at for one
 	// operation. 0 means 200,000, which takes less than a second.
 	MaxEdges int
+	// Quick ends the search for a better plan early: what it adds to planning is bounded by some
+	// hundred microseconds, or by what the first choice takes if that is longer. If the search was
+	// Incomplete, a planner that is not quick may find a better plan.
+	Quick bool
 }
 
 // A Planner plans operations on one supergraph. It is safe for concurrent use.
 type Planner struct {
 	model   *supergraph.Model
 	options Options
+	effort  effort
 	types   responseTypes
 }
 
@@ -27,7 +32,11 @@ func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxEdges == 0 {
 		o.MaxEdges = 200_000
 	}
-	return &Planner{model: m, options: o}
+	p := &Planner{model: m, options: o, effort: complete}
+	if o.Quick {
+		p.effort = quick
+	}
+	return p
 }
 
 // Plan plans an operation that is valid against the API schema. The labels are
@@ -49,6 +58,30 @@ func (p *Planner) PlanBy(op *operation.Operation, l Latencies, labels ...string)
 	w := &weigher{latencies: l}
 	made, _, err := p.plan(op, labels, nil, w)
 	return made, &w.batching, err
+}
+
+// A Result is a plan with how it was found.
+type Result struct {
+	*plan.Plan
+	// Batching says what latencies changed; nil if there are none.
+	Batching *Batching
+	// Search reports whether a better plan was searched for, and Cost what the search found.
+	Search Search
+	Cost   Cost
+}
+
+// Find plans an operation like Plan or, if there are latencies, like PlanBy.
+func (p *Planner) Find(op *operation.Operation, l Latencies, labels ...string) (Result, error) {
+	var w *weigher
+	if l != nil {
+		w = &weigher{latencies: l}
+	}
+	made, x, err := p.plan(op, labels, nil, w)
+	r := Result{Plan: made, Search: x.Search, Cost: x.Chosen}
+	if w != nil {
+		r.Batching = &w.batching
+	}
+	return r, err
 }
 
 // plan plans an operation. It records the decisions if prices is not nil, and weighs
@@ -103,7 +136,7 @@ func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget in
 // that follow each other from the same subgraph are a part.
 func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) (parts []part, err error) {
 	typ := p.model.Root(op.Kind)
-	improver := improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: searchBudget}
+	improver := improver{planner: p, chooser: to.chooser, typ: typ, root: at.slot, explanation: explanation, budget: p.effort.steps}
 	defer func() { explanation.Edges = w.edges }()
 	if op.Kind == operation.Query {
 		leaves, err := w.walkRoot(w.memory.branches.Of(branch{position: at, typ: typ}), op.Selections)

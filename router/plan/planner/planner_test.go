@@ -121,11 +121,11 @@ func recompose(t *testing.T, archive *txtar.Archive) {
 
 // A testCase is one file of testdata.
 type testCase struct {
-	files   map[string]string
-	sdl     string
-	model   *supergraph.Model
-	schema  *operation.Schema
-	planner *planner.Planner
+	files          map[string]string
+	sdl            string
+	model          *supergraph.Model
+	schema         *operation.Schema
+	planner, quick *planner.Planner
 	// labels are the active labels of the current operation.
 	labels []string
 	// subgraphs are the schemas by subgraph, made when first needed.
@@ -153,7 +153,7 @@ func open(t testing.TB, archive *txtar.Archive) *testCase {
 	if c.schema, err = operation.NewSchema(c.model.APISchema); err != nil {
 		t.Fatal(err)
 	}
-	c.planner = planner.New(c.model, planner.Options{})
+	c.planner, c.quick = planner.New(c.model, planner.Options{}), planner.New(c.model, planner.Options{Quick: true})
 	return c
 }
 

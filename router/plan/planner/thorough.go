@@ -5,10 +5,6 @@ import (
 	"souk/router/supergraph"
 )
 
-// thoroughEdges bounds the edges that the thorough walks of an operation look at, by those
-// of the first walks. It takes some milliseconds.
-func thoroughEdges(first int) int { return 40_000 + 4*first }
-
 // goals are the leaves that a thorough walk found.
 type goals struct {
 	leaves []*leaf // nil if the walk failed
@@ -28,7 +24,7 @@ type thoroughWalk struct {
 // thoroughly returns a thorough walk after a first one, which selects fields of interfaces by
 // type if byType is set.
 func (i *improver) thoroughly(w *walker, byType bool) *thoroughWalk {
-	thorough := i.planner.newWalker(w.memory, w.labels, thoroughEdges(w.edges))
+	thorough := i.planner.newWalker(w.memory, w.labels, i.planner.effort.thorough(w.edges))
 	thorough.defers, thorough.thorough, thorough.byType = w.defers, true, byType
 	return &thoroughWalk{first: w, walker: thorough, positions: rootPositions{root: i.root}}
 }

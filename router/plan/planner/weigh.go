@@ -58,8 +58,10 @@ type SeparatePart struct {
 	Begins float64 `json:"begins"`
 }
 
-// SameBatches reports whether the plans of one operation merge the same fetches.
-func (b *Batching) SameBatches(other *Batching) bool { return slices.Equal(b.batches, other.batches) }
+// SameBatches reports whether the plans of one operation merge the same fetches. Without latencies, both are nil.
+func (b *Batching) SameBatches(other *Batching) bool {
+	return b == other || b != nil && other != nil && slices.Equal(b.batches, other.batches)
+}
 
 // A weigher merges fetches by the latencies of subgraphs.
 type weigher struct {

@@ -1,0 +1,137 @@
+package router_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"souk/router"
+	"souk/router/compose"
+	"souk/router/gateway/config"
+	"souk/telemetry"
+)
+
+// A coverGraph has an item of which many subgraphs have some fields each, so that the fewest of them that have
+// all are hard to find.
+type coverGraph struct {
+	requests atomic.Int64
+	public   string // URL
+	admin    string
+}
+
+const coverFields, coverSubgraphs = 60, 30
+
+var coverField = regexp.MustCompile(`\bf[0-9]+\b`)
+
+func (s *coverGraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	var request struct{ Query string }
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	item := map[string]any{"__typename": "Item", "id": "1"}
+	for _, f := range coverField.FindAllString(request.Query, -1) {
+		item[f] = f
+	}
+	data := any(map[string]any{"item": item})
+	if strings.Contains(request.Query, "_entities") {
+		data = map[string]any{"_entities": []any{item}}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+}
+
+func startCoverGraph(t *testing.T, change func(*config.Config)) *coverGraph {
+	t.Helper()
+	s := &coverGraph{}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])` + "\n"
+	parts := []compose.Subgraph{{Name: "items", URL: server.URL, SDL: link + `type Query { item: Item } type Item @key(fields: "id") { id: ID! }`}}
+	r := rand.New(rand.NewPCG(0, 1))
+	for i := range coverSubgraphs {
+		var fields strings.Builder
+		for _, f := range r.Perm(coverFields)[:coverFields/4] {
+			fmt.Fprintf(&fields, " f%d: String @shareable", f)
+		}
+		for f := i; f < coverFields; f += coverSubgraphs / 2 { // each field is in one at least
+			if !strings.Contains(fields.String()+" ", fmt.Sprintf(" f%d:", f)) {
+				fmt.Fprintf(&fields, " f%d: String @shareable", f)
+			}
+		}
+		parts = append(parts, compose.Subgraph{Name: fmt.Sprintf("s%02d", i), URL: server.URL, SDL: link + `type Item @key(fields: "id") { id: ID!` + fields.String() + ` }`})
+	}
+	graph, err := compose.Compose(t.Context(), parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	change(&c)
+	gateway, err := router.New(t.Context(), c, router.Options{Supergraph: graph.SDL, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = gateway.Close() })
+	public, admin := httptest.NewServer(gateway.Handler()), httptest.NewServer(gateway.Admin())
+	t.Cleanup(public.Close)
+	t.Cleanup(admin.Close)
+	s.public, s.admin = public.URL, admin.URL
+	return s
+}
+
+// ask sends a query for all fields of an item under an alias, and returns the number of its requests.
+func (s *coverGraph) ask(t *testing.T, alias string) int64 {
+	t.Helper()
+	item := map[string]string{}
+	for f := range coverFields {
+		item[fmt.Sprintf("f%d", f)] = fmt.Sprintf("f%d", f)
+	}
+	fields := slices.Sorted(maps.Keys(item))
+	body, err := json.Marshal(map[string]string{"query": "{ item { " + strings.Join(fields, " ") + " } " + alias + ": __typename }"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.requests.Load()
+	_, text := ask(t, "POST", s.public+"/graphql", string(body), posts)
+	var got struct {
+		Data struct{ Item map[string]string }
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil || !maps.Equal(got.Data.Item, item) {
+		t.Fatalf("got %s, error %v", text, err)
+	}
+	return s.requests.Load() - before
+}
+
+// A search that would take long ends early for the first request. When the operation is used again, it is completed in
+// the background, and the requests that follow have the better plan. Operations that are used once are not
+// planned again.
+func TestLongSearchIsCompletedForOperationsThatAreUsedAgain(t *testing.T) {
+	fewest := startCoverGraph(t, func(c *config.Config) { c.QueryPlanner.CompleteSearch = true }).ask(t, "once")
+	s := startCoverGraph(t, func(*config.Config) {})
+	first := s.ask(t, "often")
+	if first <= fewest {
+		t.Fatalf("the first plan has %d requests, and the best %d: the search does not end early", first, fewest)
+	}
+	s.ask(t, "once")
+	await(t, "the better plan is used", func() bool { return s.ask(t, "often") == fewest })
+	if n := metric(t, s.admin, `souk_router_plans_replaced_total{result="changed"}`); n != 1 {
+		t.Errorf("%v plans were replaced", n)
+	}
+	if n := s.ask(t, "once"); n != first {
+		t.Errorf("%d requests for the second use of an operation, want %d as for the first", n, first)
+	}
+}
