@@ -78,15 +78,15 @@ func (s *subgraph) proven(e *endpoint) bool {
 // return the permit.
 func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 	switch {
-	case ctx.Err() != nil && (e.breaker == nil || !e.breaker.IsHalfOpen()):
+	case ctx.Err() != nil && !e.halfOpen():
 	case v.failed && s.several():
 		s.failedAt(e, v)
 	case v.failed && e.breaker != nil:
-		e.breaker.RecordFailure()
+		e.breaker.Failed()
 		if !v.timedOut {
 			e.timeouts.Store(0)
 		} else if s.manyTimeouts(e) {
-			e.open()
+			e.breaker.Open()
 		}
 	case !v.failed:
 		s.succeededAt(e)
@@ -95,7 +95,7 @@ func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 
 func (s *subgraph) succeededAt(e *endpoint) {
 	if e.breaker != nil {
-		e.breaker.RecordSuccess()
+		e.breaker.Succeeded()
 		if e.timeouts.Load() != 0 { // a write takes the cache line from other processors
 			e.timeouts.Store(0)
 		}
@@ -133,24 +133,17 @@ func (s *subgraph) failedAt(e *endpoint, v verdict) {
 	if e.breaker == nil {
 		return
 	}
-	if !v.suspected && (!v.timedOut || another) || !e.breaker.IsClosed() {
-		e.breaker.RecordFailure()
+	if !v.suspected && (!v.timedOut || another) || !e.closed() {
+		e.breaker.Failed()
 	}
 	if many && another {
-		e.open()
+		e.breaker.Open()
 	}
 }
 
 // manyTimeouts counts a timeout. It reports whether there were too many in a row.
 func (s *subgraph) manyTimeouts(e *endpoint) bool {
 	return int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts
-}
-
-// open opens the circuit breaker if it is closed.
-func (e *endpoint) open() {
-	if e.breaker.IsClosed() {
-		e.breaker.Open()
-	}
 }
 
 // settle reports the result of a doubtful response, which the server or the request may be to blame
@@ -160,11 +153,11 @@ func (s *subgraph) settle(ctx context.Context, doubted *endpoint, next verdict) 
 	case doubted == nil:
 	case !next.failed && !next.doubtful:
 		s.record(ctx, doubted, verdict{failed: true})
-	case ctx.Err() == nil || doubted.breaker != nil && doubted.breaker.IsHalfOpen():
+	case ctx.Err() == nil || doubted.halfOpen():
 		doubted.successes.Store(0)
 		doubted.addCredit(-costOfFailure) // it may work, but that is not known
 		if doubted.breaker != nil {
-			doubted.breaker.RecordSuccess()
+			doubted.breaker.Succeeded()
 		}
 	}
 }

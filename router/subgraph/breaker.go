@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"souk/internal/breaker"
 )
 
 // The states of a circuit breaker.
@@ -14,19 +16,17 @@ const (
 	breakerOpen
 )
 
-func (t *Transport) newBreaker(s *subgraph, e *endpoint) circuitbreaker.CircuitBreaker[any] {
+func (t *Transport) newBreaker(s *subgraph, e *endpoint) *breaker.Breaker {
 	b := s.Breaker
 	logger := t.options.Logger.With("subgraph", s.name)
 	if s.several() {
 		logger = logger.With("url", e.label)
 	}
-	return circuitbreaker.NewBuilder[any]().
-		WithFailureRateThreshold(b.ErrorThreshold, uint(b.MinRequests), b.Window).
-		WithDelay(b.Rest).
-		WithSuccessThreshold(1).
-		OnStateChanged(func(c circuitbreaker.StateChangedEvent) {
+	return breaker.New(breaker.Options{
+		FailureRate: b.ErrorThreshold, MinAttempts: uint(b.MinRequests), Window: b.Window, Rest: b.Rest,
+		Changed: func(from, to circuitbreaker.State) {
 			state := breakerClosed
-			switch c.NewState {
+			switch to {
 			case circuitbreaker.HalfOpenState:
 				state = breakerHalfOpen
 			case circuitbreaker.OpenState:
@@ -34,9 +34,9 @@ func (t *Transport) newBreaker(s *subgraph, e *endpoint) circuitbreaker.CircuitB
 				e.opened.Store(time.Now().UnixNano())
 			}
 			t.breakerChanged(s, e, state) // first, because permits goes by it
-			logger.Warn("circuit breaker changed state", "from", c.OldState.String(), "to", c.NewState.String())
-		}).
-		Build()
+			logger.Warn("circuit breaker changed state", "from", from.String(), "to", to.String())
+		},
+	})
 }
 
 // breakerChanged notes the state of an endpoint's circuit breaker. That of the subgraph is the best

@@ -12,8 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-
+	"souk/internal/breaker"
 	"souk/router/execute"
 )
 
@@ -29,7 +28,7 @@ type endpoint struct {
 	client  client
 	streams http.RoundTripper // for subscriptions
 	files   *standard         // for requests with files
-	breaker circuitbreaker.CircuitBreaker[any]
+	breaker *breaker.Breaker
 	// state is that of the breaker. It is half-open only once a request tries the URL again.
 	state atomic.Int32
 	// opened is when the breaker opened last, in Unix nanoseconds.
@@ -147,12 +146,13 @@ type endpointSet uint32
 
 func (e *endpoint) bit() endpointSet { return 1 << e.number }
 
-func (e *endpoint) closed() bool { return e.state.Load() == breakerClosed }
+func (e *endpoint) closed() bool   { return e.state.Load() == breakerClosed }
+func (e *endpoint) halfOpen() bool { return e.state.Load() == breakerHalfOpen }
 
 // permits reports whether the circuit breaker lets a request through. Its result must be recorded. A
 // closed breaker always does, so nothing is locked for it.
 func (e *endpoint) permits() bool {
-	return e.breaker == nil || e.closed() || e.breaker.TryAcquirePermit()
+	return e.breaker == nil || e.closed() || e.breaker.Permit()
 }
 
 // A choice says which endpoint suits an attempt.

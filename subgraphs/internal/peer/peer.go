@@ -38,6 +38,7 @@ const (
 	failureWindow = 30 * time.Second // longer than minAttempts attempts that time out one after the other
 	minAttempts   = 10
 	breakerDelay  = 2 * time.Second
+	breakerJitter = 0.2
 )
 
 // Client calls one service. It implements genqlient's graphql.Client.

@@ -113,6 +113,39 @@ func TestBreakerOpensWhileAServiceHangs(t *testing.T) {
 	}
 }
 
+// A service was away, for less time than its breaker needs to open, and is back. Later, the calls from
+// before are out of the breaker's window, and those that failed are not.
+func TestServiceThatIsBackIsCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failed := func(err error) bool { return err != nil }
+		policy := peer.NewPolicy("product", peer.Limits{Call: 4 * time.Second, Attempt: time.Second, Retries: 2}, failed)
+		var down error
+		call := func() error {
+			return policy.Do(t.Context(), "Products", func(context.Context) error { return down })
+		}
+		for range 100 {
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(20 * time.Second)
+		down = errors.New("connection refused")
+		for range 30 {
+			_ = call() // three attempts
+		}
+		if err := policy.Ready("Products"); err != nil {
+			t.Fatalf("most attempts have succeeded: %v", err)
+		}
+		down = nil
+		for range 100 {
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+	})
+}
+
 // The service learns how long the caller waits: for an attempt, or for less if the caller's own time
 // ends before.
 func TestCallsTellHowLongTheyWait(t *testing.T) {

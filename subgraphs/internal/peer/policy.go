@@ -11,6 +11,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/failsafe-go/failsafe-go/timeout"
+
+	"souk/internal/breaker"
 )
 
 // Limits bound a call: its total time, the time of an attempt and the number of
@@ -39,7 +41,8 @@ type Policy struct {
 // circuit is what the calls of one operation pass: all attempts of a call pass retry, and each one the
 // breaker and then timeout.
 type circuit struct {
-	breaker        circuitbreaker.CircuitBreaker[any]
+	failed         func(error) bool
+	breaker        *breaker.Breaker
 	retry, timeout failsafe.Executor[any]
 }
 
@@ -62,12 +65,9 @@ func (p *Policy) circuit(operation string) circuit {
 }
 
 func (p *Policy) newCircuit() circuit {
-	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return p.failed(err) }).
-		WithFailureRateThreshold(failureRate, minAttempts, failureWindow).
-		WithDelay(breakerDelay).WithJitterFactor(0.2).
-		WithSuccessThreshold(1).
-		Build()
+	breaker := breaker.New(breaker.Options{
+		FailureRate: failureRate, MinAttempts: minAttempts, Window: failureWindow, Rest: breakerDelay, Jitter: breakerJitter,
+	})
 	retry := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return p.failed(err) }).
 		AbortOnErrors(circuitbreaker.ErrOpen, context.Canceled, context.DeadlineExceeded).
@@ -75,7 +75,7 @@ func (p *Policy) newCircuit() circuit {
 		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return circuit{breaker, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
+	return circuit{p.failed, breaker, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
 }
 
 // Do makes a call, with several attempts if necessary. Its error is an *Error.
@@ -95,31 +95,32 @@ func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.
 // attempt makes an attempt, unless the breaker is open. A cancelled one says nothing about the service:
 // the breaker records neither a failure nor a success, and the next attempt is the trial if this was.
 func (c circuit) attempt(ctx context.Context, attempt func(context.Context) error) error {
-	if !c.breaker.TryAcquirePermit() {
+	if !c.breaker.Permit() {
 		return circuitbreaker.ErrOpen
 	}
 	err := c.timeout.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error { return attempt(try.Context()) })
-	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
-		c.breaker.RecordError(err)
-		return err
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		c.breaker.Cancelled()
+		// The error need not tell: net/http returns the cause of the cancellation.
+		return fmt.Errorf("%w: %w", context.Canceled, err)
+	case c.failed(err):
+		c.breaker.Failed()
+	default:
+		c.breaker.Succeeded()
 	}
-	if c.breaker.IsHalfOpen() {
-		c.breaker.Open()
-		c.breaker.HalfOpen()
-	}
-	// The error need not tell: net/http returns the cause of the cancellation.
-	return fmt.Errorf("%w: %w", context.Canceled, err)
+	return err
 }
 
 // Ready returns nil unless the circuit breaker of one of the operations is
 // open, so that its call would fail immediately.
 func (p *Policy) Ready(operations ...string) error {
 	for _, operation := range operations {
-		if c := p.circuit(operation); c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 {
+		if c := p.circuit(operation); c.breaker.Remaining() > 0 {
 			return &Error{Service: p.service, Operation: operation, RetryAfter: c.retryAfter(), Err: circuitbreaker.ErrOpen}
 		}
 	}
 	return nil
 }
 
-func (c circuit) retryAfter() time.Duration { return max(time.Second, c.breaker.RemainingDelay()) }
+func (c circuit) retryAfter() time.Duration { return max(time.Second, c.breaker.Remaining()) }
