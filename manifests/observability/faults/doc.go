@@ -6,10 +6,10 @@
 // database, PromQL engine and rules. Its time is invented: a scrape follows the previous one
 // at once, but is stored half a minute later, so that a quarter of an hour takes seconds. It
 // replays the scrapes while the store goes on.
-// store_test.go has the store, its traffic and what is scraped. faults_test.go has the
-// faults; a turn has the same operations on every machine. Services that hang have a store of
-// their own, whose router waits for seconds only. gateway_test.go has an Envoy with a
-// certificate that expires. runbook_test.go tries the SQL of the runbook. alertmanager_test.go
-// sends alerts through Alertmanager's own code with the configuration of the manifests, and
-// consequences_test.go further ones.
+// store_test.go has the store, its traffic and what is scraped. fire_test.go breaks it, after turns
+// in which all customers are served. faults_test.go has the faults; a turn has the same operations
+// on every machine. Services that hang have a store of their own, whose router waits for seconds
+// only. gateway_test.go has an Envoy with a certificate that expires. runbook_test.go tries the SQL
+// of the runbook. alertmanager_test.go sends alerts through Alertmanager's own code with the
+// configuration of the manifests, and consequences_test.go further ones.
 package faults

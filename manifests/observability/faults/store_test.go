@@ -164,8 +164,8 @@ func (s *store) visit() bool {
 	return s.order(s.product) && well
 }
 
-// well reports whether customers are served, several times in a row since a circuit breaker may
-// open again, every service has Redis, and every event is published.
+// well reports whether customers are served, several times in a row, every service has Redis, and
+// every event is published.
 func (s *store) well() bool {
 	for _, name := range subgraphs.Names() {
 		text := s.metrics(name)
