@@ -193,6 +193,73 @@ func TestTimeoutsInARowOpenTheCircuit(t *testing.T) {
 	}
 }
 
+// A subgraph was away, for less time than its circuit needs to open, and is back. Later, the requests
+// from before are out of the window, and those that failed are not.
+func TestSubgraphThatIsBackIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		tr := overPipes(t, subgraph.Subgraph{
+			Retry: subgraph.Retry{MaxAttempts: 1}, Breaker: subgraph.Breaker{Enabled: true, Window: 10 * time.Second},
+		}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if away.Load() {
+				answer(w, 503, "text/plain", "")
+				return
+			}
+			answer(w, 200, "application/json", `{"data":null}`)
+		})
+		expect := func(count int, code string, pause time.Duration) {
+			t.Helper()
+			for i := range count {
+				if got := send(t, tr); got != code {
+					t.Fatalf("request %d: got code %q, want %q", i+1, got, code)
+				}
+				time.Sleep(pause)
+			}
+		}
+		expect(100, "", 0)
+		time.Sleep(5 * time.Second)
+		away.Store(true)
+		expect(90, execute.CodeHTTP, 0)
+		away.Store(false)
+		expect(100, "", 200*time.Millisecond)
+	})
+}
+
+// A caller who leaves says nothing about the subgraph, also if its request is the one that tries whether
+// the subgraph responds again.
+func TestCallersWhoLeaveDoNotKeepTheCircuitOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var back atomic.Bool
+		tr := overPipes(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			time.Sleep(100 * time.Millisecond)
+			status := 503
+			if back.Load() {
+				status = 200
+			}
+			answer(w, status, "application/json", `{"data":null}`)
+		})
+		for n := 0; send(t, tr) != execute.CodeCircuitOpen; n++ {
+			if n == 100 {
+				t.Fatal("the circuit is closed after a hundred failures")
+			}
+		}
+		back.Store(true)
+		time.Sleep(6 * time.Second) // longer than Rest
+		for range 3 {
+			ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+			time.AfterFunc(10*time.Millisecond, leave)
+			if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
+				t.Fatalf("a caller who left: got error %v", err)
+			}
+		}
+		if got := send(t, tr); got != "" {
+			t.Errorf("the next caller: got code %q", got)
+		}
+	})
+}
+
 // The client does not start a wait that would exceed the timeout.
 func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
