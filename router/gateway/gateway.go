@@ -223,7 +223,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.sharing, gw.sharedHeaders = gw.deduplicates(), gw.newSharedHeaders()
-	gw.flights.init()
+	gw.flights.init(c.TrafficShaping.Router.Timeout)
 	gw.pages = newCORS(c, gw.graphQLMethods()...)
 	gw.mcp = gw.newMCP()
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))

@@ -28,6 +28,7 @@ const flightShards = 32
 // flights holds the queries in progress whose responses identical queries can share.
 type flights struct {
 	seed   maphash.Seed
+	maxAge time.Duration // of a flight that others join
 	shards [flightShards]flightShard
 	unused sync.Pool
 }
@@ -43,6 +44,7 @@ type flight struct {
 	jointly.Work
 	shard   *flightShard
 	key     []byte
+	began   time.Time
 	seized  bool             // Cancelled is called, perhaps later than the flight ends
 	body    *execute.Body    // nil after a panic
 	outcome execute.Response // without its memory
@@ -50,27 +52,31 @@ type flight struct {
 	detached execute.Body
 }
 
-func (fs *flights) init() {
-	fs.seed = maphash.MakeSeed()
+func (fs *flights) init(timeout time.Duration) {
+	fs.seed, fs.maxAge = maphash.MakeSeed(), jointly.MaxAge(timeout)
 	for i := range fs.shards {
 		fs.shards[i].open = map[string]*flight{}
 	}
 }
 
-// enter joins the flight of an identical query, or begins one, which the caller leads.
-func (fs *flights) enter(key []byte) (f *flight, leads bool) {
+// enter joins the flight of an identical query, or begins one, which the caller leads. That is joined by
+// later ones, even if there is an older flight.
+func (fs *flights) enter(key []byte, now time.Time) (f *flight, leads bool) {
 	s := &fs.shards[maphash.Bytes(fs.seed, key)%flightShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.open[string(key)]; f != nil {
-		f.Join()
-		return f, false
+		if now.Sub(f.began) < fs.maxAge {
+			f.Join()
+			return f, false
+		}
+		delete(s.open, string(key)) // the entry's key is that of the older flight
 	}
 	if f, _ = fs.unused.Get().(*flight); f == nil {
 		f = &flight{}
 	}
 	f.Init(&s.mu, f)
-	f.shard, f.key = s, append(f.key[:0], key...)
+	f.shard, f.began, f.key = s, now, append(f.key[:0], key...)
 	s.open[view(f.key)] = f
 	return f, true
 }
@@ -263,7 +269,11 @@ func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flig
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Write(x.appendShareKey(key.AvailableBuffer(), p)) // the buffer keeps its new size
-	f, leads := x.flights.enter(key.Bytes())
+	now := start
+	if x.options.Now != nil {
+		now = x.options.Now()
+	}
+	f, leads := x.flights.enter(key.Bytes(), now)
 	if x.seen != nil {
 		x.seen.Shared = !leads
 	}

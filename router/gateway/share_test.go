@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -59,6 +60,7 @@ func startHolding(t *testing.T, configure func(*config.Config, *gateway.Options)
 	registry := prometheus.NewRegistry()
 	_, url = start(t, s.subgraph, func(c *config.Config, o *gateway.Options) {
 		o.Metrics = telemetry.New(registry)
+		o.Now = func() time.Time { return time.Unix(1e9, 0) } // however slow this machine is
 		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return s, func() {}, nil }
 		if configure != nil {
 			configure(c, o)
@@ -109,6 +111,33 @@ func TestOnlyEqualCallersShareByDefault(t *testing.T) {
 	checkAnswers(t, answers...)
 	if n := s.count(); n != len(callers) {
 		t.Errorf("the subgraph got %d requests of %d callers", n, len(callers))
+	}
+}
+
+// A query that has been in flight for long holds no later ones: they share the next one.
+func TestQueriesDoNotJoinOneThatTakesLong(t *testing.T) {
+	for _, c := range []struct{ timeout, joins time.Duration }{{time.Minute, 2 * time.Second}, {2 * time.Second, time.Second / 2}, {0, 2 * time.Second}} {
+		clock := &clock{now: time.Unix(1e9, 0)}
+		s, _, asks, joined := startHolding(t, func(config *config.Config, o *gateway.Options) {
+			config.TrafficShaping.Router.Timeout, o.Now = c.timeout, clock.Now
+		})
+		var answers []<-chan reply
+		ask := func(requests, joins int) {
+			t.Helper()
+			answers = append(answers, asks())
+			eventually(t, func() bool { return s.count() == requests && joined() == joins })
+		}
+		ask(1, 0)
+		clock.pass(c.joins - 1)
+		ask(1, 1)
+		clock.pass(1)
+		ask(2, 1)
+		clock.pass(c.joins - 1)
+		ask(2, 2)
+		clock.pass(1)
+		ask(3, 2)
+		close(s.hold)
+		checkAnswers(t, answers...)
 	}
 }
 

@@ -31,6 +31,7 @@ type flight struct {
 	jointly.Work
 	flights   *flights
 	hash      uint64
+	began     time.Time
 	partition string
 	header    http.Header
 	body      *execute.Buffer
@@ -55,7 +56,7 @@ type sender struct {
 // do sends a query, or waits for the response of an identical query in flight and then calls shared.
 func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header http.Header, s sender, shared func()) (*execute.SubgraphResponse, error) {
 	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
-	one, leads := f.join(maphash.Bytes(f.seed, r.Body.B), r, header)
+	one, leads := f.join(maphash.Bytes(f.seed, r.Body.B), r, header, jointly.MaxAge(s.timeout))
 	if leads {
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) >= s.timeout {
 			return one.lead(ctx, r, s)
@@ -84,17 +85,18 @@ func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header htt
 	return &response, one.err
 }
 
-// join joins the flight of an identical query, or starts a flight that the caller leads.
-func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Header) (one *flight, leads bool) {
+// join joins the flight of an identical query that is not older than maxAge, or starts one that the caller leads.
+func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Header, maxAge time.Duration) (one *flight, leads bool) {
+	now := time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, one := range f.by[hash] {
-		if one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
+		if now.Sub(one.began) < maxAge && one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
 			one.Join()
 			return one, false
 		}
 	}
-	one = &flight{flights: f, hash: hash, partition: r.Partition, header: header, body: r.Body}
+	one = &flight{flights: f, hash: hash, began: now, partition: r.Partition, header: header, body: r.Body}
 	one.Init(&f.mu, one)
 	f.by[hash] = append(f.by[hash], one)
 	return one, true

@@ -495,6 +495,30 @@ func TestDeduplicatedQueriesHaveTheTimeOfAllThatWait(t *testing.T) {
 	}
 }
 
+// A query that has been in flight for long holds no later ones: they share the next one.
+func TestQueriesDoNotJoinOneThatTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHeld(t)
+		var results []<-chan string
+		for i, c := range []struct {
+			passes time.Duration
+			calls  int32 // that the subgraph has got
+		}{{0, 1}, {2*time.Second - 1, 1}, {1, 2}, {2*time.Second - 1, 2}, {1, 3}} {
+			time.Sleep(c.passes) // the clock of the test
+			results = append(results, s.send(t.Context()))
+			if synctest.Wait(); s.calls.Load() != c.calls {
+				t.Errorf("after query %d, the subgraph has got %d, want %d", i, s.calls.Load(), c.calls)
+			}
+		}
+		close(s.hold)
+		for i, result := range results {
+			if got := <-result; got != `{"data":1}` {
+				t.Errorf("%d got %s", i, got)
+			}
+		}
+	})
+}
+
 // A panic ends the query, also one that is sent apart from its caller, and not the process.
 func TestPanicEndsTheDeduplicatedQuery(t *testing.T) {
 	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {

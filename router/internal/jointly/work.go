@@ -5,6 +5,7 @@ package jointly
 import (
 	"context"
 	"sync"
+	"time"
 
 	"souk/router/internal/lazycontext"
 )
@@ -30,6 +31,16 @@ type Work struct {
 
 	running *lazycontext.Context // what the work ends with
 	owner   context.Context      // that of the caller that does the work
+}
+
+// MaxAge bounds how old work is that others join: if its server does not respond, those who come later
+// are not held up by it, and it has most of its time left for those who join. A timeout of 0 is none.
+func MaxAge(timeout time.Duration) time.Duration {
+	const most = 2 * time.Second
+	if timeout > 0 {
+		return min(most, timeout/4)
+	}
+	return most
 }
 
 // Init makes w ready for use, as the work for a result in the table that the lock guards.
