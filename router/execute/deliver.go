@@ -74,6 +74,8 @@ type delivery struct {
 	lost []responseError
 	// newNulls are the paths that were added to nulled for the current instance.
 	newNulls []string
+	// untyped is set once an object of unknown type is written where types have fields of their own.
+	untyped bool
 	// started are the payloads and paths of the instances, in the format
 	// Fragments; nil in the format Pending.
 	started map[string]bool
@@ -93,6 +95,8 @@ type instance struct {
 	in  *field
 	sel *selection
 	typ typeID
+	// untyped is set if in and sel are those of one of the types that an object above may have.
+	untyped bool
 	// failed is set if a null propagated up to the object.
 	failed bool
 	errors []responseError
@@ -147,28 +151,33 @@ func (d *delivery) isNull(path []pathElement) bool { return d.nulled[string(appe
 // begin adds instances of the payloads that start at an object: those with
 // fields for its type, or any if only a later fetch determines the type.
 func (d *delivery) begin(path []pathElement, object value, in *field, sel *selection, typ typeID) {
-	unknown := in != nil && !in.sel.possible.has(typ)
+	var fields []*field
+	if d.untyped {
+		fields = d.fieldsAt(path)
+	}
 	for _, p := range sel.deferred {
-		if d.started[instanceKey(p, path)] {
+		if d.started[instanceKey(p, path)] || !d.applies(p, in, sel, typ) && !slices.ContainsFunc(fields, func(f *field) bool { return d.applies(p, f, f.sel, typ) }) {
 			continue
 		}
-		for i := range sel.fields {
-			f := &sel.fields[i]
-			payloads := f.special.payloadsBelow
-			if d.started != nil {
-				payloads = f.special.selectedIn
-			}
-			if payloads.has(p.id) && (unknown || f.has(typ)) {
-				if d.started != nil {
-					d.started[instanceKey(p, path)] = true
-				}
-				i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ}
-				d.instances = append(d.instances, i)
-				d.reserve(i, 1)
-				break
-			}
+		if d.started != nil {
+			d.started[instanceKey(p, path)] = true
 		}
+		i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ, untyped: len(fields) > 1}
+		d.instances = append(d.instances, i)
+		d.reserve(i, 1)
 	}
+}
+
+// applies reports whether a payload has fields for an object in a field, or may have.
+func (d *delivery) applies(p *deferredPayload, in *field, sel *selection, typ typeID) bool {
+	unknown := in != nil && !in.sel.possible.has(typ)
+	return slices.ContainsFunc(sel.fields, func(f field) bool {
+		payloads := f.special.payloadsBelow
+		if d.started != nil {
+			payloads = f.special.selectedIn
+		}
+		return payloads.has(p.id) && (unknown || f.has(typ))
+	})
 }
 
 // outer finds the instance that encloses a new one.
@@ -366,7 +375,10 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 		}
 		d.beginInstance(i)
 		typ, ok := i.typ, true
-		if i.in != nil {
+		if i.untyped {
+			ok = d.resolve(i)
+		}
+		if i.in != nil && ok {
 			typ, ok = d.writer.typeOf(i.object, i.in)
 		}
 		switch {
@@ -428,7 +440,7 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 	}
 	for n := range sel.fields {
 		f := &sel.fields[n]
-		if f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.special.payloadsBelow.has(i.payload.id) {
+		if f.slot <= headerSlot || f.sel == nil || !f.has(as) || !f.special.payloadsBelow.has(i.payload.id) {
 			continue
 		}
 		if w.path = append(w.path[:0], path...); !w.includes(f) {

@@ -218,7 +218,7 @@ func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 // needsType reports whether the fields to write depend on the object's type.
 func (w *writer) needsType(sel *selection) bool {
 	return slices.ContainsFunc(sel.fields, func(f field) bool {
-		return f.on() != nil && (w.delivery == nil || w.includes(&f))
+		return f.on() != nil && (w.delivery == nil || w.concerns(&f))
 	})
 }
 
