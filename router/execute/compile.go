@@ -37,7 +37,7 @@ func compile(p *plan.Plan, l *layout, declared *declaredTypes, cached bool) (*Pr
 	c := &l.compiler
 	*c = compiler{
 		plan: p, cached: cached, declared: declared, root: l.root(), program: &Program{kind: p.Kind},
-		names: slices.Grow(l.names[:0], n.names), text: slab.NewBlock[byte](n.text),
+		names: slices.Grow(l.names[:0], n.names), textBytes: n.text,
 		shapes: slab.NewBlock[shape](n.shapes), shapeFields: slab.NewBlock[shapeField](n.shapeFields),
 		selections: slab.NewBlock[selection](n.selections), fields: slab.NewBlock[field](n.fields),
 	}
@@ -59,7 +59,9 @@ type compiler struct {
 	failed   error    // why the plan cannot be compiled, or nil
 	names    []string // the type names in the plan
 	text     slab.Block[byte]
-	sets     slab.Block[uint64]
+	// textBytes is the length of the text, but for type names and the keys of positions.
+	textBytes int
+	sets      slab.Block[uint64]
 
 	shapes      slab.Block[shape]
 	shapeFields slab.Block[shapeField]
@@ -83,11 +85,11 @@ func (c *compiler) compile() error {
 	if err := checkPlan(c.plan); err != nil {
 		return err
 	}
-	if err := c.types(); err != nil {
-		return err
-	}
 	for _, f := range c.plan.Fetches {
 		c.layOut(f)
+	}
+	if err := c.types(); err != nil {
+		return err
 	}
 	p := c.program
 	p.noSharing = c.writtenTwice()
@@ -98,13 +100,13 @@ func (c *compiler) compile() error {
 		compiled := &c.fetches[i].fetch
 		c.fetch(f, compiled)
 		if f.FallbackFor != nil {
-			compiled.fallbackFor = p.fetches[*f.FallbackFor]
-			compiled.fallbackFor.hasFallback = true
+			of := p.fetches[*f.FallbackFor]
+			compiled.rare().fallbackFor, of.hasFallback = of, true
 		}
 		p.fetches[i] = compiled
 	}
 	var err error
-	if p.projection, err = c.selection(c.plan.RootType, c.plan.Projection, c.root); err != nil {
+	if p.projection, err = c.selection(c.typ(c.plan.RootType), c.plan.Projection, c.root); err != nil {
 		return err
 	}
 	c.runs()
@@ -119,19 +121,18 @@ func (c *compiler) orderFetches() {
 	l.numbers = slices.Grow(l.numbers[:0], len(c.plan.Fetches))[:len(c.plan.Fetches)]
 	clear(l.numbers)
 	n := 0
-	for _, f := range c.plan.Fetches {
+	for i, f := range c.plan.Fetches {
 		n += len(f.DependsOn)
+		c.fetches[i].waitsFor = int32(len(f.DependsOn))
 		for _, before := range f.DependsOn {
 			l.numbers[before]++
 		}
 	}
-	ordered := slab.NewBlock[int](2 * n)
+	ordered := slab.NewBlock[int](n)
 	for i, n := range l.numbers {
 		c.fetches[i].dependents = ordered.Make(n)[:0]
 	}
-	for i, f := range c.plan.Fetches {
-		c.fetches[i].dependsOn = ordered.Make(len(f.DependsOn))
-		copy(c.fetches[i].dependsOn, f.DependsOn)
+	for _, f := range c.plan.Fetches {
 		for _, before := range f.DependsOn {
 			c.fetches[before].dependents = append(c.fetches[before].dependents, f.ID)
 		}
@@ -165,7 +166,10 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 		return
 	}
 	if len(path) == 0 {
-		s.deferred = append(s.deferred, d)
+		if s.deferred == nil {
+			s.deferred = new([]*deferredPayload)
+		}
+		*s.deferred = append(*s.deferred, d)
 		return
 	}
 	for i := range s.fields {
@@ -313,6 +317,11 @@ func (c *compiler) types() error {
 	}
 	p := c.program
 	c.names = names
+	size := c.textBytes + c.root.memory.textBytes
+	for _, name := range names {
+		size += len(name) + len(`""`)
+	}
+	c.text = slab.NewBlock[byte](size)
 	p.quoted = make([]string, int(firstType)+len(names))
 	for i, name := range names {
 		p.quoted[int(firstType)+i] = c.quoteText("", name, "")
@@ -451,8 +460,10 @@ func (c *compiler) fetch(f *plan.Fetch, compiled *fetch) {
 		c.entities(f, compiled)
 		return
 	}
-	var at *position
-	compiled.path, at = c.path(f.Path)
+	path, at := c.path(f.Path)
+	if len(path) > 0 {
+		compiled.rare().path = path
+	}
 	compiled.shape = c.shape(f.Selections, at)
 	if !c.cached {
 		return
@@ -496,17 +507,33 @@ func (c *compiler) entities(f *plan.Fetch, into *fetch) {
 func (c *compiler) representations(list []plan.Representation, at *position) []representation {
 	out := make([]representation, len(list))
 	for i, r := range list {
-		out[i] = representation{
-			on:     c.set(r.On),
-			prefix: c.quoteText(`{"__typename":`, r.Typename, ""),
-			fields: c.representation(r.Fields, at), typeName: r.Typename,
-		}
-		if fields := out[i].fields; len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
-			opening := append(append(c.text.Make(len(out[i].prefix) + len(fields[0].name))[:0], out[i].prefix...), fields[0].name...)
-			out[i].opening = unsafe.String(unsafe.SliceData(opening), len(opening)) // nobody else writes there
+		const before = `{"__typename":`
+		fields := c.representation(r.Fields, at)
+		out[i] = representation{on: c.set(r.On), fields: fields, typeName: r.Typename}
+		if len(fields) == 1 && fields[0].on == nil && !fields[0].nested && fields[0].slot > headerSlot {
+			name := fields[0].name
+			out[i].opening = c.quoteText(before, r.Typename, name)
+			out[i].prefix = out[i].opening[:len(out[i].opening)-len(name)]
+		} else {
+			out[i].prefix = c.quoteText(before, r.Typename, "")
 		}
 	}
 	return out
+}
+
+// name returns a name as a member of an object: ,"name": The keys of a position are made once.
+func (c *compiler) name(at *position, slot int, key, name string) string {
+	if slot <= headerSlot || key != name {
+		return c.quoteText(",", name, ":")
+	}
+	at = at.find()
+	if at.names == nil {
+		at.names = at.memory.keys.Make(len(at.keys))
+	}
+	if at.names[slot-1] == "" {
+		at.names[slot-1] = c.quoteText(",", name, ":")
+	}
+	return at.names[slot-1]
 }
 
 func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
@@ -528,10 +555,11 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 	for i := range fields {
 		f := fields[i].(*plan.SelectedField)
 		slot, below := at.slot(f.StorageKey)
-		s.fields[i] = shapeField{responseKey: c.quoteText("", f.ResponseKey, ""), slot: int32(slot)}
+		name := c.name(at, slot, f.StorageKey, f.ResponseKey)
+		key := name[1 : len(name)-1]
+		s.fields[i] = shapeField{text: unsafe.StringData(key), length: uint32(len(key)), slot: int32(slot)}
 		if f.StorageKey != f.ResponseKey {
-			storedAs := f.StorageKey
-			s.fields[i].storedAs = &storedAs
+			c.storedAs(s)[i] = f.StorageKey
 		}
 		if f.Selections != nil && slot != headerSlot {
 			s.fields[i].child = c.shape(f.Selections, below)
@@ -539,6 +567,16 @@ func (c *compiler) shape(selections plan.Selections, at *position) *shape {
 	}
 	at.noteShape(s)
 	return s
+}
+
+// storedAs returns the storage keys of a shape that are not the response keys, to be set.
+func (c *compiler) storedAs(s *shape) []string {
+	p := c.program
+	if s.storedAs == 0 {
+		p.storedAs = append(p.storedAs, make([]string, len(s.fields)))
+		s.storedAs = uint32(len(p.storedAs))
+	}
+	return p.storedAs[s.storedAs-1]
 }
 
 func (c *compiler) representation(fields []plan.RepresentationField, at *position) []representationField {
@@ -550,7 +588,7 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 		slot, below := at.slot(f.StorageKey)
 		at.noteRead(slot)
 		compiled[i] = representationField{
-			name: c.quoteText(",", f.Name, ":"), storageKey: f.StorageKey, slot: int32(slot), on: c.set(f.On), nested: f.Fields != nil,
+			name: c.name(at, slot, f.StorageKey, f.Name), storageKey: f.StorageKey, slot: int32(slot), on: c.set(f.On), nested: f.Fields != nil,
 			kind: inputKind(f.Kind), fields: c.representation(f.Fields, below),
 		}
 		if f.Type != "" {
@@ -560,15 +598,15 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 	return compiled
 }
 
-func (c *compiler) selection(typeName string, fields []*plan.Field, at *position) (*selection, error) {
+func (c *compiler) selection(typ *declaredType, fields []*plan.Field, at *position) (*selection, error) {
 	sel := c.selections.New()
-	sel.typeName, sel.fields = typeName, c.fields.Make(len(fields))
+	sel.typ, sel.fields = typ, c.fields.Make(len(fields))
 	c.noteSelection(at, sel)
 	for i, f := range fields {
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.StorageKey)
 		*compiled = field{
-			name: c.quoteText(",", f.ResponseKey, ":"), slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
+			name: c.name(at, slot, f.StorageKey, f.ResponseKey), slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
 		}
 		compiled.lists = compiled.typ.lists()
 		sel.conditional = sel.conditional || compiled.on() != nil
@@ -586,7 +624,7 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 			continue
 		}
 		name := compiled.typ.name
-		if compiled.sel, err = c.selection(name, f.Fields, below); err != nil {
+		if compiled.sel, err = c.selection(compiled.typ, f.Fields, below); err != nil {
 			return nil, err
 		}
 		if f.Kind == plan.Object {

@@ -51,7 +51,7 @@ func (c *compiler) contextFetches(f *plan.Fetch, into *fetch) {
 	for _, v := range f.Variables {
 		r.definitions = append(r.definitions, plan.Definition(v))
 	}
-	into.renaming = r
+	into.rare().renaming = r
 	for i, e := range f.Entities {
 		into.entities[i].context = c.context(e)
 	}
@@ -201,7 +201,7 @@ func (e *entityFetch) withValues(variables operation.Variables) operation.Variab
 func (f *fetch) rename() {
 	var definitions, fields []string
 	define := func(typ string) string {
-		name := f.renaming.prefix + strconv.Itoa(len(definitions))
+		name := f.special.renaming.prefix + strconv.Itoa(len(definitions))
 		definitions = append(definitions, "$"+name+":"+typ)
 		return name
 	}
@@ -222,7 +222,7 @@ func (f *fetch) rename() {
 	}
 	for i, v := range f.variables {
 		if slices.ContainsFunc(entities, func(e *entityFetch) bool { return slices.Contains(e.context.usedVariables, v.name) }) {
-			definitions = append(definitions, f.renaming.definitions[i])
+			definitions = append(definitions, f.special.renaming.definitions[i])
 		}
 	}
 	query := "query" + f.operationName + "(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"

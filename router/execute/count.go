@@ -11,7 +11,7 @@ import (
 // kind. They are right for most plans. If a part takes more, it is allocated separately.
 type counts struct {
 	names int // type names
-	text  int // bytes of names and keys as JSON
+	text  int // bytes of texts as JSON, but for type names and the keys of positions
 
 	shapes, shapeFields int // of fetches
 	selections, fields  int // of the client's operation
@@ -20,20 +20,22 @@ type counts struct {
 // quoted is the number of bytes that a name takes as the key of an object.
 func quoted(name string) int { return len(name) + len(`,"":`) }
 
+// name counts a name, unless it is the key of a position.
+func (n *counts) name(key, name string) {
+	if key != name || key == typenameKey {
+		n.text += quoted(name)
+	}
+}
+
 func countOf(p *plan.Plan) (n counts) {
 	n.names = 1 + len(p.InterfaceObjects)
-	n.text = 2*len(`""`) + quoted(p.RootType)
-	for name, possible := range p.PossibleTypes {
+	for _, possible := range p.PossibleTypes {
 		n.names += 1 + len(possible)
-		n.text += quoted(name)
-		for _, o := range possible {
-			n.text += quoted(o)
-		}
 	}
 	for _, f := range p.Fetches {
 		n.text += len(`{"query":""`) + len(f.Query) + strings.Count(f.Query, `"`) + strings.Count(f.Query, `\`)
 		for _, v := range f.Variables {
-			n.text += quoted(v.Name)
+			n.text += len(v.Name) + len(`"":`)
 		}
 		if f.Kind != plan.EntitiesFetch {
 			n.shapes++
@@ -42,13 +44,13 @@ func countOf(p *plan.Plan) (n counts) {
 		for _, e := range f.Entities {
 			n.shapes++
 			n.fetched(e.Selections)
-			n.text += quoted(e.ResponseKey) + quoted(e.Variable)
+			n.text += len(e.ResponseKey) + len(`""`) + len(e.Variable) + len(`"":`)
 			for _, t := range e.Targets {
 				for _, r := range t.Representations {
 					n.names += 1 + len(r.On)
-					n.text += len(`{"__typename":`) + quoted(r.Typename)
+					n.text += len(`{"__typename":""`) + len(r.Typename)
 					if len(r.Fields) == 1 { // once more, for the opening
-						n.text += len(`{"__typename":`) + quoted(r.Typename) + quoted(r.Fields[0].Name)
+						n.text += quoted(r.Fields[0].Name)
 					}
 					n.representation(r.Fields)
 				}
@@ -63,7 +65,7 @@ func (n *counts) fetched(list plan.Selections) {
 	for _, sel := range list {
 		switch sel := sel.(type) {
 		case *plan.SelectedField:
-			n.text += quoted(sel.ResponseKey)
+			n.name(sel.StorageKey, sel.ResponseKey)
 			n.shapeFields++
 			if sel.Selections != nil {
 				n.shapes++
@@ -78,7 +80,7 @@ func (n *counts) fetched(list plan.Selections) {
 func (n *counts) representation(fields []plan.RepresentationField) {
 	for _, f := range fields {
 		n.names += len(f.On)
-		n.text += quoted(f.Name)
+		n.name(f.StorageKey, f.Name)
 		n.representation(f.Fields)
 	}
 }
@@ -86,12 +88,9 @@ func (n *counts) representation(fields []plan.RepresentationField) {
 func (n *counts) projection(list []*plan.Field) {
 	n.selections++
 	n.fields += len(list)
-	for i, f := range list {
+	for _, f := range list {
 		n.names += 1 + len(f.On)
-		n.text += quoted(f.ResponseKey)
-		if i == 0 {
-			n.text += quoted(f.ResponseKey) // once more, if a run has the object
-		}
+		n.name(f.StorageKey, f.ResponseKey)
 		if f.Kind == plan.Object || f.Kind == plan.Interface || f.Kind == plan.Union {
 			n.projection(f.Fields)
 		}

@@ -151,11 +151,14 @@ func (d *delivery) isNull(path []pathElement) bool { return d.nulled[string(appe
 // begin adds instances of the payloads that start at an object: those with
 // fields for its type, or any if only a later fetch determines the type.
 func (d *delivery) begin(path []pathElement, object value, in *field, sel *selection, typ typeID) {
+	if sel.deferred == nil {
+		return
+	}
 	var fields []*field
 	if d.untyped {
 		fields = d.fieldsAt(path)
 	}
-	for _, p := range sel.deferred {
+	for _, p := range *sel.deferred {
 		if d.started[instanceKey(p, path)] || !d.applies(p, in, sel, typ) && !slices.ContainsFunc(fields, func(f *field) bool { return d.applies(p, f, f.sel, typ) }) {
 			continue
 		}

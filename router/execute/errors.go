@@ -175,8 +175,8 @@ func (x *execution) subgraphErrors(ctx context.Context, f *fetch, state *fetchSt
 			continue
 		}
 		places := []occurrence{{}}
-		if len(f.path) > 0 {
-			places = x.occurrences(f.path, func(uint32) bool { return true })
+		if len(f.path()) > 0 {
+			places = x.occurrences(f.path(), func(uint32) bool { return true })
 		}
 		x.addErrorAt(e, places, sent.Path, f.shape)
 	}
@@ -282,11 +282,11 @@ func (x *execution) addErrorAt(e responseError, places []occurrence, path []path
 		shape := s
 		for _, element := range path {
 			if element.key != "" {
-				f := shape.byResponseKey(element.key)
-				if f == nil {
+				i := shape.byResponseKey(element.key)
+				if i < 0 {
 					break
 				}
-				element.key, shape = f.storageKey(), f.child
+				element.key, shape = x.program.storageKey(shape, i), shape.fields[i].child
 			}
 			at = append(at, element)
 		}
@@ -296,16 +296,12 @@ func (x *execution) addErrorAt(e responseError, places []occurrence, path []path
 	}
 }
 
-func (s *shape) byResponseKey(name string) *shapeField {
+// byResponseKey returns the index of the field with a response key; -1 if there is none.
+func (s *shape) byResponseKey(name string) int {
 	if s == nil {
-		return nil
+		return -1
 	}
-	for i := range s.fields {
-		if s.fields[i].key() == name {
-			return &s.fields[i]
-		}
-	}
-	return nil
+	return slices.IndexFunc(s.fields, func(f shapeField) bool { return f.key() == name })
 }
 
 // markPathReported marks the null that is met on a path from an object.
@@ -319,11 +315,11 @@ func (x *execution) markPathReported(object uint32, path []pathElement, s *shape
 		var at uint32
 		switch {
 		case v.kind == objectKind && element.key != "":
-			f := s.byResponseKey(element.key)
-			if f == nil || f.slot == headerSlot {
+			k := s.byResponseKey(element.key)
+			if k < 0 || s.fields[k].slot == headerSlot {
 				return
 			}
-			at, s = v.a+uint32(f.slot), f.child
+			at, s = v.a+uint32(s.fields[k].slot), s.fields[k].child
 		case v.kind == arrayKind && element.key == "" && element.index >= 0 && element.index < int(v.b):
 			at = v.a + uint32(element.index)
 		default:

@@ -104,8 +104,8 @@ func (e *Executor) start(req *Request) *execution {
 	x.remaining = append(x.remaining[:0], make([]int32, len(p.payloads)+1)...)
 	for _, f := range p.fetches {
 		x.remaining[f.deferID]++
-		x.pending = append(x.pending, int32(len(f.dependsOn)))
-		if len(f.dependsOn) == 0 && !f.stream {
+		x.pending = append(x.pending, f.waitsFor)
+		if f.waitsFor == 0 && !f.stream {
 			x.ready = append(x.ready, f)
 		}
 	}
@@ -288,18 +288,18 @@ func (x *execution) prepare(f *fetch) *fetch {
 		w.visit = func(object uint32, types uint64) {
 			state.objects = append(state.objects, targetObject{object, -1, types})
 		}
-		w.walk(f.path, 0)
+		w.walk(f.path(), 0)
 		if len(state.objects) == 0 {
 			return nil
 		}
 		return f
 	}
-	if f.fallbackFor != nil && len(x.states[f.fallbackFor.id].missingInput) == 0 {
+	if of := f.fallbackFor(); of != nil && len(x.states[of.id].missingInput) == 0 {
 		return nil
 	}
 	b := &x.builder
 	b.tree, b.program, b.seed = &x.tree, x.program, x.executor.seed
-	if f.renaming != nil {
+	if f.special != nil && f.special.renaming != nil {
 		return x.prepareWithContext(f)
 	}
 	state.growEntities(len(f.entities))
@@ -319,14 +319,14 @@ func (x *execution) prepare(f *fetch) *fetch {
 // nil, divides its objects by their context values.
 func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 	w, b := &x.walker, &x.builder
-	state := &x.states[f.id]
+	state, of := &x.states[f.id], f.fallbackFor()
 	for j := range e.targets {
 		t := &e.targets[j]
 		clear(w.visited)
 		b.wrong = b.wrong[:0]
 		w.visit = func(object uint32, types uint64) {
-			if f.fallbackFor != nil {
-				if _, lacked := x.states[f.fallbackFor.id].missingInput[object]; !lacked {
+			if of != nil {
+				if _, lacked := x.states[of.id].missingInput[object]; !lacked {
 					return
 				}
 			}

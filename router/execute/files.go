@@ -50,7 +50,7 @@ func (p *Program) UsesOf(variable string) []VariableUse {
 		for _, v := range f.variables {
 			if v.name == variable {
 				uses = append(uses, VariableUse{
-					Fetch: f.id, Subgraph: f.subgraph, Root: f.entities == nil && len(f.path) == 0 && !f.stream && f.deferID == 0,
+					Fetch: f.id, Subgraph: f.subgraph, Root: f.entities == nil && len(f.path()) == 0 && !f.stream && f.deferID == 0,
 				})
 				break
 			}

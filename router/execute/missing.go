@@ -28,8 +28,8 @@ func (x *execution) reportMissing(f *fetch, state *fetchState) {
 			continue
 		}
 		places := []occurrence{{}}
-		if len(f.path) > 0 {
-			places = x.occurrences(f.path, func(uint32) bool { return true })
+		if len(f.path()) > 0 {
+			places = x.occurrences(f.path(), func(uint32) bool { return true })
 		}
 		name := field.key()
 		state.hasErrors = true

@@ -20,6 +20,7 @@ type position struct {
 	united *position
 	fields []*position    // in the order of their slots, from 1
 	keys   []string       // of fields
+	names  []string       // the keys as members of objects, or empty
 	index  map[string]int // storage key to slot, if there are many fields
 	memory *layout
 	// writer is the first fetch that writes objects here, counted from 1.
@@ -46,9 +47,10 @@ type layout struct {
 	table      slotTable
 	found      []foundRun
 
-	compiler compiler
-	names    []string // of types
-	numbers  []int    // of fetches
+	textBytes int // of the keys of all positions
+	compiler  compiler
+	names     []string // of types
+	numbers   []int    // of fetches
 }
 
 // maxLayout is the size in bytes of a layout that is kept for other plans.
@@ -73,7 +75,7 @@ func (l *layout) reset() bool {
 	clear(l.selected)
 	clear(l.found)
 	clear(l.names[:cap(l.names)])
-	l.compiler, l.names = compiler{}, l.names[:0]
+	l.compiler, l.names, l.textBytes = compiler{}, l.names[:0], 0
 	l.selected, l.found, l.table.position = l.selected[:0], l.found[:0], nil
 	return true
 }
@@ -119,6 +121,7 @@ func (p *position) add(key string, f *position) {
 		p.keys = append(p.memory.keys.Make(n)[:0], p.keys...)
 	}
 	p.fields, p.keys = append(p.fields, f), append(p.keys, key)
+	p.memory.textBytes += quoted(key)
 	switch {
 	case p.index != nil:
 		p.index[key] = len(p.keys)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 
 	"souk/router/limit"
 	"souk/router/operation"
@@ -14,9 +15,13 @@ import (
 
 // A Program is a plan that is ready to run. It is safe for concurrent use.
 type Program struct {
-	kind     operation.Kind
-	rootType typeID
-	rootSize uint32
+	kind operation.Kind
+	// noSharing is set when two occurrences of the same entity must stay
+	// separate objects: a fetch needs @context values from their ancestors, or
+	// two fetches write below the same position.
+	noSharing bool
+	rootType  typeID
+	rootSize  uint32
 
 	// quoted are the type names that the plan knows, as JSON, by typeID and so in alphabetical
 	// order. typeIDs is the inverse, or nil if there are few.
@@ -27,21 +32,20 @@ type Program struct {
 
 	fetches    []*fetch
 	projection *selection
-	// noSharing is set when two occurrences of the same entity must stay
-	// separate objects: a fetch needs @context values from their ancestors, or
-	// two fetches write below the same position.
-	noSharing bool
-	payloads  []*deferredPayload // by their IDs, from 1
-	runs      int                // their number
+	// storedAs has the storage keys of shapes in which not all are the response keys. Those that are
+	// are empty.
+	storedAs [][]string
+	payloads []*deferredPayload // by their IDs, from 1
+	runs     int32              // their number
 
+	// Weighted is set, together with Fields, if one of the fields has @cost.
+	Weighted bool
 	// Audience is set by the caller of Compile, before the first use of the program.
 	// Execution does not depend on it.
 	Audience *Audience
 	// Fields are numbers of the fields that the operation selects. The caller of Compile
 	// may set them.
 	Fields []uint32
-	// Weighted is set, together with Fields, if one of the fields has @cost.
-	Weighted bool
 	// Uses has the elements of the schema that the operation uses. The caller of Compile may
 	// set it.
 	Uses *usage.Elements
@@ -159,11 +163,9 @@ type fetch struct {
 	stream   bool
 	// eventStream is set if a message broker feeds the stream.
 	eventStream bool
-	// hasFallback is set if another fetch backs up this one. fallbackFor is the fetch
-	// that this one backs up, or nil.
+	// hasFallback is set if another fetch backs up this one.
 	hasFallback bool
-	fallbackFor *fetch
-	dependsOn   []int
+	waitsFor    int32 // the number of fetches that it depends on
 	dependents  []int // the fetches that depend on this one
 	deferID     int   // the deferred payload that needs it, or 0
 
@@ -175,17 +177,49 @@ type fetch struct {
 	// received is the recent size of responses in bytes.
 	received *atomic.Int64
 
-	path     []segment
 	shape    *shape
 	entities []*entityFetch
-	caching  *cachedFetch    // nil without a cache
-	renaming *contextRenames // nil unless entities need values from ancestors of their objects
+	caching  *cachedFetch // nil without a cache
+	special  *specialFetch
+}
+
+// A specialFetch is what few fetches have.
+type specialFetch struct {
+	// path is where a fetch stores what is not of entities, unless at the root.
+	path []segment
+	// fallbackFor is the fetch that this one backs up, or nil.
+	fallbackFor *fetch
+	renaming    *contextRenames // nil unless entities need values from ancestors of their objects
+}
+
+// rare returns what few fetches have, to be set.
+func (f *fetch) rare() *specialFetch {
+	if f.special == nil {
+		f.special = new(specialFetch)
+	}
+	return f.special
+}
+
+// path returns where a fetch stores what is not of entities.
+func (f *fetch) path() []segment {
+	if f.special == nil {
+		return nil
+	}
+	return f.special.path
+}
+
+// fallbackFor returns the fetch that this one backs up, or nil.
+func (f *fetch) fallbackFor() *fetch {
+	if f.special == nil {
+		return nil
+	}
+	return f.special.fallbackFor
 }
 
 // target returns the path to the objects that the fetch is for: the first of them, if there are several.
 func (f *fetch) target() []segment {
 	if f.entities == nil {
-		return f.path
+		return f.path()
 	}
 	return f.entities[0].targets[0].path
 }
@@ -292,42 +326,53 @@ const anyLists = -1
 // A shape is the merged selection set of a fetch, with the storage slots of the
 // objects that responses are stored in.
 type shape struct {
-	size   uint32
-	fields []shapeField
+	size uint32
+	// storedAs is the index of its list in Program.storedAs, from 1, or 0.
+	storedAs uint32
+	fields   []shapeField
 }
 
 type shapeField struct {
-	responseKey string // "name"
-	slot        int32
-	storedAs    *string // the storage key, unless it is the response key
-	child       *shape  // nil for a leaf
-	run         *run    // that the field belongs to, or nil
+	// text and length are those of the response key as JSON: "name". A string would take more memory.
+	text   *byte
+	length uint32
+	slot   int32
+	child  *shape // nil for a leaf
+	run    *run   // that the field belongs to, or nil
 }
 
-// storageKey returns the storage key.
-func (f *shapeField) storageKey() string {
-	if f.storedAs != nil {
-		return *f.storedAs
-	}
-	return f.key()
-}
+// responseKey returns the response key as JSON.
+func (f *shapeField) responseKey() string { return unsafe.String(f.text, f.length) }
 
 // key returns the response key.
-func (f *shapeField) key() string { return unquoted(f.responseKey) }
+func (f *shapeField) key() string { return unquoted(f.responseKey()) }
+
+// storageKey returns the storage key of a field of a shape, which is given by its index.
+func (p *Program) storageKey(s *shape, field int) string {
+	if s.storedAs > 0 {
+		if key := p.storedAs[s.storedAs-1][field]; key != "" {
+			return key
+		}
+	}
+	return s.fields[field].key()
+}
 
 // A selection is a selection set of the client's operation.
 type selection struct {
-	typeName string
-	fields   []field
+	typ    *declaredType // of the objects, without lists
+	fields []field
 	// possible are the object types that the objects can have. declared is the type if there is
 	// only one, and noType otherwise.
 	possible typeset
 	declared typeID
 	// conditional is set if some fields are selected on some types only.
 	conditional bool
-	// deferred are the payloads of the fragments on this selection set.
-	deferred []*deferredPayload
+	// deferred are the payloads of the fragments on this selection set; mostly nil.
+	deferred *[]*deferredPayload
 }
+
+// typeName returns the name of the type of the objects.
+func (s *selection) typeName() string { return s.typ.name }
 
 // A field is one entry of an object of the client's response.
 type field struct {

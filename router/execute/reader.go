@@ -101,8 +101,8 @@ func (a *responseReader) members(i int, base uint32, s *shape, next int) (int, i
 			}
 		}
 	}
-	if f != nil && hasPrefixAt(b, i, f.responseKey) {
-		i += len(f.responseKey)
+	if f != nil && hasPrefixAt(b, i, f.responseKey()) {
+		i += int(f.length)
 	} else {
 		end := jsonscan.String(b, i)
 		if end < 0 {
@@ -132,7 +132,7 @@ func hasPrefixAt(b []byte, i int, prefix string) bool {
 func (s *shape) field(key []byte, expected int) (*shapeField, int) {
 	key = plain(key)
 	for i := range s.fields {
-		if s.fields[i].responseKey == string(key) {
+		if s.fields[i].responseKey() == string(key) {
 			return &s.fields[i], i
 		}
 	}

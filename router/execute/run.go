@@ -17,16 +17,15 @@ import "souk/router/internal/jsonscan"
 // which fields make runs.
 type run struct {
 	// slot is that of one of the fields. It has the span.
-	slot   uint32
-	fields []runField
+	slot uint32
 	// number counts the program's runs.
-	number int
+	number int32
+	fields []runField
 }
 
 // A runField is a field of a run, or of an object in it.
 type runField struct {
-	// key is ,"name": without the comma for the first field of a run, and with a brace in its
-	// place for the first field of an object.
+	// key is ,"name": without the comma for the first field of a run or of an object.
 	key   token
 	slot  uint32
 	lists uint16 // of its type
@@ -145,7 +144,10 @@ func (m *runMatcher) value(i int, f *runField, level int) int {
 	case level < int(f.lists):
 		return m.list(i, f, level+1)
 	case f.inside != nil && f.inside.fields != nil:
-		return m.object(i, f.inside.fields)
+		if c != '{' {
+			return miss
+		}
+		return m.object(i+1, f.inside.fields)
 	case c == '"':
 		if f.kind == stringValue || f.kind == idValue || f.kind == anyValue {
 			return jsonscan.String(b, i)
@@ -191,6 +193,7 @@ func (m *runMatcher) list(i int, f *runField, level int) int {
 	}
 }
 
+// object matches the rest of an object.
 func (m *runMatcher) object(i int, fields []runField) int {
 	for k := range fields {
 		f := &fields[k]

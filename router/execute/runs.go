@@ -2,7 +2,6 @@ package execute
 
 import (
 	"slices"
-	"unsafe"
 
 	"souk/internal/slab"
 )
@@ -75,20 +74,37 @@ func (c *compiler) runs() {
 	}
 	n, inside := 0, 0
 	for i := range l.found {
-		more, moreInside := countRunFields(l.found[i].fields)
+		more, moreInside := l.countRunFields(l.found[i].fields)
 		n, inside = n+more, inside+moreInside
 	}
 	c.runFieldMemory, c.insideMemory = slab.NewBlock[runField](n), slab.NewBlock[runInside](inside)
 	for i := range l.found {
-		f := &l.found[i]
-		f.run.fields = c.runFields(f.fields, nil)
-		for i := range f.fields {
-			f.run.fields[i].stored = f.at.isRead(int(f.fields[i].slot))
-			if child := f.fetched[i].child; child != nil {
-				f.run.fields[i].inside.child = child
-			}
+		c.fillRun(&l.found[i])
+	}
+}
+
+// fillRun makes the fields of a run, unless a run around it has done so.
+func (c *compiler) fillRun(f *foundRun) {
+	if f.run.fields != nil {
+		return
+	}
+	f.run.fields = c.runFields(f.fields, nil)
+	for i := range f.fields {
+		f.run.fields[i].stored = f.at.isRead(int(f.fields[i].slot))
+		if child := f.fetched[i].child; child != nil {
+			f.run.fields[i].inside.child = child
 		}
 	}
+}
+
+// wholeRun returns the run that has all fields of a selection, or nil. A run around the objects has its
+// fields, too. None of them is stored, because nothing leads into the objects of a run.
+func (l *layout) wholeRun(sel *selection) *foundRun {
+	r := sel.fields[0].run
+	if r == nil || len(l.found[r.number].fields) != len(sel.fields) {
+		return nil
+	}
+	return &l.found[r.number]
 }
 
 // A foundRun is a run without its fields, and what they are made of.
@@ -99,14 +115,17 @@ type foundRun struct {
 	fetched []shapeField
 }
 
-// countRunFields counts the fields of a run and of the objects in it, and those that may have something inside.
-func countRunFields(fields []field) (n, inside int) {
+// countRunFields counts the fields of a run and of the objects in it that are in no run of their own, and
+// those that may have something inside.
+func (l *layout) countRunFields(fields []field) (n, inside int) {
 	n = len(fields)
 	for i := range fields {
 		f := &fields[i]
 		switch {
+		case f.sel != nil && l.wholeRun(f.sel) != nil:
+			inside++
 		case f.sel != nil:
-			below, insideBelow := countRunFields(f.sel.fields)
+			below, insideBelow := l.countRunFields(f.sel.fields)
 			n, inside = n+below, inside+1+insideBelow
 		case f.source == typenameSource || f.enum() != nil:
 			inside++
@@ -189,7 +208,7 @@ func (t *slotTable) together(slot, next int) bool {
 // copies reports whether a field has the value of a fetched field under the same name. If
 // that is an object, the fields of both are the same in the same order.
 func (f *field) copies(fetched *shapeField) bool {
-	if !f.isNamed(fetched.responseKey) || (f.sel == nil) != (fetched.child == nil) {
+	if !f.isNamed(fetched.responseKey()) || (f.sel == nil) != (fetched.child == nil) {
 		return false
 	}
 	if f.sel == nil {
@@ -203,7 +222,7 @@ func (f *field) copies(fetched *shapeField) bool {
 		same := false
 		switch below.source {
 		case typenameSource:
-			same = fetchedBelow.slot == headerSlot && below.isNamed(fetchedBelow.responseKey)
+			same = fetchedBelow.slot == headerSlot && below.isNamed(fetchedBelow.responseKey())
 		case storedSource:
 			same = below.slot > headerSlot && below.slot == fetchedBelow.slot && below.copies(fetchedBelow)
 		}
@@ -278,10 +297,13 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 		case f.source == typenameSource:
 			made[i].kind, names = enumValue, c.typeNames(possible)
 		case f.sel != nil:
-			inside := c.runFields(f.sel.fields, f.sel.possible)
-			inside[0].key = newToken(c.opening(f.sel.fields[0].name))
 			made[i].inside = c.insideMemory.New()
-			made[i].inside.fields = inside
+			if whole := c.root.memory.wholeRun(f.sel); whole != nil {
+				c.fillRun(whole)
+				made[i].inside.fields = whole.run.fields
+			} else {
+				made[i].inside.fields = c.runFields(f.sel.fields, f.sel.possible)
+			}
 		}
 		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !plainText(name) }) {
 			made[i].inside = c.insideMemory.New()
@@ -290,14 +312,6 @@ func (c *compiler) runFields(fields []field, possible typeset) []runField {
 	}
 	made[0].key = newToken(fields[0].name[1:])
 	return made
-}
-
-// opening returns a name with a brace in place of the comma before it.
-func (c *compiler) opening(name string) string {
-	made := c.text.Make(len(name))
-	copy(made, name)
-	made[0] = '{'
-	return unsafe.String(unsafe.SliceData(made), len(made)) // nobody else writes there
 }
 
 // typeNames returns the values of __typename that are written as they are, for objects of some

@@ -127,7 +127,7 @@ func (w *writer) computed(f *field, sel *selection, typ typeID) bool {
 			w.out = append(w.out, w.program.quoted[typ]...)
 			return true
 		}
-		e.code, e.message = CodeInvalidValue, fmt.Sprintf("The type of this %s is not known.", sel.typeName)
+		e.code, e.message = CodeInvalidValue, fmt.Sprintf("The type of this %s is not known.", sel.typeName())
 	case introspectionSource:
 		if w.executor.options.Introspect == nil {
 			e.code, e.message = "INTROSPECTION_DISABLED", "Introspection is not available."
@@ -231,7 +231,7 @@ func (w *writer) untyped(object uint32, nonNull bool, sel *selection) bool {
 	if w.tree.values[object].flags&reportedFlag == 0 {
 		w.add(responseError{
 			fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeInvalidValue,
-			message: fmt.Sprintf("The type of this %s is not known.", sel.typeName),
+			message: fmt.Sprintf("The type of this %s is not known.", sel.typeName()),
 		})
 	}
 	return w.null(nonNull)
@@ -252,7 +252,7 @@ func (w *writer) invalid(v value, f *field, nonNull bool, sel *selection, typ ty
 		return w.null(false)
 	}
 	if !v.missing() || v.flags&reportedFlag == 0 {
-		parent := sel.typeName
+		parent := sel.typeName()
 		if typ != noType {
 			parent = w.program.typeName(typ)
 		}

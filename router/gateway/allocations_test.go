@@ -3,6 +3,8 @@
 package gateway_test
 
 import (
+	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"souk/router/execute"
@@ -61,5 +63,34 @@ func TestColdRequestsAllocateLittle(t *testing.T) {
 		if t.Logf("%s: %v allocations", name, n); n > c.most {
 			t.Errorf("%s: a request makes %v allocations, at most %v are allowed", name, n, c.most)
 		}
+	}
+}
+
+// What a cold operation takes until it can be executed is mostly its program, which is kept.
+func TestColdStagesTakeLittleMemory(t *testing.T) {
+	const most = 6800
+	run := coldStages(t, benchSupergraph(t), coldDistinct)
+	all := func() {
+		for _, stage := range run {
+			if err := stage.run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // pools keep what later operations use again
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // of which each processor has its own
+	for range 20 {
+		all()
+	}
+	const times = 200
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		all()
+	}
+	runtime.ReadMemStats(&after)
+	allocations, bytes := (after.Mallocs-before.Mallocs)/times, (after.TotalAlloc-before.TotalAlloc)/times
+	if t.Logf("%d allocations, %d bytes", allocations, bytes); allocations > 33 || bytes > most {
+		t.Errorf("parsing, planning and compiling make %d allocations of %d bytes, at most 33 of %d are allowed", allocations, bytes, most)
 	}
 }
