@@ -76,6 +76,11 @@ type delivery struct {
 	newNulls []string
 	// untyped is set once an object of unknown type is written where types have fields of their own.
 	untyped bool
+	// writing is the instance that is written, and extent is its extent; nil for the initial response.
+	// written is the extent of the instances before it that are for the same part.
+	writing         *instance
+	extent, written extent
+	scratch         []byte
 	// started are the payloads and paths of the instances, in the format
 	// Fragments; nil in the format Pending.
 	started map[string]bool
@@ -103,8 +108,13 @@ type instance struct {
 	// entries are what it adds to objects at or below path or, in the format
 	// Fragments, the data of the whole fragment, at path.
 	entries []entry
-	// announcing is how many bytes tell the client of the instances that it encloses.
-	announcing int
+	// inner are those that the client is told of together with its data, and told is set once it is.
+	inner []*instance
+	told  bool
+	// by is the instance with the object, unless the initial response has it.
+	by *instance
+	// nulls are the paths at which it has null for objects of the tree.
+	nulls []string
 	// dropped is set if the object became null for the client because of
 	// another payload, in the format Fragments.
 	dropped bool
@@ -138,8 +148,10 @@ func (d *delivery) cut(mark int, path []pathElement) {
 }
 
 func (d *delivery) forget(mark int) {
-	for _, i := range d.instances[mark:] {
-		d.reserve(i, -1)
+	for _, i := range slices.Backward(d.instances[mark:]) {
+		if teller := i.teller(); teller != nil {
+			teller.inner = teller.inner[:len(teller.inner)-1]
+		}
 		delete(d.started, instanceKey(i.payload, i.path))
 	}
 	d.instances = d.instances[:mark]
@@ -165,9 +177,14 @@ func (d *delivery) begin(path []pathElement, object value, in *field, sel *selec
 		if d.started != nil {
 			d.started[instanceKey(p, path)] = true
 		}
-		i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ, untyped: len(fields) > 1}
+		i := &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ, untyped: len(fields) > 1, by: d.writing}
 		d.instances = append(d.instances, i)
-		d.reserve(i, 1)
+		if i.outer != nil && i.outer.told && !i.outer.failed {
+			i.outer = nil
+		}
+		if teller := i.teller(); teller != nil {
+			teller.inner = append(teller.inner, i)
+		}
 	}
 }
 
@@ -181,6 +198,14 @@ func (d *delivery) applies(p *deferredPayload, in *field, sel *selection, typ ty
 		}
 		return payloads.has(p.id) && (unknown || f.has(typ))
 	})
+}
+
+// teller returns the instance together with which the client is told of another; nil for the initial response.
+func (i *instance) teller() *instance {
+	if i.outer != nil {
+		return i.outer
+	}
+	return i.by
 }
 
 // outer finds the instance that encloses a new one.
@@ -211,7 +236,7 @@ func (d *delivery) next() bool {
 		return true
 	}
 	if ok {
-		d.err = d.further(part, false)
+		d.err = d.last(part)
 	}
 	return d.err == nil && d.outstanding()
 }
@@ -226,18 +251,16 @@ func (d *delivery) deliverReady() (last part, ok bool) {
 				continue
 			}
 			d.delivered[p.id], again = true, true
-			d.beginPart(partFrame)
-			next := d.partOf(d.deliver(p))
-			if len(last.done) > 0 && !d.fitsOne(last, next) {
-				if d.err = d.further(last, true); d.err != nil {
-					return last, false
+			d.beginPart()
+			for _, next := range d.partsOf(d.deliver(p)) {
+				if len(last.done) > 0 && d.exceeds(last.extent().plus(next.extent())) {
+					if d.err = d.further(last, true); d.err != nil {
+						return last, false
+					}
+					last = part{}
 				}
-				last = part{}
+				last.join(next)
 			}
-			if len(last.done) > 0 {
-				next.size += last.size - len(partFrame)
-			}
-			last = part{append(last.done, next.done...), next.size}
 		}
 	}
 	return last, true
@@ -280,7 +303,7 @@ func (d *delivery) first() error {
 	w := &d.writer
 	w.deferID = 0
 	buffer := w.begin()
-	d.beginPart(firstFrame)
+	d.beginPart()
 	buffer.B = append(buffer.B, `{"data":`...)
 	w.out = buffer.B
 	start := len(w.out)
@@ -292,24 +315,28 @@ func (d *delivery) first() error {
 	}
 	out := w.out
 	errors := d.takeErrors(func(e *responseError) bool { return e.deferID == 0 })
-	if w.overlong || !d.fit(len(out), errors) {
+	var end []byte
+	complete := func() {
+		if len(errors) > 0 {
+			out = appendErrors(append(out, errorsKey...), errors)
+		}
+		d.ids = 0
+		if end = d.announce([]byte{','}); d.outstanding() {
+			end = append(end, `"hasNext":true}`...)
+		} else {
+			end = append(end[:len(end)-1], '}')
+		}
+	}
+	if complete(); w.overlong || w.isTooLong(len(out)+len(end)) {
 		out, null = append(out[:start], "null"...), true
 		errors, d.instances = []responseError{w.lengthError()}, nil
+		complete()
 	}
-	if len(errors) > 0 {
-		out = appendErrors(append(out, `,"errors":`...), errors)
-	}
-	response := &Response{Errors: len(errors), Codes: codes(errors), Services: services(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches)}
+	response := &Response{Errors: len(errors), Codes: codes(errors), Services: services(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches), More: d.outstanding()}
 	if d.program.kind == operation.Query && len(errors) == 0 {
 		response.Control = d.control
 	}
-	out = d.appendExtensions(out, nil, response.Fetches)
-	if out = d.announce(append(out, ','), nil); d.outstanding() {
-		out = append(out, `"hasNext":true}`...)
-		response.More = true
-	} else {
-		out = append(out[:len(out)-1], '}')
-	}
+	out = append(d.appendExtensions(out, nil, response.Fetches), end...)
 	adapt(&d.program.bytes, int64(len(out)))
 	buffer.B = out
 	response.buffer, response.Body = buffer, out
@@ -330,30 +357,26 @@ func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 	return taken
 }
 
-// announce notes the payloads that the client can now expect: those whose
-// enclosing instance is not outstanding itself. In the format Pending it tells
-// the client of them, in text that ends with a comma.
-func (d *delivery) announce(b []byte, done []*instance) []byte {
+// announce notes the payloads that the client can expect after the initial response: those that nothing
+// else encloses. In the format Pending it tells the client of them, in text that ends with a comma.
+func (d *delivery) announce(b []byte) []byte {
 	start := len(b)
 	for _, i := range d.instances {
-		if i.id != "" || i.outer != nil && (i.outer.failed || !slices.Contains(done, i.outer)) {
+		if i.outer != nil {
 			continue
 		}
 		i.id = strconv.Itoa(d.ids)
 		d.ids++
-		switch {
-		case d.started != nil:
+		if d.started != nil {
 			continue
-		case len(b) == start:
-			b = append(b, `"pending":[`...)
-		default:
-			b = append(b, ',')
 		}
-		b = appendPath(append(append(append(b, `{"id":"`...), i.id...), `","path":`...), i.path)
-		b = append(append(b, i.payload.label...), '}')
+		if len(b) == start {
+			b = append(b, `"pending":[`...)
+		}
+		b = i.announce(b, i.id)
 	}
 	if len(b) > start {
-		b = append(b, `],`...)
+		b = append(b[:len(b)-1], `],`...)
 	}
 	return b
 }
@@ -430,14 +453,13 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 		i.failed = true // the client already has the object
 	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(as) && w.includes(&f) }) {
 		w.out = nil
-		mark, most := d.mark(), w.most
+		mark := d.mark()
 		d.beginEntry(i, path)
 		if w.object(object, sel, as) && !w.overlong {
 			d.addEntry(i, path, w.out)
 		} else {
 			i.failed = true
 			d.forget(mark)
-			w.most = most
 		}
 		w.out = nil
 	}
@@ -471,60 +493,35 @@ func (d *delivery) below(i *instance, v value, f *field, level int, path []pathE
 	}
 }
 
-// further emits the response that delivers a part. more says that others are written already.
-func (d *delivery) further(p part, more bool) error {
-	d.fitErrors(p)
-	done := p.done
-	if d.started != nil {
-		return d.furtherFragments(done, more)
+// last emits a part after which nothing else is ready.
+func (d *delivery) last(p part) error {
+	if more := d.outstanding(); more || !d.isBounded() || p.extent().size(false) <= d.executor.options.MaxResponseBytes {
+		return d.further(p, more)
 	}
-	buffer := NewBuffer(1 << minBuffer)
-	out := d.announce(append(buffer.B, '{'), done)
-	response := new(Response)
-	start := len(out)
-	for _, i := range done {
-		if i.failed {
+	if err := d.further(p, true); err != nil { // something else was expected when the part was made
+		return err
+	}
+	return d.further(part{}, false)
+}
+
+// further emits the response that delivers a part. more says whether others follow.
+func (d *delivery) further(p part, more bool) error {
+	if d.started != nil && len(p.incremental) == 0 && more {
+		return nil // it only tells that it is the last
+	}
+	response := &Response{More: more}
+	for _, i := range p.done {
+		if d.started != nil && i.isOmitted() {
 			continue
 		}
-		for n, e := range i.entries {
-			if len(out) == start {
-				out = append(out, `"incremental":[`...)
-			} else {
-				out = append(out, ',')
-			}
-			out = append(append(append(out, `{"id":"`...), i.id...), '"')
-			if len(e.path) > len(i.path) {
-				out = appendPath(append(out, `,"subPath":`...), e.path[len(i.path):])
-			}
-			out = append(append(out, `,"data":`...), e.data...)
-			if n == 0 && len(i.errors) > 0 {
-				out = appendErrors(append(out, `,"errors":`...), i.errors)
-			}
-			out = append(out, '}')
-		}
-	}
-	if len(out) > start {
-		out = append(out, `],`...)
-	}
-	out = append(out, `"completed":[`...)
-	for n, i := range done {
-		if n > 0 {
-			out = append(out, ',')
-		}
-		out = append(append(append(out, `{"id":"`...), i.id...), '"')
-		if len(i.errors) > 0 && (i.failed || len(i.entries) == 0) {
-			out = appendErrors(append(out, `,"errors":`...), i.errors)
-		}
-		out = append(out, '}')
 		response.Errors += len(i.errors)
 		response.Codes, response.Services = append(response.Codes, codes(i.errors)...), append(response.Services, services(i.errors)...)
 	}
-	if response.More = more || d.outstanding(); !response.More {
+	if !more {
 		response.Fetches = slices.Clone(d.response.Fetches)
 	}
-	out = strconv.AppendBool(append(out, `],"hasNext":`...), response.More)
-	out = append(out, '}')
-	buffer.B = out
-	response.buffer, response.Body = buffer, out
+	buffer := NewBuffer(p.extent().size(more))
+	buffer.B = p.text(buffer.B, more)
+	response.buffer, response.Body = buffer, buffer.B
 	return d.emit(response)
 }

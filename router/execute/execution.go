@@ -319,13 +319,13 @@ func (x *execution) prepare(f *fetch) *fetch {
 // nil, divides its objects by their context values.
 func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 	w, b := &x.walker, &x.builder
-	state, of := &x.states[f.id], f.fallbackFor()
+	state := &x.states[f.id]
 	for j := range e.targets {
 		t := &e.targets[j]
 		clear(w.visited)
 		b.wrong = b.wrong[:0]
 		w.visit = func(object uint32, types uint64) {
-			if of != nil {
+			if of := f.fallbackFor(); of != nil {
 				if _, lacked := x.states[of.id].missingInput[object]; !lacked {
 					return
 				}

@@ -44,59 +44,34 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 		return // the fragment is for another type
 	}
 	mark := d.mark()
+	d.beginEntry(i, i.path)
 	if w.object(i.object.a, i.sel, typ) && !w.overlong {
-		d.addEntry(i, i.path, w.out)
-		return
+		if d.addEntry(i, i.path, w.out); d.fitsBeside(i) {
+			return
+		}
+		i.entries = nil
 	}
 	i.failed = true
 	d.forget(mark)
 }
 
-// furtherFragments emits the response that delivers some instances. more says that others are written already.
-// Without any data there is a response only to tell that it is the last.
-func (d *delivery) furtherFragments(done []*instance, more bool) error {
-	d.announce(nil, done)
-	buffer := NewBuffer(1 << minBuffer)
-	buffer.B = append(buffer.B, '{')
-	out := buffer.B
-	response := new(Response)
-	start := len(out)
-	for _, i := range done {
-		if i.dropped || len(i.entries) == 0 && !i.failed {
-			continue
-		}
-		if len(out) == start {
-			out = append(out, `"incremental":[`...)
-		} else {
-			out = append(out, ',')
-		}
-		out = append(out, `{"data":`...)
-		if i.failed {
-			out = append(out, "null"...)
-		} else {
-			out = append(out, i.entries[0].data...)
-		}
-		out = append(appendPath(append(out, `,"path":`...), i.path), i.payload.label...)
-		if len(i.errors) > 0 {
-			out = appendErrors(append(out, `,"errors":`...), i.errors)
-		}
-		out = append(out, '}')
-		response.Errors += len(i.errors)
-		response.Codes, response.Services = append(response.Codes, codes(i.errors)...), append(response.Services, services(i.errors)...)
+// isOmitted reports whether the client is not told of an instance.
+func (i *instance) isOmitted() bool { return i.dropped || len(i.entries) == 0 && !i.failed }
+
+// appendFragment appends the fragment of an instance, as a member of a list, with errors. If it is bare,
+// the data is left out.
+func (i *instance) appendFragment(b []byte, errors []responseError, bare bool) []byte {
+	b = append(b, `{"data":`...)
+	switch {
+	case bare:
+	case i.failed:
+		b = append(b, "null"...)
+	default:
+		b = append(b, i.entries[0].data...)
 	}
-	empty := len(out) == start
-	if !empty {
-		out = append(out, `],`...)
+	b = append(appendPath(append(b, `,"path":`...), i.path), i.payload.label...)
+	if len(errors) > 0 {
+		b = appendErrors(append(b, errorsKey...), errors)
 	}
-	if response.More = more || d.outstanding(); !response.More {
-		response.Fetches = slices.Clone(d.response.Fetches)
-	}
-	out = append(strconv.AppendBool(append(out, `"hasNext":`...), response.More), '}')
-	buffer.B = out
-	response.buffer, response.Body = buffer, out
-	if empty && response.More {
-		response.Release()
-		return nil
-	}
-	return d.emit(response)
+	return append(b, `},`...)
 }

@@ -14,9 +14,16 @@ func (d *delivery) collectInstance(i *instance, typ typeID) {
 	mark := d.mark()
 	d.newNulls = d.newNulls[:0]
 	d.collect(i, i.object.a, i.sel, typ, slices.Clone(i.path))
+	if !i.failed && !d.fitsBeside(i) {
+		i.failed = true
+	}
+	if d.isBounded() {
+		i.nulls = slices.Clone(d.newNulls)
+	}
 	switch {
 	case i.failed:
 		d.forget(mark)
+		i.entries = nil
 		for _, path := range d.newNulls {
 			delete(d.nulled, path)
 		}

@@ -28,7 +28,7 @@ func (x *execution) respond() *Response {
 		x.sortErrors()
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
-	if w.tooLong || w.isTooLong(out) {
+	if w.tooLong || w.isTooLong(len(out)+len("}")) {
 		out, null = append(out[:start], "null"...), true
 		end = len(out)
 		clear(x.errors)
@@ -86,7 +86,7 @@ func (w *writer) extend() bool {
 	if w.exhausted {
 		return false
 	}
-	if w.delivery == nil && w.isTooLong(w.out) { // nothing of the response is used
+	if w.delivery == nil && w.isTooLong(len(w.out)) { // nothing of the response is used
 		w.exhausted, w.tooLong, w.limit = true, true, -1
 		return false
 	}
@@ -106,9 +106,9 @@ func (w *writer) extend() bool {
 }
 
 // isTooLong reports whether a response exceeds its limit.
-func (w *writer) isTooLong(out []byte) bool {
+func (w *writer) isTooLong(length int) bool {
 	most := w.executor.options.MaxResponseBytes
-	return most > 0 && len(out) > most
+	return most > 0 && length > most
 }
 
 func (w *writer) lengthError() responseError {

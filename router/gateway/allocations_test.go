@@ -78,7 +78,7 @@ func TestColdStagesTakeLittleMemory(t *testing.T) {
 		}
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // pools keep what later operations use again
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // of which each processor has its own
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))  // of which each processor has its own
 	for range 20 {
 		all()
 	}

@@ -1,9 +1,7 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -101,9 +99,8 @@ func TestPartsOfAResponseAreBounded(t *testing.T) {
 					t.Errorf("%s is in %.4000s", test.lacks, got.body)
 				}
 				for _, part := range strings.Split(got.body, "\n") {
-					// The errors about the limit itself may follow.
-					if data, _, _ := strings.Cut(part, `,"errors":`); len(data) > wideLimit {
-						t.Errorf("a part has %d bytes", len(data))
+					if part = strings.TrimSpace(strings.TrimPrefix(part, "data: ")); len(part) > wideLimit {
+						t.Errorf("a part has %d bytes", len(part))
 					}
 				}
 			})
@@ -168,81 +165,58 @@ func TestFragmentsThatFitAloneAreDelivered(t *testing.T) {
 	}
 }
 
-// No part is longer than the limit, but for errors about the limit itself, and a limit that leaves little
-// more room than each part needs loses none.
+// No part is longer than the limit, not even with errors about it. A limit of as many bytes as the longest
+// part has loses nothing, and one that is a byte shorter loses something, unless fragments shared that part.
 func TestPartsFitExactly(t *testing.T) {
-	const room = 256 // for the digits of numbers that are not known before the part is there
-	for _, query := range []string{
-		`{ me { id ... @defer { mood } } }`,
-		`{ me { id ... @defer(label: \"a\\u0001\\\"b\") { mood } } }`,
-		`{ me { id ... @defer(label: \"one\") { mood ... @defer(label: \"two\") { motto } } } }`,
-		`{ users { id ... @defer { motto ... @defer { mood } } } }`,
-		`{ ... @defer { users { id ... @defer { mood } } } hello }`,
-		`{ hello ... @defer { me { id name } users { name } } }`,
+	const least = 330 // an error, and what surrounds it
+	for query, shared := range map[string]bool{
+		`{ hello text ... @defer { me { id } } }`:                                                false,
+		`{ me { id ... @defer { mood } } }`:                                                      false,
+		`{ me { id ... @defer(label: \"a\\u0001\\\"b\") { mood } } }`:                            false,
+		`{ me { id ... @defer(label: \"one\") { mood ... @defer(label: \"two\") { motto } } } }`: true,
+		`{ users { id ... @defer { motto ... @defer { mood } } } }`:                              true,
+		`{ users { id ... @defer { motto } } }`:                                                  false,
+		`{ ... @defer { users { id ... @defer { mood } } } hello }`:                              true,
+		`{ hello ... @defer { me { id name } users { name } } }`:                                 false,
 	} {
 		for _, accept := range []string{"multipart/mixed", "multipart/mixed;deferSpec=20220824"} {
-			ask := func(limit int) (parts []string) {
-				_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
-					c.Limits.MaxResponseBytes = limit
-					o.Supergraph = wideSDL
-					o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return wideTransport{}, func() {}, nil }
-				})
-				got := send(t, "POST", url+"/graphql", `{"query":"`+query+`"}`, "Accept: "+accept)
-				for _, line := range strings.Split(got.body, "\n") {
-					if strings.HasPrefix(line, "{") {
-						parts = append(parts, strings.TrimSpace(line))
-					}
-				}
-				return parts
-			}
-			whole := ask(0)
 			longest := 0
-			for _, part := range whole {
+			for _, part := range partsWithin(t, query, accept, 0) {
 				longest = max(longest, len(part))
 			}
-			for _, part := range whole {
-				for _, less := range []int{1, 2, 4, 8, 16, 24, 32, 48} {
-					limit := max(len(part)-less, 100)
-					for i, got := range ask(limit) {
-						if size := len(withoutErrors(t, got)); size > limit {
-							t.Errorf("%s, %s, limit %d: part %d has %d bytes: %.300s", query, accept, limit, i, size, got)
-						}
+			limits := []int{longest, longest - 1}
+			for limit := least; limit < longest; limit += 1 + (longest-least)/40 {
+				limits = append(limits, limit)
+			}
+			for _, limit := range limits {
+				got := partsWithin(t, query, accept, limit)
+				for i, part := range got {
+					if len(part) > limit || strings.HasSuffix(part, `"hasNext":false}`) != (i == len(got)-1 && i > 0) {
+						t.Errorf("%s, %s, limit %d: part %d of %d has %d bytes: %.600s", query, accept, limit, i, len(got), len(part), part)
 					}
 				}
-			}
-			if got := ask(longest + room); strings.Contains(strings.Join(got, ""), "errors") {
-				t.Errorf("%s, %s: parts of at most %d bytes are lost with the limit %d: %.3000s", query, accept, longest, longest+room, got)
+				lost := strings.Contains(strings.Join(got, ""), "MAX_RESPONSE_BYTES_LIMIT")
+				if limit == longest && lost || limit == longest-1 && !lost && !shared {
+					t.Errorf("%s, %s, limit %d of %d bytes: an error is %t: %.3000s", query, accept, limit, longest, lost, got)
+				}
 			}
 		}
 	}
 }
 
-// withoutErrors returns a part without its errors.
-func withoutErrors(t *testing.T, part string) string {
-	var decoded any
-	if err := json.Unmarshal([]byte(part), &decoded); err != nil {
-		t.Fatal(err)
-	}
-	var remove func(any)
-	remove = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			delete(v, "errors")
-			for _, inner := range v {
-				remove(inner)
-			}
-		case []any:
-			for _, inner := range v {
-				remove(inner)
-			}
+// partsWithin sends a query to a gateway with a limit, and returns the parts of the response.
+func partsWithin(t *testing.T, query, accept string, limit int) (parts []string) {
+	t.Helper()
+	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+		c.Limits.MaxResponseBytes = limit
+		o.Supergraph = wideSDL
+		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return wideTransport{}, func() {}, nil }
+	})
+	got := send(t, "POST", url+"/graphql", `{"query":"`+query+`"}`, "Accept: "+accept)
+	for _, line := range strings.Split(got.body, "\n") {
+		if strings.HasPrefix(line, "{") {
+			parts = append(parts, strings.TrimSpace(line))
 		}
 	}
-	remove(decoded)
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(decoded); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(text.String())
+	return parts
 }
