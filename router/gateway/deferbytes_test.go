@@ -204,6 +204,17 @@ func TestPartsFitExactly(t *testing.T) {
 	}
 }
 
+// A response that is not in parts fits exactly, too.
+func TestResponseFitsExactly(t *testing.T) {
+	const query = `{ hello users { id name } }`
+	whole := partsWithin(t, query, "application/json", 0)[0]
+	for less, lost := range []bool{false, true} {
+		if got := partsWithin(t, query, "application/json", len(whole)-less)[0]; strings.Contains(got, "MAX_RESPONSE_BYTES_LIMIT") != lost || !lost && got != whole {
+			t.Errorf("a response of %d bytes with the limit %d: %s", len(whole), len(whole)-less, got)
+		}
+	}
+}
+
 // partsWithin sends a query to a gateway with a limit, and returns the parts of the response.
 func partsWithin(t *testing.T, query, accept string, limit int) (parts []string) {
 	t.Helper()

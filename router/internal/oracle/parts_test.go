@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
 	"souk/router/execute"
 	"souk/router/internal/oracle"
+	"souk/router/introspect"
+	"souk/router/plan"
 )
 
 // parts assembles the response from incremental delivery payloads.
@@ -126,4 +129,66 @@ func decode(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	return d.Decode(into)
+}
+
+// TestPartsOfRandomOperationsAreBounded sends operations with @defer to executors with a limit. No part is
+// longer, and all parts together are a response in their format, whatever does not fit.
+func TestPartsOfRandomOperationsAreBounded(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+8; seed++ {
+		subgraphs := oracle.Split(seed)
+		sdl, err := supergraphOf(t.Context(), subgraphs)
+		if err != nil {
+			continue // the subgraphs do not compose
+		}
+		r := newRouter(t, sdl, oracle.Options{Seed: seed, Subgraphs: subgraphs, Faults: seed%2 == 0})
+		rng := rand.New(rand.NewPCG(seed, 4))
+		for sent := 0; sent < 60; {
+			op := r.world.Generate(rng.IntN)
+			document, err := r.schema.Parse(op.Query, "")
+			if err != nil {
+				continue // conflicting fields
+			}
+			variables, err := document.Variables(op.Variables)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := r.plan(document.Operation(variables))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Deferred) == 0 {
+				continue
+			}
+			sent++
+			// At least an error with its path, and what surrounds it.
+			r.checkBounded(t, op, p, &execute.Request{Variables: variables, Internals: true}, 500+rng.IntN(1000))
+		}
+	}
+}
+
+func (r *router) checkBounded(t *testing.T, op oracle.Operation, p *plan.Plan, request *execute.Request, limit int) {
+	t.Helper()
+	executor := execute.New(execute.Options{Transport: transport{r.world}, Introspect: introspect.New(r.schema).Answer, MaxResponseBytes: limit})
+	var err error
+	if request.Program, err = executor.Compile(p); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []execute.Incremental{execute.Pending, execute.Fragments} {
+		request.Incremental = format
+		pending, fragment := &parts{pending: map[string][]any{}}, &fragments{seen: map[string]bool{}}
+		more := true
+		err := executor.Deliver(t.Context(), request, func(response *execute.Response) error {
+			defer response.Release()
+			if len(response.Body) > limit {
+				return fmt.Errorf("a part has %d bytes: %s", len(response.Body), response.Body)
+			}
+			if more = response.More; format == execute.Fragments {
+				return fragment.receive(response.Body, more, false)
+			}
+			return pending.receive(response.Body)
+		})
+		if err != nil || more || len(pending.pending) > 0 {
+			t.Errorf("operation %s\nvariables %s\nlimit %d: %v, more: %t, pending: %v", op.Query, op.Variables, limit, err, more, pending.pending)
+		}
+	}
 }
