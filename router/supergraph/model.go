@@ -125,6 +125,9 @@ func (t *Type) Entity() bool {
 // would take more memory than all else that they have.
 const scanned = 16
 
+// scannedSubgraphs is up to how many subgraphs of a type or field are searched one by one.
+const scannedSubgraphs = 8
+
 // Field returns the named field, or nil.
 func (t *Type) Field(name string) *Field {
 	if t.fields != nil {
@@ -151,6 +154,14 @@ func (t *Type) index() {
 
 // InSubgraph returns the type's definition in a subgraph, or nil.
 func (t *Type) InSubgraph(g *Subgraph) *TypeIn {
+	if len(t.In) <= scannedSubgraphs {
+		for _, in := range t.In {
+			if in.Subgraph.Index == g.Index {
+				return in
+			}
+		}
+		return nil
+	}
 	i, ok := slices.BinarySearchFunc(t.In, g, func(in *TypeIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
 	if !ok {
 		return nil
@@ -212,6 +223,14 @@ type Field struct {
 
 // InSubgraph returns the field's definition in a subgraph, or nil.
 func (f *Field) InSubgraph(g *Subgraph) *FieldIn {
+	if len(f.In) <= scannedSubgraphs {
+		for _, in := range f.In {
+			if in.Subgraph.Index == g.Index {
+				return in
+			}
+		}
+		return nil
+	}
 	i, ok := slices.BinarySearchFunc(f.In, g, func(in *FieldIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
 	if !ok {
 		return nil

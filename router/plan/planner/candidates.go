@@ -10,7 +10,7 @@ import (
 
 // fieldLeaves finds the leaves of a field and of everything below it.
 func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
-	def := b.typ.Field(f.Name)
+	def := w.fieldOf(b.typ, f.Name)
 	if def == nil {
 		return nil, &unreachable{b, f}
 	}
@@ -176,16 +176,27 @@ func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyFie
 	return w.edgesTo(b, paths, f, anyField)
 }
 
+// conditionPaths are paths to a field that conditions of entity jumps need.
+type conditionPaths struct {
+	found []*edge
+	// followed is how many paths of the branch have been followed to the field.
+	followed int
+}
+
 // conditionEdges follows the paths of a branch that is visited for the conditions of entity jumps.
-// Many jumps have the same key, so what is found is kept.
+// Many jumps have the same key, so what is found is kept, also for branches with further paths.
 func (w *walker) conditionEdges(b *branch, f *operation.Field) []*edge {
 	child := w.childOf(b.position, f)
-	found, ok := b.conditionPaths.get(child)
+	known, ok := b.conditionPaths.get(child)
 	if !ok {
-		found = slices.Clip(w.edgesTo(b, b.paths, f, false))
-		b.conditionPaths.put(&w.memory.conditionPaths, child, found)
+		known = w.memory.conditions.New()
+		b.conditionPaths.put(&w.memory.conditionPaths, child, known)
 	}
-	return found
+	if more := b.paths[known.followed:]; len(more) > 0 {
+		known.found = w.memory.edgeLists.Append(known.found[:len(known.found):len(known.found)], w.edgesTo(b, more, f, false)...)
+		known.followed = len(b.paths)
+	}
+	return known.found[:len(known.found):len(known.found)]
 }
 
 func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {

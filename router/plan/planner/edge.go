@@ -197,7 +197,7 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	if out, ok := e.out.get(child); ok {
 		return out
 	}
-	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(e.typ.Field(f.Name)) != nil, field: f, fieldIn: in})
+	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(w.fieldOf(e.typ, f.Name)) != nil, field: f, fieldIn: in})
 }
 
 // childOf is the position of a field. Paths to the same objects are followed one after another,

@@ -79,29 +79,32 @@ func (w *walker) explore(b *branch) {
 // jump has the conditions of the last round. So two jumps may be conditions of each
 // other: see settle.go for how paths without circles are chosen.
 func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
-	made := map[entityJump]*edge{}
+	var made table[entityJump, *edge]
+	var before table[*position, *conditionPaths]
 	for progress := true; progress && w.budget >= 0; {
 		progress = false
 		from := w.withoutJumps(b)
+		from.conditionPaths = before // its paths begin with those of the round before
 		jumps := b.jumps
 		for _, options := range waiting {
 			for _, j := range options {
 				conditions, contexts := w.conditions(from, j)
-				switch e := made[j]; {
+				switch e, ok := made.get(j); {
 				case conditions == nil || w.budget < 0:
-				case e != nil:
+				case ok:
 					e.conditions, e.contexts = conditions, contexts
 					for _, c := range conditions {
 						c.conditionOf = e
 					}
 				default:
-					made[j] = w.newJump(from, j, conditions, contexts)
-					jumps = w.memory.edgeLists.Append(jumps, made[j])
+					e = w.newJump(from, j, conditions, contexts)
+					made.put(&w.memory.made, j, e)
+					jumps = w.memory.edgeLists.Append(jumps, e)
 					progress = true
 				}
 			}
 		}
-		b.jumps = jumps
+		b.jumps, before = jumps, from.conditionPaths
 	}
 }
 

@@ -22,12 +22,14 @@ type scratch struct {
 	edges     slab.Slab[edge]
 	out       slab.Slab[tableEntry[*position, *edge]]
 	// Paths to conditions of entity jumps.
-	conditionPaths slab.Slab[tableEntry[*position, []*edge]]
+	conditionPaths slab.Slab[tableEntry[*position, *conditionPaths]]
+	conditions     slab.Slab[conditionPaths]
 	edgeLists      slab.Slab[*edge]
 	leaves         slab.Slab[leaf]
 	leafLists      slab.Slab[*leaf]
 	jumps          slab.Slab[entityJump]
 	jumpLists      slab.Slab[[]entityJump]
+	made           slab.Slab[tableEntry[entityJump, *edge]]
 	keys           slab.Slab[*supergraph.Key]
 	subgraphs      slab.Slab[*supergraph.Subgraph]
 	needs          slab.Slab[need]
@@ -79,10 +81,10 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [47]reusable {
+func (s *scratch) slabs() [49]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
-		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.keys, &s.subgraphs, &s.needs, &s.anyOf,
+		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.conditions, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.made, &s.keys, &s.subgraphs, &s.needs, &s.anyOf,
 		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags, &s.groups, &s.steps, &s.words,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,

@@ -86,7 +86,7 @@ type branch struct {
 	// no subgraph returns here.
 	downcasts table[*supergraph.Type, *branch]
 	// conditionPaths are the paths to fields that conditions of jumps need.
-	conditionPaths table[*position, []*edge]
+	conditionPaths table[*position, *conditionPaths]
 	// typename is the leaf for __typename once it has been sought.
 	typename       *leaf
 	typenameSought bool
