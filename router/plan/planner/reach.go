@@ -18,6 +18,8 @@ type requestGraph struct {
 	candidates [][]int32 // by leaf: indexes of its candidates
 	goals      int
 	groups     []requestGroup
+	// reached has the number of nodes that can be known after each level, from level 0 on.
+	reached []int
 	// omitted are the nodes that are left out.
 	omitted []bool
 	// late is set if edges other than those of requests have conditions.
@@ -104,6 +106,7 @@ func (g *requestGraph) sort(levels []int) {
 		last = max(last, level)
 	}
 	order, at := g.memory.indexes.Make(len(g.nodes))[:0], g.memory.indexes.Make(len(g.nodes)) // at has indexes + 1
+	g.reached = g.memory.numbers.Append(nil, 0)
 	for level := 1; level <= last; level++ {
 		for i := range levels {
 			if levels[i] == level {
@@ -111,6 +114,7 @@ func (g *requestGraph) sort(levels []int) {
 				at[i] = int32(len(order))
 			}
 		}
+		g.reached = g.memory.numbers.Append(g.reached, len(order))
 	}
 	edges, nodes := g.memory.edgeLists.Make(len(order)), g.memory.nodes.Make(len(order))
 	var groups []requestGroup
@@ -235,32 +239,38 @@ func (g *requestGraph) know(k knowledge, i, level int) {
 	}
 }
 
-// ask computes what is known after a level on which some groups are asked.
-func (g *requestGraph) ask(level int, before knowledge, groups []bool, after knowledge) {
-	copy(after.edges, before.edges)
-	copy(after.leaves, before.leaves)
+// ask notes what is known after a level on which some groups are asked. open has the nodes that may be known by
+// now but are not. It returns those that still are not.
+func (g *requestGraph) ask(level int, groups []bool, k knowledge, open []int32) []int32 {
 	for again := true; again; {
 		again = false
-		g.looks += len(g.nodes)
-		for i := range g.nodes {
-			n := &g.nodes[i]
-			switch {
-			case after.edges[i] != 0 || g.omitted[i]:
-				continue
-			case n.group < 0 && n.knowing(after) == 0:
-				continue
-			case n.group >= 0 && (!groups[n.group] || len(n.conditions) == 0 && level > 1 || !g.enables(n, before)):
-				continue
+		g.looks += len(open)
+		still := open[:0]
+		for _, i := range open {
+			if g.known(&g.nodes[i], level, groups, k) {
+				g.know(k, int(i), level)
+				again = g.late
+			} else {
+				still = append(still, i)
 			}
-			g.know(after, i, level)
-			again = again || g.late
 		}
+		open = still
 	}
+	return open
 }
 
-// enables reports whether a root or key edge has all that it needs.
-func (g *requestGraph) enables(n *requestNode, k knowledge) bool {
-	return len(n.conditions) == 0 || n.knowing(k) > 0
+// known reports whether a node is known after a level on which some groups are asked.
+func (g *requestGraph) known(n *requestNode, level int, groups []bool, k knowledge) bool {
+	switch {
+	case n.group < 0:
+		return n.knowing(k) > 0
+	case !groups[n.group]:
+		return false
+	case len(n.conditions) == 0:
+		return level == 1
+	}
+	before := n.knowing(k)
+	return before > 0 && before < level
 }
 
 // earliest returns after which level edges are known if all groups are asked on every level.

@@ -23,7 +23,7 @@ type settler struct {
 	chosen    []*edge // by index of the leaf
 
 	// Scratch space.
-	next   knowledge
+	open   []int32
 	order  []int32
 	counts []int
 	now    []bool
@@ -65,9 +65,9 @@ func settle(graph *requestGraph, asked [][]int, leaves, budget int) ([]*edge, Co
 func newSettler(graph *requestGraph) *settler {
 	m := graph.memory
 	return &settler{
-		graph: graph, known: graph.nothing(), next: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
+		graph: graph, known: graph.nothing(), deadlines: m.numbers.Make(len(graph.leaves)),
 		taken: m.flags.Make(len(graph.nodes)), prices: m.numbers.Make(len(graph.nodes)), rounds: m.numbers.Make(len(graph.nodes)),
-		chosen: m.edgeLists.Make(len(graph.leaves)), order: m.indexes.Make(graph.goals), counts: m.numbers.Make(len(graph.leaves)),
+		chosen: m.edgeLists.Make(len(graph.leaves)), open: m.indexes.Make(len(graph.nodes)), order: m.indexes.Make(graph.goals), counts: m.numbers.Make(len(graph.leaves)),
 		now: m.flags.Make(len(graph.groups)),
 	}
 }
@@ -107,13 +107,18 @@ func (s *settler) learn(asked [][]int) {
 	g := s.graph
 	clear(s.known.edges)
 	clear(s.known.leaves)
+	open, next := s.open[:0], 0
 	for level, groups := range asked {
 		clear(s.now)
 		for _, group := range groups {
 			s.now[group] = true
 		}
-		g.ask(level+1, s.known, s.now, s.next)
-		s.known, s.next = s.next, s.known
+		for ; next < g.reached[min(level+1, len(g.reached)-1)]; next++ {
+			if !g.omitted[next] {
+				open = append(open, int32(next))
+			}
+		}
+		open = g.ask(level+1, s.now, s.known, open)
 	}
 	for l := range s.deadlines {
 		s.deadlines[l] = len(asked)
