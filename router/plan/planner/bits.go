@@ -49,6 +49,23 @@ func (b bits) common(other bits) (n int) {
 	return n
 }
 
+// add adds the numbers of another set.
+func (b bits) add(other bits) {
+	for i, word := range other {
+		b[i] |= word
+	}
+}
+
+// overlaps reports whether a number is in both sets.
+func (b bits) overlaps(other bits) bool {
+	for i, word := range b {
+		if word&other[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // without makes the set that of the numbers in one set but not in another.
 func (b bits) without(one, other bits) {
 	for i := range b {

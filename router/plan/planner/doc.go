@@ -16,7 +16,7 @@
 //	                                                 improve.go, divide.go, parts.go
 //	            requests that paths make           effort.go, thorough.go, bytype.go, repeat.go, bound.go, needs.go, reach.go
 //	            what they cost                     cost.go, measure.go
-//	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, bits.go
+//	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, gains.go, bits.go
 //	            paths for these requests           settle.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go

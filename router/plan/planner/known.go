@@ -4,22 +4,31 @@ package planner
 func (s *stepGraph) ask(level int, before bits, groups []bool, after bits) {
 	copy(after, before)
 	for g, asked := range groups {
-		if !asked {
-			continue
-		}
-		s.looks += len(s.of[g])
-		for _, i := range s.of[g] {
-			if n := &s.steps[i]; (len(n.needs) > 0 || level == 1) && before.hasAll(n.needs) {
-				after.setAll(n.gives)
-			}
+		if asked {
+			s.gain(level, before, g, after)
 		}
 	}
+	s.follow(after)
+}
+
+// gain adds the facts that a group makes known on a level.
+func (s *stepGraph) gain(level int, before bits, group int, known bits) {
+	s.looks += len(s.of[group])
+	for _, i := range s.of[group] {
+		if n := &s.steps[i]; (len(n.needs) > 0 || level == 1) && before.hasAll(n.needs) {
+			known.setAll(n.gives)
+		}
+	}
+}
+
+// follow adds the facts that follow from what is known.
+func (s *stepGraph) follow(known bits) {
 	for again := len(s.late) > 0; again; {
 		again = false
 		s.looks += len(s.late)
 		for _, i := range s.late {
-			if n := &s.steps[i]; after.hasAll(n.needs) && !after.hasAll(n.gives) {
-				after.setAll(n.gives)
+			if n := &s.steps[i]; known.hasAll(n.needs) && !known.hasAll(n.gives) {
+				known.setAll(n.gives)
 				again = true
 			}
 		}

@@ -18,6 +18,7 @@ type thinner struct {
 	asked [][]bool
 	known []bits
 	after []bits
+	gains *gains
 	count int
 	rand  *rand.Rand
 	order []ask
@@ -37,6 +38,7 @@ func (o *optimiser) thin(until int) {
 	for range levels {
 		t.asked = append(t.asked, make([]bool, s.groups))
 	}
+	t.gains = s.newGains(levels)
 	for range levels + 1 {
 		t.known, t.after = append(t.known, s.memory.bits(len(s.givers))), append(t.after, s.memory.bits(len(s.givers)))
 	}
@@ -124,7 +126,7 @@ func (t *thinner) addSome() {
 func (t *thinner) removeSome(round int) bool {
 	t.order = t.order[:0]
 	for level, asked := range t.asked {
-		t.graph.ask(level+1, t.known[level], asked, t.known[level+1])
+		t.gains.ask(level, t.known[level], asked, t.known[level+1])
 		for g := range asked {
 			if asked[g] {
 				t.order = append(t.order, ask{level, g})
@@ -158,7 +160,7 @@ func (t *thinner) answers(level int) bool {
 	last := len(t.asked)
 	before := t.known[level]
 	for l := level; l < len(t.asked); l++ {
-		t.graph.ask(l+1, before, t.asked[l], t.after[l+1])
+		t.gains.askAgain(l, t.known[l], before, t.asked[l], t.after[l+1])
 		if slices.Equal(t.after[l+1], t.known[l+1]) {
 			last = l
 			break
@@ -166,8 +168,10 @@ func (t *thinner) answers(level int) bool {
 		before = t.after[l+1]
 	}
 	if last == len(t.asked) && !t.graph.answered(t.after[last]) {
+		t.gains.forget()
 		return false
 	}
+	t.gains.keep()
 	for l := level + 1; l <= last; l++ {
 		t.known[l], t.after[l] = t.after[l], t.known[l]
 	}
