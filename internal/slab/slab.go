@@ -63,6 +63,16 @@ func (s *Slab[T]) Reset() {
 	s.at, s.used = 0, 0
 }
 
+// Used returns the size in bytes of the values that have been handed out, and of those passed over for them.
+func (s *Slab[T]) Used() int {
+	var value T
+	n := s.used
+	for _, a := range s.arrays[:s.at] {
+		n += len(a)
+	}
+	return n * int(unsafe.Sizeof(value))
+}
+
 // Bytes returns the size of the arrays in bytes.
 func (s *Slab[T]) Bytes() int {
 	var value T

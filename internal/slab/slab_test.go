@@ -46,6 +46,10 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 		s.Reset()
 	}
 	use()
+	if s.New(); s.Used() != 32 {
+		t.Errorf("%d bytes are in use, want those of one value", s.Used())
+	}
+	s.Reset()
 	size := s.Bytes()
 	if n := testing.AllocsPerRun(10, use); n > 0 || s.Bytes() != size || size < 1000*32 {
 		t.Errorf("%v allocations, %d bytes after %d", n, s.Bytes(), size)

@@ -3,6 +3,9 @@
 package planner_test
 
 import (
+	"math"
+	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -41,5 +44,24 @@ func TestPlanningAllocatesLittle(t *testing.T) {
 		if t.Logf("%v, %v and %v allocations", plan, draft, compile); plan > o.plan || draft > o.draft || compile > o.compile {
 			t.Errorf("planning makes %v allocations, a draft %v and compiling %v; at most %v, %v and %v are allowed", plan, draft, compile, o.plan, o.draft, o.compile)
 		}
+	}
+}
+
+// Operations that are large need no new memory either, as long as they follow each other.
+func TestLargePlanningsUseMemoryAgain(t *testing.T) {
+	c, op := largeOperation(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the garbage collector empties pools
+	least := uint64(math.MaxUint64)
+	for range 5 { // a goroutine may move to another processor, whose pool is empty
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := c.planner.Plan(op); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	if most := uint64(10 << 20); least > most {
+		t.Errorf("planning allocates %d bytes, at most %d are allowed", least, most)
 	}
 }

@@ -232,11 +232,18 @@ func BenchmarkCorpus(b *testing.B) {
 
 // BenchmarkLargeOperation plans an operation of 24 kB over 100 subgraphs.
 func BenchmarkLargeOperation(b *testing.B) {
-	c := open(b, supergraphArchive(large()))
+	c, op := largeOperation(b)
+	plans(b, c, op)
+}
+
+// largeOperation returns an operation of 24 kB over 100 subgraphs.
+func largeOperation(tb testing.TB) (*testCase, *operation.Operation) {
+	tb.Helper()
+	c := open(tb, supergraphArchive(large()))
 	c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
 	var text strings.Builder
 	for i := 0; text.Len() < 24_000; i++ {
 		fmt.Fprintf(&text, "a%d: root%d %s ", i, i*13%100, nested(5))
 	}
-	plans(b, c, c.operation(b, "{ "+text.String()+"}"))
+	return c, c.operation(tb, "{ "+text.String()+"}")
 }

@@ -71,13 +71,18 @@ type scratch struct {
 	output output
 }
 
-// maxScratch is the size in bytes of a scratch that is kept for other plans. Few operations need so
-// much.
-const maxScratch = 4 << 20
+// maxScratch is the size in bytes of a scratch that is kept for other plans in any case. Few operations need so
+// much. A larger one, up to maxLarge, is kept only while plannings use it: after one that needs less than a
+// quarter, its memory is freed.
+const (
+	maxScratch = 4 << 20
+	maxLarge   = 32 << 20
+)
 
 // A reusable slab is one of a scratch.
 type reusable interface {
 	Reset()
+	Used() int
 	Bytes() int
 }
 
@@ -106,16 +111,26 @@ func (p *scratchPool) get() *scratch {
 	return &scratch{}
 }
 
-// put takes back a scratch that nothing refers to any more.
-func (p *scratchPool) put(s *scratch) {
-	size := s.measurer.bytes()
+// worthKeeping reports whether a scratch is for other plans.
+func (s *scratch) worthKeeping() bool {
+	size := s.measurer.bytes() + s.sum(reusable.Bytes)
+	return size <= maxScratch || size <= maxLarge && s.sum(reusable.Used) >= size/4
+}
+
+// sum returns the sum of something of all slabs.
+func (s *scratch) sum(of func(reusable) int) (sum int) {
 	for _, slab := range s.slabs() {
-		size += slab.Bytes()
+		sum += of(slab)
 	}
 	for _, slab := range s.output.slabs() {
-		size += slab.Bytes()
+		sum += of(slab)
 	}
-	if size > maxScratch {
+	return sum
+}
+
+// put takes back a scratch that nothing refers to any more.
+func (p *scratchPool) put(s *scratch) {
+	if !s.worthKeeping() {
 		return
 	}
 	for _, slab := range s.slabs() {
