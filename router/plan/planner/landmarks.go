@@ -29,15 +29,17 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 		}
 		return
 	}
-	// The rows are what a fact needs. They begin with too much and only lose members.
+	// The rows are what a fact needs. They begin with too much and only lose members. Another round is needed
+	// if one changes after it has been used.
 	if s.rows == nil {
-		s.rows, s.found, s.needed = s.memory.words.Make(facts*words), s.memory.bits(facts), s.memory.words.Make(words)
+		s.rows, s.found, s.used, s.needed = s.memory.words.Make(facts*words), s.memory.bits(facts), s.memory.bits(facts), s.memory.words.Make(words)
 	}
-	found, needed := s.found, s.needed
+	found, used, needed := s.found, s.used, s.needed
 	found.reset()
 	row := func(f int32) bits { return s.rows[int(f)*words : int(f+1)*words] }
 	for again := true; again; {
 		again = false
+		used.reset()
 		s.looks += len(r.order)
 		for _, i := range r.order {
 			n := &s.steps[i]
@@ -50,6 +52,7 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 				if known.has(f) {
 					continue
 				}
+				used.set(f)
 				if complete = found.has(f); !complete {
 					break
 				}
@@ -69,7 +72,7 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 					found.set(f)
 					copy(to, needed)
 					to.set(f)
-					again = true
+					again = again || used.has(f)
 					continue
 				}
 				for w, word := range needed {
@@ -78,7 +81,7 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 					}
 					if to[w]&^word != 0 {
 						to[w] &= word
-						again = true
+						again = again || used.has(f)
 					}
 				}
 			}

@@ -30,8 +30,8 @@ type stepGraph struct {
 	looks  int
 	memory *scratch
 	// Scratch space.
-	open                []int32
-	rows, found, needed bits // of landmarks
+	open                      []int32
+	rows, found, used, needed bits // of landmarks
 }
 
 // A step makes facts known once others are. One without needs is a root request, on the first level only.
@@ -290,7 +290,8 @@ func (s *stepGraph) beginsWith(g int) bool {
 // replaces reports whether a step gives all that another one gives, and needs nothing else.
 func (s *stepGraph) replaces(a, b int32) bool {
 	s.looks++
-	return includes(s.steps[b].needs, s.steps[a].needs) && includes(s.steps[a].gives, s.steps[b].gives)
+	one, other := &s.steps[a], &s.steps[b]
+	return len(one.gives) >= len(other.gives) && includes(other.needs, one.needs) && includes(one.gives, other.gives)
 }
 
 // includes reports whether a sorted list has all numbers of another.
