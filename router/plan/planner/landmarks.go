@@ -24,7 +24,7 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 	if facts*words > maxLandmarks {
 		for _, f := range s.goals {
 			if !known.has(f) {
-				l.facts = append(l.facts, f)
+				l.facts = s.memory.indexes.Append(l.facts, f)
 			}
 		}
 		return
@@ -100,9 +100,9 @@ func (s *stepGraph) landmarks(known bits, r *reach, l *landmarks) {
 		switch {
 		case !all.has(i):
 		case int(i) < facts:
-			l.facts = append(l.facts, i)
+			l.facts = s.memory.indexes.Append(l.facts, i)
 		default:
-			l.groups = append(l.groups, i-int32(facts))
+			l.groups = s.memory.indexes.Append(l.groups, i-int32(facts))
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (g *requestGraph) sort(levels []int) {
 		g.reached = g.memory.numbers.Append(g.reached, len(order))
 	}
 	edges, nodes := g.memory.edgeLists.Make(len(order)), g.memory.nodes.Make(len(order))
-	var groups []requestGroup
+	groups := g.memory.requestGroups.Make(len(g.groups))[:0]
 	groupAt := g.memory.indexes.Make(len(g.groups)) // indexes + 1
 	for i, old := range order {
 		edges[i] = g.edges[old]
@@ -190,7 +190,7 @@ func (g *requestGraph) group(e *edge, known *table[requestGroup, int32]) int32 {
 	if !ok {
 		i = int32(len(g.groups))
 		known.put(&g.memory.groups, group, i)
-		g.groups = append(g.groups, group)
+		g.groups = g.memory.requestGroups.Append(g.groups, group)
 	}
 	return i
 }

@@ -35,14 +35,15 @@ type scratch struct {
 	needs          slab.Slab[need]
 	anyOf          slab.Slab[anyOf]
 
-	nodes      slab.Slab[requestNode]
-	indexes    slab.Slab[int32]
-	indexLists slab.Slab[[]int32]
-	numbers    slab.Slab[int]
-	flags      slab.Slab[bool]
-	groups     slab.Slab[tableEntry[requestGroup, int32]]
-	steps      slab.Slab[step]
-	words      slab.Slab[uint64]
+	nodes         slab.Slab[requestNode]
+	requestGroups slab.Slab[requestGroup]
+	indexes       slab.Slab[int32]
+	indexLists    slab.Slab[[]int32]
+	numbers       slab.Slab[int]
+	flags         slab.Slab[bool]
+	groups        slab.Slab[tableEntry[requestGroup, int32]]
+	steps         slab.Slab[step]
+	words         slab.Slab[uint64]
 
 	rootFields slab.Slab[rootField]
 	starts     slab.Slab[start]
@@ -86,11 +87,11 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [49]reusable {
+func (s *scratch) slabs() [50]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
 		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.conditions, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.made, &s.keys, &s.subgraphs, &s.needs, &s.anyOf,
-		&s.nodes, &s.indexes, &s.indexLists, &s.numbers, &s.flags, &s.groups, &s.steps, &s.words,
+		&s.nodes, &s.requestGroups, &s.indexes, &s.indexLists, &s.numbers, &s.flags, &s.groups, &s.steps, &s.words,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,
 		&s.fetches, &s.fetchLists, &s.entities, &s.entityLists, &s.selections, &s.selected, &s.selectedLists, &s.typed,
