@@ -89,7 +89,7 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 	}
 	candidates = w.fieldEdges(b, b.paths, f, false)
 	if len(candidates) == 0 || def.Named.Composite() || lowestCost(candidates) >= lowestCost(b.paths)+requestCost || w.thorough && len(candidates) < len(b.paths) {
-		candidates = w.fieldEdges(b, w.withJumps(b), f, false)
+		candidates = w.orByJump(b, f, candidates)
 	}
 	if len(candidates) == 0 && !b.noEntityJumps {
 		candidates = w.fieldEdges(b, b.paths, f, true)
