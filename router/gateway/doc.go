@@ -44,7 +44,7 @@
 // REST routes enter at exchange.go through rest.go, tool calls of agents through mcp.go. Subscriptions
 // are in streams.go, those that outlive the handlers of their requests in detached.go, WebSockets
 // in sockets.go, the single connection mode of GraphQL over SSE in single_connection.go, and subscriptions that share one upstream in
-// shared_streams.go. received.go collects
+// shared_streams.go; handon.go hands their events on to many clients. received.go collects
 // headers of subgraphs for the client. health.go, metrics.go and inuse.go serve operators. record.go,
 // inspect.go, inspect_streams.go and changes.go provide what the console shows.
 //

@@ -50,6 +50,11 @@ type sharedStream struct {
 	latest    *event
 	ended     bool
 	err       error // why it ended; nil if the subgraph completed it
+
+	// first and last are the ends of the list of followers that wait for a goroutine to
+	// hand events on. spare is set if one has been started and has not looked yet.
+	first, last *follower
+	spare       bool
 }
 
 // An event is a response in the queues of followers. They share one copy, which is
@@ -98,6 +103,7 @@ type queueLimits struct {
 // A follower is one client's subscription to a shared stream.
 type follower struct {
 	queue   []*event
+	single  [1]*event // backs the queue while it is short
 	bytes   int
 	next    *event // the event that the queue has no room for; nil if it has. publish holds it
 	dropped bool
@@ -108,15 +114,17 @@ type follower struct {
 	ctx   context.Context
 	emit  func(response []byte, eventID string) error
 	ended func(error)
-	// working is set while a goroutine sends the events in the queue, and once there is
-	// nothing more to send.
+	// working is set while a goroutine sends the events in the queue or will do so, and
+	// once there is nothing more to send.
 	working bool
+	after   *follower // in the list of those that wait for a goroutine
 }
 
 // follow passes the responses of a subscription to emit, and calls ended when there are no more.
 // It joins an identical open stream or opens a new one.
 func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func(response []byte, eventID string) error, ended func(error)) {
 	f := &follower{ctx: ctx, emit: emit}
+	f.queue = f.single[:0]
 	key := x.streamKey(p)
 	s.mu.Lock()
 	st := s.open[key]
@@ -231,14 +239,11 @@ func (st *sharedStream) begin(f *follower, ended func(error)) {
 		unwatch()
 		ended(err)
 	}
-	st.handOn(f)
-}
-
-// wake sees to it that a goroutine sends what is in the queue. The caller holds st.mu.
-func (st *sharedStream) wake(f *follower) {
-	if !f.working {
-		f.working = true
-		go st.handOn(f)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f.working = false
+	if st.due(f) {
+		st.wake(f)
 	}
 }
 
@@ -406,57 +411,6 @@ func (st *sharedStream) clear(f *follower) {
 		event.release()
 	}
 	f.queue, f.bytes = nil, 0
-}
-
-// handOn passes a follower's events to emit until the queue is empty. Then no goroutine is left
-// for the follower.
-func (st *sharedStream) handOn(f *follower) {
-	for {
-		event, over, err := st.take(f)
-		if over {
-			f.ended(err)
-			return
-		}
-		if event == nil {
-			return
-		}
-		err = panics.Catch(func() error { return f.emit(event.text, event.id) })
-		event.release()
-		if err != nil {
-			f.ended(fmt.Errorf("sending an event: %w", err))
-			return
-		}
-	}
-}
-
-// take returns the next event, or nil if the queue is empty: then the caller must return. If there
-// will be no more events for the follower, over is true and err is the reason.
-func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	switch {
-	case f.ctx.Err() != nil:
-		return nil, true, f.ctx.Err()
-	case f.dropped:
-		return nil, true, errSlowClient
-	case len(f.queue) > 0:
-		event = f.queue[0]
-		f.queue[0] = nil
-		f.queue = f.queue[1:]
-		f.bytes -= len(event.text)
-		if len(f.queue) == 0 {
-			f.queue = nil
-		}
-		if f.next != nil && f.fits(f.next, st.limits) {
-			st.push(f, f.next)
-			st.waited(f)
-		}
-		return event, false, nil
-	case st.ended:
-		return nil, true, st.err
-	}
-	f.working = false
-	return nil, false, nil
 }
 
 // signal wakes the receiver of c, now or at its next receive.

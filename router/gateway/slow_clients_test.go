@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +141,63 @@ func TestManySlowSubscribersCostOneTimeout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Clients that do not read leave an event to the others, at once.
+func TestClientsThatDoNotReadDoNotDelayOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := shareFeed(t, 4, time.Minute)
+		var readers []*streamClient
+		for range 100 {
+			s.subscribe(1)
+			readers = append(readers, s.subscribe(0))
+		}
+		began := time.Now()
+		s.upstream(t, 0).send(t, "1")
+		synctest.Wait()
+		for i, c := range readers {
+			if c.received() != 1 {
+				t.Errorf("reader %d has %d events, want 1", i, c.received())
+			}
+		}
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("they waited for %v", waited)
+		}
+	})
+}
+
+// An event to many clients takes few goroutines if the clients read: the memory of their stacks
+// would outlast the event.
+func TestEventToManyClientsTakesFewGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := shareFeed(t, 4, time.Minute)
+		const clients, few = 1000, 100
+		var most atomic.Int64
+		for range clients {
+			s.subscribeWith(&countingClient{ResponseRecorder: httptest.NewRecorder(), most: &most})
+		}
+		u := s.upstream(t, 0)
+		idle := runtime.NumGoroutine()
+		u.send(t, "1")
+		synctest.Wait()
+		if got := int(most.Load()); got < idle || got > idle+few {
+			t.Errorf("an event to %d clients takes %d goroutines, want at most %d", clients, got-idle, few)
+		}
+	})
+}
+
+// A countingClient finds out how many goroutines there are when it gets an event.
+type countingClient struct {
+	*httptest.ResponseRecorder
+	most *atomic.Int64
+}
+
+func (c *countingClient) Write(b []byte) (int, error) {
+	if n := int64(runtime.NumGoroutine()); strings.HasPrefix(string(b), "event: next") {
+		for old := c.most.Load(); old < n && !c.most.CompareAndSwap(old, n); old = c.most.Load() {
+		}
+	}
+	return len(b), nil
 }
 
 // A client that catches up while others wait for it stays, however often it does.
