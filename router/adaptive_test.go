@@ -40,22 +40,34 @@ func TestAdaptiveLimitsReject(t *testing.T) {
 	limit := config.AdaptiveLimit{Enabled: &yes, Min: 2, Max: 2, Initial: 2}
 	measured := limit
 	measured.Measure = &yes
+	read := func(text string) func(*config.Config) {
+		return func(c *config.Config) {
+			parsed, err := config.Parse([]byte(text), func(string) (string, bool) { return "", false })
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.TrafficShaping = parsed.TrafficShaping
+		}
+	}
 	for name, c := range map[string]struct {
 		configure func(*config.Config)
 		code      string
 		series    string
 	}{
-		"subgraph":           {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = limit }, "SUBGRAPH_OVERLOADED", `souk_router_subgraph_shed_total{subgraph="a"}`},
-		"router":             {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = limit }, "OVERLOADED", "souk_router_shed_total"},
-		"subgraph, measured": {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="SUBGRAPH_OVERLOADED"}`},
-		"router, measured":   {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="OVERLOADED"}`},
+		"subgraph":              {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = limit }, "SUBGRAPH_OVERLOADED", `souk_router_subgraph_shed_total{subgraph="a"}`},
+		"router":                {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = limit }, "OVERLOADED", "souk_router_shed_total"},
+		"subgraph, max alone":   {read("traffic_shaping: {all: {adaptive_limit: {enabled: true, max: 2}}}"), "SUBGRAPH_OVERLOADED", `souk_router_subgraph_shed_total{subgraph="a"}`},
+		"one of all, max alone": {read("traffic_shaping: {all: {adaptive_limit: {enabled: true}}, subgraphs: {a: {adaptive_limit: {max: 2}}}}"), "SUBGRAPH_OVERLOADED", `souk_router_subgraph_shed_total{subgraph="a"}`},
+		"router, max alone":     {read("traffic_shaping: {router: {adaptive_limit: {enabled: true, max: 2}}}"), "OVERLOADED", "souk_router_shed_total"},
+		"subgraph, measured":    {func(c *config.Config) { c.TrafficShaping.All.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="SUBGRAPH_OVERLOADED"}`},
+		"router, measured":      {func(c *config.Config) { c.TrafficShaping.Router.AdaptiveLimit = measured }, "", `souk_router_limits_exceeded_total{code="OVERLOADED"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &busyService{arrived: make(chan struct{}, 10), release: make(chan struct{})}
 			r := newRouter(t, composed(t, canaryGraph, "type Query { other: String }"), nil, s.ServeHTTP, func(config *config.Config) {
 				no := false
-				config.TrafficShaping.All.DeduplicateQuery = &no
 				c.configure(config)
+				config.TrafficShaping.All.DeduplicateQuery = &no
 			})
 			public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
 			defer public.Close()

@@ -258,7 +258,7 @@ func (s *shared) close() error {
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, s *shared) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: s.metrics, dependencies: s.dependencies, shared: s}
+	r := &Router{config: c.Settled(), options: o, metrics: s.metrics, dependencies: s.dependencies, shared: s}
 	for _, warning := range o.Source.Warnings() {
 		o.Telemetry.Logger.WarnContext(ctx, "the configuration can be used, but should change", "warning", warning.Error())
 	}

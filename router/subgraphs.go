@@ -135,7 +135,7 @@ func (r *Router) subgraphLimiter(name string, c config.AdaptiveLimit) *adaptive.
 
 func (r *Router) adaptiveOptions(c config.AdaptiveLimit) adaptive.Options {
 	return adaptive.Options{
-		Min: c.Min, Max: max(c.Max, c.Min), Initial: min(max(c.Initial, c.Min), max(c.Max, c.Min)), Tolerance: c.Tolerance,
+		Min: c.Min, Max: c.Max, Initial: c.Initial, Tolerance: c.Tolerance,
 		MaxWait: c.MaxWait, Measure: c.Measure != nil && *c.Measure, Now: r.options.now,
 	}
 }

@@ -46,11 +46,13 @@ func (c *Config) checkCache(source *Source) Errors {
 func (c *Config) check(source *Source) Errors {
 	k := &checker{source: source}
 	k.block(reflect.ValueOf(*c), "", false)
-	c.contradictions(func(wrong bool, key, message string, with ...string) {
+	add := func(wrong bool, key, message string, with ...string) {
 		if wrong && !source.Unread(with...) {
 			k.fail(key, "%s", message)
 		}
-	})
+	}
+	c.contradictions(add)
+	c.checkBounds(source, add)
 	// souk dev replaces the default of admin.listen by a free address.
 	given := source.Given("admin.listen") || source.Overridden("admin.listen")
 	if given && !source.Unread("listen", "admin.listen") && sameAddress(c.Listen, c.Admin.Listen) {

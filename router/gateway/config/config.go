@@ -125,8 +125,8 @@ type TrafficShaping struct {
 type RouterTraffic struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops. A request is in progress once its headers have arrived: connections that still wait for those of their first request are closed after 5 seconds or half of this time, whichever is less."`
-	Deduplicate     *bool         `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if they send the same headers. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
-	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie and all propagated headers." format:"header"`
+	Deduplicate     *bool         `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if their tokens identify the same caller, and if they send the same Authorization, Cookie, headers with tokens, headers that go to subgraphs or decide about what goes to them, and headers in deduplicate_headers. Other headers do not count. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
+	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie, headers with tokens, and headers that go to subgraphs or decide about what goes to them." format:"header"`
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
 	AdaptiveLimit   AdaptiveLimit `yaml:"adaptive_limit" desc:"Bounds the operations in flight by what the router and its subgraphs can serve, which it finds from their latency. Further operations are rejected with status 503 and the code OVERLOADED. It counts what max_in_flight counts."`
 }
@@ -206,7 +206,7 @@ type AdaptiveLimit struct {
 	Enabled   *bool         `yaml:"enabled" default:"false" desc:"Use the limit."`
 	Measure   *bool         `yaml:"measure" default:"false" desc:"Reject nothing, but compute the limit, and count what would be rejected in souk_router_limits_exceeded_total."`
 	Min       int           `yaml:"min" desc:"Lowest limit. Only while the router measures the latency without load, for about a tenth of a second, it lets fewer through: down to a third." min:"1"`
-	Max       int           `yaml:"max" desc:"Highest limit." min:"1"`
+	Max       int           `yaml:"max" desc:"Highest limit. If it is below min or initial, these follow, unless they are set: then it is an error." min:"1"`
 	Initial   int           `yaml:"initial" desc:"Limit at the start, and after a reload." min:"1"`
 	Tolerance float64       `yaml:"tolerance" desc:"How many times the latency without load is accepted before the limit shrinks. A higher one allows longer queues." min:"1" example:"2"`
 	MaxWait   time.Duration `yaml:"max_wait" desc:"How long a request may wait while the limit is reached. What would wait for longer is rejected at once, and so is what comes while four times max wait. A short wait takes up bursts of arrivals. While more than a quarter of the requests is rejected, the overload is no burst, and the wait is at most an eighth of this time; one request may always wait. 0: none waits." max:"10s" example:"50ms"`
@@ -333,11 +333,9 @@ type FileUploads struct {
 	Timeout       time.Duration `yaml:"timeout" desc:"How long a request with files may take to arrive, in place of limits.http_body_timeout. The timeouts of traffic_shaping begin after it." min:"1s"`
 }
 
-// check adds limits that contradict each other.
+// check adds what uploads lack.
 func (f FileUploads) check(add addFunc) {
 	add(f.Enabled && len(f.Scalars) == 0, "file_uploads.scalars", "file_uploads.scalars is empty, so that no variable could take a file; name a scalar, such as Upload", "file_uploads.enabled")
-	add(f.MaxTotalBytes < f.MaxFileBytes, "file_uploads.max_total_bytes",
-		"file_uploads.max_total_bytes is smaller than file_uploads.max_file_bytes; it must be at least as large", "file_uploads.max_file_bytes")
 }
 
 // Batching configures batches of requests. It is disabled by default.
@@ -372,7 +370,7 @@ type Subscriptions struct {
 	Heartbeat         time.Duration             `yaml:"heartbeat" desc:"Interval of keep-alive messages on a connection without other messages." min:"1ms"`
 	ReloadJitter      time.Duration             `yaml:"reload_jitter" desc:"Subscriptions that are not valid for a new supergraph end at random times within this period."`
 	DrainPeriod       time.Duration             `yaml:"drain_period" desc:"How long open streams continue when the router stops or its configuration changes. They end at random times in the second half of this period, and clients reconnect."`
-	Deduplicate       bool                      `yaml:"deduplicate" desc:"Let identical subscriptions of callers with the same identity and headers share one subscription to the subgraph."`
+	Deduplicate       bool                      `yaml:"deduplicate" desc:"Let identical subscriptions of callers with the same identity, and the same values of headers that go to subgraphs, share one subscription to the subgraph."`
 	QueueEvents       int                       `yaml:"queue_events" desc:"Maximum number of events that wait for one client of a shared subscription, or for one subscription to events of a message broker."`
 	QueueBytes        int                       `yaml:"queue_bytes" desc:"Maximum total size of the events that wait for one client."`
 	SlowClientTimeout time.Duration             `yaml:"slow_client_timeout" desc:"Total time that the other clients of a shared subscription wait for a client whose queue is full. After that the router drops the slow client."`

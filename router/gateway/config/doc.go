@@ -30,6 +30,7 @@
 //	defaults.go     defaults and environment variables
 //	load.go         reads a file, with package yamlfile; Error, Errors and Source
 //	check.go        checks of values and of combinations
+//	bounds.go       lower and upper bounds that contradict each other
 //	startup.go      checks of what would fail when the router starts
 //	tags.go         what the struct tags say about values
 //	paths.go        checks of paths

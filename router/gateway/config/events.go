@@ -111,7 +111,6 @@ func (e EventSources) check(shared Redis, add addFunc) {
 		add(sasl.Mechanism != "" && sasl.Username == "", at+".kafka.sasl", at+".kafka.sasl has a mechanism without a username")
 		add(p.Kind == "redis" && reflect.ValueOf(p.Redis).IsZero() && !shared.Configured(), at, at+" needs redis.url, or the connection in the block redis", "redis", at+".redis")
 	}
-	add(e.MaxInterval < e.Interval, "event_sources.max_interval", fmt.Sprintf("event_sources.max_interval is %v, less than event_sources.interval", e.MaxInterval), "event_sources.interval")
 }
 
 // checkFiles reads the files of a provider at a key.
