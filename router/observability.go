@@ -198,6 +198,9 @@ func (l *subgraphErrorLog) log(ctx context.Context, e execute.FetchError) {
 	if e.Path != "" {
 		attributes = append(attributes, slog.String("path", e.Path))
 	}
+	if e.Status != 0 {
+		attributes = append(attributes, slog.Int("status", e.Status))
+	}
 	if skipped > 0 {
 		attributes = append(attributes, slog.Int("skipped", skipped))
 	}

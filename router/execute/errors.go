@@ -80,14 +80,45 @@ func (x *execution) report(ctx context.Context, f *fetch, err error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.code, what = CodeTimeout, "did not respond in time"
 	}
+	if t != nil {
+		e.addStatus(failureStatus(t.Status))
+	}
 	if x.executor.options.LogError != nil && e.code != CodeCancelled {
-		x.executor.options.LogError(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: err.Error()})
+		logged := FetchError{Subgraph: f.subgraph, Code: e.code, Message: err.Error()}
+		if t != nil {
+			logged.Status = failureStatus(t.Status)
+		}
+		x.executor.options.LogError(ctx, logged)
 	}
 	e.message = fmt.Sprintf("Subgraph %q %s.", f.subgraph, what)
-	if x.req.Internals && (t == nil || t.Err != nil) {
-		e.message += " (" + err.Error() + ")"
+	cause := err
+	if t != nil {
+		cause = t.Err // the message says the rest
+	}
+	if x.req.Internals && cause != nil {
+		e.message += " (" + cause.Error() + ")"
 	}
 	x.add(e)
+}
+
+// failureStatus returns an HTTP status if it is no success, otherwise 0.
+func failureStatus(status int) int {
+	if status >= 200 && status <= 299 {
+		return 0
+	}
+	return status
+}
+
+// addStatus adds the status of a response that is no success to the extensions, as http.status, unless
+// the subgraph has a member http of its own there.
+func (e *responseError) addStatus(status int) {
+	if _, own := e.extensions["http"]; own || status == 0 {
+		return
+	}
+	if e.extensions == nil {
+		e.extensions = map[string]json.RawMessage{}
+	}
+	e.extensions["http"] = fmt.Appendf(nil, `{"status":%d}`, status)
 }
 
 // cancelled returns the code for a fetch that was cancelled, and what is said of its subgraph.
@@ -159,8 +190,10 @@ func (x *execution) subgraphErrors(ctx context.Context, f *fetch, state *fetchSt
 	}
 	for _, sent := range list {
 		e := x.translate(f, sent)
+		status := failureStatus(state.response.Status)
+		e.addStatus(status)
 		if log := x.executor.options.LogError; log != nil {
-			log(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: sent.Message, Path: pathText(sent.Path)})
+			log(ctx, FetchError{Subgraph: f.subgraph, Code: e.code, Message: sent.Message, Path: pathText(sent.Path), Status: status})
 		}
 		state.stats.failed(e.code, e.message)
 		if f.entities != nil {
@@ -191,6 +224,8 @@ type FetchError struct {
 	Code, Message string
 	// Path is where the subgraph says that the error is, such as product.reviews.0, or empty.
 	Path string
+	// Status is the HTTP status of the response if that is no success, otherwise 0.
+	Status int
 }
 
 // maxPathText bounds the path of a FetchError, in bytes.

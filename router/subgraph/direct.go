@@ -57,6 +57,14 @@ func (d *direct) close() { d.pool.close() }
 // errNoAnswer means that a connection ended before the first byte of the response.
 var errNoAnswer = errors.New("the connection was closed before a response arrived")
 
+// A noAnswer is errNoAnswer with its cause. Its text is only that of the cause, because messages say the
+// rest (see reason).
+type noAnswer struct{ cause error }
+
+func (e noAnswer) Error() string { return e.cause.Error() }
+
+func (e noAnswer) Unwrap() []error { return []error{errNoAnswer, e.cause} }
+
 func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	for {
 		c, err := d.pool.get(ctx, deadline)

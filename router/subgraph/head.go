@@ -52,7 +52,7 @@ func protocolError(format string, args ...any) error {
 func (c *conn) readHead() (responseHead, error) {
 	first, err := c.r.Peek(1)
 	if err != nil {
-		return responseHead{}, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return responseHead{}, noAnswer{err}
 	}
 	if first[0] == alertRecord {
 		return responseHead{}, errSpeaksTLS

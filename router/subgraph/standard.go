@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -154,7 +153,7 @@ func (c *standard) exchange(ctx context.Context, request func(context.Context) *
 		if errors.Is(err, net.ErrClosed) {
 			// The read found the end of the connection, but net/http reports the
 			// error of the write.
-			err = fmt.Errorf("%w: %w", errNoAnswer, err)
+			err = noAnswer{err}
 		}
 		return nil, watched.handshake.explain(err)
 	}
