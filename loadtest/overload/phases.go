@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -51,27 +52,44 @@ func overload(ctx context.Context, out io.Writer, s *store, factors []float64) e
 			best, clients = t.goodput(), n
 		}
 	}
-	var missed []error
+	var all verdict
 	for _, factor := range factors {
-		err := exceed(ctx, out, c, factor, clients)
+		v, err := exceed(ctx, out, c, factor, clients)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		missed = append(missed, err)
+		all.missed = append(append(all.missed, err), v.missed...)
+		all.allowed = append(all.allowed, v.allowed...)
 	}
-	if err := errors.Join(missed...); err != nil {
+	return all.conclude(out)
+}
+
+// A verdict says which goals are missed, and which are met, or not judged, only because of the allowance
+// for a machine that other programs use.
+type verdict struct {
+	missed  []error
+	allowed []string
+}
+
+// conclude prints the last line, or returns the goals that are missed.
+func (v verdict) conclude(out io.Writer) error {
+	if err := errors.Join(v.missed...); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "every goal is met")
+	if len(v.allowed) == 0 {
+		fmt.Fprintln(out, "every goal is met")
+		return nil
+	}
+	fmt.Fprintf(out, "goals are met only with the allowance for a busy machine; without it: %s; run it on a quiet machine\n", strings.Join(v.allowed, "; "))
 	return nil
 }
 
 // exceed offers a multiple of the capacity, which a number of clients finds, and
 // checks the goals.
-func exceed(ctx context.Context, out io.Writer, c *client, factor float64, clients int) error {
+func exceed(ctx context.Context, out io.Writer, c *client, factor float64, clients int) (verdict, error) {
 	capacity, err := closed(ctx, c, fmt.Sprintf("capacity, %d clients", clients), clients, capacityTime)
 	if err != nil {
-		return err
+		return verdict{}, err
 	}
 	capacity.print(out)
 	peak := capacity.goodput()
@@ -84,17 +102,17 @@ func exceed(ctx context.Context, out io.Writer, c *client, factor float64, clien
 	}
 	reference, err := run("0.8 x", moderate, referTime)
 	if err != nil {
-		return err
+		return verdict{}, err
 	}
 	over, err := run(fmt.Sprintf("%g x", factor), factor, overloadTime)
 	if err != nil {
-		return err
+		return verdict{}, err
 	}
 	recovery, err := run("0.8 x afterwards", moderate, recoveryTime)
 	if err != nil {
-		return err
+		return verdict{}, err
 	}
-	return judge(out, factor, capacity, reference, over, recovery)
+	return judge(out, factor, capacity, reference, over, recovery), nil
 }
 
 // possible returns the orders a second that the store could have placed in a
@@ -112,37 +130,48 @@ func possible(capacity, reference, t *tally) float64 {
 }
 
 // judge compares an overload with the goals.
-func judge(out io.Writer, factor float64, capacity, reference, over, recovery *tally) error {
+func judge(out io.Writer, factor float64, capacity, reference, over, recovery *tally) verdict {
 	share, latency := recovery.after(recoveryDelay)
 	limit := time.Duration(maxSlowdown * float64(reference.percentile(99)))
 	could := possible(capacity, reference, over)
 	// With less processor time, the same work takes longer.
 	slower := time.Duration(float64(limit) * capacity.goodput() / could)
+	placed := 100 * over.goodput() / capacity.goodput()
 	fmt.Fprintf(out, "    goodput %.0f %% of the capacity, %.0f %% of what was possible; p99 %.2f x that at 0.8 x; 2 s later: %.1f %% placed, p99 %.2f x\n",
-		100*over.goodput()/capacity.goodput(), 100*over.goodput()/could,
-		ratio(over.percentile(99), reference.percentile(99)), 100*share, ratio(latency, reference.percentile(99)))
-	var missed []error
+		placed, 100*over.goodput()/could, ratio(over.percentile(99), reference.percentile(99)), 100*share, ratio(latency, reference.percentile(99)))
+	var v verdict
 	miss := func(format string, args ...any) {
-		missed = append(missed, fmt.Errorf("%g x: "+format, append([]any{factor}, args...)...))
+		v.missed = append(v.missed, fmt.Errorf("%g x: "+format, append([]any{factor}, args...)...))
 	}
-	if over.goodput() < minGoodput*could {
+	allow := func(format string, args ...any) {
+		v.allowed = append(v.allowed, fmt.Sprintf("%g x: "+format, append([]any{factor}, args...)...))
+	}
+	switch {
+	case over.goodput() < minGoodput*could:
 		miss("%.0f orders a second were placed, less than %.0f %% of %.0f", over.goodput(), 100*minGoodput, could)
+	case over.goodput() < minGoodput*capacity.goodput():
+		allow("%.1f %% of the capacity were placed, less than %.0f %% (%.0f %% of what was possible)", placed, 100*minGoodput, 100*over.goodput()/could)
 	}
-	if p := over.percentile(99); p >= slower {
+	switch p := over.percentile(99); {
+	case p >= slower:
 		miss("the 99th percentile is %v, not below %v", p, slower)
+	case p >= limit:
+		allow("the 99th percentile is %.2f x that at 0.8 x, not below %g x", ratio(p, reference.percentile(99)), maxSlowdown)
 	}
+	least := minRecovered * reference.share()
 	// A machine that is too busy for the moderate load says nothing about the recovery.
 	if left := possible(capacity, reference, recovery); left < recovery.offered {
 		fmt.Fprintf(out, "    other programs left the store time for %.0f orders a second, so its recovery cannot be judged\n", left)
-		return errors.Join(missed...)
+		allow("the recovery is not judged: %.1f %% were placed (goal: %.1f %%), p99 %.2f x (goal: below %g x)", 100*share, 100*least, ratio(latency, reference.percentile(99)), maxSlowdown)
+		return v
 	}
-	if least := minRecovered * reference.share(); share < least {
+	if share < least {
 		miss("%.1f %% of the orders from 2 s after the overload on were placed, less than %.1f %%", 100*share, 100*least)
 	}
 	if latency >= limit {
 		miss("the 99th percentile from 2 s after the overload on is %v, not below %v", latency, limit)
 	}
-	return errors.Join(missed...)
+	return v
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(max(1, b)) }

@@ -45,6 +45,9 @@ type store struct {
 // place matches the line of the welcome with the URL of the router.
 var place = regexp.MustCompile(`http://(\S+)/\s+the playground`)
 
+// unknownFlag matches what a build without a flag says.
+var unknownFlag = regexp.MustCompile(`unknown flag: \S+`)
+
 func startStore(ctx context.Context, program, dir string) (*store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating a directory for data: %w", err)
@@ -85,7 +88,10 @@ func (s *store) awaitAddress(out io.Reader) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("souk dev ended: %s", text.String())
+	if unknown := unknownFlag.FindString(text.String()); unknown != "" {
+		return fmt.Errorf("%s: this build of souk dev lacks a flag that every store here is started with (%s): --ship-after and --deliver-after turn off what follows an order; compare with a build that has them", s.name, unknown)
+	}
+	return fmt.Errorf("%s: souk dev ended: %s", s.name, text.String())
 }
 
 // fill creates the products to order.
