@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,10 +29,45 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:])
 	stop()
+	var help usage
+	if errors.As(err, &help) {
+		fmt.Print(string(help))
+		return
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// forms are what the program can be asked for. It starts the last two itself.
+const forms = `  bench -souk PROGRAM [flags]         what a request costs, beside a floor
+  bench reload -souk PROGRAM [flags]  what reloads of a supergraph cost the requests meanwhile
+  bench subgraphs ADDRESS             the subgraphs
+  bench floor ADDRESS SUBGRAPHS FILE  the floor
+`
+
+// usage is the error of -h: the text to print.
+type usage string
+
+func (u usage) Error() string { return "the usage was asked for" }
+
+// parseFlags parses the arguments of a command that takes only flags.
+func parseFlags(flags *flag.FlagSet, arguments []string) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(arguments)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		var text strings.Builder
+		flags.SetOutput(&text)
+		flags.PrintDefaults()
+		return usage("Usage:\n" + forms + "\nThe flags of " + flags.Name() + ":\n" + text.String())
+	case err != nil:
+		return fmt.Errorf("%w; %s -h lists the flags", err, flags.Name())
+	case flags.NArg() > 0:
+		return fmt.Errorf("%s does not know the argument %q; there are:\n%s", flags.Name(), flags.Arg(0), forms)
+	}
+	return nil
 }
 
 // dispatch runs the benchmark, or one of the programs that it starts.
@@ -87,7 +123,7 @@ func parse(arguments []string) (*grid, error) {
 	procs := flags.String("procs", "1,2", "the numbers of processors (GOMAXPROCS), separated by commas; 0 for all")
 	peers := flags.String("peers", "", "other gateways as NAME=PROGRAM, separated by spaces")
 	verbose := flags.Bool("verbose", false, "print the output of the programs")
-	if err := flags.Parse(arguments); err != nil {
+	if err := parseFlags(flags, arguments); err != nil {
 		return nil, err
 	}
 	if g.souk == "" {

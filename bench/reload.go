@@ -49,7 +49,7 @@ func parseReloading(arguments []string) (*reloading, error) {
 	flags.IntVar(&r.connections, "connections", 50, "how many connections send requests")
 	rates := flags.String("rates", "4000,0", "requests per second, separated by commas; 0 for as many as the router answers")
 	verbose := flags.Bool("verbose", false, "print the output of the router")
-	if err := flags.Parse(arguments); err != nil {
+	if err := parseFlags(flags, arguments); err != nil {
 		return nil, err
 	}
 	if r.souk == "" {
