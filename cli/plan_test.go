@@ -152,6 +152,7 @@ func TestPlanWeighsLatencies(t *testing.T) {
 		{[]string{"--latency", "b=700ms,20ms"}, []string{"2 entity fetch prices depends on 0, 1\n"}}, // hardly anything waits
 		{[]string{"--latency", "b=700ms,500ms"}, []string{"2 entity fetch prices depends on 0\n", "3 entity fetch prices depends on 1\n"}},
 		{[]string{"--latency", "b=700ms", "--latency", "500ms", "--explain"}, []string{
+			"requests by these latencies: 5 in 3 levels (without latencies: greedy choice: 4 in 3; lower bound: 4 in 3)\n", "search for a better plan without latencies: not needed\n",
 			"by latency: 1.5s with 5 requests\n", "by levels: 1.7s with 4 requests\n", "not merged: requests to prices, since the response would take 1.7s\n    a, after 500ms\n    b, after 700ms\n"}},
 		{[]string{"--latency", "b=700ms", "--explain"}, []string{"2 entity fetch prices depends on 0, 1\n", "latencies have no effect: those of these subgraphs are not known: a, prices, taxes\n"}},
 		{[]string{"--latency", "b=700ms,500ms", "--explain", "--json"}, []string{`"chosen": {

@@ -28,6 +28,11 @@ func main() {
 	other := flag.String("beside", "", "compare the capacity with that of another souk program")
 	list := flag.String("factors", "2,5,10", "the multiples of the capacity to offer")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
 	// With one thread, the clients wake others less often, which costs processor time of the store.
 	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

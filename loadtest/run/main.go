@@ -19,6 +19,11 @@ func main() {
 	from := flag.String("from", "", "the Git revision to upgrade the services from, under load; then audit the store")
 	find := flag.Bool("k6", false, "find or build k6, print its path and exit")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
 	logging.Disable() // go-redis logs every failed dial during an outage
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, *chaos, *from, *find)

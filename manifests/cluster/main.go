@@ -42,6 +42,11 @@ func run(ctx context.Context, arguments []string, out io.Writer, pause func() <-
 	if err := flags.Parse(arguments); err != nil {
 		return 2
 	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(out, "there is no argument %q; there are these flags:\n", flags.Arg(0))
+		flags.PrintDefaults()
+		return 2
+	}
 	tools, missing := findTools(ctx, *down)
 	if len(missing) > 0 {
 		fmt.Fprintln(out, "make cluster needs programs that are not there:")

@@ -19,6 +19,11 @@ func main() {
 	root := flag.String("root", ".", "the repository's top directory")
 	check := flag.Bool("check", false, "write nothing; fail if a file is not current")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
 	if err := run(*root, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "configmaps:", err)
 		os.Exit(1)

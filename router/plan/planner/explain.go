@@ -230,15 +230,22 @@ func (e *edge) step() string {
 // String returns the explanation for people to read.
 func (x *Explanation) String() string {
 	var b strings.Builder
+	// Latencies change the plan that was searched for: its requests may be more than what that one has.
+	made, searched, of := "", "", ""
+	if x.Batching != nil && x.Batching.Matters && x.Batching.Unknown == nil {
+		made, searched, of = " by these latencies", " without latencies", "without latencies: "
+	}
+	cost := func(label string, chosen, chosenLevels, greedy, greedyLevels, bound, boundLevels int) {
+		fmt.Fprintf(&b, "%s%s: %d in %d levels (%sgreedy choice: %d in %d; lower bound: %d in %d)\n",
+			label, made, chosen, chosenLevels, of, greedy, greedyLevels, bound, boundLevels)
+	}
 	if x.Chosen != (Cost{}) {
-		fmt.Fprintf(&b, "requests: %d in %d levels (greedy choice: %d in %d; lower bound: %d in %d)\n",
-			x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
+		cost("requests", x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
 	}
 	if x.Chosen.InitialRequests > 0 {
-		fmt.Fprintf(&b, "of the initial payload: %d in %d levels (greedy choice: %d in %d; lower bound: %d in %d)\n",
-			x.Chosen.InitialRequests, x.Chosen.InitialLevels, x.Greedy.InitialRequests, x.Greedy.InitialLevels, x.Bound.InitialRequests, x.Bound.InitialLevels)
+		cost("of the initial payload", x.Chosen.InitialRequests, x.Chosen.InitialLevels, x.Greedy.InitialRequests, x.Greedy.InitialLevels, x.Bound.InitialRequests, x.Bound.InitialLevels)
 	}
-	fmt.Fprintf(&b, "search for a better plan: %s\nedges of the query graph looked at: %d\n", x.Search, x.Edges)
+	fmt.Fprintf(&b, "search for a better plan%s: %s\nedges of the query graph looked at: %d\n", searched, x.Search, x.Edges)
 	if x.Batching != nil {
 		b.WriteString(x.Batching.String())
 	}
