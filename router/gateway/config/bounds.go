@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// An ascent is a lower bound, the upper one, and what may lie between: none may be above the next. If
-// only one of two that contradict each other is given, the other one, a default, gives way. If both
-// are, that is an error.
+// bounds are a lower bound, the upper one, and what may lie between, in this order: none may be above the
+// next. If only one of two that contradict each other is given, the other one, a default, gives way. If
+// both are, that is an error.
 //
-// Bounds of a part and of the whole are none: a bound of the part that is above that of the whole, such
-// as max_idle_connections, only has no effect. It is one if the part cannot be stored then.
-type ascent[T cmp.Ordered] []rank[T]
+// A bound of a part and one of the whole are not such a pair: a bound of the part above that of the whole,
+// such as max_idle_connections above max_connections, only has no effect. They are if what the part may
+// have then cannot be stored or sent.
+type bounds[T cmp.Ordered] []setting[T]
 
-// A rank is a value of an ascent.
-type rank[T cmp.Ordered] struct {
+// A setting is one of the values.
+type setting[T cmp.Ordered] struct {
 	key       string // its path
 	at        *T
 	is        T    // 0 in the configuration means the default
@@ -25,7 +26,7 @@ type rank[T cmp.Ordered] struct {
 }
 
 // settle lets defaults give way to what is given. They are in order before, and so they are afterwards.
-func (a ascent[T]) settle() {
+func (a bounds[T]) settle() {
 	for i, r := range a {
 		if r.given {
 			continue
@@ -46,7 +47,7 @@ func (a ascent[T]) settle() {
 
 // check adds two values that are given and contradict each other. Two that a subgraph inherits are
 // reported where they are set.
-func (a ascent[T]) check(add addFunc) {
+func (a bounds[T]) check(add addFunc) {
 	for i, lower := range a {
 		for j := len(a) - 1; j > i; j-- {
 			upper := a[j]
@@ -64,49 +65,49 @@ func (a ascent[T]) check(add addFunc) {
 	}
 }
 
-// A ranker makes ascents. source may be nil: then what is not the default is given.
-type ranker struct{ source *Source }
+// settings reads values. source may be nil: then what is not the default is given.
+type settings struct{ source *Source }
 
-// of returns a value of an ascent.
-func of[T cmp.Ordered](r ranker, key string, at *T, preset T) rank[T] {
+// of returns a value.
+func of[T cmp.Ordered](r settings, key string, at *T, preset T) setting[T] {
 	var zero T
 	given := *at != zero && *at != preset
 	if r.source != nil && *at != zero {
 		given = r.source.Given(key) || r.source.Overridden(key)
 	}
-	return rank[T]{key: key, at: at, is: cmp.Or(*at, preset), given: given}
+	return setting[T]{key: key, at: at, is: cmp.Or(*at, preset), given: given}
 }
 
 // inherit returns a value of a subgraph, which may be that of all of them.
-func inherit[T cmp.Ordered](r ranker, key string, at *T, all rank[T]) rank[T] {
+func inherit[T cmp.Ordered](r settings, key string, at *T, all setting[T]) setting[T] {
 	if own := of(r, key, at, *at); *at != *new(T) {
 		own.given = true
 		return own
 	}
-	return rank[T]{key: all.key, at: at, is: all.is, given: all.given, inherited: true}
+	return setting[T]{key: all.key, at: at, is: all.is, given: all.given, inherited: true}
 }
 
 // adaptive returns the limits of a block. all is nil, or has those that it inherits.
-func (r ranker) adaptive(block string, a *AdaptiveLimit, preset AdaptiveLimit, all ascent[int]) ascent[int] {
+func (r settings) adaptive(block string, a *AdaptiveLimit, preset AdaptiveLimit, all bounds[int]) bounds[int] {
 	block += ".adaptive_limit."
 	if all != nil {
-		return ascent[int]{inherit(r, block+"min", &a.Min, all[0]), inherit(r, block+"initial", &a.Initial, all[1]), inherit(r, block+"max", &a.Max, all[2])}
+		return bounds[int]{inherit(r, block+"min", &a.Min, all[0]), inherit(r, block+"initial", &a.Initial, all[1]), inherit(r, block+"max", &a.Max, all[2])}
 	}
-	return ascent[int]{of(r, block+"min", &a.Min, preset.Min), of(r, block+"initial", &a.Initial, preset.Initial), of(r, block+"max", &a.Max, preset.Max)}
+	return bounds[int]{of(r, block+"min", &a.Min, preset.Min), of(r, block+"initial", &a.Initial, preset.Initial), of(r, block+"max", &a.Max, preset.Max)}
 }
 
 // stream returns the delays between attempts to open a stream.
-func (r ranker) stream(block string, s *SubgraphStream, preset SubgraphStream, all ascent[time.Duration]) ascent[time.Duration] {
+func (r settings) stream(block string, s *SubgraphStream, preset SubgraphStream, all bounds[time.Duration]) bounds[time.Duration] {
 	if all != nil {
-		return ascent[time.Duration]{inherit(r, block+".interval", &s.Interval, all[0]), inherit(r, block+".max_interval", &s.MaxInterval, all[1])}
+		return bounds[time.Duration]{inherit(r, block+".interval", &s.Interval, all[0]), inherit(r, block+".max_interval", &s.MaxInterval, all[1])}
 	}
-	return ascent[time.Duration]{of(r, block+".interval", &s.Interval, preset.Interval), of(r, block+".max_interval", &s.MaxInterval, preset.MaxInterval)}
+	return bounds[time.Duration]{of(r, block+".interval", &s.Interval, preset.Interval), of(r, block+".max_interval", &s.MaxInterval, preset.MaxInterval)}
 }
 
-// ascents calls numbers and durations with each ascent of a configuration. The maps of single
-// subgraphs are replaced, with what the functions change.
-func (c *Config) ascents(source *Source, numbers func(ascent[int]), durations func(ascent[time.Duration])) {
-	r, preset := ranker{source}, Default()
+// eachBounds calls numbers and durations with all bounds of a configuration. The maps of single subgraphs
+// are replaced, with what the functions change.
+func (c *Config) eachBounds(source *Source, numbers func(bounds[int]), durations func(bounds[time.Duration])) {
+	r, preset := settings{source}, Default()
 	t, s := &c.TrafficShaping, &c.Subscriptions
 	numbers(r.adaptive("traffic_shaping.router", &t.Router.AdaptiveLimit, preset.TrafficShaping.Router.AdaptiveLimit, nil))
 
@@ -127,19 +128,19 @@ func (c *Config) ascents(source *Source, numbers func(ascent[int]), durations fu
 	durations(delays)
 
 	e, u, f, i := &c.EventSources, &c.Telemetry.UsageExport, &c.FileUploads, &c.Idempotency
-	durations(ascent[time.Duration]{
+	durations(bounds[time.Duration]{
 		of(r, "event_sources.interval", &e.Interval, preset.EventSources.Interval),
 		of(r, "event_sources.max_interval", &e.MaxInterval, preset.EventSources.MaxInterval),
 	})
-	durations(ascent[time.Duration]{
+	durations(bounds[time.Duration]{
 		of(r, "telemetry.usage_export.interval", &u.Interval, preset.Telemetry.UsageExport.Interval),
 		of(r, "telemetry.usage_export.rotate", &u.Rotate, preset.Telemetry.UsageExport.Rotate),
 	})
-	numbers(ascent[int]{
+	numbers(bounds[int]{
 		of(r, "file_uploads.max_file_bytes", &f.MaxFileBytes, preset.FileUploads.MaxFileBytes),
 		of(r, "file_uploads.max_total_bytes", &f.MaxTotalBytes, preset.FileUploads.MaxTotalBytes),
 	})
-	numbers(ascent[int]{
+	numbers(bounds[int]{
 		of(r, "idempotency.max_response_bytes", &i.MaxResponseBytes, preset.Idempotency.MaxResponseBytes),
 		of(r, "idempotency.max_bytes", &i.MaxBytes, preset.Idempotency.MaxBytes),
 	})
@@ -148,12 +149,12 @@ func (c *Config) ascents(source *Source, numbers func(ascent[int]), durations fu
 // checkBounds adds lower bounds that are above the upper ones.
 func (c *Config) checkBounds(source *Source, add addFunc) {
 	checked := *c
-	checked.ascents(source, func(a ascent[int]) { a.check(add) }, func(a ascent[time.Duration]) { a.check(add) })
+	checked.eachBounds(source, func(a bounds[int]) { a.check(add) }, func(a bounds[time.Duration]) { a.check(add) })
 }
 
 // Settled returns the configuration in which no lower bound is above the upper one because of a
 // default: adaptive_limit.max: 2 alone means that adaptive_limit.min is 2, too.
 func (c Config) Settled() Config {
-	c.ascents(nil, ascent[int].settle, ascent[time.Duration].settle)
+	c.eachBounds(nil, bounds[int].settle, bounds[time.Duration].settle)
 	return c
 }
