@@ -1,8 +1,11 @@
-// Package breaker has the circuit breaker of requests to a server, over that of failsafe-go.
+// Package breaker has the circuit breaker of requests to a server. Its states are those of failsafe-go, and what
+// opens it is a rate of failures.
 //
-// It differs in one thing: only a failure opens it. The rate of failures also rises when older
-// successes leave the time window. That of failsafe-go then opens with the next success, so a server
-// that was away for a while, and is back, would get no requests.
+// Only a failure opens it. The rate also rises when older successes leave the time window: failsafe-go's own rate
+// then opens the circuit with the next success, so that a server which was away for a while, and is back, gets no
+// requests.
+//
+// breaker.go is the breaker, window.go counts the results.
 package breaker
 
 import (
@@ -14,7 +17,7 @@ import (
 
 // Options configure a Breaker.
 type Options struct {
-	// The breaker opens if this part of at least MinAttempts attempts in Window has failed.
+	// A failure opens the breaker if this part of at least MinAttempts attempts in Window has failed.
 	FailureRate float64
 	MinAttempts uint
 	Window      time.Duration
@@ -30,18 +33,19 @@ type Options struct {
 // A Breaker permits attempts, unless too many have failed. It is safe for concurrent use. The result
 // of each attempt that was permitted must be told: Succeeded, Failed or Cancelled.
 type Breaker struct {
-	changed func(from, to circuitbreaker.State)
+	options Options
 
 	mu      sync.Mutex
 	circuit circuitbreaker.CircuitBreaker[any]
 	state   circuitbreaker.State // of circuit
+	window  window               // of the results since it closed
 }
 
 // New returns a closed breaker.
 func New(o Options) *Breaker {
-	b := &Breaker{changed: o.Changed}
+	b := &Breaker{options: o, window: newWindow(o.Window)}
 	b.circuit = circuitbreaker.NewBuilder[any]().
-		WithFailureRateThreshold(o.FailureRate, o.MinAttempts, o.Window).
+		WithFailureThreshold(1). // after a rest; the window counts those before
 		WithDelay(o.Rest).WithJitterFactor(o.Jitter).
 		WithSuccessThreshold(1).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { b.state = e.NewState }).
@@ -51,28 +55,31 @@ func New(o Options) *Breaker {
 
 // unlock ends a method in which the state may have changed.
 func (b *Breaker) unlock(from circuitbreaker.State) {
-	if b.state != from && b.changed != nil {
-		b.changed(from, b.state)
+	if b.state != from {
+		b.window.clear()
+		if b.options.Changed != nil {
+			b.options.Changed(from, b.state)
+		}
 	}
 	b.mu.Unlock()
 }
 
-// Permit reports whether an attempt may be made.
-func (b *Breaker) Permit() bool {
+// Permit reports whether an attempt may be made, and whether it is the one after a rest.
+func (b *Breaker) Permit() (trial, ok bool) {
 	b.mu.Lock()
 	defer b.unlock(b.state)
-	return b.circuit.TryAcquirePermit()
+	ok = b.circuit.TryAcquirePermit()
+	return ok && b.state == circuitbreaker.HalfOpenState, ok
 }
 
-// Succeeded notes an attempt. If the rate of failures in the window would open the breaker all the
-// same, they are over, and the window begins anew.
+// Succeeded notes an attempt.
 func (b *Breaker) Succeeded() {
 	b.mu.Lock()
-	before := b.state
-	defer b.unlock(before)
-	b.circuit.RecordSuccess()
-	if before == circuitbreaker.ClosedState && b.state == circuitbreaker.OpenState {
-		b.circuit.Close()
+	defer b.unlock(b.state)
+	if b.state == circuitbreaker.ClosedState {
+		b.window.add(time.Now(), false)
+	} else {
+		b.circuit.RecordSuccess()
 	}
 }
 
@@ -80,15 +87,22 @@ func (b *Breaker) Succeeded() {
 func (b *Breaker) Failed() {
 	b.mu.Lock()
 	defer b.unlock(b.state)
-	b.circuit.RecordFailure()
+	if b.state != circuitbreaker.ClosedState {
+		b.circuit.RecordFailure()
+		return
+	}
+	attempts, failures := b.window.add(time.Now(), true)
+	if attempts >= b.options.MinAttempts && float64(failures) >= b.options.FailureRate*float64(attempts) {
+		b.circuit.Open()
+	}
 }
 
 // Cancelled notes an attempt that says nothing about the server. If it was the one after a rest, the
 // next attempt takes its place.
-func (b *Breaker) Cancelled() {
+func (b *Breaker) Cancelled(trial bool) {
 	b.mu.Lock()
 	defer b.unlock(b.state)
-	if b.state == circuitbreaker.HalfOpenState {
+	if trial && b.state == circuitbreaker.HalfOpenState {
 		b.circuit.Open()
 		b.circuit.HalfOpen()
 	}

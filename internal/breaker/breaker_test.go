@@ -28,11 +28,16 @@ func recorded(t *testing.T) (*breaker.Breaker, *[]string) {
 	}), states
 }
 
+func permitted(b *breaker.Breaker) bool {
+	_, ok := b.Permit()
+	return ok
+}
+
 // attempt makes attempts that are all permitted.
 func attempt(t *testing.T, b *breaker.Breaker, count int, tell func()) {
 	t.Helper()
 	for n := range count {
-		if !b.Permit() {
+		if _, ok := b.Permit(); !ok {
 			t.Fatalf("attempt %d is refused", n)
 		}
 		tell()
@@ -63,18 +68,18 @@ func TestFailuresOpenTheBreaker(t *testing.T) {
 		b, states := recorded(t)
 		attempt(t, b, minAttempts/2, b.Succeeded)
 		attempt(t, b, minAttempts/2, b.Failed)
-		if b.Permit() || b.Remaining() != rest {
+		if permitted(b) || b.Remaining() != rest {
 			t.Errorf("changes of the state: %q, the last one for %v", *states, b.Remaining())
 		}
 		time.Sleep(rest)
 		attempt(t, b, 1, b.Failed)
-		if b.Permit() {
+		if permitted(b) {
 			t.Error("the breaker is closed, although the server is still away")
 		}
 		time.Sleep(rest)
-		attempt(t, b, 1, b.Cancelled)
+		attempt(t, b, 1, func() { b.Cancelled(true) })
 		attempt(t, b, 1, func() {
-			if b.Permit() {
+			if permitted(b) {
 				t.Error("an attempt is permitted beside the one after a rest")
 			}
 			b.Succeeded()
@@ -95,12 +100,12 @@ func TestAttemptsAtATime(t *testing.T) {
 		all.Go(func() {
 			for n := range 1000 {
 				switch {
-				case !b.Permit():
+				case !permitted(b):
 					t.Error("an attempt is refused")
 				case n%4 == 0:
 					b.Failed()
 				case n%4 == 1:
-					b.Cancelled()
+					b.Cancelled(false)
 				default:
 					b.Succeeded()
 				}
@@ -116,4 +121,82 @@ func TestAttemptsAtATime(t *testing.T) {
 	if want := []string{"closed to open"}; !slices.Equal(*states, want) {
 		t.Errorf("changes of the state: %q, want %q", *states, want)
 	}
+}
+
+// A rate of failures opens it whatever their order is, also if it is a success that completes the attempts it
+// takes.
+func TestRateOfFailuresOpensTheBreaker(t *testing.T) {
+	for _, pause := range []time.Duration{0, 50 * time.Millisecond, time.Second} {
+		for every := 2; every <= 2*minAttempts; every++ { // one of so many attempts succeeds
+			for first := range every {
+				synctest.Test(t, func(t *testing.T) {
+					b, states := recorded(t)
+					for n := 0; len(*states) == 0; n++ {
+						if n > 2*minAttempts {
+							t.Fatalf("one of %d succeeds, every %v: closed after %d attempts", every, pause, n)
+						}
+						attempt(t, b, 1, map[bool]func(){true: b.Succeeded, false: b.Failed}[n%every == first])
+						time.Sleep(pause)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Fewer failures do not open it, however many there are.
+func TestLowRateOfFailuresOpensNoBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, states := recorded(t)
+		for range 1000 {
+			attempt(t, b, 3, b.Succeeded)
+			attempt(t, b, 2, b.Failed)
+			time.Sleep(window / 100)
+		}
+		if len(*states) > 0 {
+			t.Errorf("changes of the state: %q", *states)
+		}
+	})
+}
+
+// Attempts from before the breaker opened that are cancelled while one tries whether the server is back permit no
+// other one.
+func TestOldAttemptsPermitNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := recorded(t)
+		attempt(t, b, 20, func() {})
+		attempt(t, b, minAttempts, b.Failed)
+		time.Sleep(rest)
+		if trial, ok := b.Permit(); !trial || !ok {
+			t.Fatalf("no attempt is permitted after a rest: %t, %t", trial, ok)
+		}
+		for range 20 {
+			b.Cancelled(false)
+		}
+		if permitted(b) {
+			t.Error("another attempt is permitted")
+		}
+		b.Cancelled(true)
+		if !permitted(b) {
+			t.Error("no attempt is permitted after the one that was cancelled")
+		}
+	})
+}
+
+// The window is that of the last time: what was before counts no more.
+func TestOldFailuresCountNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, states := recorded(t)
+		attempt(t, b, minAttempts-1, b.Failed)
+		time.Sleep(window)
+		attempt(t, b, minAttempts-1, b.Failed)
+		time.Sleep(window * 9 / 10)
+		if len(*states) > 0 {
+			t.Errorf("changes of the state: %q", *states)
+		}
+		attempt(t, b, 1, b.Failed)
+		if len(*states) != 1 {
+			t.Errorf("changes of the state: %q, want one", *states)
+		}
+	})
 }

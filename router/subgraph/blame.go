@@ -2,7 +2,6 @@ package subgraph
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 )
 
@@ -74,14 +73,12 @@ func (s *subgraph) proven(e *endpoint) bool {
 	return false
 }
 
-// record reports the result of a request to the breaker of its endpoint. A request whose caller has
-// left is not counted, nor one that had less time than the subgraph may take. But if the latter is the
-// one that a half-open breaker permits, a subgraph that hangs would get one after the other.
+// record reports the result of a request to the breaker of its endpoint. A canceled request is not
+// counted, except by a half-open breaker: there, recording a result is the only way to
+// return the permit.
 func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 	switch {
 	case ctx.Err() != nil && !e.halfOpen():
-	case v.failed && left(ctx):
-		e.breaker.Cancelled()
 	case v.failed && s.several():
 		s.failedAt(e, v)
 	case v.failed && e.breaker != nil:
@@ -94,12 +91,6 @@ func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 	case !v.failed:
 		s.succeededAt(e)
 	}
-}
-
-// left reports whether ctx has ended, and not because its time is up.
-func left(ctx context.Context) bool {
-	err := ctx.Err()
-	return err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(context.Cause(ctx), context.DeadlineExceeded)
 }
 
 func (s *subgraph) succeededAt(e *endpoint) {

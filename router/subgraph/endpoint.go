@@ -152,7 +152,11 @@ func (e *endpoint) halfOpen() bool { return e.state.Load() == breakerHalfOpen }
 // permits reports whether the circuit breaker lets a request through. Its result must be recorded. A
 // closed breaker always does, so nothing is locked for it.
 func (e *endpoint) permits() bool {
-	return e.breaker == nil || e.closed() || e.breaker.Permit()
+	if e.breaker == nil || e.closed() {
+		return true
+	}
+	_, ok := e.breaker.Permit()
+	return ok
 }
 
 // A choice says which endpoint suits an attempt.

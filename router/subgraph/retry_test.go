@@ -226,40 +226,6 @@ func TestSubgraphThatIsBackIsAsked(t *testing.T) {
 	})
 }
 
-// A caller who leaves says nothing about the subgraph, also if its request is the one that tries whether
-// the subgraph responds again.
-func TestCallersWhoLeaveDoNotKeepTheCircuitOpen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var back atomic.Bool
-		tr := overPipes(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			time.Sleep(100 * time.Millisecond)
-			status := 503
-			if back.Load() {
-				status = 200
-			}
-			answer(w, status, "application/json", `{"data":null}`)
-		})
-		for n := 0; send(t, tr) != execute.CodeCircuitOpen; n++ {
-			if n == 100 {
-				t.Fatal("the circuit is closed after a hundred failures")
-			}
-		}
-		back.Store(true)
-		time.Sleep(6 * time.Second) // longer than Rest
-		for range 3 {
-			ctx, leave := context.WithTimeout(t.Context(), time.Minute)
-			time.AfterFunc(10*time.Millisecond, leave)
-			if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
-				t.Fatalf("a caller who left: got error %v", err)
-			}
-		}
-		if got := send(t, tr); got != "" {
-			t.Errorf("the next caller: got code %q", got)
-		}
-	})
-}
-
 // The client does not start a wait that would exceed the timeout.
 func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -95,13 +95,21 @@ func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.
 // attempt makes an attempt, unless the breaker is open. A cancelled one says nothing about the service:
 // the breaker records neither a failure nor a success, and the next attempt is the trial if this was.
 func (c circuit) attempt(ctx context.Context, attempt func(context.Context) error) error {
-	if !c.breaker.Permit() {
+	trial, ok := c.breaker.Permit()
+	if !ok {
 		return circuitbreaker.ErrOpen
 	}
+	told := false
+	defer func() {
+		if !told { // it has panicked
+			c.breaker.Cancelled(trial)
+		}
+	}()
 	err := c.timeout.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error { return attempt(try.Context()) })
+	told = true
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
-		c.breaker.Cancelled()
+		c.breaker.Cancelled(trial)
 		// The error need not tell: net/http returns the cause of the cancellation.
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	case c.failed(err):
