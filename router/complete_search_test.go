@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,4 +135,85 @@ func TestLongSearchIsCompletedForOperationsThatAreUsedAgain(t *testing.T) {
 	if n := s.ask(t, "once"); n != first {
 		t.Errorf("%d requests for the second use of an operation, want %d as for the first", n, first)
 	}
+}
+
+// If a complete search finds a plan that is as good but another one, the first plan stays in use, and the console
+// shows that.
+func TestConsoleShowsThePlanInUse(t *testing.T) {
+	const token = "123456789012"
+	sdl, err := os.ReadFile("testdata/equal_plans.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":null,"errors":[{"message":"no"}]}`)
+	}))
+	t.Cleanup(server.Close)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = config.SubgraphURLs{}
+	for _, name := range []string{"g0", "g1", "g2", "g3"} {
+		c.OverrideSubgraphURLs[name] = []string{server.URL}
+	}
+	c.ExposeQueryPlan.Enabled, c.ExposeQueryPlan.Token = true, token
+	c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, token, 1
+	gateway, err := router.New(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel, AccessLog: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = gateway.Close() })
+	public, admin := httptest.NewServer(gateway.Handler()), httptest.NewServer(gateway.Admin())
+	t.Cleanup(public.Close)
+	t.Cleanup(admin.Close)
+	body, err := json.Marshal(map[string]string{"query": `query{ t1{ f4 t0{ f3 f0} f0 t2{ f4 r1}} t2{ t0{ r1 f0} r0 f2 k0 k2} t0{ f2 f3 n{ id}}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// do sends a request, decodes the response, and returns its headers.
+	do := func(method, url string, into any, headers ...string) http.Header {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+			t.Fatal(err)
+		}
+		return response.Header
+	}
+	check := func() {
+		t.Helper()
+		var used struct {
+			Extensions struct {
+				Souk struct{ Plan json.RawMessage }
+			}
+		}
+		do("POST", public.URL+"/graphql", &used, "Souk-Expose-Query-Plan", "true", "Souk-Expose-Token", token)
+		var ignored, shown struct{ Plan json.RawMessage }
+		id := do("POST", public.URL+"/graphql", &ignored).Get("Souk-Trace-Id")
+		do("GET", admin.URL+"/console/api/traces/"+id, &shown, "Authorization", "Bearer "+token)
+		if plan := used.Extensions.Souk.Plan; plan == nil || string(plan) != string(shown.Plan) {
+			t.Errorf("the console shows the plan\n%s\nand the one in use is\n%s", shown.Plan, plan)
+		}
+	}
+	check()
+	await(t, "the operation is planned again", func() bool {
+		var ignored any
+		do("POST", public.URL+"/graphql", &ignored)
+		return metric(t, admin.URL, `souk_router_plans_replaced_total{result="same"}`) == 1
+	})
+	check()
 }

@@ -105,6 +105,9 @@ func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 	return value
 }
 
+// Fits reports whether a value of a weight is not too large.
+func (c *Cache[K, V]) Fits(weight int) bool { return weight+entryOverhead <= c.limit/MaxShare }
+
 // Reweigh changes the weight of a key's value, which may have grown. If it has become
 // too large, it is evicted.
 func (c *Cache[K, V]) Reweigh(key K, weight int) {

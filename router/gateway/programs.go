@@ -154,7 +154,7 @@ func (s *snapshot) newVersion(op *operation.Operation, made *planner.Result, bas
 	if err != nil {
 		return version{}, err
 	}
-	return version{program, program.Size(), basis, made.Search, made.Cost, made.Batching}, nil
+	return version{program: program, weight: program.Size(), basis: basis, search: made.Search, cost: made.Cost, batching: made.Batching}, nil
 }
 
 // newPlan plans an operation.

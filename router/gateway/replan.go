@@ -26,6 +26,8 @@ type version struct {
 	program *execute.Program
 	weight  int // in the plan cache, in bytes
 	basis   planBasis
+	// complete is set if a longer search has found nothing better.
+	complete bool
 	// search is the outcome of the search for a better plan, and cost what it found.
 	search planner.Search
 	cost   planner.Cost
@@ -50,7 +52,9 @@ func (b planBasis) latencies() planner.Latencies {
 }
 
 // unfinished reports whether a longer search may find a better plan.
-func (v *version) unfinished() bool { return v.basis.quick && v.search == planner.Incomplete }
+func (v *version) unfinished() bool {
+	return v.basis.quick && v.search == planner.Incomplete && !v.complete
+}
 
 // weighed reports whether the plan may differ with other latencies.
 func (v *version) weighed() bool { return v.batching != nil && v.batching.Matters }
@@ -132,21 +136,22 @@ const (
 func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels labelSet) {
 	old, began := p.current.Load(), time.Now()
 	basis := planBasis{estimates: s.gateway.estimates()}
-	next, result := *old, planSame
-	next.basis = basis
+	var next version
+	result := planSame
 	made, err := s.newPlan(op, labels, basis)
-	if err == nil {
-		next.search, next.batching = made.Search, made.Batching
-		if made.Cost.Better(old.cost) || !made.Batching.SameBatches(old.batching) {
-			next.program, err = s.compile(made.Plan, op)
-			result, next.cost = planChanged, made.Cost
-		}
+	if err == nil && (made.Cost.Better(old.cost) || !made.Batching.SameBatches(old.batching)) {
+		next, err = s.newVersion(op, &made, basis)
+		result = planChanged
 	}
-	if err != nil { // the former program is still right
-		result, next.program, next.batching = planFailed, old.program, old.batching
+	if result == planChanged && err == nil && !s.plans.Fits(next.weight) && s.plans.Fits(old.weight) {
+		result = planSame // it would have to be made again and again
 	}
-	if result == planChanged {
-		next.weight = next.program.Size()
+	if err != nil {
+		result = planFailed
+	}
+	if result != planChanged { // the former program is still right
+		next = *old
+		next.basis.estimates, next.complete = basis.estimates, true
 	}
 	p.current.Store(&next)
 	if result == planChanged {

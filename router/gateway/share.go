@@ -25,6 +25,9 @@ import (
 // same lock.
 const flightShards = 32
 
+// maxFlightAge is how old a query in progress may be that identical ones join, unless the timeout is short.
+const maxFlightAge = 2 * time.Second
+
 // flights holds the queries in progress whose responses identical queries can share.
 type flights struct {
 	seed   maphash.Seed
@@ -53,7 +56,7 @@ type flight struct {
 }
 
 func (fs *flights) init(timeout time.Duration) {
-	fs.seed, fs.maxAge = maphash.MakeSeed(), jointly.MaxAge(timeout)
+	fs.seed, fs.maxAge = maphash.MakeSeed(), jointly.MaxAge(maxFlightAge, timeout)
 	for i := range fs.shards {
 		fs.shards[i].open = map[string]*flight{}
 	}
