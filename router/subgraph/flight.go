@@ -16,6 +16,10 @@ import (
 	"souk/router/internal/lazycontext"
 )
 
+// maxFlightAge is how old a query in flight may be that identical ones join, unless their time is short. It is less than
+// for queries of clients: one of these that is not to wait for an older one must not find the same request again.
+const maxFlightAge = time.Second
+
 // flights holds the queries to one subgraph that are in flight. Two queries are identical
 // if their partitions, bodies and headers are byte-for-byte equal.
 type flights struct {
@@ -56,9 +60,13 @@ type sender struct {
 // do sends a query, or waits for the response of an identical query in flight and then calls shared.
 func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header http.Header, s sender, shared func()) (*execute.SubgraphResponse, error) {
 	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
-	one, leads := f.join(maphash.Bytes(f.seed, r.Body.B), r, header, jointly.MaxAge(s.timeout))
+	left := s.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	one, leads := f.join(maphash.Bytes(f.seed, r.Body.B), r, header, jointly.MaxAge(maxFlightAge, left))
 	if leads {
-		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) >= s.timeout {
+		if left == s.timeout {
 			return one.lead(ctx, r, s)
 		}
 		one.sendApart(ctx, r, s)

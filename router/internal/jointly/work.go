@@ -33,10 +33,10 @@ type Work struct {
 	owner   context.Context      // that of the caller that does the work
 }
 
-// MaxAge bounds how old work is that others join: if its server does not respond, those who come later
-// are not held up by it, and it has most of its time left for those who join. A timeout of 0 is none.
-func MaxAge(timeout time.Duration) time.Duration {
-	const most = 2 * time.Second
+// MaxAge returns how old work may be that others join, at most a quarter of their timeout; 0 is none. If its
+// server does not respond, those who come later are not held up by it, and those who join have most of their
+// time for it.
+func MaxAge(most, timeout time.Duration) time.Duration {
 	if timeout > 0 {
 		return min(most, timeout/4)
 	}
