@@ -38,7 +38,8 @@ const (
 	NotSearched Search = "not needed"
 	// Exact: the search was complete, so no plan costs less. Requests of the initial payload fetch what
 	// only a deferred fragment selects if no entity request in the fragment can; otherwise only keys,
-	// and what fields require.
+	// and what fields require. A field of an @interfaceObject that is selected for some types is fetched
+	// when the type is known.
 	Exact Search = "exact"
 	// Incomplete: the search ended at a limit, with the best plan until then.
 	Incomplete Search = "incomplete"
