@@ -88,12 +88,9 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		copied.Selections = withDenials(op.Selections, denials(t.Authorized.Selections, "", map[string]*operation.Denial{}), "")
 		op = &copied
 	}
-	made, err := s.plannerOf(planBasis{quick: t.Quick}).Find(op, t.Latencies, labelSet(t.Labels).names(s.model)...)
+	made, err := s.newPlan(op, labelSet(t.Labels), t.Quick, t.Latencies)
 	if err != nil {
 		return nil, fmt.Errorf("planning the operation again: %w", err)
-	}
-	if s.gateway.config.Telemetry.SubgraphOperationNames {
-		made.NameOperations(op.Name)
 	}
 	return made.Plan, nil
 }

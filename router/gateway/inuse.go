@@ -86,7 +86,7 @@ func (s *snapshot) print(d *document) string {
 		if used, ok := s.plans.Get(k.key); ok {
 			basis = used.basis()
 		}
-		made, err := s.newPlan(op, k.labels, basis)
+		made, err := s.newPlan(op, k.labels, basis.quick, basis.latencies())
 		if err == nil {
 			err = plan.Print(&out, made.Plan)
 		}

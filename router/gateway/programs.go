@@ -106,11 +106,11 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key planKey, of *prepar
 // make plans and compiles an operation.
 func (s *snapshot) make(key planKey, of *prepared) (planned, error) {
 	basis := planBasis{quick: !of.ahead && !s.gateway.config.QueryPlanner.CompleteSearch, estimates: s.gateway.estimates()}
-	make := s.keep
+	newProgram := s.keep
 	if basis.latencies() == nil && !s.keepsPlans() {
-		make = s.draft
+		newProgram = s.draft
 	}
-	v, err := make(of.op, of.labels, basis)
+	v, err := newProgram(of.op, of.labels, basis)
 	if err != nil {
 		return planned{}, err
 	}
@@ -129,7 +129,7 @@ func (s *snapshot) keepsPlans() bool {
 
 // keep makes a program that may refer to its plan.
 func (s *snapshot) keep(op *operation.Operation, labels labelSet, basis planBasis) (version, error) {
-	made, err := s.newPlan(op, labels, basis)
+	made, err := s.newPlan(op, labels, basis.quick, basis.latencies())
 	if err != nil {
 		return version{}, err
 	}
@@ -138,7 +138,7 @@ func (s *snapshot) keep(op *operation.Operation, labels labelSet, basis planBasi
 
 // draft makes the program of a plan that is not kept, without latencies.
 func (s *snapshot) draft(op *operation.Operation, labels labelSet, basis planBasis) (version, error) {
-	made, err := s.plannerOf(basis).Draft(op, labels.names(s.model)...)
+	made, err := s.plannerOf(basis.quick).Draft(op, labels.names(s.model)...)
 	if err != nil {
 		return version{}, err
 	}
@@ -157,18 +157,18 @@ func (s *snapshot) newVersion(op *operation.Operation, made *planner.Result, bas
 	return version{program: program, weight: program.Size(), basis: basis, search: made.Search, cost: made.Cost, batching: made.Batching}, nil
 }
 
-// newPlan plans an operation.
-func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, basis planBasis) (planner.Result, error) {
-	made, err := s.plannerOf(basis).Find(op, basis.latencies(), labels.names(s.model)...)
+// newPlan plans an operation, by latencies unless they are nil.
+func (s *snapshot) newPlan(op *operation.Operation, labels labelSet, quick bool, by planner.Latencies) (planner.Result, error) {
+	made, err := s.plannerOf(quick).Find(op, by, labels.names(s.model)...)
 	if err == nil && s.gateway.config.Telemetry.SubgraphOperationNames {
 		made.NameOperations(op.Name)
 	}
 	return made, err
 }
 
-// plannerOf returns the planner for a basis.
-func (s *snapshot) plannerOf(basis planBasis) *planner.Planner {
-	if basis.quick {
+// plannerOf returns the planner that ends the search for a better plan early, or the other one.
+func (s *snapshot) plannerOf(quick bool) *planner.Planner {
+	if quick {
 		return s.quick
 	}
 	return s.planner

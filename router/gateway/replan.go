@@ -138,7 +138,7 @@ func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels
 	basis := planBasis{estimates: s.gateway.estimates()}
 	var next version
 	result := planSame
-	made, err := s.newPlan(op, labels, basis)
+	made, err := s.newPlan(op, labels, basis.quick, basis.latencies())
 	if err == nil && (made.Cost.Better(old.cost) || !made.Batching.SameBatches(old.batching)) {
 		next, err = s.newVersion(op, &made, basis)
 		result = planChanged

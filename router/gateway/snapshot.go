@@ -180,7 +180,7 @@ func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
 	pause()
 	elements := usage.NewSchema(schema.Definitions(), gw.options.Uses, deprecations(gw.config.Telemetry.Deprecations), pause)
 	pause()
-	plans, quick := planner.New(model, planner.Options{}), planner.New(model, planner.Options{Quick: true})
+	plans := planner.New(model, planner.Options{})
 	pause()
 	s := &snapshot{
 		gateway:   gw,
@@ -193,7 +193,7 @@ func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
 		accepted:  schema.With(operation.Limits{}),
 		elements:  elements,
 		planner:   plans,
-		quick:     quick,
+		quick:     plans.Quick(),
 		transport: transport,
 		close:     closeTransport,
 

@@ -129,7 +129,7 @@ func (i *improver) searchByType(w *walker, first found, g goals, bound Cost, bud
 
 // endsEarly notes that a search has reached its limit: a complete one may choose other paths, even for a plan
 // that costs as little.
-func (i *improver) endsEarly() { i.unsettled = i.unsettled || i.planner.options.Quick }
+func (i *improver) endsEarly() { i.unsettled = i.unsettled || i.planner.effort == quick }
 
 // settle makes the choice that a search found, and returns what it costs.
 func (i *improver) settle(w *walker, f found) Cost {

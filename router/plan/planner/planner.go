@@ -13,10 +13,6 @@ type Options struct {
 	// MaxEdges is how many edges of the query graph may be looked at for one
 	// operation. 0 means 200,000, which takes less than a second.
 	MaxEdges int
-	// Quick ends the search for a better plan early: what it adds to planning is bounded by some
-	// hundred microseconds, or by what the first choice takes if that is longer. If the search was
-	// Incomplete, a planner that is not quick may find a better plan.
-	Quick bool
 }
 
 // A Planner plans operations on one supergraph. It is safe for concurrent use.
@@ -24,7 +20,7 @@ type Planner struct {
 	model   *supergraph.Model
 	options Options
 	effort  effort
-	types   responseTypes
+	types   *responseTypes
 }
 
 // New returns a planner for a supergraph.
@@ -32,11 +28,16 @@ func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxEdges == 0 {
 		o.MaxEdges = 200_000
 	}
-	p := &Planner{model: m, options: o, effort: complete}
-	if o.Quick {
-		p.effort = quick
-	}
-	return p
+	return &Planner{model: m, options: o, effort: complete, types: &responseTypes{}}
+}
+
+// Quick returns a planner that ends the search for a better plan early: what it adds to planning is
+// bounded by some hundred microseconds, or by what the first choice takes if that is longer. If the
+// search was Incomplete, p may find a better plan.
+func (p *Planner) Quick() *Planner {
+	q := *p
+	q.effort = quick
+	return &q
 }
 
 // Plan plans an operation that is valid against the API schema. The labels are

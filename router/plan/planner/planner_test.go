@@ -153,7 +153,8 @@ func open(t testing.TB, archive *txtar.Archive) *testCase {
 	if c.schema, err = operation.NewSchema(c.model.APISchema); err != nil {
 		t.Fatal(err)
 	}
-	c.planner, c.quick = planner.New(c.model, planner.Options{}), planner.New(c.model, planner.Options{Quick: true})
+	c.planner = planner.New(c.model, planner.Options{})
+	c.quick = c.planner.Quick()
 	return c
 }
 
