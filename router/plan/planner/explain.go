@@ -236,15 +236,15 @@ func (x *Explanation) String() string {
 	if x.Batching != nil && x.Batching.Matters && x.Batching.Unknown == nil {
 		made, searched, of = " by these latencies", " without latencies", "without latencies: "
 	}
-	cost := func(label string, chosen, chosenLevels, greedy, greedyLevels, bound, boundLevels int) {
+	cost := func(label string, chosen, greedy, bound Cost) {
 		fmt.Fprintf(&b, "%s%s: %d in %d levels (%sgreedy choice: %d in %d; lower bound: %d in %d)\n",
-			label, made, chosen, chosenLevels, of, greedy, greedyLevels, bound, boundLevels)
+			label, made, chosen.Requests, chosen.Levels, of, greedy.Requests, greedy.Levels, bound.Requests, bound.Levels)
 	}
 	if x.Chosen != (Cost{}) {
-		cost("requests", x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
+		cost("requests", x.Chosen, x.Greedy, x.Bound)
 	}
 	if x.Chosen.InitialRequests > 0 {
-		cost("of the initial payload", x.Chosen.InitialRequests, x.Chosen.InitialLevels, x.Greedy.InitialRequests, x.Greedy.InitialLevels, x.Bound.InitialRequests, x.Bound.InitialLevels)
+		cost("of the initial payload", x.Chosen.initial(), x.Greedy.initial(), x.Bound.initial())
 	}
 	fmt.Fprintf(&b, "search for a better plan%s: %s\nedges of the query graph looked at: %d\n", searched, x.Search, x.Edges)
 	if x.Batching != nil {
