@@ -20,6 +20,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/pgserver"
 )
 
@@ -71,14 +72,14 @@ func TestImageNeedsNothingElse(t *testing.T) {
 	root := image.unpack(t, buildIn(t, "."))
 
 	t.Run("router without a graph", func(t *testing.T) {
-		p := image.run(t, root, listenAt(freeAddress(t), freeAddress(t)), image.command...)
+		p := image.run(t, root, listenAt(loopbacktest.Address(t), loopbacktest.Address(t)), image.command...)
 		if err := p.Wait(); err == nil || !strings.Contains(p.log.String(), "/etc/souk/graph/supergraph.graphql") {
 			t.Errorf("got err %v, want one that names the missing file:\n%s", err, p.log)
 		}
 	})
 	t.Run("router", func(t *testing.T) {
 		copyFile(t, "schema/supergraph.graphql", filepath.Join(root, "etc/souk/graph/supergraph.graphql"), 0o644) // as docker run --volume
-		address, admin := freeAddress(t), freeAddress(t)
+		address, admin := loopbacktest.Address(t), loopbacktest.Address(t)
 		p := image.run(t, root, listenAt(address, admin), image.command...)
 		await(t, "ready", func() bool { status, _ := get(t, "http://"+address+"/readyz"); return status == http.StatusOK })
 		if status, _ := get(t, "http://"+address+"/api/products"); status != http.StatusNotFound {
@@ -100,7 +101,7 @@ func TestImageNeedsNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		address := freeAddress(t)
+		address := loopbacktest.Address(t)
 		_, port, _ := net.SplitHostPort(address)
 		environment := []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=redis://" + miniredis.RunT(t).Addr(), "SERVICE_TOKEN=shared"}
 		p := image.run(t, root, environment, "user")
@@ -312,16 +313,6 @@ func await(t *testing.T, what string, condition func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // buildIn builds the program as the image does and returns its path.

@@ -43,7 +43,7 @@ type setting struct {
 
 // run measures and prints everything.
 func (g *grid) run(ctx context.Context) error {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return fmt.Errorf("starting the subgraphs: %w", err)
 	}
@@ -115,7 +115,7 @@ func (g *grid) write(name, text string) error {
 
 // startRouter starts Souk's router.
 func (g *grid) startRouter(ctx context.Context, s setting) (*process, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("starting the router: %w", err)
 	}
@@ -129,7 +129,7 @@ func (g *grid) startRouter(ctx context.Context, s setting) (*process, error) {
 
 // startFloor starts the floor, for a recording.
 func (g *grid) startFloor(ctx context.Context, s setting, r recording, subgraphs string) (*process, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("starting the floor: %w", err)
 	}
@@ -142,7 +142,7 @@ func (g *grid) startFloor(ctx context.Context, s setting, r recording, subgraphs
 
 // startPeer starts another gateway.
 func (g *grid) startPeer(ctx context.Context, s setting, p peer) (*process, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}

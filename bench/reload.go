@@ -216,7 +216,7 @@ func (r *reloading) measure(ctx context.Context, rate int, versions []string) (s
 
 // start starts a router with a supergraph.
 func (r *reloading) start(ctx context.Context, supergraph string) (*process, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("starting the router: %w", err)
 	}

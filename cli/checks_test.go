@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // The commands that check something print what they find, and their exit status tells a
@@ -72,7 +74,7 @@ func transcript(t *testing.T, dir, script string) string {
 
 // A running router is introspected.
 func TestSchemaCheckAgainstARunningRouter(t *testing.T) {
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	p := souk(t, nil, "router", "--dev", "--config", routerFiles(t, address, "", "supergraph: {file: GRAPH}\n"))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == 200 })
 	dir := writeFiles(t, map[string]string{

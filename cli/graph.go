@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -181,7 +180,7 @@ func (g *graph) chooseAddresses(ctx context.Context) error {
 		return fmt.Errorf("listen is %q; it must be host:port: %w", g.config.Listen, err)
 	}
 	if port == "0" {
-		if g.config.Listen, err = freeAddress(ctx, host); err != nil {
+		if g.config.Listen, err = loopback.Address(ctx, host); err != nil {
 			return err
 		}
 		g.flags.listen = g.config.Listen
@@ -193,22 +192,9 @@ func (g *graph) chooseAddresses(ctx context.Context) error {
 	if err == nil {
 		return l.Close()
 	}
-	g.config.Admin.Listen, err = freeAddress(ctx, "127.0.0.1")
+	g.config.Admin.Listen, err = loopback.Address(ctx, loopback.Host)
 	g.flags.admin = g.config.Admin.Listen
 	return err
-}
-
-func freeAddress(ctx context.Context, host string) (string, error) {
-	l, err := loopback.Listen(ctx, cmp.Or(host, "127.0.0.1"))
-	if err != nil {
-		return "", err
-	}
-	address := l.Addr().String()
-	if host == "" {
-		_, port, _ := net.SplitHostPort(address) // it is an address
-		address = ":" + port
-	}
-	return address, l.Close()
 }
 
 // welcome writes where everything is.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // writeFiles writes files into a new directory and returns its path.
@@ -56,7 +58,7 @@ func TestDevServesAnyGraphUntilInterrupted(t *testing.T) {
 		"more.graphqls":      "type Query { more: Int }\n",
 		"router.yaml":        "supergraph: {poll_interval: 20ms}\n",
 	})
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--router-config", filepath.Join(dir, "router.yaml"), "--listen", address)
 	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
@@ -94,7 +96,7 @@ func TestDevRefusesFlagsOfTheOtherMode(t *testing.T) {
 func TestDevFailsIfItsPortIsInUse(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs: {a: {routing_url: 'http://localhost:1', schema: {sdl: 'type Query { a: Int }'}}}\n"})
 	address := taken(t)
-	for _, c := range []struct{ listen, admin string }{{address, freeAddress(t)}, {freeAddress(t), address}} {
+	for _, c := range []struct{ listen, admin string }{{address, loopbacktest.Address(t)}, {loopbacktest.Address(t), address}} {
 		p := souk(t, []string{"ROUTER_ADMIN_LISTEN=" + c.admin}, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--listen", c.listen)
 		p.fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
 		if said := p.stdout.String(); said != "" {
@@ -111,8 +113,8 @@ func TestRouterServesRunningSubgraphs(t *testing.T) {
 		_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { hello: Int }"}}}`))
 	}))
 	defer number.Close()
-	address := freeAddress(t)
-	p := souk(t, []string{"ROUTER_ADMIN_LISTEN=" + freeAddress(t)}, "router", "--subgraph", "greetings="+one.URL, "--listen", address)
+	address := loopbacktest.Address(t)
+	p := souk(t, []string{"ROUTER_ADMIN_LISTEN=" + loopbacktest.Address(t)}, "router", "--subgraph", "greetings="+one.URL, "--listen", address)
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
 		t.Errorf("got %s", got)
@@ -152,7 +154,7 @@ func TestDevMocksSubgraphs(t *testing.T) {
 		"reviews.graphqls":  link + `type Product @key(fields: "id") { id: ID! reviews: [Review!]! } type Review { stars: Int! }`,
 		"router.yaml":       "override_subgraph_urls: {products: 'http://localhost:1'}\n",
 	})
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--router-config", filepath.Join(dir, "router.yaml"), "--mock", "products,reviews", "--listen", address)
 	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	got := post(t, "http://"+address+"/graphql", `{"query":"{ product(id: \"7\") { id name reviews { stars } } }"}`)
@@ -196,7 +198,7 @@ func firstEvent(t *testing.T, url, body string) string {
 
 // A configuration of the router that is loaded again is told, although the log has warnings only.
 func TestDevTellsThatTheRouterConfigurationIsLoaded(t *testing.T) {
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	dir := writeFiles(t, map[string]string{
 		"supergraph.yaml": "subgraphs:\n  a:\n    routing_url: http://localhost:1\n    schema: {sdl: 'type Query { a: Int }'}\n",
 		"router.yaml":     "version: \"1\"\nsupergraph: {poll_interval: 10ms}\n",

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // fullPipe returns the end of a pipe that takes nothing more, and that nobody reads.
@@ -47,7 +49,7 @@ func TestRouterEndsWhileItsOutputHangs(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			address := freeAddress(t)
+			address := loopbacktest.Address(t)
 			file := routerFiles(t, address, "", "supergraph: {file: GRAPH}\ntelemetry: {access_log: {enabled: true}}\n")
 			p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], "router", "--config", file), ended: make(chan error, 1)}
 			p.Env = append(os.Environ(), runMain+"=1", "OTEL_TRACES_EXPORTER=console", "OTEL_METRICS_EXPORTER=console", "OTEL_LOGS_EXPORTER=console")

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"souk/cli"
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/gateway/config"
 )
 
@@ -27,13 +28,13 @@ func (p *process) done(t *testing.T) string {
 // What souk init writes starts, for development and composed.
 func TestInitWritesAGraphThatStarts(t *testing.T) {
 	subgraph := greeter(t)
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := writeFiles(t, map[string]string{"more.graphqls": "type Query { more: Int }\n"})
-	admin := []string{"ROUTER_ADMIN_LISTEN=" + freeAddress(t)}
+	admin := []string{"ROUTER_ADMIN_LISTEN=" + loopbacktest.Address(t)}
 	told := soukIn(t, dir, nil, "init", "--subgraph", "greetings="+subgraph.URL, "--subgraph", "more-data=more.graphqls,http://localhost:1/graphql", "--port", port).done(t)
 	for _, want := range []string{"supergraph.yaml", "router.yaml", "docker-compose.yaml", "values.yaml", "souk dev --config supergraph.yaml --router-config router.yaml"} {
 		if !strings.Contains(told, want) {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"souk/internal/loopback"
 	"souk/router/compose"
 	"souk/router/mock"
 )
@@ -36,7 +35,7 @@ func startMocks(ctx context.Context, names []string, seed uint64) (*mocks, error
 		return m, nil
 	}
 	var err error
-	if m.listener, err = loopback.Listen(ctx, "127.0.0.1"); err != nil {
+	if m.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("serving mocked subgraphs: %w", err)
 	}
 	mux := http.NewServeMux()

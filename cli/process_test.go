@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"souk/cli"
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/outputtest"
 	"souk/internal/pgserver/pgtest"
 	"souk/router"
@@ -51,7 +52,7 @@ func extend(x *router.Extensions) error {
 }
 
 func TestRouterRunsExtensions(t *testing.T) {
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	file := routerFiles(t, address, "", "supergraph: {file: GRAPH}\n")
 	p := souk(t, []string{extension + "=handler"}, "router", "--config", file)
 	await(t, p, "the extension answers", func() bool { return status(t, "http://"+address+"/extension") == http.StatusTeapot })
@@ -193,7 +194,7 @@ func TestRouterExitsWhenAPortIsInUse(t *testing.T) {
 		})
 		t.Run(fmt.Sprintf("admin, hot_reload %t", hotReload), func(t *testing.T) {
 			address := taken(t)
-			souk(t, nil, "router", "--config", routerFiles(t, freeAddress(t), address, graph)).fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+			souk(t, nil, "router", "--config", routerFiles(t, loopbacktest.Address(t), address, graph)).fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
 		})
 	}
 }
@@ -317,7 +318,7 @@ func TestReplayTellsWhatItDid(t *testing.T) {
 
 func TestInterruptExitsWithStatusZero(t *testing.T) {
 	t.Run("router", func(t *testing.T) {
-		address := freeAddress(t)
+		address := loopbacktest.Address(t)
 		p := souk(t, nil, "router", "--config", routerFiles(t, address, "", "supergraph: {file: GRAPH}\n"))
 		await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 		p.interrupt(t)
@@ -353,7 +354,7 @@ func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	}))
 	defer slow.Close()
 	defer close(answer)
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
 		"supergraph: {file: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {router: {timeout: 10m, shutdown_timeout: 10m}, all: {timeout: 10m}}\n", slow.URL)))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
@@ -406,7 +407,7 @@ func TestStandardLogGoesToTheStructuredLog(t *testing.T) {
 			}()
 		}
 	}()
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
 		"supergraph: {file: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {all: {http_client: standard}}\n", "http://"+listener.Addr().String())))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })

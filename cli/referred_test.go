@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"souk/cli"
+	"souk/internal/loopback/loopbacktest"
 )
 
 // A change of a file that the configuration refers to is a change of the configuration. If the file is
 // away, or has no valid value, the router keeps the current one and reports it.
 func TestRouterFollowsReferredFiles(t *testing.T) {
 	dir, secret := t.TempDir(), &volume{dir: t.TempDir()}
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	for name, text := range map[string]string{
 		"supergraph.graphql": supergraph,
 		"router.yaml": fmt.Sprintf("listen: %q\nadmin: {listen: \"\"}\nsupergraph: {file: supergraph.graphql, poll_interval: 20ms}\nintrospection: '${file.%s}'\n",

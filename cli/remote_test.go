@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // The router fetches its supergraph with a key from the environment. When it is killed and starts
@@ -20,7 +22,7 @@ func TestRouterStartsWithoutTheSourceOfItsSupergraph(t *testing.T) {
 		fmt.Fprint(w, supergraph)
 	}))
 	defer server.Close()
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	settings := func(more string) string {
 		dir := writeFiles(t, map[string]string{"router.yaml": fmt.Sprintf(
 			"listen: %q\nadmin: {listen: \"\"}\nsupergraph:\n  remote:\n    url: %s/supergraph.graphql?signature=hidden\n    headers: {Authorization: \"Bearer ${env.GRAPHS_TOKEN}\"}\n%s", address, server.URL, more)})

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"souk/cli"
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 )
 
 const supergraph = `
@@ -63,7 +63,7 @@ func (v *volume) write(t *testing.T, files map[string]string) {
 // ConfigMaps change, without a restart. It ignores invalid ones.
 func TestRouterFollowsConfigMaps(t *testing.T) {
 	graph, configuration, routes := &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	settings := func(more string) map[string]string {
 		return map[string]string{"router.yaml": fmt.Sprintf("version: \"1\"\nlisten: %q\nadmin: {listen: \"\"}\nsupergraph: {file: %q, poll_interval: 20ms}\n%s",
 			address, filepath.Join(graph.dir, "supergraph.graphql"), more)}
@@ -141,15 +141,6 @@ func get(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	return string(body)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 // post returns the response, or "" if there is none.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // hostile has what controls a terminal, or changes the order of text: ESC, BEL, CSI, CR, DEL,
@@ -82,7 +84,7 @@ func TestTextOfServersDoesNotControlTheTerminal(t *testing.T) {
 
 // Records of the log are JSON without control characters, also those that JSON allows.
 func TestLogDoesNotControlTheTerminal(t *testing.T) {
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	file := routerFiles(t, address, "", "supergraph: {file: GRAPH, poll_interval: 10ms}\n")
 	p := souk(t, nil, "router", "--config", file)
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/mock"
 )
 
@@ -47,7 +48,7 @@ func TestSubgraphTest(t *testing.T) {
 	}
 	souk(t, nil, "subgraph", "test", "--strict", good.URL).fails(t, "0 checks failed, 1 check warned")
 	souk(t, nil, "subgraph", "test", faulty.URL).fails(t, "the subgraph is not what routers need: ")
-	souk(t, nil, "subgraph", "test", "http://"+freeAddress(t)+"/graphql").refuses(t, "no response from http://")
+	souk(t, nil, "subgraph", "test", "http://"+loopbacktest.Address(t)+"/graphql").refuses(t, "no response from http://")
 	redirects := httptest.NewServer(http.RedirectHandler(good.URL, http.StatusMovedPermanently))
 	defer redirects.Close()
 	souk(t, nil, "subgraph", "test", redirects.URL).refuses(t, redirects.URL+" redirects to "+good.URL+" with status 301; name the URL of the subgraph itself")

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/telemetry/otlptest"
 )
 
@@ -52,7 +53,7 @@ type telemetryRouter struct {
 
 func startTelemetryRouter(t *testing.T, environment []string, config string) *telemetryRouter {
 	t.Helper()
-	r := &telemetryRouter{address: freeAddress(t), admin: freeAddress(t), config: filepath.Join(t.TempDir(), "router.yaml")}
+	r := &telemetryRouter{address: loopbacktest.Address(t), admin: loopbacktest.Address(t), config: filepath.Join(t.TempDir(), "router.yaml")}
 	graph := filepath.Join(filepath.Dir(r.config), "supergraph.graphql")
 	r.write(t, graph, strings.Replace(telemetrySupergraph, "SUBGRAPH", telemetrySubgraph(t).URL, 1))
 	r.write(t, r.config, r.settings(config))

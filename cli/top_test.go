@@ -18,6 +18,8 @@ import (
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // consoleRouter starts a router with a console, as a process, and returns the URL of its admin
@@ -28,7 +30,7 @@ func consoleRouter(t *testing.T) string {
 		fmt.Fprint(w, `{"data":{"hello":"hello"}}`)
 	}))
 	t.Cleanup(subgraph.Close)
-	listen, admin := freeAddress(t), freeAddress(t)
+	listen, admin := loopbacktest.Address(t), loopbacktest.Address(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"supergraph.graphql": supergraph,
@@ -246,7 +248,7 @@ func TestTopPrintsOneSnapshot(t *testing.T) {
 	souk(t, nil, "top", "--url", url, "--token", "console-t0ken").refuses(t, "use --once or --json")
 	souk(t, nil, "top", "--url", url, "--once").refuses(t, "needs a token")
 	souk(t, nil, "top", "--url", url, "--once", "--token", "wrong").refuses(t, "rejected the token")
-	souk(t, nil, "top", "--url", "http://"+freeAddress(t), "--once").refuses(t, "cannot reach the router")
+	souk(t, nil, "top", "--url", "http://"+loopbacktest.Address(t), "--once").refuses(t, "cannot reach the router")
 	souk(t, nil, "top", "--url", "localhost:9090", "--once").refuses(t, "set it to the URL of an admin port")
 	souk(t, nil, "top", "--window", "3s", "--once").refuses(t, "from 1m to 1h")
 }

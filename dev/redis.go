@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"souk/internal/loopback"
-	"souk/internal/redisurl"
-
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"souk/internal/loopback"
+	"souk/internal/redisurl"
 )
 
 const (
@@ -35,7 +35,7 @@ func startRedis(ctx context.Context, url string) (*redisServer, error) {
 	if url != "" {
 		return connectRedis(ctx, url)
 	}
-	address, err := loopback.Address(ctx) // a fixed address, so that it can restart there
+	address, err := loopback.Address(ctx, loopback.Host) // a fixed address, so that it can restart there
 	if err != nil {
 		return nil, err
 	}

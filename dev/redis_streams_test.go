@@ -10,17 +10,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/redistest"
 )
 
 // The in-process Redis answers reads of streams as Redis does.
 func TestStreamsAreReadAsInRedis(t *testing.T) {
 	t.Parallel()
-	address, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := loopbacktest.Address(t)
 	own, err := runRedis(address)
 	if err != nil {
 		t.Fatal(err)

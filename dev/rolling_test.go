@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"testing"
 
 	"souk/dev"
+	"souk/internal/loopback/loopbacktest"
 )
 
 // operate skips a walk of an operator that takes long.
@@ -119,20 +119,13 @@ type replica struct {
 
 func startReplica(t *testing.T, s *store, name, binary string, variables ...string) *replica {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &replica{cmd: exec.Command(binary, name), url: &url.URL{Scheme: "http", Host: l.Addr().String()}}
+	r := &replica{cmd: exec.Command(binary, name), url: &url.URL{Scheme: "http", Host: loopbacktest.Address(t)}}
 	r.cmd.Env = os.Environ()
 	for key, value := range s.Variables(name) {
 		r.cmd.Env = append(r.cmd.Env, key+"="+value)
 	}
 	r.cmd.Env = append(r.cmd.Env, variables...)
-	r.cmd.Env = append(r.cmd.Env, "PORT="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port)) // the last value counts
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	r.cmd.Env = append(r.cmd.Env, "PORT="+r.url.Port()) // the last value counts
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

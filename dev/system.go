@@ -73,8 +73,10 @@ type Options struct {
 type System struct {
 	opts      Options
 	addresses map[string]string
-	// held reserves the addresses of parts that are not started yet.
-	held      map[string]net.Listener
+	// held keeps the given ports of parts that are not started yet.
+	held map[string]net.Listener
+	// unreserve ends the reservation of free ports.
+	unreserve context.CancelFunc
 	databases map[string]string
 	postgres  *pgserver.Server
 	redis     *redisServer
@@ -170,6 +172,9 @@ func (s *System) Stop() error {
 	}
 	err = errors.Join(err, s.inbox.stop(), s.StopPayment())
 	s.release(s.componentNames()...)
+	if s.unreserve != nil {
+		s.unreserve()
+	}
 	if s.redis != nil {
 		err = errors.Join(err, s.redis.stop())
 	}
@@ -212,8 +217,8 @@ func (s *System) startRedis(ctx context.Context) (string, error) {
 
 // reserve assigns an address to each part: consecutive ports from that of
 // Options.Listen, or free ports if that is 0. It fails if a port is in use.
-// Each address stays reserved until its part starts, so that no other process
-// can take it.
+// No other process can take a given port until its part starts, and a free port
+// until the system stops.
 func (s *System) reserve(ctx context.Context) error {
 	names := s.componentNames()
 	host, portText, err := net.SplitHostPort(s.opts.Listen)
@@ -228,18 +233,22 @@ func (s *System) reserve(ctx context.Context) error {
 		return fmt.Errorf("--listen is %q; the port must be at most %d, because the services use the %d ports after it", s.opts.Listen, last, len(names)-1)
 	}
 	s.addresses, s.held = make(map[string]string, len(names)), make(map[string]net.Listener, len(names))
+	reserved, unreserve := context.WithCancel(context.WithoutCancel(ctx)) // parts start again later
+	s.unreserve = unreserve
 	for i, name := range names {
 		// Only the router may be reachable from other machines.
 		listenHost := "127.0.0.1"
 		if name == routerName {
 			listenHost = host
 		}
-		var l net.Listener
 		if port == 0 {
-			if l, err = loopback.Listen(ctx, listenHost); err != nil {
+			if s.addresses[name], err = loopback.Address(reserved, listenHost); err != nil {
 				return err
 			}
-		} else if l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i))); err != nil {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i)))
+		if err != nil {
 			return fmt.Errorf("port %d (%s) is in use; stop the program that uses it, or choose other ports with --listen %s", port+i, name, s.otherAddress(host))
 		}
 		s.held[name] = l
@@ -272,7 +281,7 @@ func (s *System) checkHost(next http.Handler) http.Handler {
 	return hostcheck.New(s.opts.Listen, s.opts.AllowHosts...).Middleware(next, "Use localhost, or start souk dev with --allow-host and this name.")
 }
 
-// release frees the reserved addresses of parts that are about to start.
+// release frees the given ports of parts that are about to start.
 func (s *System) release(names ...string) {
 	for _, name := range names {
 		if l := s.held[name]; l != nil {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 const sdl = `
@@ -55,9 +57,9 @@ func startRouter(t *testing.T) *target {
 		}
 		return path
 	}
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	graph := write("supergraph.graphql", sdl)
-	file := write("router.yaml", fmt.Sprintf("listen: %q\nadmin: {listen: %q}\noverride_subgraph_urls: {a: %q}\n%s", address, freeAddress(t), subgraph.URL, routerConfig))
+	file := write("router.yaml", fmt.Sprintf("listen: %q\nadmin: {listen: %q}\noverride_subgraph_urls: {a: %q}\n%s", address, loopbacktest.Address(t), subgraph.URL, routerConfig))
 	s := launch(t, "router", "--supergraph", graph, "--config", file)
 	s.address = address
 	s.awaitReady()

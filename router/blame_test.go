@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router"
 	"souk/router/auth"
 	"souk/router/gateway/config"
@@ -40,7 +41,7 @@ func newHangingRouter(t *testing.T, change func(*config.Config), x router.Extens
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.Listen, c.Admin.Listen = "127.0.0.1:0", freeAddress(t)
+	c.Listen, c.Admin.Listen = "127.0.0.1:0", loopbacktest.Address(t)
 	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {subgraph.URL}}
 	if change != nil {
 		change(&c)

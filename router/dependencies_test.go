@@ -15,7 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/internal/redistest"
@@ -178,10 +178,7 @@ func TestUnusableRedisIsReportedWithItsReason(t *testing.T) {
 			c.RateLimit.Redis.Timeout = patience
 		}
 	}
-	closed, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := loopbacktest.Address(t)
 	for name, c := range map[string]struct {
 		redis func(t *testing.T) config.Redis
 		cause string
@@ -359,10 +356,7 @@ func TestFailingSubgraphIsReported(t *testing.T) {
 	defer secure.Close()
 	overloaded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer overloaded.Close()
-	closed, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := loopbacktest.Address(t)
 	for name, c := range map[string]struct{ url, cause string }{
 		"untrusted certificate": {url: secure.URL, cause: "certificate signed by unknown authority"},
 		"closed port":           {url: "http://" + closed, cause: "connection refused"},

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/internal/certtest"
@@ -78,7 +79,7 @@ func serveTicks(t *testing.T, s *serving, configure func(*config.Config)) *servi
 		t.Fatal(err)
 	}
 	c := config.Default()
-	s.admin = freeAddress(t)
+	s.admin = loopbacktest.Address(t)
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", s.admin
 	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {upstream.URL}}
 	c.Subscriptions.All.Protocol, c.Subscriptions.MaxConnections = "sse", 1

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/telemetry"
@@ -83,7 +83,7 @@ func TestStopFinishesRequestsInProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := freeAddress(t)
+	admin := loopbacktest.Address(t)
 	c := config.Default()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", admin
 	c.OverrideSubgraphURLs = config.SubgraphURLs{"a": {sub.URL}}
@@ -140,15 +140,4 @@ func TestStopFinishesRequestsInProgress(t *testing.T) {
 		t.Error(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-}
-
-// freeAddress returns an address on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

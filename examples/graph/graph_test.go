@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/outputtest"
 )
 
@@ -66,7 +67,7 @@ func TestPageLeadsToAQueryOverThreeLanguages(t *testing.T) {
 	if err := os.WriteFile(config, []byte(ports.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,10 +133,7 @@ func freePorts(t *testing.T) *strings.Replacer {
 	t.Helper()
 	var pairs []string
 	for _, port := range []string{"4001", "4002", "4003"} {
-		address, err := loopback.Address(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := loopbacktest.Address(t)
 		_, free, err := net.SplitHostPort(address)
 		if err != nil {
 			t.Fatal(err)

@@ -23,33 +23,49 @@ const (
 	attempts  = 100
 )
 
-// Listen listens on a random free port of a host, which nobody has reserved.
-func Listen(ctx context.Context, host string) (net.Listener, error) {
-	var err error
-	for range attempts {
-		var l net.Listener
-		if l, err = listen(ctx, net.JoinHostPort(host, strconv.Itoa(randomPort()))); err == nil {
-			return l, nil
-		}
-	}
-	return nil, fmt.Errorf("finding a free port: %w", err)
-}
+// Host is the loopback address.
+const Host = "127.0.0.1"
 
-// Address returns an address of this machine with a free port, for a program that listens there.
-// On Linux, it is reserved until ctx ends: no other call here or in another process gets it, also
-// while the program is restarted. Elsewhere, it is free when Address returns.
-func Address(ctx context.Context) (string, error) {
+// Address returns an address of a host of this machine with a free port, for a server that listens
+// there. An empty host stands for all interfaces. On Linux, the port is reserved until ctx ends: no
+// other call here or in another process gets it, also while the server is restarted. Elsewhere, it is
+// free when Address returns.
+func Address(ctx context.Context, host string) (string, error) {
 	var err error
 	for range attempts {
-		port := randomPort()
-		if err = reserve(ctx, port); err == nil {
-			return net.JoinHostPort(host, strconv.Itoa(port)), nil
+		var address string
+		if address, err = tryPort(ctx, host, firstPort+rand.N(endPort-firstPort)); err == nil {
+			return address, nil
 		}
 	}
 	return "", fmt.Errorf("finding a free port: %w", err)
 }
 
-// host is that of addresses.
-const host = "127.0.0.1"
+func tryPort(ctx context.Context, host string, port int) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	release, err := reserve(port)
+	if err != nil {
+		return "", err
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	if host != Host {
+		err = check(ctx, address)
+	}
+	if err != nil {
+		release()
+		return "", err
+	}
+	context.AfterFunc(ctx, release)
+	return address, nil
+}
 
-func randomPort() int { return firstPort + rand.N(endPort-firstPort) }
+// check listens on an address for a moment.
+func check(ctx context.Context, address string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}

@@ -9,14 +9,6 @@ import (
 )
 
 // reserve reports whether a port is free.
-func reserve(ctx context.Context, port int) error {
-	l, err := listen(ctx, net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+func reserve(port int) (release func(), err error) {
+	return func() {}, check(context.Background(), net.JoinHostPort(Host, strconv.Itoa(port)))
 }

@@ -18,10 +18,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"souk/internal/loopback"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"souk/internal/loopback"
 )
 
 const (
@@ -280,7 +280,7 @@ func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
 }
 
 func freePort(ctx context.Context) (string, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return "", fmt.Errorf("finding a port for Postgres: %w", err)
 	}

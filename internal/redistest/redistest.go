@@ -24,7 +24,7 @@ func Start(t testing.TB) (address string) {
 	if err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	address, err = loopback.Address(t.Context())
+	address, err = loopback.Address(t.Context(), loopback.Host)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (f *fleet) service(ctx context.Context, name string) (*service, error) {
 }
 
 func (f *fleet) replica(ctx context.Context, name, label string) (*process, error) {
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("finding a port for %s: %w", label, err)
 	}

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"souk/internal/loopback"
-
 	"github.com/redis/go-redis/v9"
+
+	"souk/internal/loopback"
 )
 
 // A redisProcess is a redis-server that keeps its data across a crash. If the
@@ -27,7 +27,7 @@ func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // nil: use the in-process Redis
 	}
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("finding a port for Redis: %w", err)
 	}

@@ -41,7 +41,7 @@ func (t *testRun) prepareUpgrade(ctx context.Context, revision string) (*upgrade
 		return nil, err
 	}
 	u.old = &fleet{binary: binary, logs: t.results}
-	address, err := loopback.Address(ctx)
+	address, err := loopback.Address(ctx, loopback.Host)
 	if err != nil {
 		return nil, fmt.Errorf("finding ports for the earlier version: %w", err)
 	}

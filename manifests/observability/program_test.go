@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"souk/internal/loopback"
 )
 
 // program finds a program by an environment variable, on PATH, or where `make verify`
@@ -49,15 +47,6 @@ func run(t *testing.T, path string, args ...string) {
 			t.Logf("%s wrote %s", filepath.Base(path), log.String()[max(0, log.Len()-3000):])
 		}
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 // get reads JSON and reports whether there was any.

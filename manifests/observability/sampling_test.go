@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // Jaeger serves the strategy of the ConfigMap jaeger-config to programs that ask for it.
@@ -24,12 +26,12 @@ func TestJaegerServesTheSamplingStrategy(t *testing.T) {
 		t.Fatalf("%s: got %+v, error %v", file, want, err)
 	}
 	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
-	strategies := freeAddress(t)
+	strategies := loopbacktest.Address(t)
 	t.Setenv("SPAN_STORAGE_TYPE", "memory")
 	run(t, jaeger, "--sampling.strategies-file="+file, "--collector.http-server.host-port="+strategies,
-		"--collector.otlp.grpc.host-port="+freeAddress(t), "--query.http-server.host-port="+freeAddress(t),
-		"--collector.otlp.http.host-port="+freeAddress(t), "--query.grpc-server.host-port="+freeAddress(t), "--admin.http.host-port="+freeAddress(t),
-		"--collector.grpc-server.host-port="+freeAddress(t))
+		"--collector.otlp.grpc.host-port="+loopbacktest.Address(t), "--query.http-server.host-port="+loopbacktest.Address(t),
+		"--collector.otlp.http.host-port="+loopbacktest.Address(t), "--query.grpc-server.host-port="+loopbacktest.Address(t), "--admin.http.host-port="+loopbacktest.Address(t),
+		"--collector.grpc-server.host-port="+loopbacktest.Address(t))
 	var got struct {
 		Probabilistic struct{ SamplingRate float64 } `json:"probabilisticSampling"`
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"souk/dev"
+	"souk/internal/loopback/loopbacktest"
 	"souk/subgraphs"
 )
 
@@ -27,11 +28,11 @@ func TestStoreProducesTracesAndAlertSeries(t *testing.T) {
 	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
 	collector := program(t, "COLLECTOR", "otel-collector", "make collector")
 	prometheus := program(t, "PROMETHEUS", "prometheus", "install Debian's package prometheus")
-	stored, traces := freeAddress(t), freeAddress(t)
+	stored, traces := loopbacktest.Address(t), loopbacktest.Address(t)
 	t.Setenv("SPAN_STORAGE_TYPE", "memory")
 	run(t, jaeger, "--collector.otlp.enabled=true", "--collector.otlp.grpc.host-port="+stored, "--query.http-server.host-port="+traces,
-		"--collector.otlp.http.host-port="+freeAddress(t), "--query.grpc-server.host-port="+freeAddress(t), "--admin.http.host-port="+freeAddress(t),
-		"--collector.grpc-server.host-port="+freeAddress(t), "--collector.http-server.host-port="+freeAddress(t))
+		"--collector.otlp.http.host-port="+loopbacktest.Address(t), "--query.grpc-server.host-port="+loopbacktest.Address(t), "--admin.http.host-port="+loopbacktest.Address(t),
+		"--collector.grpc-server.host-port="+loopbacktest.Address(t), "--collector.http-server.host-port="+loopbacktest.Address(t))
 	eventually(t, 30*time.Second, "Jaeger answers", func() bool { return get(t.Context(), "http://"+traces+"/api/services", new(any)) })
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+collect(t, collector, stored))
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
@@ -57,9 +58,9 @@ func TestStoreProducesTracesAndAlertSeries(t *testing.T) {
 // addresses differ from those in the cluster.
 func collect(t *testing.T, collector, stored string) (address string) {
 	t.Helper()
-	address, health := freeAddress(t), freeAddress(t)
+	address, health := loopbacktest.Address(t), loopbacktest.Address(t)
 	run(t, collector, "--config=config/collector.yaml", "--set=exporters.otlp_grpc/jaeger.endpoint="+stored,
-		"--set=receivers.otlp.protocols.http.endpoint="+address, "--set=receivers.otlp.protocols.grpc.endpoint="+freeAddress(t),
+		"--set=receivers.otlp.protocols.http.endpoint="+address, "--set=receivers.otlp.protocols.grpc.endpoint="+loopbacktest.Address(t),
 		"--set=extensions.health_check.endpoint="+health)
 	eventually(t, 30*time.Second, "the collector answers", func() bool { return get(t.Context(), "http://"+health, new(any)) })
 	return address
@@ -235,7 +236,7 @@ func watch(t *testing.T, prometheus string, store *dev.System) (url string) {
 	if err := os.WriteFile(file, config.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := loopbacktest.Address(t)
 	run(t, prometheus, "--config.file="+file, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address)
 	url = "http://" + address
 	eventually(t, 30*time.Second, "Prometheus answers", func() bool { return get(t.Context(), url+"/api/v1/status/buildinfo", new(any)) })

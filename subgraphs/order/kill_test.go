@@ -17,7 +17,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
@@ -61,16 +61,14 @@ type killable struct {
 
 func newKillable(t *testing.T) *killable {
 	t.Helper()
-	address, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := loopbacktest.Address(t)
 	_, port, _ := strings.Cut(address, ":")
 	k := &killable{
 		t: t, redis: miniredis.RunT(t), provider: simulatortest.Start(t), url: "http://" + address,
 		inventory: fake.NewInventory(t, map[string]int{"1": 100}),
 	}
 	database := pgtest.Database(t)
+	var err error
 	if k.db, err = pgxpool.New(t.Context(), database); err != nil {
 		t.Fatal(err)
 	}

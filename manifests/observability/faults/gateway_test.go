@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/prometheus/model/relabel"
 	"go.yaml.in/yaml/v2"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 )
 
 // A real Envoy with a certificate from a Secret, as Istio's gateway has it, exports when the
@@ -101,10 +101,7 @@ func startGateway(t *testing.T, envoy string, shop, mesh time.Time) (metrics fun
 	t.Helper()
 	addresses := make([][2]string, 2)
 	for i := range addresses {
-		address, err := loopback.Address(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := loopbacktest.Address(t)
 		host, port, _ := strings.Cut(address, ":")
 		addresses[i] = [2]string{host, port}
 	}

@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -11,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"souk/internal/loopback"
 )
 
 // A gateway is the way of the customers to the router. It counts its responses as Istio's
@@ -37,7 +36,7 @@ func startIngress(t *testing.T, router string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := loopback.Listen(t.Context(), "127.0.0.1")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

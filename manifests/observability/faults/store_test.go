@@ -24,7 +24,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"souk/dev"
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/gateway/config"
 	"souk/schema"
 	"souk/subgraphs"
@@ -358,14 +358,8 @@ func startRedis(t *testing.T) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	plain, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	secure, err := loopback.Address(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	plain := loopbacktest.Address(t)
+	secure := loopbacktest.Address(t)
 	dir := t.TempDir()
 	writeCertificate(t, dir, time.Now().AddDate(1, 0, 0))
 	_, port, _ := net.SplitHostPort(plain)
@@ -476,7 +470,7 @@ func startProxy(t *testing.T, to string) *proxy {
 	p := &proxy{}
 	forward := httputil.NewSingleHostReverseProxy(u)
 	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) }
-	listener, err := loopback.Listen(t.Context(), "127.0.0.1")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/packagetest"
 	"souk/router"
 	"souk/router/compose"
@@ -85,7 +86,7 @@ func serve(t *testing.T, subgraph string, configure func(*config.Config)) *serve
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.Listen, c.Admin.Listen = freeAddress(t), ""
+	c.Listen, c.Admin.Listen = loopbacktest.Address(t), ""
 	c.Subscriptions.DrainPeriod = 100 * time.Millisecond
 	configure(&c)
 	if err := c.Check(nil); err != nil {

@@ -66,7 +66,7 @@ func Prepare(t testing.TB, o Options) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	address, err := loopback.Address(t.Context())
+	address, err := loopback.Address(t.Context(), loopback.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func StartCluster(t testing.TB, nodes int) []*Server {
 	const slots = 16384
 	var list []*Server
 	for i := range nodes {
-		bus, err := loopback.Address(t.Context())
+		bus, err := loopback.Address(t.Context(), loopback.Host)
 		if err != nil {
 			t.Fatal(err)
 		}
