@@ -609,7 +609,9 @@ func (c *compiler) selection(typ *declaredType, fields []*plan.Field, at *positi
 			name: c.name(at, slot, f.StorageKey, f.ResponseKey), slot: int32(slot), typ: c.typ(f.Type), special: c.special(f),
 		}
 		compiled.lists = compiled.typ.lists()
-		sel.conditional = sel.conditional || compiled.on() != nil
+		if compiled.on() != nil {
+			sel.conditional, c.program.conditional = true, true
+		}
 		var err error
 		if compiled.source, err = sourceOf(f); err != nil {
 			return nil, err

@@ -32,6 +32,8 @@ type responseError struct {
 	// if it is an input of a fetch; otherwise 0.
 	input uint32
 	was   value
+	// null is where the null is that the error explains, if the client may not have selected it.
+	null nullPlace
 }
 
 const (
@@ -325,9 +327,11 @@ func (x *execution) addErrorAt(e responseError, places []occurrence, path []path
 			}
 			at = append(at, element)
 		}
-		e.path = x.responsePath(at)
+		e.path, e.null = x.responsePath(at), nil
+		if n := x.markPathReported(p.object, path, s); n > 0 && x.program.conditional {
+			e.null = slices.Clone(at[:len(p.path)+n]) // or every path would be allocated
+		}
 		x.add(e)
-		x.markPathReported(p.object, path, s)
 	}
 }
 
@@ -339,32 +343,45 @@ func (s *shape) byResponseKey(name string) int {
 	return slices.IndexFunc(s.fields, func(f shapeField) bool { return f.key() == name })
 }
 
-// markPathReported marks the null that is met on a path from an object.
-func (x *execution) markPathReported(object uint32, path []pathElement, s *shape) {
+// markPathReported marks the null that is met on a path from an object. It returns the length of
+// the path to that null if the response that is read has it, or to a run that has it, otherwise 0.
+func (x *execution) markPathReported(object uint32, path []pathElement, s *shape) int {
 	if len(path) == 0 {
 		x.tree.markReported(object, s)
-		return
+		return 0
 	}
 	v := value{a: object, tag: tag{kind: objectKind}}
 	for i, element := range path {
 		var at uint32
+		var r *run
+		in := v.a
 		switch {
 		case v.kind == objectKind && element.key != "":
 			k := s.byResponseKey(element.key)
 			if k < 0 || s.fields[k].slot == headerSlot {
-				return
+				return 0
 			}
-			at, s = v.a+uint32(s.fields[k].slot), s.fields[k].child
+			at, s, r = in+uint32(s.fields[k].slot), s.fields[k].child, s.fields[k].run
 		case v.kind == arrayKind && element.key == "" && element.index >= 0 && element.index < int(v.b):
-			at = v.a + uint32(element.index)
+			at = in + uint32(element.index)
 		default:
-			return
+			return 0
 		}
-		if v = x.tree.values[at]; v.missing() || i == len(path)-1 {
-			x.tree.markValueReported(at, s)
-			return
+		v = x.tree.values[at]
+		inRun := x.tree.hasRun(in, r)
+		if !inRun && !v.missing() && i < len(path)-1 {
+			continue
 		}
+		x.tree.markValueReported(at, s)
+		if inRun {
+			v = x.tree.values[in+r.slot]
+		}
+		if (inRun || v.kind == nullKind) && v.body == x.reader.body {
+			return i + 1
+		}
+		return 0
 	}
+	return 0
 }
 
 // An occurrence is an object with a path to it, by storage keys and indices. A
@@ -474,8 +491,12 @@ func (s *selection) byStorageKey(key string) *field {
 	return nil
 }
 
-// sortErrors sorts errors in the order of the plan's fetches.
+// sortErrors sorts errors in the order of the plan's fetches, without those that do not concern the client.
 func (x *execution) sortErrors() {
+	if len(x.errors) == 0 {
+		return
+	}
+	x.dropUnselected()
 	slices.SortStableFunc(x.errors, func(x, y responseError) int { return cmp.Compare(x.fetchID, y.fetchID) })
 	if slices.ContainsFunc(x.errors, func(e responseError) bool { return e.input != 0 }) {
 		x.dropSuperseded()

@@ -29,6 +29,8 @@ type Program struct {
 	typeIDs map[string]typeID
 	// interfaceObjects are the types of @interfaceObjects.
 	interfaceObjects typeset
+	// conditional is set if some fields are selected on some types only.
+	conditional bool
 
 	fetches    []*fetch
 	projection *selection

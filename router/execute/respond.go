@@ -24,8 +24,7 @@ func (x *execution) respond() *Response {
 	}
 	out := w.out
 	end := len(out)
-	if len(x.errors) > 0 {
-		x.sortErrors()
+	if x.sortErrors(); len(x.errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
 	if w.tooLong || w.isTooLong(len(out)+len("}")) {
