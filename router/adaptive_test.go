@@ -69,21 +69,19 @@ func TestAdaptiveLimitsReject(t *testing.T) {
 				c.configure(config)
 				config.TrafficShaping.All.DeduplicateQuery = &no
 			})
-			public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
-			defer public.Close()
-			defer admin.Close()
+			public, admin := servePorts(t, r)
 			const query = `{"query":"{ hello }"}`
 			var running sync.WaitGroup
 			for range 2 {
-				running.Go(func() { ask(t, "POST", public.URL+"/graphql", query, posts) })
+				running.Go(func() { ask(t, "POST", public+"/graphql", query, posts) })
 				<-s.arrived
 			}
 			if c.code == "" {
-				running.Go(func() { ask(t, "POST", public.URL+"/graphql", query, posts) })
+				running.Go(func() { ask(t, "POST", public+"/graphql", query, posts) })
 				<-s.arrived
 			} else {
 				for range 3 {
-					response, body := ask(t, "POST", public.URL+"/graphql", query, posts)
+					response, body := ask(t, "POST", public+"/graphql", query, posts)
 					if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") != "1" || !strings.Contains(body, `"`+c.code+`"`) {
 						t.Errorf("at the limit: status %d, Retry-After %q, %s", response.StatusCode, response.Header.Get("Retry-After"), body)
 					}
@@ -92,7 +90,7 @@ func TestAdaptiveLimitsReject(t *testing.T) {
 			close(s.release)
 			running.Wait()
 			for range 20 {
-				if response, body := ask(t, "POST", public.URL+"/graphql", query, posts); response.StatusCode != http.StatusOK {
+				if response, body := ask(t, "POST", public+"/graphql", query, posts); response.StatusCode != http.StatusOK {
 					t.Errorf("after the load: status %d, %s", response.StatusCode, body)
 				}
 				<-s.arrived
@@ -101,10 +99,10 @@ func TestAdaptiveLimitsReject(t *testing.T) {
 			if c.code == "" {
 				want = 1
 			}
-			if got := metric(t, admin.URL, c.series); got != want {
+			if got := metric(t, admin, c.series); got != want {
 				t.Errorf("%s = %g, want %g", c.series, got, want)
 			}
-			_, text := ask(t, "GET", admin.URL+"/metrics", "")
+			_, text := ask(t, "GET", admin+"/metrics", "")
 			if !strings.Contains(text, `concurrency_limit{subgraph="a"} 2`) && !strings.Contains(text, "souk_router_concurrency_limit 2") {
 				t.Error("the limit is not in the metrics")
 			}
@@ -123,11 +121,9 @@ func TestMutationsAtTheAdaptiveLimit(t *testing.T) {
 			r := newRouter(t, composed(t, canaryGraph, "type Query { other: String }"), nil, s.ServeHTTP, func(c *config.Config) {
 				c.TrafficShaping.All.AdaptiveLimit = config.AdaptiveLimit{Enabled: &yes, Min: 1, Max: 1, Initial: 1, MaxWait: wait}
 			})
-			public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
-			defer public.Close()
-			defer admin.Close()
+			public, admin := servePorts(t, r)
 			order := func() (int, string) {
-				response, body := ask(t, "POST", public.URL+"/graphql", mutation, posts)
+				response, body := ask(t, "POST", public+"/graphql", mutation, posts)
 				return response.StatusCode, body
 			}
 			var running sync.WaitGroup
@@ -168,7 +164,7 @@ func TestMutationsAtTheAdaptiveLimit(t *testing.T) {
 				`souk_router_subgraph_shed_total{subgraph="a"}`:                float64(refused),
 				`souk_router_graphql_errors_total{code="SUBGRAPH_OVERLOADED"}`: float64(refused),
 			} {
-				if got := metric(t, admin.URL, series); got != want {
+				if got := metric(t, admin, series); got != want {
 					t.Errorf("%s = %g, want %g", series, got, want)
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -64,10 +63,7 @@ func TestCacheTagsInvalidateByHTTP(t *testing.T) {
 		c.ResponseCache.Subgraph.All.ResponseTags = &yes
 		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"shelf"}}, "b": {Types: []string{"Account"}}}
 	})
-	public, private := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
-	defer public.Close()
-	defer private.Close()
-	at, admin := public.URL, private.URL
+	at, admin := servePorts(t, r)
 	const accounts, shelf = `{ accounts { balance } }`, `{ shelf(number: 7) }`
 	get := func(query string) string {
 		_, body := ask(t, "POST", at+"/graphql", fmt.Sprintf(`{"query":%q}`, query), posts)

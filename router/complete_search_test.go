@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -18,7 +17,6 @@ import (
 	"souk/router"
 	"souk/router/compose"
 	"souk/router/gateway/config"
-	"souk/telemetry"
 )
 
 // A coverGraph has an item of which many subgraphs have some fields each, so that the fewest of them that have
@@ -54,11 +52,8 @@ func (s *coverGraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func startCoverGraph(t *testing.T, change func(*config.Config)) *coverGraph {
 	t.Helper()
-	s := &coverGraph{}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])` + "\n"
-	parts := []compose.Subgraph{{Name: "items", URL: server.URL, SDL: link + `type Query { item: Item } type Item @key(fields: "id") { id: ID! }`}}
+	parts := []compose.Subgraph{{Name: "items", URL: "http://items", SDL: link + `type Query { item: Item } type Item @key(fields: "id") { id: ID! }`}}
 	r := rand.New(rand.NewPCG(0, 1))
 	for i := range coverSubgraphs {
 		var fields strings.Builder
@@ -70,27 +65,23 @@ func startCoverGraph(t *testing.T, change func(*config.Config)) *coverGraph {
 				fmt.Fprintf(&fields, " f%d: String @shareable", f)
 			}
 		}
-		parts = append(parts, compose.Subgraph{Name: fmt.Sprintf("s%02d", i), URL: server.URL, SDL: link + `type Item @key(fields: "id") { id: ID!` + fields.String() + ` }`})
+		name := fmt.Sprintf("s%02d", i)
+		parts = append(parts, compose.Subgraph{Name: name, URL: "http://" + name, SDL: link + `type Item @key(fields: "id") { id: ID!` + fields.String() + ` }`})
 	}
 	graph, err := compose.Compose(t.Context(), parts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	change(&c)
-	gateway, err := router.New(t.Context(), c, router.Options{Supergraph: graph.SDL, Telemetry: tel})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = gateway.Close() })
-	public, admin := httptest.NewServer(gateway.Handler()), httptest.NewServer(gateway.Admin())
-	t.Cleanup(public.Close)
-	t.Cleanup(admin.Close)
-	s.public, s.admin = public.URL, admin.URL
+	s := &coverGraph{}
+	gateway := newRouterWith(t, router.Options{Supergraph: graph.SDL}, s, func(c *config.Config) {
+		urls := config.SubgraphURLs{}
+		for i := range parts {
+			urls[parts[i].Name] = c.OverrideSubgraphURLs["a"]
+		}
+		c.OverrideSubgraphURLs = urls
+		change(c)
+	})
+	s.public, s.admin = servePorts(t, gateway)
 	return s
 }
 
@@ -145,75 +136,39 @@ func TestConsoleShowsThePlanInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	subgraph := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"data":null,"errors":[{"message":"no"}]}`)
+	})
+	public, admin := servePorts(t, newRouterWith(t, router.Options{Supergraph: string(sdl), AccessLog: io.Discard}, subgraph, func(c *config.Config) {
+		url := c.OverrideSubgraphURLs["a"]
+		c.OverrideSubgraphURLs = config.SubgraphURLs{"g0": url, "g1": url, "g2": url, "g3": url}
+		c.ExposeQueryPlan.Enabled, c.ExposeQueryPlan.Token = true, token
+		c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, token, 1
 	}))
-	t.Cleanup(server.Close)
-	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	c.OverrideSubgraphURLs = config.SubgraphURLs{}
-	for _, name := range []string{"g0", "g1", "g2", "g3"} {
-		c.OverrideSubgraphURLs[name] = []string{server.URL}
-	}
-	c.ExposeQueryPlan.Enabled, c.ExposeQueryPlan.Token = true, token
-	c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, token, 1
-	gateway, err := router.New(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel, AccessLog: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = gateway.Close() })
-	public, admin := httptest.NewServer(gateway.Handler()), httptest.NewServer(gateway.Admin())
-	t.Cleanup(public.Close)
-	t.Cleanup(admin.Close)
-	body, err := json.Marshal(map[string]string{"query": `query{ t1{ f4 t0{ f3 f0} f0 t2{ f4 r1}} t2{ t0{ r1 f0} r0 f2 k0 k2} t0{ f2 f3 n{ id}}}`})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// do sends a request, decodes the response, and returns its headers.
-	do := func(method, url string, into any, headers ...string) http.Header {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(string(body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		for i := 0; i < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-			t.Fatal(err)
-		}
-		return response.Header
-	}
+	const body = `{"query":"{ t1 { f4 t0 { f3 f0 } f0 t2 { f4 r1 } } t2 { t0 { r1 f0 } r0 f2 k0 k2 } t0 { f2 f3 n { id } } }"}`
+	type planned struct{ Plan json.RawMessage }
 	check := func() {
 		t.Helper()
-		var used struct {
-			Extensions struct {
-				Souk struct{ Plan json.RawMessage }
-			}
+		_, text := ask(t, "POST", public+"/graphql", body, posts, "Souk-Expose-Query-Plan: true", "Souk-Expose-Token: "+token)
+		var used struct{ Extensions struct{ Souk planned } }
+		if err := json.Unmarshal([]byte(text), &used); err != nil {
+			t.Fatal(err)
 		}
-		do("POST", public.URL+"/graphql", &used, "Souk-Expose-Query-Plan", "true", "Souk-Expose-Token", token)
-		var ignored, shown struct{ Plan json.RawMessage }
-		id := do("POST", public.URL+"/graphql", &ignored).Get("Souk-Trace-Id")
-		do("GET", admin.URL+"/console/api/traces/"+id, &shown, "Authorization", "Bearer "+token)
+		response, _ := ask(t, "POST", public+"/graphql", body, posts)
+		_, text = ask(t, "GET", admin+"/console/api/traces/"+response.Header.Get("Souk-Trace-Id"), "", "Authorization: Bearer "+token)
+		var shown planned
+		if err := json.Unmarshal([]byte(text), &shown); err != nil {
+			t.Fatal(err)
+		}
 		if plan := used.Extensions.Souk.Plan; plan == nil || string(plan) != string(shown.Plan) {
 			t.Errorf("the console shows the plan\n%s\nand the one in use is\n%s", shown.Plan, plan)
 		}
 	}
 	check()
 	await(t, "the operation is planned again", func() bool {
-		var ignored any
-		do("POST", public.URL+"/graphql", &ignored)
-		return metric(t, admin.URL, `souk_router_plans_replaced_total{result="same"}`) == 1
+		ask(t, "POST", public+"/graphql", body, posts)
+		return metric(t, admin, `souk_router_plans_replaced_total{result="same"}`) == 1
 	})
 	check()
 }

@@ -69,6 +69,18 @@ func newRouterWith(t *testing.T, o router.Options, subgraph http.Handler, config
 	return r
 }
 
+// servePorts serves both ports of a router, and returns their URLs.
+func servePorts(t *testing.T, r interface{ 
+	Handler() http.Handler
+	Admin() http.Handler
+ }) (public, admin string) {
+	t.Helper()
+	p, a := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
+	t.Cleanup(p.Close)
+	t.Cleanup(a.Close)
+	return p.URL, a.URL
+}
+
 func hello(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprint(w, `{"data":{"hello":"hi"}}`)

@@ -52,15 +52,12 @@ func newReplicated(t *testing.T, n int, change func(*config.Config)) *replicated
 	if r.Reloadable, err = router.NewReloadable(t.Context(), r.config, router.Options{Supergraph: smallSDL, Telemetry: tel}); err != nil {
 		t.Fatal(err)
 	}
-	public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
-	r.public, r.admin = public.URL, admin.URL
 	t.Cleanup(func() {
-		public.Close()
-		admin.Close()
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	r.public, r.admin = servePorts(t, r)
 	return r
 }
 

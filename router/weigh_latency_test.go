@@ -151,32 +151,30 @@ func TestFastBranchDoesNotWaitForSlowOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	public, admin := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
-	t.Cleanup(public.Close)
-	t.Cleanup(admin.Close)
-	if n := s.ask(t, public.URL, bothItems, bothWant); n != 1 {
+	public, admin := servePorts(t, r)
+	if n := s.ask(t, public, bothItems, bothWant); n != 1 {
 		t.Fatalf("%d requests to p before latencies are known", n)
 	}
 	// Nothing waits for the price, so this plan stays as it is.
 	const prices, pricesWant = `{"query":"{ a { price } b { price } }"}`, `{"data":{"a":{"price":7},"b":{"price":7}}}`
-	s.ask(t, public.URL, prices, pricesWant)
-	s.measure(t, public.URL)
-	await(t, "the plan asks p twice", func() bool { return s.ask(t, public.URL, bothItems, bothWant) == 2 })
-	if n := metric(t, admin.URL, `souk_router_plans_replaced_total{result="changed"}`); n != 1 {
+	s.ask(t, public, prices, pricesWant)
+	s.measure(t, public)
+	await(t, "the plan asks p twice", func() bool { return s.ask(t, public, bothItems, bothWant) == 2 })
+	if n := metric(t, admin, `souk_router_plans_replaced_total{result="changed"}`); n != 1 {
 		t.Errorf("%v plans were replaced", n)
 	}
 
-	if n := s.ask(t, public.URL, prices, pricesWant); n != 1 {
+	if n := s.ask(t, public, prices, pricesWant); n != 1 {
 		t.Errorf("%d requests to p although nothing waits for it", n)
 	}
 	await(t, "the other plan is made again", func() bool {
-		return metric(t, admin.URL, `souk_router_plans_replaced_total{result="same"}`) == 1
+		return metric(t, admin, `souk_router_plans_replaced_total{result="same"}`) == 1
 	})
 
 	held := make(chan struct{})
 	s.held.Store(&held)
 	var asking sync.WaitGroup
-	asking.Go(func() { s.ask(t, public.URL, bothItems, bothWant) })
+	asking.Go(func() { s.ask(t, public, bothItems, bothWant) })
 	timeout := time.After(time.Minute)
 	for waiting := true; waiting; {
 		select {
