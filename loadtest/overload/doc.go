@@ -25,8 +25,9 @@
 // missed, and ends by itself within 3 minutes. It needs Linux for processor times.
 //
 // With -beside, it compares another souk program with this one instead, which
-// must know the flags of souk dev that this one is started with. Both stores run, and the clients order from each in turn. What an order takes of
-// the processors, including those of Postgres, hardly depends on what else the
+// must know the flags of souk dev that this one is started with. Both stores
+// run, and the clients order from each in turn. What an order takes of the
+// processors, including those of Postgres, hardly depends on what else the
 // machine does.
 //
 // main.go is the hub. store.go runs a store. client.go sends an order, load.go

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"souk/internal/onlyflags"
 )
 
 // maxDuration bounds the whole run, apart from building.
@@ -27,10 +29,7 @@ func main() {
 	program := flag.String("souk", "", "the souk program to test; default: built from this directory")
 	other := flag.String("beside", "", "compare the capacity with that of another souk program")
 	list := flag.String("factors", "2,5,10", "the multiples of the capacity to offer")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
-		flag.PrintDefaults()
+	if onlyflags.Parse(flag.CommandLine, os.Args[1:]) != nil {
 		os.Exit(2)
 	}
 	// With one thread, the clients wake others less often, which costs processor time of the store.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 
+	"souk/internal/onlyflags"
 	"souk/loadtest/k6"
 )
 
@@ -18,10 +19,7 @@ func main() {
 	chaos := flag.Bool("chaos", false, "kill and restart every part under load, then audit the store")
 	from := flag.String("from", "", "the Git revision to upgrade the services from, under load; then audit the store")
 	find := flag.Bool("k6", false, "find or build k6, print its path and exit")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
-		flag.PrintDefaults()
+	if onlyflags.Parse(flag.CommandLine, os.Args[1:]) != nil {
 		os.Exit(2)
 	}
 	logging.Disable() // go-redis logs every failed dial during an outage

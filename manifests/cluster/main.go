@@ -23,6 +23,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"souk/internal/onlyflags"
 )
 
 func main() {
@@ -39,12 +41,7 @@ func run(ctx context.Context, arguments []string, out io.Writer, pause func() <-
 	flags.SetOutput(out)
 	dir := flags.String("dir", ".souk/cluster", "the directory of the kubeconfig and the image")
 	down := flags.Bool("down", false, "delete the cluster")
-	if err := flags.Parse(arguments); err != nil {
-		return 2
-	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(out, "there is no argument %q; there are these flags:\n", flags.Arg(0))
-		flags.PrintDefaults()
+	if onlyflags.Parse(flags, arguments) != nil {
 		return 2
 	}
 	tools, missing := findTools(ctx, *down)

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"souk/internal/onlyflags"
 )
 
 //go:generate go run . -root ../..
@@ -18,10 +20,7 @@ import (
 func main() {
 	root := flag.String("root", ".", "the repository's top directory")
 	check := flag.Bool("check", false, "write nothing; fail if a file is not current")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "there is no argument %q; there are these flags:\n", flag.Arg(0))
-		flag.PrintDefaults()
+	if onlyflags.Parse(flag.CommandLine, os.Args[1:]) != nil {
 		os.Exit(2)
 	}
 	if err := run(*root, *check); err != nil {
