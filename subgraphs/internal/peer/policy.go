@@ -65,7 +65,7 @@ func (p *Policy) circuit(operation string) circuit {
 }
 
 func (p *Policy) newCircuit() circuit {
-	breaker := breaker.New(breaker.Options{
+	b := breaker.New(breaker.Options{
 		FailureRate: failureRate, MinAttempts: minAttempts, Window: failureWindow, Rest: breakerDelay, Jitter: breakerJitter,
 	})
 	retry := retrypolicy.NewBuilder[any]().
@@ -75,7 +75,7 @@ func (p *Policy) newCircuit() circuit {
 		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return circuit{p.failed, breaker, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
+	return circuit{p.failed, b, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
 }
 
 // Do makes a call, with several attempts if necessary. Its error is an *Error.
