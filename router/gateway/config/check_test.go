@@ -220,6 +220,8 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"subscriptions: {subgraphs: {a: {protocol: http}}}":                         `subscriptions.subgraphs.a.protocol is "http"; it must be one of ws, sse`,
 		"subscriptions: {heartbeat: 0s}":                                            `subscriptions.heartbeat is 0s; it must be 1ms or more`,
 		"supergraph: {poll_interval: 0s}":                                           `supergraph.poll_interval is 0s; it must be 10ms or more`,
+		"traffic_shaping: {all: {circuit_breaker: {window: 5ns}}}":                  `traffic_shaping.all.circuit_breaker.window is 5ns; it must be 100ms or more`,
+		"traffic_shaping: {subgraphs: {a: {circuit_breaker: {window: 1ms}}}}":       `traffic_shaping.subgraphs.a.circuit_breaker.window is 1ms; it must be 100ms or more`,
 		"traffic_shaping: {all: {circuit_breaker: {error_threshold: 50}}}":          `error_threshold is 50; it must be from 0 to 1`,
 		"traffic_shaping: {subgraphs: {a: {retry: {budget: 10}}}}":                  `traffic_shaping.subgraphs.a.retry.budget is 10; it must be from 0 to 1`,
 		"authentication: {jwt: {required: true}}":                                   `authentication.jwt.required needs a key set`,

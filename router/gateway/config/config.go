@@ -196,7 +196,7 @@ type CircuitBreaker struct {
 	Enabled             *bool         `yaml:"enabled" default:"true" desc:"Use the circuit breaker."`
 	ErrorThreshold      float64       `yaml:"error_threshold" desc:"Ratio of failed requests that opens the circuit. 0.5 means half of them." max:"1"`
 	MinRequests         int           `yaml:"min_requests" desc:"Minimum number of requests in the window before failures can open the circuit."`
-	Window              time.Duration `yaml:"window" desc:"Time window over which requests are counted."`
+	Window              time.Duration `yaml:"window" desc:"Time window over which requests are counted." min:"100ms"`
 	ConsecutiveTimeouts int           `yaml:"consecutive_timeouts" desc:"Number of timeouts in a row that open the circuit, however few requests there are in the window."`
 	Rest                time.Duration `yaml:"rest" desc:"How long the circuit stays open before the router tries the subgraph again."`
 }
