@@ -132,29 +132,17 @@ const (
 	planFailed  = "failed"
 )
 
-// replan plans an operation again, with a search that does not end early.
+// replan plans an operation again.
 func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels labelSet) {
 	old, began := p.current.Load(), time.Now()
-	basis := planBasis{estimates: s.gateway.estimates()}
-	var next version
+	next, err := s.successor(old, op, labels)
+	p.current.Store(next)
 	result := planSame
-	made, err := s.newPlan(op, labels, basis.quick, basis.latencies())
-	if err == nil && (made.Cost.Better(old.cost) || !made.Batching.SameBatches(old.batching)) {
-		next, err = s.newVersion(op, &made, basis)
-		result = planChanged
-	}
-	if result == planChanged && err == nil && !s.plans.Fits(next.weight) && s.plans.Fits(old.weight) {
-		result = planSame // it would have to be made again and again
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		result = planFailed
-	}
-	if result != planChanged { // the former program is still right
-		next = *old
-		next.basis.estimates, next.complete = basis.estimates, true
-	}
-	p.current.Store(&next)
-	if result == planChanged {
+	case next.program != old.program:
+		result = planChanged
 		s.plans.Reweigh(p.key, next.weight)
 	}
 	s.gateway.metrics.Replanned(result).Inc()
@@ -164,4 +152,21 @@ func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels
 	} else {
 		s.gateway.logger.DebugContext(context.Background(), "planned again", "operation", op.Name, "plan", result)
 	}
+}
+
+// successor returns the version to use after another one, by the current latencies and a search that does
+// not end early. It has the same program if no better one is found, or with an error.
+func (s *snapshot) successor(old *version, op *operation.Operation, labels labelSet) (*version, error) {
+	basis := planBasis{estimates: s.gateway.estimates()}
+	same := *old
+	same.basis.estimates, same.complete = basis.estimates, true
+	made, err := s.newPlan(op, labels, basis.quick, basis.latencies())
+	if err != nil || !made.Cost.Better(old.cost) && made.Batching.SameBatches(old.batching) {
+		return &same, err
+	}
+	next, err := s.newVersion(op, &made, basis)
+	if err != nil || !s.plans.Fits(next.weight) && s.plans.Fits(old.weight) { // it would have to be made again and again
+		return &same, err
+	}
+	return &next, nil
 }
