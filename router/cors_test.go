@@ -70,10 +70,10 @@ func newRouterWith(t *testing.T, o router.Options, subgraph http.Handler, config
 }
 
 // servePorts serves both ports of a router, and returns their URLs.
-func servePorts(t *testing.T, r interface{ 
+func servePorts(t *testing.T, r interface {
 	Handler() http.Handler
 	Admin() http.Handler
- }) (public, admin string) {
+}) (public, admin string) {
 	t.Helper()
 	p, a := httptest.NewServer(r.Handler()), httptest.NewServer(r.Admin())
 	t.Cleanup(p.Close)
