@@ -52,6 +52,58 @@ func TestPathPatterns(t *testing.T) {
 	}
 }
 
+// The paths of health checks and metrics may end with a slash, or be /. They serve nothing below them. The playground
+// serves its files there.
+func TestPathsServeNothingBelowThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		configure     func(*config.Config)
+		public, admin map[string]int
+	}{
+		"with a slash": {
+			func(c *config.Config) {
+				c.Health.LivenessPaths, c.Health.ReadinessPaths, c.Telemetry.MetricsPath = []string{"/live/"}, []string{"/ready/"}, "/metrics/"
+				c.Playground.Enabled, c.Playground.Path = true, "/playground/"
+			},
+			map[string]int{
+				"/live/": 200, "/live": 200, "/live/x": 404, "/ready/": 200, "/ready/x": 404, "/": 200, "/x": 404,
+				"/playground": 200, "/playground/": 200, "/playground/playground.js": 200, "/playground/x": 404,
+			},
+			map[string]int{"/live/": 200, "/live/x": 404, "/ready/x": 404, "/metrics/": 200, "/metrics": 200, "/metrics/x": 404},
+		},
+		"without": {
+			func(*config.Config) {},
+			map[string]int{"/healthz": 200, "/healthz/": 404, "/healthz/x": 404, "/": 404},
+			map[string]int{"/metrics": 200, "/metrics/": 404, "/metrics/x": 404},
+		},
+		"root": {
+			func(c *config.Config) { c.Health.LivenessPaths, c.Playground.Enabled = []string{"/"}, true },
+			map[string]int{"/": 200, "/x": 404, "/playground/": 200},
+			map[string]int{"/": 200, "/x": 404},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			public, admin := servePorts(t, newRouter(t, smallSDL, nil, hello, func(config *config.Config) {
+				c.configure(config)
+				if err := config.Check(nil); err != nil {
+					t.Fatal(err)
+				}
+			}))
+			for at, paths := range map[string]map[string]int{public: c.public, admin: c.admin} {
+				for path, want := range paths {
+					if response, _ := ask(t, "GET", at+path, ""); response.StatusCode != want {
+						t.Errorf("%s: got status %d, want %d", path, response.StatusCode, want)
+					}
+				}
+			}
+			if name == "root" {
+				if _, body := ask(t, "GET", public+"/", ""); !strings.Contains(body, "UP") {
+					t.Errorf("got %s", body)
+				}
+			}
+		})
+	}
+}
+
 // What applies to the endpoint applies at the paths of a pattern: CORS, CSRF prevention, WebSocket,
 // the playground, the route of the access log, and what a program mounts.
 func TestPathPatternsHaveAllOfTheEndpoint(t *testing.T) {

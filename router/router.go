@@ -434,7 +434,7 @@ func (r *Router) healthHandler() http.Handler {
 func (r *Router) adminHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	if r.config.Telemetry.Metrics {
-		mux.Handle("GET "+r.config.Telemetry.MetricsPath, r.options.Telemetry.Handler())
+		mux.Handle("GET "+gateway.Exactly(r.config.Telemetry.MetricsPath), r.options.Telemetry.Handler())
 	}
 	if r.config.Health.Enabled {
 		r.gateway.MountHealth(mux, true)

@@ -21,7 +21,7 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		mux.Handle(restPrefix, newCORS(gw.config, restMethods...).wrap(gw.wrap(gw.serveREST)))
 	}
 	if gw.mcp != nil {
-		mux.Handle(exactly(gw.config.MCP.Path), newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
+		mux.Handle(Exactly(gw.config.MCP.Path), newCORS(gw.config, http.MethodGet, http.MethodPost, http.MethodDelete).wrap(gw.wrap(gw.serveMCP)))
 	}
 	endpoint, at := gw.pages.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
@@ -31,7 +31,7 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		graphql.ServeHTTP(w, r)
 	})), gw.config.Endpoint()
 	if !at.IsPattern() {
-		mux.HandleFunc(exactly(gw.config.Path), func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(Exactly(gw.config.Path), func(w http.ResponseWriter, r *http.Request) {
 			r.Pattern = gw.config.Path
 			endpoint.ServeHTTP(w, r)
 		})
@@ -44,7 +44,9 @@ func (gw *Gateway) routes() (http.Handler, error) {
 			Endpoint: at.Path(), Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(), ConsoleScheme: gw.config.Admin.TLS.Scheme(),
 		})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
-		if _, taken := gw.options.Mount["/"]; !taken && !at.Matches(&url.URL{Path: "/"}) && gw.config.Playground.Path != "/" {
+		root := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}}
+		_, other := mux.Handler(root)
+		if _, taken := gw.options.Mount["/"]; !taken && !at.Matches(root.URL) && other == "" {
 			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
 		}
 	}
@@ -57,9 +59,9 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	return mux, nil
 }
 
-// exactly returns the pattern of http.ServeMux for one path: one that ends with a slash would be for
+// Exactly returns the pattern of http.ServeMux for one path: one that ends with a slash would be for
 // all paths below it, too.
-func exactly(path string) string {
+func Exactly(path string) string {
 	if strings.HasSuffix(path, "/") {
 		return path + "{$}"
 	}

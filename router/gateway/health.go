@@ -20,10 +20,10 @@ func (gw *Gateway) MountHealth(mux *http.ServeMux, details bool) {
 		writeHealth(w, gw.Ready(), list)
 	}
 	for _, path := range gw.config.Health.LivenessPaths {
-		mux.HandleFunc("GET "+path, alive)
+		mux.HandleFunc("GET "+Exactly(path), alive)
 	}
 	for _, path := range gw.config.Health.ReadinessPaths {
-		mux.HandleFunc("GET "+path, ready)
+		mux.HandleFunc("GET "+Exactly(path), ready)
 	}
 }
 
