@@ -402,3 +402,19 @@ func TestBlockStringsAreSentWithTheirValues(t *testing.T) {
 		}
 	}
 }
+
+// Names that are as similar as each other are suggested in the same order each time.
+func TestSuggestionsHaveAnOrder(t *testing.T) {
+	s, err := operation.NewSchema("type Query { a: Int } type Book3 { a: Int } type Book1 { a: Int } type Book2 { a: Int } type Book4 { a: Int }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `Unknown type "Book". Did you mean "Book1", "Book2", "Book3", or "Book4"?`
+	for range 20 {
+		for _, text := range []string{"{ ...F } fragment F on Book { a }", "{ ... on Book { a } }", "query($b: Book) { a }"} {
+			if _, err := s.Parse(text, ""); err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("%s: got %v, want %s", text, err, want)
+			}
+		}
+	}
+}

@@ -14,10 +14,13 @@ import (
 // specRules modifies the validator's rules r and returns them. It replaces rules
 // that accept documents the specification forbids and adds the rules for @defer.
 // It removes the rule for merging fields, which takes seconds for some documents
-// within the limits; merging.go implements that rule in linear time.
+// within the limits; merging.go implements that rule in linear time. Types are suggested by suggestTypes: the
+// validator does it in random order, and also for errors that are left out.
 func specRules(r *rules.Rules) *rules.Rules {
 	r.RemoveRule(rules.SingleFieldSubscriptionsRule.Name)
 	r.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
+	r.RemoveRule(rules.KnownTypeNamesRule.Name)
+	r.AddRule(rules.KnownTypeNamesRuleWithoutSuggestions.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
 	r.AddRule("SingleRootField", singleRootField)
 	r.AddRule("BuiltInScalars", builtInScalars)
 	useNumbers(r)

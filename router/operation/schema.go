@@ -87,7 +87,6 @@ func (s *Schema) HideSuggestions() {
 	for _, pair := range []struct{ with, without core.Rule }{
 		{rules.FieldsOnCorrectTypeRule, rules.FieldsOnCorrectTypeRuleWithoutSuggestions},
 		{rules.KnownArgumentNamesRule, rules.KnownArgumentNamesRuleWithoutSuggestions},
-		{rules.KnownTypeNamesRule, rules.KnownTypeNamesRuleWithoutSuggestions},
 		{rules.ScalarLeafsRule, rules.ScalarLeafsRuleWithoutSuggestions},
 		{rules.ValuesOfCorrectTypeRule, rules.ValuesOfCorrectTypeRuleWithoutSuggestions},
 	} {
@@ -222,7 +221,7 @@ func (s *Schema) Identify(text, operationName string) (string, Kind) {
 }
 
 // suggestTypes adds suggestions to errors about unknown types. The validator
-// adds them to its other errors only.
+// adds them to its other errors.
 func (s *Schema) suggestTypes(errs Errors) Errors {
 	if s.quiet {
 		return errs

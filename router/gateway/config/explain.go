@@ -173,7 +173,7 @@ func elsewhere(name string, similar bool) []string {
 	}
 	keys := byName[name]
 	if similar && len(keys) == 0 && len(name) > 3 { // anything is similar to a short one
-		if near := core.SuggestionList(name, slices.Collect(maps.Keys(byName))); len(near) > 0 {
+		if near := core.SuggestionList(name, slices.Sorted(maps.Keys(byName))); len(near) > 0 {
 			keys = byName[near[0]]
 		}
 	}

@@ -55,6 +55,16 @@ func TestEveryKeyIsExplained(t *testing.T) {
 	}
 }
 
+// Of keys that are as similar as each other, the same one is suggested each time.
+func TestSuggestedKeyIsTheSameEachTime(t *testing.T) {
+	_, want := config.Explain("client_ce") // clients, or client_name
+	for range 20 {
+		if _, err := config.Explain("client_ce"); err == nil || err.Error() != want.Error() {
+			t.Fatalf("got %v and %v", want, err)
+		}
+	}
+}
+
 func TestUnknownKeysAreNotExplained(t *testing.T) {
 	for name, want := range map[string]string{
 		"limits.max_dept": "did you mean limits.max_depth?", "listen.port": "nothing is below string", "cors.nothing_alike": "the keys are ", "": "the keys are ",
