@@ -74,8 +74,7 @@ func (s *subgraph) proven(e *endpoint) bool {
 }
 
 // record reports the result of a request to the breaker of its endpoint. A canceled request is not
-// counted, except by a half-open breaker: there, recording a result is the only way to
-// return the permit.
+// counted, except by a half-open breaker: else a URL that hangs would get one request after the other.
 func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
 	switch {
 	case ctx.Err() != nil && !e.halfOpen():
@@ -146,14 +145,25 @@ func (s *subgraph) manyTimeouts(e *endpoint) bool {
 	return int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts
 }
 
-// settle reports the result of a doubtful response, which the server or the request may be to blame
-// for. It is a failure if the same request succeeded at another URL.
-func (s *subgraph) settle(ctx context.Context, doubted *endpoint, next verdict) {
+// A doubt is about the endpoint that sent a doubtful response, which the server or the request may be to
+// blame for.
+type doubt struct {
+	*endpoint // nil if there is none
+	// trial is set if the request was the one that tries the endpoint again.
+	trial bool
+}
+
+// settle reports the result of a doubtful response. It is a failure if the same request succeeded at another
+// URL. Otherwise, nothing is known: an endpoint that works need not be cut off, and one that was cut off is
+// tried by the next request.
+func (s *subgraph) settle(ctx context.Context, doubted doubt, next verdict) {
 	switch {
-	case doubted == nil:
+	case doubted.endpoint == nil:
 	case !next.failed && !next.doubtful:
-		s.record(ctx, doubted, verdict{failed: true})
-	case ctx.Err() == nil || doubted.halfOpen():
+		s.record(ctx, doubted.endpoint, verdict{failed: true})
+	case doubted.trial:
+		doubted.breaker.Cancelled(true)
+	case ctx.Err() == nil:
 		doubted.successes.Store(0)
 		doubted.addCredit(-costOfFailure) // it may work, but that is not known
 		if doubted.breaker != nil {

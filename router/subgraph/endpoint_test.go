@@ -373,6 +373,76 @@ func TestQueryThatTriesAURLAgainSucceedsElsewhere(t *testing.T) {
 	}
 }
 
+// The query that tries a URL again fails there, and does not succeed at another URL either: then the URL is not
+// taken for one that works, and the next query tries it. All is in synthetic time.
+func TestURLIsTriedAgainUntilThatSaysSomething(t *testing.T) {
+	for _, client := range []string{"direct", "standard"} {
+		t.Run(client, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var tried atomic.Int32
+				var back atomic.Bool
+				tr := overPipes(t, subgraph.Subgraph{
+					URLs: []string{"http://a/", "http://b/"}, Client: client, Timeout: 10 * time.Second,
+					Retry: subgraph.Retry{MaxAttempts: 2, Budget: 1}, Breaker: subgraph.Breaker{Enabled: true, MinRequests: 5, Rest: time.Minute},
+				}, func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					if r.Host == "a" {
+						tried.Add(1)
+					}
+					switch {
+					case r.Host == "a" && !back.Load(), string(body) == "bad":
+						answer(w, 500, "text/plain", "out of order")
+						return
+					case string(body) == "slow":
+						<-r.Context().Done()
+						return
+					}
+					answer(w, 200, "application/json", `{"data":null}`)
+				})
+				succeeds := func(kind operation.Kind) {
+					t.Helper()
+					response, err := tr.Send(t.Context(), request(kind, `{}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					response.Body.Release()
+				}
+				for range 40 {
+					succeeds(operation.Query)
+				}
+				cutOff := tried.Load()
+				time.Sleep(70 * time.Second)
+				fails := func(ctx context.Context, body string) {
+					t.Helper()
+					if _, err := tr.Send(ctx, request(operation.Query, body)); err == nil {
+						t.Errorf("a query that is %s succeeds", body)
+					}
+					for range 5 {
+						succeeds(operation.Mutation) // only at b
+					}
+				}
+				fails(t.Context(), "bad")
+				fails(t.Context(), "bad")
+				fails(t.Context(), "slow")
+				leaving, leave := context.WithTimeout(t.Context(), time.Second)
+				defer leave()
+				fails(leaving, "slow")
+				if n := tried.Load() - cutOff; n != 4 {
+					t.Errorf("the URL was tried %d times, want 4", n)
+				}
+				back.Store(true)
+				succeeds(operation.Query)
+				for range 5 {
+					succeeds(operation.Mutation) // random numbers are 0, so the first URL is preferred
+				}
+				if n := tried.Load() - cutOff; n != 10 {
+					t.Errorf("the URL that is back got %d requests, want 6", n-4)
+				}
+			})
+		})
+	}
+}
+
 // Each protocol of subscriptions reaches another URL if one is down, and streams are spread.
 func TestSubscriptionsUseAllURLs(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {

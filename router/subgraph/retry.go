@@ -27,15 +27,15 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	wait := s.Retry.Interval
 	s.budget.earn()
 	var (
-		last     outcome   // of the attempt before
-		doubted  *endpoint // that sent a doubtful response to the attempt before
+		last     outcome // of the attempt before
+		doubted  doubt   // about the attempt before
 		suitable = choice{only: r.URL}
 	)
 	for attempt := 1; ; {
 		suitable.repeatable = repeatable(r) && attempt < s.Retry.MaxAttempts
 		permit, e, err := s.admit(ctx, suitable)
 		if err != nil {
-			s.leave(ctx, doubted)
+			s.leave(ctx, doubted.endpoint)
 			if suitable.tried != 0 {
 				return last.response, last.err
 			}
@@ -50,12 +50,13 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 			last.release()
 		}
 		until := s.trialDeadline(ctx, e, suitable, deadline)
+		trial := !e.closed()
 		response, v, err := t.attempt(ctx, s, e, until, r, header, &permit)
 		s.settle(ctx, doubted, v)
 		suitable.tried |= e.bit()
-		doubted = nil
+		doubted = doubt{}
 		if v.doubtful {
-			doubted = e
+			doubted = doubt{e, trial}
 		}
 		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline, first: attempt == 1}
 		if s.several() {
@@ -63,12 +64,12 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		}
 		if !v.again || !next.unsent && (!repeatable(r) || attempt >= s.Retry.MaxAttempts) || ctx.Err() != nil ||
 			next.after > s.Retry.MaxRetryAfter || time.Until(deadline) < next.pause || !next.free && !s.budget.spend() {
-			s.leave(ctx, doubted)
+			s.leave(ctx, doubted.endpoint)
 			return response, s.explain(ctx, err)
 		}
 		last = outcome{response, s.explain(ctx, err)}
 		if next.pause > 0 && !sleep(ctx, next.pause) {
-			s.leave(ctx, doubted)
+			s.leave(ctx, doubted.endpoint)
 			last.release()
 			return nil, ctx.Err()
 		}
