@@ -101,6 +101,7 @@ func (r *Router) newCanary(ctx context.Context) (*Router, error) {
 		// Its operations are no traffic, so they must not appear in the metrics.
 		apart.Registry = prometheus.NewRegistry()
 		s = newShared(c, o)
+		s.writes = r.shared.writes // of what its queries read
 	} else {
 		s = r.shared.ofVariant(c, o)
 	}

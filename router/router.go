@@ -34,6 +34,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/clientaddr"
 	"souk/router/internal/hookchain"
+	"souk/router/internal/jointly"
 	"souk/router/rest"
 	routertelemetry "souk/router/telemetry"
 	"souk/router/usage"
@@ -231,6 +232,8 @@ type shared struct {
 	started  time.Time
 	// callbacks receives events of subscriptions by HTTP callback.
 	callbacks *callback.Receiver
+	// writes counts the mutations of the router and its canaries.
+	writes *jointly.Writes
 	// instruments are the metrics that the configuration defines.
 	instruments *routertelemetry.Instruments
 	logger      *slog.Logger
@@ -245,7 +248,7 @@ type shared struct {
 func newShared(c config.Config, o Options) *shared {
 	m := routertelemetry.NewWithBuckets(o.Telemetry.Registry, c.Telemetry.BucketSeconds())
 	exportCounters(m)
-	return &shared{logger: o.Telemetry.Logger, metrics: m, instruments: routertelemetry.NewInstruments(o.Telemetry.Registry), callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+	return &shared{logger: o.Telemetry.Logger, metrics: m, instruments: routertelemetry.NewInstruments(o.Telemetry.Registry), callbacks: callback.NewReceiver(func(action, result string) { m.Callback(action, result).Inc() }), dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now(), writes: new(jointly.Writes)}
 }
 
 func (s *shared) close() error {
@@ -275,6 +278,7 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	options := gateway.Options{
 		Memory:     r.memory,
+		Writes:     r.shared.writes,
 		Supergraph: r.options.Supergraph,
 		InUse:      r.options.inUse,
 		Former:     r.options.former,

@@ -35,6 +35,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		Subgraphs:     map[string]subgraph.Subgraph{},
 		Propagator:    r.options.Telemetry.Propagator,
 		Logger:        r.options.Telemetry.Logger,
+		Writes:        r.shared.writes,
 		ClientAddress: http.CanonicalHeaderKey(r.config.ClientAddress.SubgraphHeader),
 		Hooks: subgraph.Hooks{
 			Retried:       func(name string) { r.metrics.Subgraph(name).Retries.Inc() },

@@ -365,9 +365,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	response := x.executeReceiving(ctx, x.executeRequest(p))
 	end(nil) // errors are part of the response
 	x.metrics.InFlight.Dec()
-	if p.op.Kind == operation.Mutation {
-		x.flights.forget()
-	}
+	x.wrote(p)
 	if response.Shed {
 		x.metrics.Limits.Shed.Inc()
 	}
@@ -383,6 +381,13 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	x.observe(p)
 	x.exceeded(ctx, p, response)
 	return response
+}
+
+// wrote is called when an operation has ended, or a part of it, and before the client gets a response.
+func (x *exchange) wrote(p *prepared) {
+	if p.op.Kind == operation.Mutation {
+		x.flights.writes.End()
+	}
 }
 
 // measure records the duration of an operation by its outcome.

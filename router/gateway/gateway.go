@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -25,6 +26,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/body"
 	"souk/router/internal/hookchain"
+	"souk/router/internal/jointly"
 	"souk/router/latency"
 	"souk/router/limit"
 	"souk/router/mcp"
@@ -40,6 +42,9 @@ type Options struct {
 	// Supergraph is the SDL to serve. If it is empty, the gateway reads the
 	// configured file or remote source, and watches it if hot_reload is set.
 	Supergraph string
+	// Writes counts mutations that have ended, so that queries join none that began before. It is
+	// also that of the transport, and of the gateway before this one. If it is nil, the gateway has its own.
+	Writes *jointly.Writes
 	// Remote is the key of the remote source in the configuration, for errors. If it is empty,
 	// that is supergraph.remote.
 	Remote string
@@ -130,7 +135,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// Version is that of the router, for agents. It may be empty.
 	Version string
-	// Now is the clock that latencies of subgraphs are measured with. Nil means time.Now.
+	// Now is the clock that measures latencies of subgraphs, the age of queries that others join, and how
+	// long a new supergraph waits for plans. Nil means time.Now.
 	Now func() time.Time
 	// Dependencies are listed by /readyz. It may be nil.
 	Dependencies *dependency.Set
@@ -206,6 +212,14 @@ type Gateway struct {
 	watch                  sync.WaitGroup
 }
 
+// now returns the time of the gateway's clock.
+func (gw *Gateway) now() time.Time {
+	if gw.options.Now != nil {
+		return gw.options.Now()
+	}
+	return time.Now()
+}
+
 // New returns a gateway that serves its supergraph. ctx bounds only New itself. The gateway
 // watches the source of the supergraph until Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
@@ -223,7 +237,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.sent = c.ClientHeaders(append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "")...)
 	gw.receives = c.Headers.ReturnsAny()
 	gw.sharing, gw.sharedHeaders = gw.deduplicates(), gw.newSharedHeaders()
-	gw.flights.init(c.TrafficShaping.Router.Timeout)
+	gw.flights.init(cmp.Or(o.Writes, new(jointly.Writes)), c.TrafficShaping.Router.Timeout)
 	gw.pages = newCORS(c, gw.graphQLMethods()...)
 	gw.mcp = gw.newMCP()
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))

@@ -40,6 +40,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 	}()
 	return x.snapshot.executor.Deliver(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
+		x.wrote(p)
 		codes = append(codes, response.Codes...)
 		null, shed = null || response.DataNull, shed || response.Shed
 		x.metrics.countErrors(response.Codes)

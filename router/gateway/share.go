@@ -31,6 +31,7 @@ const maxFlightAge = 2 * time.Second
 // flights holds the queries in progress whose responses identical queries can share.
 type flights struct {
 	seed   maphash.Seed
+	writes *jointly.Writes
 	maxAge time.Duration // of a flight that others join
 	shards [flightShards]flightShard
 	unused sync.Pool
@@ -48,6 +49,7 @@ type flight struct {
 	shard   *flightShard
 	key     []byte
 	began   time.Time
+	writes  uint64           // when it began
 	seized  bool             // Cancelled is called, perhaps later than the flight ends
 	body    *execute.Body    // nil after a panic
 	outcome execute.Response // without its memory
@@ -55,21 +57,22 @@ type flight struct {
 	detached execute.Body
 }
 
-func (fs *flights) init(timeout time.Duration) {
+func (fs *flights) init(writes *jointly.Writes, timeout time.Duration) {
+	fs.writes = writes
 	fs.seed, fs.maxAge = maphash.MakeSeed(), jointly.MaxAge(maxFlightAge, timeout)
 	for i := range fs.shards {
 		fs.shards[i].open = map[string]*flight{}
 	}
 }
 
-// enter joins the flight of an identical query, or begins one, which the caller leads. That is joined by
-// later ones, even if there is an older flight.
+// enter joins the flight of an identical query, unless a mutation has ended since that began, or begins one,
+// which the caller leads. That is joined by later ones, even if there is an older flight.
 func (fs *flights) enter(key []byte, now time.Time) (f *flight, leads bool) {
 	s := &fs.shards[maphash.Bytes(fs.seed, key)%flightShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.open[string(key)]; f != nil {
-		if now.Sub(f.began) < fs.maxAge {
+		if now.Sub(f.began) < fs.maxAge && f.writes == fs.writes.Count() {
 			f.Join()
 			return f, false
 		}
@@ -79,7 +82,7 @@ func (fs *flights) enter(key []byte, now time.Time) (f *flight, leads bool) {
 		f = &flight{}
 	}
 	f.Init(&s.mu, f)
-	f.shard, f.began, f.key = s, now, append(f.key[:0], key...)
+	f.shard, f.began, f.writes, f.key = s, now, fs.writes.Count(), append(f.key[:0], key...)
 	s.open[view(f.key)] = f
 	return f, true
 }
@@ -96,19 +99,9 @@ func (fs *flights) free(f *flight) {
 // maxKeptKey bounds the key of a flight that is kept, in bytes.
 const maxKeptKey = 16 << 10
 
-// forget makes later queries join none of the flights: a mutation has changed what they may read.
-func (fs *flights) forget() {
-	for i := range fs.shards {
-		s := &fs.shards[i]
-		s.mu.Lock()
-		clear(s.open)
-		s.mu.Unlock()
-	}
-}
-
 // Close implements jointly.Result.
 func (f *flight) Close() {
-	if f.shard.open[view(f.key)] == f { // it may be forgotten
+	if f.shard.open[view(f.key)] == f { // it may be replaced
 		delete(f.shard.open, view(f.key))
 	}
 }
@@ -272,11 +265,7 @@ func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flig
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Write(x.appendShareKey(key.AvailableBuffer(), p)) // the buffer keeps its new size
-	now := start
-	if x.options.Now != nil {
-		now = x.options.Now()
-	}
-	f, leads := x.flights.enter(key.Bytes(), now)
+	f, leads := x.flights.enter(key.Bytes(), x.now())
 	if x.seen != nil {
 		x.seen.Shared = !leads
 	}

@@ -180,6 +180,27 @@ func TestQueriesAfterAMutationDoNotJoinEarlierOnes(t *testing.T) {
 	}
 }
 
+// The first part of a deferring mutation's response says that the mutation has ended. What its deferred
+// fragments fetch may write, too.
+func TestQueriesAfterADeferringMutationDoNotJoinEarlierOnes(t *testing.T) {
+	s, url, asks, joined := startHolding(t, func(_ *config.Config, o *gateway.Options) {
+		o.Supergraph = strings.Replace(sdl, "add(n: Int!): Int }", "add(n: Int!): Int made: Made }\ntype Made @join__type(graph: A) { name: String size: String }", 1)
+	})
+	first := asks()
+	eventually(t, func() bool { return s.count() == 1 })
+	got := send(t, "POST", url+"/graphql", `{"query":"mutation { made { name ... @defer { size } } }"}`, "Accept: multipart/mixed;deferSpec=20220824")
+	if got.status != http.StatusOK || !strings.Contains(got.body, `"made":`) {
+		t.Fatalf("got status %d, %s", got.status, got.body)
+	}
+	second := asks()
+	eventually(t, func() bool { return s.count() == 2 })
+	close(s.hold)
+	checkAnswers(t, first, second)
+	if n := joined(); n != 0 {
+		t.Errorf("%d queries have joined others", n)
+	}
+}
+
 // Where responses may depend on what the router does not know of, or subgraphs shall get each query,
 // the default is not to share.
 func TestSomeRoutersShareOnlyIfTold(t *testing.T) {

@@ -23,10 +23,11 @@ const maxFlightAge = time.Second
 // flights holds the queries to one subgraph that are in flight. Two queries are identical
 // if their partitions, bodies and headers are byte-for-byte equal.
 type flights struct {
-	once sync.Once
-	seed maphash.Seed
-	mu   sync.Mutex
-	by   map[uint64][]*flight
+	once   sync.Once
+	seed   maphash.Seed
+	writes *jointly.Writes
+	mu     sync.Mutex
+	by     map[uint64][]*flight
 }
 
 // A flight is one query in flight, for the caller that begins it and those that join. It goes on while one
@@ -36,6 +37,7 @@ type flight struct {
 	flights   *flights
 	hash      uint64
 	began     time.Time
+	writes    uint64 // when it began
 	partition string
 	header    http.Header
 	body      *execute.Buffer
@@ -93,28 +95,23 @@ func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header htt
 	return &response, one.err
 }
 
-// join joins the flight of an identical query that is not older than maxAge, or starts one that the caller leads.
+// join joins the flight of an identical query that is not older than maxAge, unless a mutation has ended since
+// that began: one of any subgraph may have changed what the query reads. Otherwise, it starts one that the
+// caller leads.
 func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Header, maxAge time.Duration) (one *flight, leads bool) {
-	now := time.Now()
+	now, writes := time.Now(), f.writes.Count()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, one := range f.by[hash] {
-		if now.Sub(one.began) < maxAge && one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
+		if now.Sub(one.began) < maxAge && one.writes == writes && one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
 			one.Join()
 			return one, false
 		}
 	}
-	one = &flight{flights: f, hash: hash, began: now, partition: r.Partition, header: header, body: r.Body}
+	one = &flight{flights: f, hash: hash, began: now, writes: writes, partition: r.Partition, header: header, body: r.Body}
 	one.Init(&f.mu, one)
 	f.by[hash] = append(f.by[hash], one)
 	return one, true
-}
-
-// forget makes later queries join none of the flights.
-func (f *flights) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.by)
 }
 
 // Close implements jointly.Result.

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"souk/router/adaptive"
+	"souk/router/internal/jointly"
 )
 
 // Options configure a Transport.
@@ -25,6 +26,9 @@ type Options struct {
 	// mutations carry to every subgraph, in addition to those that rules propagate.
 	// It may be empty. Queries do not carry it, so that clients can share responses.
 	ClientAddress string
+	// Writes counts mutations that have ended, so that queries join none that began before. The
+	// transports of a router share one. If it is nil, the transport has its own.
+	Writes *jointly.Writes
 	// Hooks are called when something happens to a request, for metrics.
 	Hooks Hooks
 	// Interceptor wraps every request. It may be nil.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"souk/router/execute"
+	"souk/router/internal/jointly"
 	"souk/router/operation"
 )
 
@@ -67,6 +68,9 @@ func New(o Options) (*Transport, error) {
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
+	if o.Writes == nil {
+		o.Writes = new(jointly.Writes)
+	}
 	t := &Transport{options: o, subgraphs: make(map[string]*subgraph, len(o.Subgraphs))}
 	for name, s := range o.Subgraphs {
 		made, err := t.newSubgraph(name, s)
@@ -115,6 +119,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		made.address = u.String()
 	}
 	made.budget.init(s.Retry.Budget)
+	made.flights.writes = t.options.Writes
 	for i, url := range urls {
 		s.URL = url
 		e, err := t.newEndpoint(made, s, i)
@@ -223,7 +228,7 @@ func (t *Transport) Refuse(subgraph string) bool {
 // send sends a request with a header, or joins an identical query in flight.
 func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if r.Kind == operation.Mutation {
-		defer t.forgetFlights()
+		defer t.options.Writes.End()
 	}
 	if r.Files != nil {
 		return t.sendFiles(ctx, s, r, header)
@@ -246,15 +251,4 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		})
 	}
 	return t.try(ctx, s, r, header)
-}
-
-// forgetFlights makes later queries join none of those in flight, because these may have been
-// executed before a mutation that has ended now. It concerns all subgraphs: a mutation in one may
-// change the data of others.
-func (t *Transport) forgetFlights() {
-	for _, s := range t.subgraphs {
-		if s.Deduplicate {
-			s.flights.forget()
-		}
-	}
 }
