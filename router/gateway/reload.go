@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"souk/router/dependency"
+	"souk/router/internal/panics"
 )
 
 // SetSupergraph replaces the current supergraph. Before that, it plans the most used
@@ -88,10 +89,15 @@ func (gw *Gateway) Inherit(former *Gateway) {
 	gw.warm(gw.current.Load(), old)
 }
 
-// warm plans the most used operations of the old snapshot for the next one. It skips
-// those that are no longer valid.
+// warmUpTime bounds how long a new supergraph waits for plans. Clients can send any number of operations
+// that take long to plan. What is not planned in this time is planned when it is used.
+const warmUpTime = 10 * time.Second
+
+// warm plans the most used operations of the old snapshot for the next one, the most used first, for
+// at most warmUpTime. It skips those that are no longer valid.
 func (gw *Gateway) warm(next, old *snapshot) {
 	pause := old.pause()
+	end := gw.now().Add(warmUpTime)
 	quiet := newMetrics(nil) // warming must not count as cache misses
 	list := old.byUse()
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
@@ -104,10 +110,15 @@ func (gw *Gateway) warm(next, old *snapshot) {
 			continue
 		}
 		for _, s := range *known {
+			if !gw.now().Before(end) {
+				gw.logger.Warn("planning operations in use took too long; the others are planned when they are used", "bound", warmUpTime)
+				return
+			}
 			pause()
 			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring,
 				labels: s.labels.in(old.model, next.model), ahead: true}
-			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
+			err := panics.Catch(func() error { _, _, err := next.program(context.Background(), quiet, p); return err })
+			if err != nil {
 				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.name, "hash", u.hash, "error", err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"souk/router/execute"
+	"souk/router/internal/panics"
 	"souk/router/latency"
 	"souk/router/operation"
 	"souk/router/plan/planner"
@@ -135,7 +136,16 @@ const (
 // replan plans an operation again.
 func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels labelSet) {
 	old, began := p.current.Load(), time.Now()
-	next, err := s.successor(old, op, labels)
+	basis := planBasis{estimates: s.gateway.estimates()}
+	next := new(*old)
+	next.basis.estimates, next.complete = basis.estimates, true
+	err := panics.Catch(func() error {
+		better, err := s.improve(old, op, labels, basis)
+		if better != nil {
+			next = better
+		}
+		return err
+	})
 	p.current.Store(next)
 	result := planSame
 	switch {
@@ -154,19 +164,15 @@ func (s *snapshot) replan(p *replaceableProgram, op *operation.Operation, labels
 	}
 }
 
-// successor returns the version to use after another one, by the current latencies and a search that does
-// not end early. It has the same program if no better one is found, or with an error.
-func (s *snapshot) successor(old *version, op *operation.Operation, labels labelSet) (*version, error) {
-	basis := planBasis{estimates: s.gateway.estimates()}
-	same := *old
-	same.basis.estimates, same.complete = basis.estimates, true
+// improve returns a better version than an old one, or nil if there is none.
+func (s *snapshot) improve(old *version, op *operation.Operation, labels labelSet, basis planBasis) (*version, error) {
 	made, err := s.newPlan(op, labels, basis.quick, basis.latencies())
 	if err != nil || !made.Cost.Better(old.cost) && made.Batching.SameBatches(old.batching) {
-		return &same, err
+		return nil, err
 	}
 	next, err := s.newVersion(op, &made, basis)
 	if err != nil || !s.plans.Fits(next.weight) && s.plans.Fits(old.weight) { // it would have to be made again and again
-		return &same, err
+		return nil, err
 	}
 	return &next, nil
 }

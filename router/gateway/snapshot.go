@@ -20,6 +20,7 @@ import (
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/hook"
+	"souk/router/internal/panics"
 	"souk/router/introspect"
 	"souk/router/limit"
 	"souk/router/operation"
@@ -135,8 +136,21 @@ func (d *document) choose(vars operation.Variables, deferring bool) *operation.O
 	return d.Undeferred(vars)
 }
 
-// newSnapshot makes a snapshot of a supergraph with a digest.
-func (gw *Gateway) newSnapshot(sdl string, sum digest) (*snapshot, error) {
+// newSnapshot makes a snapshot of a supergraph with a digest. If that panics, the one before stays in use.
+func (gw *Gateway) newSnapshot(sdl string, sum digest) (s *snapshot, err error) {
+	err = panics.Catch(func() error {
+		s, err = gw.load(sdl, sum)
+		return err
+	})
+	if p := (*panics.Error)(nil); errors.As(err, &p) {
+		gw.logger.Error("reading the supergraph failed unexpectedly", "error", err, "stack", string(p.Stack))
+		s = nil
+	}
+	return s, err
+}
+
+// load makes a snapshot.
+func (gw *Gateway) load(sdl string, sum digest) (*snapshot, error) {
 	var formerModel *supergraph.Model
 	var formerSchema *operation.Schema
 	pause := func() {}

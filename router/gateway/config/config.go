@@ -453,7 +453,7 @@ type Caches struct {
 	Templates int `yaml:"templates_bytes" desc:"Memory for what operations that differ only in literals have in common. They share one plan, and subgraphs get the literals as variables. 0 turns that off."`
 	Plans     int `yaml:"plans_bytes" desc:"Memory for query plans. 0 disables the cache."`
 	Persisted int `yaml:"persisted_documents_bytes" desc:"Memory for documents that clients register (APQ). 0 disables the cache."`
-	WarmUp    int `yaml:"warm_up" desc:"Number of documents, most used first, to plan for a new supergraph before it goes into service."`
+	WarmUp    int `yaml:"warm_up" desc:"Number of documents, most used first, to plan for a new supergraph before it goes into service, in at most 10 s. The others are planned when they are used."`
 }
 
 // QueryPlanner configures how query plans are made.
