@@ -18,7 +18,6 @@ func useNumbers(r *rules.Rules) {
 	for _, rule := range []core.Rule{rules.ValuesOfCorrectTypeRule, rules.ValuesOfCorrectTypeRuleWithoutSuggestions} {
 		r.ReplaceRule(rule.Name, anySize(rule.RuleFunc)) // if it is used
 	}
-	r.AddRule("NumbersInRange", numbersInRange)
 }
 
 // anySize returns a rule without its error for values that the library cannot convert. It is the first

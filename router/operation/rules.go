@@ -21,12 +21,19 @@ func specRules(r *rules.Rules) *rules.Rules {
 	r.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
 	r.RemoveRule(rules.KnownTypeNamesRule.Name)
 	r.AddRule(rules.KnownTypeNamesRuleWithoutSuggestions.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
-	r.AddRule("SingleRootField", singleRootField)
-	r.AddRule("BuiltInScalars", builtInScalars)
 	useNumbers(r)
-	r.AddRule("DeferLabels", deferLabels)
-	r.AddRule("DeferOnRoot", deferOnRoot)
+	r.AddRule("AdditionalRules", additionalRules)
 	return r
+}
+
+// additionalRules are the rules that the validator does not have. Each rule of its own would take memory for
+// each document.
+func additionalRules(on *core.Events, report core.AddErrFunc) {
+	singleRootField(on, report)
+	builtInScalars(on, report)
+	numbersInRange(on, report)
+	deferLabels(on, report)
+	deferOnRoot(on, report)
 }
 
 // use sets the rules of the schema.
@@ -39,10 +46,21 @@ func (s *Schema) use(r *rules.Rules) {
 }
 
 // validate applies the rules to a document. It does what validator.ValidateWithRules does, which sorts
-// the rules for each document.
+// the rules for each document. After maxErrors errors, rules ignore unknown fields and all values: further errors
+// are left out, and each unknown name is compared with all names of a type.
 func (s *Schema) validate(doc *ast.QueryDocument) gqlerror.List {
 	var errs gqlerror.List
 	events := &core.Events{}
+	events.OnField(func(_ *core.Walker, f *ast.Field) {
+		if len(errs) >= maxErrors && f.Definition == nil {
+			f.ObjectDefinition = nil // as below an unknown field
+		}
+	})
+	events.OnValue(func(_ *core.Walker, v *ast.Value) {
+		if len(errs) >= maxErrors {
+			v.Definition = nil
+		}
+	})
 	for i := range s.ordered {
 		name := s.ordered[i].Name
 		s.ordered[i].RuleFunc(events, func(options ...core.ErrorOption) {
