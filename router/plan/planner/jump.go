@@ -77,7 +77,9 @@ func (w *walker) explore(b *branch) {
 // exploreThoroughly makes every jump. What a jump needs is visited again in every
 // round, since it may be cheaper to fetch over the jumps of a later one, and the
 // jump has the conditions of the last round. So two jumps may be conditions of each
-// other: see settle.go for how paths without circles are chosen.
+// other: see settle.go for how paths without circles are chosen. If all paths of the
+// branch lead to what a jump needs, it is known at the latest with the objects, and no
+// jump from them can be of use for it.
 func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 	var made table[entityJump, *edge]
 	var before table[*position, *conditionPaths]
@@ -88,8 +90,12 @@ func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 		jumps := b.jumps
 		for _, options := range waiting {
 			for _, j := range options {
+				e, ok := made.get(j)
+				if ok && e.knownWith(b.paths) {
+					continue
+				}
 				conditions, contexts := w.conditions(from, j)
-				switch e, ok := made.get(j); {
+				switch {
 				case conditions == nil || w.budget < 0:
 				case ok:
 					e.conditions, e.contexts = conditions, contexts
@@ -106,6 +112,28 @@ func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 		}
 		b.jumps, before = jumps, from.conditionPaths
 	}
+}
+
+// knownWith reports whether all conditions of an edge can be known by each of some paths.
+func (e *edge) knownWith(paths []*edge) bool {
+	for _, c := range e.conditions {
+		for _, p := range paths {
+			if !slices.ContainsFunc(c.candidates, func(to *edge) bool { return to.continues(p) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// continues reports whether the path of an edge begins with another one.
+func (e *edge) continues(path *edge) bool {
+	for ; e != nil; e = e.tail {
+		if e == path {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutJumps returns a branch of the same objects for visiting the conditions
@@ -143,9 +171,7 @@ func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type) [][
 		if len(keys) == 0 {
 			continue
 		}
-		if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
-			return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject() && !e.eventOnly
-		}) {
+		if w.mayEnter(b, t, in.Subgraph) {
 			list = w.appendJumps(list, t, in.Subgraph, keys, nil)
 		}
 		for _, f := range t.Fields {
@@ -155,6 +181,21 @@ func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type) [][
 		}
 	}
 	return list
+}
+
+// mayEnter reports whether a jump to a subgraph can have a use: not all paths of the branch, or for a walk that is
+// not thorough none of them, are in the subgraph already. Payloads have requests of their own.
+func (w *walker) mayEnter(b *branch, t *supergraph.Type, g *supergraph.Subgraph) bool {
+	isThere := func(e *edge) bool {
+		return e.subgraph == g && e.typ == t && e.onlyField == nil && !e.viaInterfaceObject() && !e.eventOnly
+	}
+	switch {
+	case !w.thorough:
+		return b.fromEarlierPayload || !slices.ContainsFunc(b.paths, isThere)
+	case w.defers:
+		return true
+	}
+	return slices.ContainsFunc(b.paths, func(e *edge) bool { return !isThere(e) })
 }
 
 func (w *walker) appendJumps(list [][]entityJump, t *supergraph.Type, g *supergraph.Subgraph, keys []*supergraph.Key, requires *supergraph.FieldIn) [][]entityJump {
