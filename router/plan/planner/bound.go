@@ -32,8 +32,9 @@ type bounder struct {
 	needs   needs
 	// levels are those after which all is known.
 	levels int
-	// ofTypes counts fields of interfaces, for each of their types.
-	ofTypes int
+	// ofTypes counts fields of interfaces, for each of their types, and sets selection sets.
+	ofTypes, sets int
+	entered       []entered
 }
 
 // maxOfTypes is how many fields of interfaces are looked at type by type, and maxNested how deep
@@ -67,18 +68,25 @@ type objects struct {
 	// sure are the object types whose fields are certainly fetched.
 	sure []*supergraph.Type
 	// level is the one after which they are known at the earliest, 0 for the root, and in are
-	// the subgraphs that may resolve them then.
-	level int
-	in    []*supergraph.Subgraph
+	// the subgraphs that may resolve them then. all are those whose fields may return them, then or later.
+	level   int
+	in, all []*supergraph.Subgraph
 	// request is the subgraph of the last request on the path to them, if all since then may be from
 	// this request; otherwise nil.
 	request *supergraph.Subgraph
-	// provided is set if a subgraph may provide fields that it does not resolve otherwise.
-	provided bool
+	// provided are fields that a subgraph may provide which it does not resolve otherwise, and providedBelow those
+	// that it may provide below each field.
+	provided, providedBelow []operation.Selection
+	// told is set if only their types are known after the level: a request before may have their fields.
+	told bool
 	// requiredBy is the subgraph of a request that waits for what is selected, or nil, and nested
 	// the number of requirements that the selections are in.
 	requiredBy *supergraph.Subgraph
 	nested     int
+	// without is a subgraph that has not resolved the objects yet.
+	without *supergraph.Subgraph
+	// set is the number of the selection set.
+	set int
 }
 
 // visit adds what a selection set needs for sure.
@@ -91,8 +99,7 @@ func (b *bounder) visit(at objects, selections []operation.Selection) {
 			}
 			inner := at
 			if sel.TypeCondition != "" {
-				inner.typ = b.model.Type(sel.TypeCondition)
-				inner.sure = narrow(at.sure, inner.typ)
+				inner = b.narrow(at, b.model.Type(sel.TypeCondition))
 			}
 			b.visit(inner, sel.Selections)
 		case *operation.Field:
@@ -113,7 +120,9 @@ func (b *bounder) fieldOfTypes(at objects, f *supergraph.Field, sel *operation.F
 		return
 	}
 	for _, in := range f.In {
-		at.provided = at.provided || in.Provides != nil
+		if in.Provides != nil {
+			at.providedBelow = append(at.providedBelow[:len(at.providedBelow):len(at.providedBelow)], in.Provides.Selections...)
+		}
 	}
 	for i, o := range at.sure {
 		if i > 0 && b.ofTypes >= maxOfTypes {
@@ -144,9 +153,10 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 	if len(by.all) == 0 {
 		return
 	}
-	if below.in = by.known; by.known == nil {
-		below.level, below.in = at.level+1, by.all
-		if len(by.all) == 1 && by.requires != nil && !at.provided && at.nested < maxNested {
+	if below.in, below.all = by.known, by.all; by.known == nil {
+		below.told = false
+		below.level, below.in = b.enter(at, by.all), by.all
+		if len(by.all) == 1 && by.requires != nil && !by.provided && at.nested < maxNested {
 			below.level = max(below.level, b.required(at, by.requires, by.all[0])+1)
 		}
 	}
@@ -158,7 +168,7 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 	switch {
 	case at.level == 0:
 		o = firstRequest
-	case below.level == 1:
+	case below.level == 1, below.told:
 		o = anyRequest
 	}
 	switch {
@@ -173,6 +183,8 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 		b.needs.enter(at.requiredBy, laterRequest)
 		b.needs.leave(at.requiredBy, laterRequest)
 	}
+	b.sets++
+	below.set = b.sets
 	b.visit(below, sel.Selections)
 }
 
@@ -181,6 +193,7 @@ func (b *bounder) field(at objects, f *supergraph.Field, sel *operation.Field) {
 type resolvers struct {
 	all, known []*supergraph.Subgraph
 	requires   *supergraph.FieldSet // of one of them
+	provided   bool                 // whether one may provide the field
 }
 
 // resolve returns the subgraphs that resolve a field, and the objects that it returns. Of an
@@ -188,19 +201,29 @@ type resolvers struct {
 // are fetched for sure: the others are left out if one is asked that lacks them.
 func (b *bounder) resolve(at objects, f *supergraph.Field) (below objects, by resolvers) {
 	below = at
-	below.typ, below.sure, below.request = f.Named, f.Named.Possible, nil
-	below.provided = at.provided || eventPayload(f) != nil
+	below.typ, below.sure, below.request, below.without = f.Named, f.Named.Possible, nil, nil
+	below.provided, by.provided = at.typ.Provided(at.provided, f.Name)
+	provide := func(more []operation.Selection) {
+		below.provided = append(below.provided[:len(below.provided):len(below.provided)], more...)
+	}
+	provide(at.providedBelow)
+	below.providedBelow = nil
+	if payload := eventPayload(f); payload != nil {
+		provide(payload.Selections)
+	}
 	add := func(in *supergraph.FieldIn) {
-		below.provided = below.provided || in.Provides != nil
+		if in.Provides != nil {
+			provide(in.Provides.Selections)
+		}
 		// A field that a subgraph does not resolve itself may be provided.
-		if !in.Resolves(b.labels) && !at.provided {
+		if in.Subgraph == at.without || !in.Resolves(b.labels) && !by.provided {
 			return
 		}
 		by.all, by.requires = b.memory.subgraphs.Append(by.all, in.Subgraph), in.Requires
 		if known := in.Named.InSubgraph(in.Subgraph); f.Named.Abstract() && known != nil && len(known.Possible) < len(f.Named.Possible) {
 			below.sure = intersect(below.sure, known.Possible)
 		}
-		if (in.Requires == nil && in.Contexts == nil || at.provided) && slices.Contains(at.in, in.Subgraph) {
+		if (in.Requires == nil && in.Contexts == nil || by.provided) && slices.Contains(at.in, in.Subgraph) {
 			by.known = b.memory.subgraphs.Append(by.known, in.Subgraph)
 		}
 	}

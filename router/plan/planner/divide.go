@@ -232,7 +232,7 @@ func (d *division) know(unit int, p *possiblePart, limit Cost) {
 		limit = p.greedy
 	}
 	p.found = d.search(d.w, goals, limit, p.least, d.share())
-	if goals.interfaces && p.found.cost.compare(p.least) > 0 {
+	if goals.interfaces && d.mayImprove(p.found, p.least) {
 		p.found = d.searchByType(d.w, p.found, d.goals(unit, p, true), p.least, d.share())
 	}
 	if p.found.asked != nil {

@@ -8,13 +8,13 @@
 //
 //	walk      candidate paths to every leaf          walk.go, candidates.go, starts.go
 //	            edges of the query graph             edge.go, resolve.go
-//	            entity jumps                         jump.go
+//	            entity jumps                         jump.go, wanted.go, requirements.go
 //	            values for @fromContext              context.go
 //	            which payload selects what           selected.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, divide.go, parts.go
-//	            requests that paths make           effort.go, thorough.go, bytype.go, repeat.go, bound.go, needs.go, reach.go
+//	            requests that paths make           effort.go, thorough.go, bytype.go, repeat.go, bound.go, keychains.go, needs.go, reach.go
 //	            what they cost                     cost.go, measure.go
 //	            which requests are made            steps.go, known.go, optimise.go, landmarks.go, cover.go, thin.go, gains.go, bits.go
 //	            paths for these requests           settle.go

@@ -17,7 +17,7 @@ var (
 	// search for nearly all operations.
 	complete = effort{first: math.MaxInt, edges: 40_000, factor: 4, steps: 1_000_000}
 	// quick takes some hundred microseconds.
-	quick = effort{first: 2_000, edges: 1_000, factor: 1, steps: 10_000}
+	quick = effort{first: 1_000, edges: 700, factor: 1, steps: 6_000}
 )
 
 // thorough returns how many edges the thorough walks may look at, after so many of the first ones.

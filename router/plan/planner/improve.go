@@ -49,7 +49,7 @@ func (i *improver) improve(w *walker, selections []operation.Selection, leaves [
 		all.leaves = leaves
 	}
 	found := i.search(w, all, greedy, bound, i.budget)
-	if all.interfaces && found.cost.compare(bound) > 0 {
+	if all.interfaces && i.mayImprove(found, bound) {
 		found = i.searchByType(w, found, i.thoroughly(w, true).query(i.typ, selections), bound, i.budget)
 	}
 	exact, made := found.exact, part{leaves: leaves}
@@ -106,6 +106,12 @@ func ofInitialPayload(leaves []*leaf) (initial []*leaf) {
 		}
 	}
 	return initial
+}
+
+// mayImprove reports whether another search is to be made for a better choice than a first one. A quick search that
+// has reached its limit is to be completed anyway.
+func (i *improver) mayImprove(first found, bound Cost) bool {
+	return first.cost.compare(bound) > 0 && (first.exact || i.planner.effort != quick)
 }
 
 // searchByType looks for a better choice than that of a first search, for leaves of a walk that

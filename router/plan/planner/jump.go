@@ -149,15 +149,16 @@ func (w *walker) withoutJumps(b *branch) *branch {
 // their keys can be fetched. Each item has the alternatives for one subgraph,
 // or for one field of it that requires something: they differ in the key.
 func (w *walker) possibleJumps(b *branch) [][]entityJump {
-	list := w.jumpsTo(nil, b, b.typ)
+	fields := w.wantedBy(b)
+	list := w.jumpsTo(nil, b, b.typ, &fields)
 	for _, t := range b.typ.Interfaces {
-		list = w.jumpsTo(list, b, t)
+		list = w.jumpsTo(list, b, t, &fields)
 	}
 	return list
 }
 
 // jumpsTo adds the jumps to a type of the objects of a branch: their own, or an interface.
-func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type) [][]entityJump {
+func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type, fields *wanted) [][]entityJump {
 	for _, in := range t.In {
 		if t != b.typ && !in.InterfaceObject || len(in.Possible) == 0 {
 			continue
@@ -171,12 +172,12 @@ func (w *walker) jumpsTo(list [][]entityJump, b *branch, t *supergraph.Type) [][
 		if len(keys) == 0 {
 			continue
 		}
-		if w.mayEnter(b, t, in.Subgraph) {
+		if w.mayEnter(b, t, in.Subgraph) && fields.in(t, in.Subgraph) {
 			list = w.appendJumps(list, t, in.Subgraph, keys, nil)
 		}
-		for _, f := range t.Fields {
-			if fi := f.InSubgraph(in.Subgraph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
-				list = w.appendJumps(list, t, in.Subgraph, keys, fi)
+		for _, f := range w.requirements.in(w.model, in) {
+			if (f.mayBeCondition || b.position.slot.has(f.name)) && f.in.Resolves(w.labels) {
+				list = w.appendJumps(list, t, in.Subgraph, keys, f.in)
 			}
 		}
 	}

@@ -83,6 +83,7 @@ func (n *needs) leave(g *supergraph.Subgraph, o order) {
 func (n *needs) total() int {
 	n.round++
 	total := n.count
+	slices.SortStableFunc(n.anyOf, func(a, b anyOf) int { return len(a.subgraphs) - len(b.subgraphs) })
 	for _, a := range n.anyOf {
 		if slices.ContainsFunc(a.subgraphs, func(g *supergraph.Subgraph) bool { return n.mayMeet(&n.of[g.Index], a.order) }) {
 			continue

@@ -20,7 +20,9 @@ type Planner struct {
 	model   *supergraph.Model
 	options Options
 	effort  effort
-	types   *responseTypes
+	// What is the same for all operations.
+	types        *responseTypes
+	requirements *requirements
 }
 
 // New returns a planner for a supergraph.
@@ -28,7 +30,7 @@ func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxEdges == 0 {
 		o.MaxEdges = 200_000
 	}
-	return &Planner{model: m, options: o, effort: complete, types: &responseTypes{}}
+	return &Planner{model: m, options: o, effort: complete, types: &responseTypes{}, requirements: &requirements{}}
 }
 
 // Quick returns a planner that ends the search for a better plan early: what it adds to planning is
@@ -128,7 +130,7 @@ func (p *Planner) planIn(memory *scratch, op *operation.Operation, labels []stri
 }
 
 func (p *Planner) newWalker(memory *scratch, labels func(string) bool, budget int) *walker {
-	return &walker{model: p.model, memory: memory, labels: labels, budget: budget}
+	return &walker{model: p.model, requirements: p.requirements, memory: memory, labels: labels, budget: budget}
 }
 
 // placeOperation chooses paths to everything an operation selects, and places

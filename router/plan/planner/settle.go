@@ -43,8 +43,9 @@ func settle(graph *requestGraph, asked [][]int, leaves, budget int) ([]*edge, Co
 	best := newSettler(graph)
 	best.settle(asked)
 	var other *settler
+	needed := best.needed()
 	for i := 0; i < len(graph.nodes) && graph.looks < budget; i++ {
-		if !best.taken[i] || graph.edges[i].kind != keyEdge {
+		if !best.taken[i] || graph.edges[i].kind != keyEdge || needed[i] {
 			continue
 		}
 		if other == nil {
@@ -70,6 +71,50 @@ func newSettler(graph *requestGraph) *settler {
 		chosen: m.edgeLists.Make(len(graph.leaves)), open: m.indexes.Make(len(graph.nodes)), order: m.indexes.Make(graph.goals), counts: m.numbers.Make(len(graph.leaves)),
 		now: m.flags.Make(len(graph.groups)),
 	}
+}
+
+// needed finds root and key edges that no choice can leave out: they are the heads of all paths to a leaf that is
+// needed.
+func (s *settler) needed() []bool {
+	needed := s.graph.memory.flags.Make(len(s.graph.nodes))
+	seen := s.graph.memory.flags.Make(len(s.graph.leaves))
+	open := s.graph.memory.indexes.Make(len(s.graph.leaves))[:0]
+	add := func(l int32) {
+		if !seen[l] {
+			seen[l] = true
+			open = append(open, l)
+		}
+	}
+	for l := range s.graph.goals {
+		add(int32(l))
+	}
+	for n := 0; n < len(open); n++ {
+		if head := s.onlyHead(open[n]); head >= 0 && !needed[head] {
+			needed[head] = true
+			for _, c := range s.graph.nodes[head].conditions {
+				add(c)
+			}
+		}
+	}
+	return needed
+}
+
+// onlyHead returns the edge that all paths to a leaf begin with; -1 if they differ.
+func (s *settler) onlyHead(l int32) int32 {
+	only := int32(-1)
+	for _, i := range s.graph.candidates[l] {
+		if s.known.edges[i] == 0 {
+			continue
+		}
+		for s.graph.nodes[i].tail >= 0 {
+			i = s.graph.nodes[i].tail
+		}
+		if only >= 0 && only != i {
+			return -1
+		}
+		only = i
+	}
+	return only
 }
 
 // settle chooses paths, and reports whether there are enough.

@@ -93,6 +93,11 @@ func (s *slot) child(f *operation.Field) *slot {
 	return s.add("", f, arguments)
 }
 
+// has reports whether there is a child for a field.
+func (s *slot) has(field string) bool {
+	return slices.ContainsFunc(s.children, func(c *slot) bool { return c.field == field })
+}
+
 // find returns the child with these parts or, without a response key, the first one with the field
 // and the arguments; nil if there is none.
 func (s *slot) find(responseKey, field, arguments string) *slot {

@@ -17,9 +17,10 @@ import (
 // budget bounds it where that is not enough: below interfaces with thousands
 // of types.
 type walker struct {
-	model  *supergraph.Model
-	memory *scratch
-	labels func(string) bool
+	model        *supergraph.Model
+	requirements *requirements
+	memory       *scratch
+	labels       func(string) bool
 	// defers is set if there are deferred payloads.
 	defers bool
 	// deferID is the payload whose selections are visited: 0 for the initial
