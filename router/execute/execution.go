@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"souk/internal/memory"
@@ -29,6 +30,12 @@ type execution struct {
 	ready     []*fetch
 	results   chan *fetch
 	running   int
+	// last is set while the only fetch in progress is the last one. parts has what uses a part of
+	// its response.
+	last  atomic.Bool
+	parts chan func()
+	// early is the arrival with which the client's response is sent, or nil.
+	early *arrival
 
 	// returned are members of subgraphs' extensions, for the client.
 	returned []returnedExtension
@@ -64,6 +71,7 @@ type fetchState struct {
 	reached bool
 	stats   FetchStatistics
 	room    MemoryReservation // for the response
+	arrival arrival
 	// hasErrors is set if the response of a root fetch has errors.
 	hasErrors bool
 	// failed is set if the response has errors or a status other than 2xx.
@@ -130,6 +138,7 @@ func (x *execution) finish() {
 	x.returned = x.returned[:0]
 	x.ready = x.ready[:0]
 	x.writer.reset()
+	x.early = nil
 	x.reader.tree, x.reader.text, x.reader.program = nil, nil, nil
 	x.builder.into = nil
 	x.req, x.program = nil, nil
@@ -157,6 +166,7 @@ func (state *fetchState) reset() {
 	if state.response != nil {
 		state.response.Body.Release()
 	}
+	state.arrival.reset()
 	state.cached.Release()
 	state.cached, state.response, state.err, state.sent, state.reached = nil, nil, nil, false, false
 	state.stats, state.found, state.hasErrors, state.failed = FetchStatistics{}, CacheControl{}, false, false
@@ -217,6 +227,7 @@ func (x *execution) schedule(ctx context.Context, proceed func() bool) {
 		if alone != nil && x.running == 0 {
 			// Nothing else can happen meanwhile: no goroutine is
 			// needed.
+			x.states[alone.id].arrival.apart = false
 			x.load(ctx, alone)
 			x.merge(ctx, alone)
 			x.done(alone)
@@ -228,7 +239,7 @@ func (x *execution) schedule(ctx context.Context, proceed func() bool) {
 		if x.running == 0 {
 			return
 		}
-		f := <-x.results
+		f := x.awaitResult()
 		x.running--
 		x.merge(ctx, f)
 		x.done(f)
@@ -237,6 +248,12 @@ func (x *execution) schedule(ctx context.Context, proceed func() bool) {
 
 func (x *execution) launch(ctx context.Context, f *fetch) {
 	x.running++
+	if x.req.Early != nil {
+		x.states[f.id].arrival.apart = true
+		if x.parts == nil {
+			x.parts = make(chan func())
+		}
+	}
 	go func() {
 		x.loadSafely(ctx, f)
 		x.results <- f
@@ -396,6 +413,7 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	}
 	request := x.request(f)
 	state.room = MemoryReservation{lease: &x.lease}
+	x.attend(ctx, f, state)
 	request.Reservation = &state.room
 	state.sent = true
 	state.stats.Sent = len(request.Body.B)

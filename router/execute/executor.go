@@ -97,6 +97,9 @@ type Request struct {
 	// LastEventID says where the events of a subscription begin: after this one, or with
 	// the next one if it is "". Only subscriptions that a message broker feeds use it.
 	LastEventID string
+	// Early, unless nil, gets the response before it is complete, if that is possible. Only Execute
+	// uses it.
+	Early *Early
 	// Extensions, unless nil, returns a JSON object for the response's
 	// "extensions", or nil for none. data is the response's "data", or nil for a
 	// response of Deliver, which is the first of several.
@@ -120,6 +123,9 @@ type Response struct {
 	// requests in progress was exhausted, and nothing has been changed: the client
 	// should send the operation again later.
 	Shed bool
+	// SentEarly is set if Request.Early has been given a part of Body. A status and headers have been
+	// sent then, so that Shed and Denied are not set.
+	SentEarly bool
 	// More is set if further responses follow this one (see Deliver).
 	More bool
 	// Control is how long the response may be kept: the shortest time of all

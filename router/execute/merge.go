@@ -17,6 +17,10 @@ func (x *execution) merge(ctx context.Context, f *fetch) {
 	if state.stats.Found > 0 {
 		x.limit(state.found)
 	}
+	early := x.early != nil && x.early.fetch.id == f.id
+	if early {
+		x.forgetGapErrors()
+	}
 	if state.sent || f.stream {
 		control, err := x.mergeResponse(ctx, f, state)
 		if err != nil {
@@ -25,6 +29,9 @@ func (x *execution) merge(ctx context.Context, f *fetch) {
 		}
 		state.lookedUp()
 		x.limit(control)
+	}
+	if early {
+		x.settle(f)
 	}
 	if !f.stream {
 		x.response.Fetches = append(x.response.Fetches, state.stats)
@@ -65,14 +72,18 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		return none, state.err
 	}
 	a := &x.reader
-	if !a.begin(&x.tree, x.program, state.response.Body.B) {
+	if !x.beginMerge(state) {
 		return none, malformed("has too many responses")
 	}
 	members, err := x.read(f, state)
 	if err != nil {
 		if repaired := jsonscan.Repair(a.text); repaired != nil {
 			a.rollback()
-			a.replaceText(repaired)
+			if x.early != nil {
+				x.early.restart(repaired)
+			} else {
+				a.replaceText(repaired)
+			}
 			members, err = x.read(f, state)
 		}
 	}
@@ -122,6 +133,15 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 	return control, nil
 }
 
+// beginMerge makes the reader read a response, or the rest of one that was used while it arrived. It
+// returns false if there are too many.
+func (x *execution) beginMerge(state *fetchState) bool {
+	if x.early != nil {
+		return x.early.resume(state.response.Body)
+	}
+	return x.reader.begin(&x.tree, x.program, state.response.Body.B)
+}
+
 // responseMembers are where the members of a response are. Null members are
 // left out.
 type responseMembers struct {
@@ -162,7 +182,7 @@ func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 		start = i
 		var err error
 		if string(key) == `"data"` && i < len(b) && b[i] != 'n' {
-			i, err = x.data(i, f, state)
+			i, err = x.readData(i, f, state)
 			p.data = span{uint32(start), uint32(max(i, 0))}
 		} else {
 			i = jsonscan.Value(b, i)
@@ -207,8 +227,8 @@ func invalid(b []byte, i int) error {
 	return malformed("sent what is not JSON, at byte %d", i)
 }
 
-// data reads the data at index i, which is not null.
-func (x *execution) data(i int, f *fetch, state *fetchState) (int, error) {
+// readData reads the data at index i, which is not null.
+func (x *execution) readData(i int, f *fetch, state *fetchState) (int, error) {
 	b, a := x.reader.text, &x.reader
 	if b[i] != '{' {
 		return 0, malformed("responded with data that is not an object")
@@ -259,8 +279,14 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 		return 0, malformed("responded with _entities that is not a list")
 	}
 	want, got := e.sendCount(), 0
-	e.fetched = e.fetched[:0]
-	i, more := first(b, i, ']')
+	more := true
+	if e.resumeAt > 0 {
+		got = len(e.fetched)
+		i, more = jsonscan.Next(b, e.resumeAt, ']')
+	} else {
+		e.fetched = e.fetched[:0]
+		i, more = first(b, i, ']')
+	}
 	for ; more; got++ {
 		if i >= len(b) {
 			return ^i, nil
@@ -270,6 +296,9 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 		switch {
 		case got >= want:
 			i = jsonscan.Value(b, i)
+		case got < e.merged: // from a response that was lost on the way
+			i = jsonscan.Value(b, i)
+			answered = span{uint32(start), uint32(max(i, 0))}
 		case b[i] == 'n':
 			i = jsonscan.Value(b, i)
 			answered = span{uint32(start), uint32(max(i, 0))}
@@ -283,6 +312,9 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 			return i, nil
 		}
 		e.fetched = append(e.fetched, answered)
+		if x.early != nil {
+			x.early.merged(e, got+1, i)
+		}
 		i, more = jsonscan.Next(b, i, ']')
 	}
 	if i >= 0 && got != want {

@@ -63,6 +63,9 @@ type Program struct {
 	// values and bytes are the recent sizes of trees and responses, so that the
 	// next ones are allocated large enough.
 	values, bytes atomic.Int64
+	// whole is set once it is known that a null in the last fetch may propagate so far that nothing
+	// of a response can be sent before it is complete.
+	whole atomic.Bool
 }
 
 // An Audience describes who may be given a response again. Many programs may have the same one.

@@ -49,7 +49,13 @@ func (a *responseReader) replaceText(text []byte) {
 	a.bodies[a.body] = text
 }
 
-// rollback undoes all changes since begin.
+// commit makes all changes so far permanent. It is called between two entities.
+func (a *responseReader) commit() {
+	a.start = uint32(len(a.values))
+	a.changed, a.stack = a.changed[:0], a.stack[:0]
+}
+
+// rollback undoes all changes since begin or commit.
 func (a *responseReader) rollback() {
 	for i := len(a.changed) - 1; i >= 0; i-- {
 		a.values[a.changed[i].at] = a.changed[i].was
@@ -175,10 +181,11 @@ func (a *responseReader) typename(i int, at uint32) int {
 	}
 	name := plain(a.text[v.a : v.a+v.b])
 	t := a.program.typeOf(name)
-	if was := a.values[at].typ; was != noType && a.program.interfaceObjects.has(t) {
+	was := a.values[at]
+	if was.typ != noType && a.program.interfaceObjects.has(t) {
 		return end
 	}
-	v.typ = t
+	v.typ, v.objects = t, was.objects
 	a.set(at, v)
 	return end
 }
@@ -345,6 +352,7 @@ func (a *responseReader) share(from, to uint32, s *shape) bool {
 			if v.typ == noType || was.typ != noType && a.program.interfaceObjects.has(v.typ) {
 				continue
 			}
+			v.objects = was.objects
 		case v.kind == absentKind || v.kind == nullKind && was.kind != absentKind:
 			continue
 		case v.composite() && v.flags&sharedFlag == 0:

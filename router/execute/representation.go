@@ -90,6 +90,9 @@ type entityState struct {
 	cached []span
 	// fetched is where the entities are in the subgraph's response.
 	fetched []span
+	// merged is the number of entities that have been merged from a part of the response, and resumeAt
+	// the index after the last of them, or 0.
+	merged, resumeAt int
 	// hasErrors is set if the subgraph reported an error about this field.
 	hasErrors bool
 }
@@ -115,6 +118,7 @@ func (e *entityState) reset() {
 	e.lookup = CacheLookup{}
 	e.sent, e.cached, e.fetched = e.sent[:0], e.cached[:0], e.fetched[:0]
 	e.hasErrors = false
+	e.merged, e.resumeAt = 0, 0
 }
 
 // presence reports whether a representation could be built.

@@ -15,6 +15,8 @@ type MemoryReservation struct {
 	// anyway is set if the response is read even without memory for it: it is
 	// that of a mutation, which has taken effect.
 	anyway bool
+	// arrival, unless nil, uses the response while it arrives.
+	arrival *arrival
 }
 
 // footprint is how many bytes are held for each byte of a subgraph's response:

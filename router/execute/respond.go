@@ -14,20 +14,15 @@ func (x *execution) respond() *Response {
 	p := x.program
 	w := &x.writer
 	w.execution = x
-	buffer := w.begin()
-	buffer.B = append(buffer.B, `{"data":`...)
-	w.out = buffer.B
-	start := len(w.out)
-	null := !w.object(0, p.projection, p.rootType)
-	if null {
-		w.out = append(w.out[:start], "null"...)
-	}
+	early := x.early != nil
+	buffer, null := x.data()
+	start := len(dataMember)
 	out := w.out
 	end := len(out)
 	if x.sortErrors(); len(x.errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
-	if w.tooLong || w.isTooLong(len(out)+len("}")) {
+	if !early && (w.tooLong || w.isTooLong(len(out)+len("}"))) {
 		out, null = append(out[:start], "null"...), true
 		end = len(out)
 		clear(x.errors)
@@ -43,13 +38,35 @@ func (x *execution) respond() *Response {
 
 	x.response = Response{
 		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), Services: services(x.errors), DataNull: null, Fetches: x.response.Fetches, Objects: max(w.objects-1, 0),
-		Shed: x.shed && x.harmless(), Denied: denied(x.response.Fetches), buffer: buffer, execution: x,
+		SentEarly: early, buffer: buffer, execution: x,
+	}
+	if !early {
+		x.response.Shed, x.response.Denied = x.shed && x.harmless(), denied(x.response.Fetches)
 	}
 	if p.kind == operation.Query && len(x.errors) == 0 {
 		x.response.Control = x.control
 	}
 	x.finish()
 	return &x.response
+}
+
+// dataMember is how a response begins.
+const dataMember = `{"data":`
+
+// data writes the data of the response, or the rest of it. It reports whether it is null.
+func (x *execution) data() (*Buffer, bool) {
+	if x.early != nil {
+		return x.rest(), false
+	}
+	w := &x.writer
+	buffer := w.begin()
+	w.out = append(buffer.B, dataMember...)
+	start := len(w.out)
+	if !w.object(0, x.program.projection, x.program.rootType) {
+		w.out = append(w.out[:start], "null"...)
+		return buffer, true
+	}
+	return buffer, false
 }
 
 // harmless reports whether nothing has been changed, so that the operation can be

@@ -17,7 +17,8 @@ type value struct {
 	tag
 }
 
-// A place is the body that a span is in, and the number of objects in a run.
+// A place is the body that a span is in, and the number of objects in a run. In a header, objects marks an
+// object whose entity has not arrived (see sketch.go).
 type place struct {
 	body, objects uint16
 }

@@ -26,6 +26,8 @@ type writer struct {
 	// payload deferID are written.
 	delivery *delivery
 	deferID  int
+	// gaps is set for a response that is sent before it is complete.
+	gaps *sketch
 	// fragmentID, unless 0, is the payload whose fragment is written as a
 	// whole, with those of its fields that other payloads deliver too.
 	fragmentID int
@@ -35,7 +37,7 @@ type writer struct {
 func (w *writer) reset() {
 	w.execution, w.out, w.delivery, w.deferID, w.fragmentID = nil, nil, nil, 0, 0
 	w.limit, w.exhausted, w.tooLong, w.objects = 0, false, false, 0
-	w.most, w.overlong = 0, false
+	w.most, w.overlong, w.gaps = 0, false, nil
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
@@ -171,6 +173,8 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 			return w.invalid(v, f, f.typ.nonNull[level], sel, typ)
 		}
 		ok = true
+	case v.kind == objectKind && w.gaps != nil && w.tree.awaits(v.a):
+		ok = w.incomplete(v, f, level, sel, typ)
 	case v.kind == objectKind:
 		of, known := w.typeOf(v, f)
 		if !known {
@@ -197,6 +201,9 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		return true
 	}
 	w.out = w.out[:mark]
+	if w.gaps != nil {
+		w.cutGaps()
+	}
 	w.delivery.cut(started, w.path)
 	return w.null(f.typ.nonNull[level])
 }

@@ -145,6 +145,7 @@ func (d *direct) receive(ctx context.Context, c *conn, room *execute.MemoryReser
 		_, _ = c.r.Discard(int(h.length))
 		return nil, h.keep && c.r.Buffered() == 0, err
 	}
+	room.Arriving(h.status, h.header, h.contentEncoding != "")
 	b, err := d.readBody(ctx, c, &h, room)
 	if err != nil {
 		return nil, false, err

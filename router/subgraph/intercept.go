@@ -55,6 +55,7 @@ func cannotSend(name, why string) error {
 
 // intercept sends a request through the interceptor.
 func (t *Transport) intercept(ctx context.Context, s *subgraph, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	r.Reservation.Whole() // the interceptor may change the response
 	out := &Outgoing{Request: *r, URL: s.address, Header: t.headerOf(ctx, s, r).Clone()}
 	r.Unsent = true
 	return t.options.Interceptor.Send(ctx, out, func() (*execute.SubgraphResponse, error) {

@@ -177,7 +177,8 @@ func tooLarge(limit, status int) error {
 }
 
 // fill reads length bytes, or to the end if length is negative. On an error, it also returns
-// what it has read. It fails if the memory budget is exhausted.
+// what it has read. It fails if the memory budget is exhausted. The executor may use each part as it
+// arrives.
 func fill(ctx context.Context, room *execute.MemoryReservation, r io.Reader, length int64, limit int) (*execute.Buffer, error) {
 	if length > int64(limit) {
 		return execute.NewBuffer(0), errTooLarge
@@ -213,6 +214,8 @@ func fill(ctx context.Context, room *execute.MemoryReservation, r io.Reader, len
 			return b, nil
 		case err != nil:
 			return b, err
+		default:
+			room.Arrived(b)
 		}
 	}
 	return b, nil

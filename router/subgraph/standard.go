@@ -178,6 +178,7 @@ func (c *standard) exchange(ctx context.Context, request func(context.Context) *
 		}
 		return nil, err
 	}
+	room.Arriving(h.status, h.header, h.contentEncoding != "")
 	read, err := readAll(ctx, room, response.Body, response.ContentLength, c.limit, response.StatusCode)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"souk/router/compose"
@@ -63,6 +64,7 @@ func compareWithMonolith(t *testing.T, sdl string, subgraphs map[string]string, 
 				}
 			}
 		}
+		t.Logf("%d responses were sent early", r.early.Load())
 	}
 }
 
@@ -102,6 +104,7 @@ type router struct {
 	executor *execute.Executor
 	// latencies are those of the subgraphs that plans are made by, or nil.
 	latencies planner.Latencies
+	early     *atomic.Int64 // responses of which a part was sent before the last subgraph response had arrived
 }
 
 func (r *router) plan(op *operation.Operation) (*plan.Plan, error) {
@@ -140,7 +143,7 @@ func newRouter(t testing.TB, sdl string, options oracle.Options) *router {
 		t.Fatal(err)
 	}
 	return &router{
-		world: world, schema: schema, planner: planner.New(model, planner.Options{}),
+		world: world, schema: schema, planner: planner.New(model, planner.Options{}), early: new(atomic.Int64),
 		executor: execute.New(execute.Options{
 			Transport:  transport{world},
 			Introspect: introspect.New(schema).Answer,
@@ -184,22 +187,32 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 			op.Query, op.Variables, explain(p), got.data, want.Data, got.errors, want.Errors)
 		return false
 	}
-	response := r.executor.Execute(t.Context(), request)
-	defer response.Release()
-	var got struct {
-		Data   json.RawMessage     `json:"data"`
-		Errors []oracle.FieldError `json:"errors"`
+	for _, early := range []bool{false, true} {
+		var sent []byte
+		if early {
+			request.Early = &execute.Early{
+				Begin: func(int) bool { r.early.Add(1); return true },
+				Send:  func(body []byte) { sent = append(sent, body[len(sent):]...) },
+			}
+		}
+		response := r.executor.Execute(t.Context(), request)
+		var got struct {
+			Data   json.RawMessage     `json:"data"`
+			Errors []oracle.FieldError `json:"errors"`
+		}
+		body := bytes.Clone(response.Body)
+		response.Release()
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Errorf("the answer is not JSON: %v: %s", err, body)
+			return false
+		}
+		if !bytes.HasPrefix(body, sent) || !same(t, got.Data, want.Data) || !sameErrors(got.Errors, want) {
+			t.Errorf("operation %s\nvariables %s\n\n%s\nsent early %s\ngot  %s\nwant %s\nerrors, got  %s\nerrors, want %v",
+				op.Query, op.Variables, explain(p), sent, got.Data, want.Data, got.Errors, want.Errors)
+			return false
+		}
 	}
-	if err := json.Unmarshal(response.Body, &got); err != nil {
-		t.Errorf("the answer is not JSON: %v: %s", err, response.Body)
-		return false
-	}
-	if same(t, got.Data, want.Data) && sameErrors(got.Errors, want) {
-		return true
-	}
-	t.Errorf("operation %s\nvariables %s\n\n%s\ngot  %s\nwant %s\nerrors, got  %s\nerrors, want %v",
-		op.Query, op.Variables, explain(p), got.Data, want.Data, got.Errors, want.Errors)
-	return false
+	return true
 }
 
 // sameErrors compares the paths of errors. If a required field has an error, the router
@@ -248,9 +261,22 @@ func (t transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", bytes.NewReader(r.Body.B))
 	recorder := httptest.NewRecorder()
 	t.world.Subgraph(r.Subgraph).ServeHTTP(recorder, req)
-	body := execute.NewBuffer(recorder.Body.Len())
-	body.B = append(body.B, recorder.Body.Bytes()...)
-	return &execute.SubgraphResponse{Status: recorder.Code, Header: recorder.Header(), Body: body}, nil
+	return inPieces(r.Reservation, recorder), nil
+}
+
+// inPieces returns a response that has arrived in pieces.
+func inPieces(room *execute.MemoryReservation, recorder *httptest.ResponseRecorder) *execute.SubgraphResponse {
+	text := recorder.Body.Bytes()
+	random := rand.New(rand.NewPCG(uint64(len(text)), uint64(len(text)/2)))
+	body := execute.NewBuffer(len(text))
+	room.Arriving(recorder.Code, recorder.Header(), false)
+	for len(text) > 0 {
+		n := 1 + random.IntN(len(text))
+		body.B = append(body.B, text[:n]...)
+		text = text[n:]
+		room.Arrived(body)
+	}
+	return &execute.SubgraphResponse{Status: recorder.Code, Header: recorder.Header(), Body: body}
 }
 
 func (transport) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
