@@ -10,19 +10,14 @@ import (
 	"souk/router/operation"
 )
 
-// Early lets a client have the beginning of its response while the last subgraph response still arrives.
-type Early struct {
-	// Begin is called, at most once, when it is certain that nothing of what is sent early can
-	// change any more. errors is the number of errors so far. If it returns false, the response is
-	// sent as a whole.
-	Begin func(errors int) bool
+// Early gets a response while the last subgraph response still arrives.
+type Early interface {
+	// Begin is called, at most once and before Send, when it is certain that nothing of what is sent
+	// early can change any more. There may be errors in the end, even if there are none so far.
+	Begin()
 	// Send is called with the response so far, which always begins with what Send was given before.
 	// It is valid until the response is released. Send must not block.
-	Send func(body []byte)
-	// MinBytes is how many bytes of the last subgraph response must have arrived, and After how long
-	// it must have been arriving, before any of the response is sent.
-	MinBytes int
-	After    time.Duration
+	Send(body []byte)
 }
 
 // An arrival is the response to the last fetch of an execution while it arrives. Its entities are
@@ -98,7 +93,7 @@ func (r *MemoryReservation) Arriving(status int, header http.Header, coded bool)
 	case a.begun:
 		a.next = 0
 	default:
-		a.since, a.next = a.execution.executor.options.Now(), a.execution.req.Early.MinBytes
+		a.since, a.next = a.execution.executor.options.Now(), a.execution.executor.options.EarlyBytes
 	}
 }
 
@@ -117,7 +112,7 @@ func (r *MemoryReservation) Arrived(b *Buffer) {
 	}
 	a := r.arrival
 	x := a.execution
-	if !a.begun && x.executor.options.Now().Sub(a.since) < x.req.Early.After {
+	if !a.begun && x.executor.options.Now().Sub(a.since) < x.executor.options.EarlyDelay {
 		return
 	}
 	if !a.apart {
@@ -177,11 +172,8 @@ func (a *arrival) begin(text []byte) bool {
 	if denied(x.response.Fetches) != 0 || !x.sketch(a.fetch) {
 		return false
 	}
-	if !x.req.Early.Begin(len(x.errors)) {
-		x.dropSketch(a.fetch)
-		return false
-	}
 	a.begun, x.early = true, a
+	x.req.Early.Begin()
 	for i := range a.fetch.entities {
 		e := &x.states[a.fetch.id].entities[i]
 		e.merged, e.resumeAt, e.fetched = 0, 0, e.fetched[:0]

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -65,22 +68,18 @@ type firstReader struct {
 	sent  []byte
 }
 
-func (c *firstReader) early() *execute.Early {
-	return &execute.Early{
-		Begin: func(int) bool {
-			if c.begun {
-				c.fatal("begun twice")
-			}
-			c.begun = true
-			return true
-		},
-		Send: func(body []byte) {
-			if !bytes.HasPrefix(body, c.sent) {
-				c.fatal("got  %s\nafter %s", body, c.sent)
-			}
-			c.sent = append(c.sent, body[len(c.sent):]...)
-		},
+func (c *firstReader) Begin() {
+	if c.begun {
+		c.fatal("begun twice")
 	}
+	c.begun = true
+}
+
+func (c *firstReader) Send(body []byte) {
+	if !bytes.HasPrefix(body, c.sent) {
+		c.fatal("got  %s\nafter %s", body, c.sent)
+	}
+	c.sent = append(c.sent, body[len(c.sent):]...)
 }
 
 // checkEnd checks that a response goes on with what has been sent of it.
@@ -103,8 +102,8 @@ func TestEarlyResponseIsTheSame(t *testing.T) {
 			want := parsedResponse(t, execute.New(execute.Options{Transport: w}).Execute(context.Background(), &execute.Request{Program: program}))
 			executor := execute.New(execute.Options{Transport: pieceTransport{w, rand.New(rand.NewPCG(w.seed, 0))}})
 			for range 3 {
-				client := firstReader{fatal: t.Fatalf}
-				response := executor.Execute(context.Background(), &execute.Request{Program: program, Early: client.early()})
+				client := &firstReader{fatal: t.Fatalf}
+				response := executor.Execute(context.Background(), &execute.Request{Program: program, Early: client})
 				client.checkEnd(response)
 				if client.begun {
 					early++
@@ -181,4 +180,58 @@ func nullOf(data any, e string) string {
 		}
 	}
 	return fmt.Sprint(members.Path)
+}
+
+// lateTransport responds to step 2 when a part of the response has been sent early.
+type lateTransport struct{ begun atomic.Bool }
+
+func (l *lateTransport) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	switch step(r.Body.B) {
+	case "0":
+		return respond(`{"data":{"items":[{"id":1},{"id":2}]}}`)
+	case "1":
+		return respond(`{"data":{"_entities":[{"x":1},{"x":2}]}}`)
+	}
+	response, err := respond(`{"data":{"_entities":[{"y":1},{"y":2}]}}`)
+	r.Reservation.Arriving(http.StatusOK, nil, false)
+	part := execute.NewBuffer(100)
+	for part.B = append(part.B, `{"data":{"_entities":[{"y":1},`...); !l.begun.Load(); runtime.Gosched() {
+		r.Reservation.Arrived(part)
+	}
+	part.Release()
+	return response, err
+}
+
+func (l *lateTransport) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return nil
+}
+
+// A lateClient reads the response of a lateTransport.
+type lateClient struct {
+	*lateTransport
+	sent []string
+}
+
+func (c *lateClient) Begin() {}
+
+func (c *lateClient) Send(body []byte) {
+	c.sent = append(c.sent, string(body))
+	c.begun.Store(true)
+}
+
+// Of several fetches at the same time, the one that ends last is used while it arrives.
+func TestLastOfSeveralFetchesIsSentEarly(t *testing.T) {
+	client := &lateClient{lateTransport: &lateTransport{}}
+	response := execute.New(execute.Options{Transport: client.lateTransport}).Execute(t.Context(), &execute.Request{Early: client, Program: compile(t, `
+query Query
+fetch s : { items { id } }
+entities s dependsOn 0
+  _entities r @items A{id} : { x }
+entities t dependsOn 0
+  _entities r @items A{id} : { y }
+projection { items:[A!]! { x:Int! y:Int } }`)})
+	defer response.Release()
+	if len(client.sent) == 0 || client.sent[0] != `{"data":{"items":[{"x":1,"y":1},{"x":2` || string(response.Body) != `{"data":{"items":[{"x":1,"y":1},{"x":2,"y":2}]}}` || !response.SentEarly {
+		t.Errorf("sent %q, got %s", client.sent, response.Body)
+	}
 }

@@ -46,6 +46,10 @@ type Options struct {
 	// response for a client; 0 is no bound. A request for more entities is not sent, and a
 	// larger response is an error. A part of a response is cut off.
 	MaxRepresentations, MaxResponseBytes int
+	// EarlyBytes is how many bytes of the last subgraph response must have arrived, and EarlyDelay how
+	// long it must have been arriving, before Request.Early gets any of the client's response.
+	EarlyBytes int
+	EarlyDelay time.Duration
 	// Now is time.Now unless set.
 	Now func() time.Time
 }
@@ -99,7 +103,7 @@ type Request struct {
 	LastEventID string
 	// Early, unless nil, gets the response before it is complete, if that is possible. Only Execute
 	// uses it.
-	Early *Early
+	Early Early
 	// Extensions, unless nil, returns a JSON object for the response's
 	// "extensions", or nil for none. data is the response's "data", or nil for a
 	// response of Deliver, which is the first of several.

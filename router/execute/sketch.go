@@ -34,16 +34,16 @@ type sketch struct {
 
 // A gap is a place of a sketch: fields of an object, or a value.
 type gap struct {
-	at         int // in the sketch
-	path, end  uint32
-	object     uint32
-	from, to   uint16 // of the fields
-	typ        typeID
-	first      bool // no field comes before them
-	sel        *selection
-	field      *field // of the value; nil for fields
-	level      int
-	value      value
+	at        int // in the sketch
+	path, end uint32
+	object    uint32
+	from, to  uint16 // of the fields
+	typ       typeID
+	first     bool // no field comes before them
+	sel       *selection
+	field     *field // of the value; nil for fields
+	level     int
+	value     value
 }
 
 // anyFetch marks an object that several _entities fields are for.

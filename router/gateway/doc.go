@@ -38,6 +38,7 @@
 //	redact.go       the operation text for traces and the console
 //	parts.go        incremental delivery (@defer) as multipart/mixed
 //	respond.go      status, headers and body of a single response
+//	early.go        a response that is sent while the last subgraph response arrives
 //	encoding.go     compression
 //	problem.go      problem documents for requests that are not GraphQL
 //

@@ -22,6 +22,7 @@ type coder struct {
 
 type encoder interface {
 	io.WriteCloser
+	Flush() error
 	Reset(io.Writer)
 }
 

@@ -70,6 +70,10 @@ type exchange struct {
 	eventID string
 	// length is the value of Content-Length.
 	length [1]string
+	// early is the operation whose response may be sent before it is complete, or nil, and sending sends
+	// such a response.
+	early   *prepared
+	sending *earlyStream
 	// outlives is set if the response outlives its handler: see package detach.
 	outlives bool
 }
@@ -169,11 +173,15 @@ func (x *exchange) serve(req *request) {
 	case x.accept.parts && (p.deferring || x.accept.single == noMediaType):
 		x.serveParts(p, start)
 	case x.shares(p):
+		x.mayStream(p)
+		defer x.closeStream()
 		x.serveShared(p, start)
 	case x.refuseEarly(p):
 	default:
+		x.mayStream(p)
 		ctx := x.deadline(x.r.Context())
 		defer ctx.Cancel()
+		defer x.closeStream()
 		response := x.run(ctx, p, start)
 		x.respond(p, response.Body, response)
 		response.Release()
@@ -407,6 +415,9 @@ func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	req := &execute.Request{Program: p.program, ClientExtensions: x.sentExtensions, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
 	if x.files != nil {
 		req.Files = x.files
+	}
+	if x.early != nil {
+		req.Early = x
 	}
 	req.IdempotencyKey = x.idempotencyKey(p)
 	if x.options.Recorder != nil {

@@ -17,6 +17,10 @@ const statusPartial = 294
 
 // respond writes the response of the executor.
 func (x *exchange) respond(p *prepared, body []byte, response *execute.Response) {
+	if x.sending != nil {
+		x.finishStream(body)
+		return
+	}
 	if response.Shed {
 		x.fail(errNoRoom)
 		return
@@ -103,15 +107,7 @@ func (x *exchange) fail(err error) {
 func (x *exchange) write(status int, body []byte) {
 	x.slot.answered()
 	h := x.w.Header()
-	h["Content-Type"] = contentTypes[x.accept.single]
-	if x.vary == nil {
-		x.vary = varyAccept
-	}
-	if others := h["Vary"]; len(others) > 0 {
-		h["Vary"] = append(others, x.vary...)
-	} else {
-		h["Vary"] = x.vary[:len(x.vary):len(x.vary)]
-	}
+	x.describeBody(h)
 	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
 	// Without memory for a second copy, the body is sent uncompressed unless the client
 	// rejects that.
@@ -132,6 +128,19 @@ func (x *exchange) write(status int, body []byte) {
 	}
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // an error means that the client has disconnected
+}
+
+// describeBody sets the headers that describe the body, before its coding is chosen.
+func (x *exchange) describeBody(h http.Header) {
+	h["Content-Type"] = contentTypes[x.accept.single]
+	if x.vary == nil {
+		x.vary = varyAccept
+	}
+	if others := h["Vary"]; len(others) > 0 {
+		h["Vary"] = append(others, x.vary...)
+	} else {
+		h["Vary"] = x.vary[:len(x.vary):len(x.vary)]
+	}
 }
 
 // chargedCopy is the size in bytes from which a copy of a response is charged to the

@@ -232,8 +232,11 @@ func (gw *Gateway) load(sdl string, sum digest) (*snapshot, error) {
 		LogError:   gw.options.LogError,
 		Now:        gw.options.Now,
 
-		ForwardExtensions:  func(subgraph string) []string { return s.forwarded.extensionsOf[subgraph] },
-		ReturnExtensions:   gw.config.ResponseExtensions,
+		ForwardExtensions: func(subgraph string) []string { return s.forwarded.extensionsOf[subgraph] },
+		ReturnExtensions:  gw.config.ResponseExtensions,
+		EarlyBytes:        gw.config.TrafficShaping.Router.StreamResponses.MinBytes,
+		EarlyDelay:        gw.config.TrafficShaping.Router.StreamResponses.After,
+
 		MaxRepresentations: gw.enforced("max_representations", gw.config.Limits.MaxRepresentations),
 		MaxResponseBytes:   gw.enforced("max_response_bytes", gw.config.Limits.MaxResponseBytes),
 	})

@@ -315,6 +315,10 @@ var (
 		Name: "souk_router_operations_joined_total", Kind: base.Counter,
 		Help: "Queries that use the response of an identical query in flight (traffic_shaping.router.deduplicate).",
 	}
+	responsesStreamed = base.Metric{
+		Name: "souk_router_responses_streamed_total", Kind: base.Counter,
+		Help: "Responses of which a part was sent while the last subgraph response still arrived (traffic_shaping.router.stream_responses).",
+	}
 	costEstimated = base.Metric{
 		Name: "souk_router_cost_estimated", Kind: base.Histogram, Buckets: costBuckets,
 		Help: "Estimated cost of operations (@cost, @listSize), also of those that are rejected.",
@@ -333,7 +337,7 @@ var (
 // Definitions returns the definitions of the router's metrics.
 func Definitions() []base.Metric {
 	return []base.Metric{
-		operationDuration, operationsEnded, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
+		operationDuration, operationsEnded, operationsInFlight, operationsJoined, responsesStreamed, graphqlErrors, subscriptionsActive, supergraphLoads, supergraphWaiting,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped, eventsTotal, eventSubscribers, eventsBehind, eventReconnects, callbackMessages, subgraphHeartbeatsLost, uploadRequests, uploadBytes,
 		planDuration, plansReplaced, cacheRequests, trustedDocuments, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphRefusals, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker, urlRequests, urlBreaker, subgraphLimit, subgraphShed, operationsLimit,

@@ -17,6 +17,8 @@ type Metrics struct {
 	InFlight prometheus.Gauge
 	// Joined counts queries answered by an identical query in flight.
 	Joined prometheus.Counter
+	// Streamed counts responses that were sent before they were complete.
+	Streamed prometheus.Counter
 	// Subscriptions is the number of open client subscriptions.
 	Subscriptions prometheus.Gauge
 	// SubscriptionUpstreams is the number of open subscriptions to subgraphs.
@@ -111,6 +113,7 @@ func NewWithBuckets(r prometheus.Registerer, buckets []float64) *Metrics {
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
+		Streamed:      responsesStreamed.NewCounter(r).WithLabelValues(),
 		Subscriptions: subscriptionsActive.NewGauge(r).WithLabelValues(),
 		PlanDuration:  planDuration.NewHistogram(r).WithLabelValues(),
 		LoadsOK:       loads.WithLabelValues("ok"),

@@ -123,12 +123,20 @@ type TrafficShaping struct {
 
 // RouterTraffic configures client requests.
 type RouterTraffic struct {
-	Timeout         time.Duration `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
-	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops. A request is in progress once its headers have arrived: connections that still wait for those of their first request are closed after 5 seconds or half of this time, whichever is less."`
-	Deduplicate     *bool         `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if their tokens identify the same caller, and if they send the same Authorization, Cookie, headers with tokens, headers that go to subgraphs or decide about what goes to them, and headers in deduplicate_headers. Other headers do not count. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
-	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie, headers with tokens, and headers that go to subgraphs or decide about what goes to them." format:"header"`
-	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
-	AdaptiveLimit   AdaptiveLimit `yaml:"adaptive_limit" desc:"Bounds the operations in flight by what the router and its subgraphs can serve, which it finds from their latency. Further operations are rejected with status 503 and the code OVERLOADED. It counts what max_in_flight counts."`
+	Timeout         time.Duration   `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
+	ShutdownTimeout time.Duration   `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops. A request is in progress once its headers have arrived: connections that still wait for those of their first request are closed after 5 seconds or half of this time, whichever is less."`
+	Deduplicate     *bool           `yaml:"deduplicate" default:"true" desc:"Execute identical queries of one caller once if they are in flight at the same time. Callers are one if their tokens identify the same caller, and if they send the same Authorization, Cookie, headers with tokens, headers that go to subgraphs or decide about what goes to them, and headers in deduplicate_headers. Other headers do not count. Without this key, the router does not if all.deduplicate_query is false, or if it has a coprocessor, hooks, middleware or an authenticator."`
+	DeduplicateBy   []string        `yaml:"deduplicate_headers" desc:"Headers that must match for two queries to be identical, in addition to Authorization, Cookie, headers with tokens, and headers that go to subgraphs or decide about what goes to them." format:"header"`
+	MaxInFlight     int             `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
+	StreamResponses StreamResponses `yaml:"stream_responses" desc:"Sends a response while the last subgraph response still arrives, as far as nothing of it can change any more: fields of that subgraph must be nullable, or the entity that they belong to. Errors come after the data. It concerns large queries, if no hook, coprocessor, middleware, response cache or header depends on the whole response."`
+	AdaptiveLimit   AdaptiveLimit   `yaml:"adaptive_limit" desc:"Bounds the operations in flight by what the router and its subgraphs can serve, which it finds from their latency. Further operations are rejected with status 503 and the code OVERLOADED. It counts what max_in_flight counts."`
+}
+
+// StreamResponses configures responses that are sent before they are complete.
+type StreamResponses struct {
+	Enabled  bool          `yaml:"enabled" desc:"Stream responses."`
+	MinBytes int           `yaml:"min_bytes" desc:"How much of the last subgraph response must have arrived first."`
+	After    time.Duration `yaml:"after" desc:"How long it must have been arriving. A response that arrives faster is sent as a whole, which costs less."`
 }
 
 // SubgraphTraffic configures requests to a subgraph. A zero value in

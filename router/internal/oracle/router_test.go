@@ -188,12 +188,9 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 		return false
 	}
 	for _, early := range []bool{false, true} {
-		var sent []byte
+		client := &earlyClient{begun: r.early}
 		if early {
-			request.Early = &execute.Early{
-				Begin: func(int) bool { r.early.Add(1); return true },
-				Send:  func(body []byte) { sent = append(sent, body[len(sent):]...) },
-			}
+			request.Early = client
 		}
 		response := r.executor.Execute(t.Context(), request)
 		var got struct {
@@ -206,14 +203,24 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 			t.Errorf("the answer is not JSON: %v: %s", err, body)
 			return false
 		}
-		if !bytes.HasPrefix(body, sent) || !same(t, got.Data, want.Data) || !sameErrors(got.Errors, want) {
+		if !bytes.HasPrefix(body, client.sent) || !same(t, got.Data, want.Data) || !sameErrors(got.Errors, want) {
 			t.Errorf("operation %s\nvariables %s\n\n%s\nsent early %s\ngot  %s\nwant %s\nerrors, got  %s\nerrors, want %v",
-				op.Query, op.Variables, explain(p), sent, got.Data, want.Data, got.Errors, want.Errors)
+				op.Query, op.Variables, explain(p), client.sent, got.Data, want.Data, got.Errors, want.Errors)
 			return false
 		}
 	}
 	return true
 }
+
+// An earlyClient reads a response while it is made.
+type earlyClient struct {
+	begun *atomic.Int64
+	sent  []byte
+}
+
+func (c *earlyClient) Begin() { c.begun.Add(1) }
+
+func (c *earlyClient) Send(body []byte) { c.sent = append(c.sent, body[len(c.sent):]...) }
 
 // sameErrors compares the paths of errors. If a required field has an error, the router
 // reports it at a path that is not compared.
