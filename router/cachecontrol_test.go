@@ -71,7 +71,7 @@ func issuerOfClaims(t *testing.T) (jwks string, token func(subject string, claim
 }
 
 // composed composes a supergraph of two subgraphs, "a" and "b".
-func composed(t *testing.T, a, b string) string {
+func composed(t testing.TB, a, b string) string {
 	t.Helper()
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated", "@external"])` + "\n"
 	composed, err := compose.Compose(t.Context(), []compose.Subgraph{

@@ -40,7 +40,7 @@ func newRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Hand
 }
 
 // newRouterWith is like newRouter, with options.
-func newRouterWith(t *testing.T, o router.Options, subgraph http.Handler, configure func(*config.Config)) *router.Router {
+func newRouterWith(t testing.TB, o router.Options, subgraph http.Handler, configure func(*config.Config)) *router.Router {
 	t.Helper()
 	upstream := httptest.NewServer(subgraph)
 	t.Cleanup(upstream.Close)
