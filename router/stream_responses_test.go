@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"souk/router/gateway/config"
 	"souk/router/internal/http1"
@@ -182,6 +183,23 @@ func TestResponseIsStreamed(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The first half of a response is sent although it has arrived in less time than stream_responses.after, if the
+// second half does not follow.
+func TestStalledResponseIsStreamed(t *testing.T) {
+	store := newItemStore()
+	url := serveRouter(t, composed(t, itemsA, itemsB), nil, store.ServeHTTP, func(c *config.Config) {
+		streamAll(c)
+		c.TrafficShaping.Router.StreamResponses.After = 20 * time.Millisecond
+	})
+	response := openStream(t, http.DefaultClient, url, itemsQuery, "Accept-Encoding: identity")
+	got := readHalf(t, response.Body)
+	close(store.rest)
+	rest, err := io.ReadAll(response.Body)
+	if want := `{"data":` + itemsResponse(func(i int) string { return fmt.Sprint(i) }) + `}`; err != nil || string(got)+string(rest) != want {
+		t.Errorf("%v, got %s%s", err, got, rest)
 	}
 }
 

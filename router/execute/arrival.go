@@ -38,6 +38,8 @@ type arrival struct {
 	next int
 	// begun is set once the client's response is sent while this one arrives.
 	begun bool
+	// waiting is set once enough of the response has arrived, but not for long enough.
+	waiting *waiting
 	// bodies are those that the tree refers to. The last one is read now, and used is how
 	// much of it has been read.
 	bodies []*Buffer
@@ -87,6 +89,11 @@ func (r *MemoryReservation) Arriving(status int, header http.Header, coded bool)
 		return
 	}
 	a := r.arrival
+	if w := a.waiting; w != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.text = nil
+	}
 	a.header, a.next = header, math.MaxInt
 	switch {
 	case coded || status < 200 || status > 299:
@@ -107,38 +114,61 @@ func (r *MemoryReservation) Whole() {
 // Arrived is called when a part of the body has arrived, and more may follow. The caller may append to b
 // or replace it.
 func (r *MemoryReservation) Arrived(b *Buffer) {
-	if r == nil || r.arrival == nil || len(b.B) < r.arrival.next {
+	if r == nil || r.arrival == nil {
 		return
 	}
 	a := r.arrival
-	x := a.execution
-	if !a.begun && x.executor.options.Now().Sub(a.since) < x.executor.options.EarlyDelay {
+	if w := a.waiting; w != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.rethrow()
+	}
+	if len(b.B) < a.next {
 		return
 	}
+	x := a.execution
+	if !a.begun {
+		if left := x.executor.options.EarlyDelay - x.executor.options.Now().Sub(a.since); left > 0 {
+			a.wait(b, left)
+			return
+		}
+	}
+	if !a.use(b, b.B) {
+		a.wait(b, minWait)
+	}
+}
+
+// use uses a part of the body in the goroutine of the execution, or while that waits for it. It returns false if
+// the fetch is not the last one yet.
+func (a *arrival) use(b *Buffer, text []byte) bool {
+	x := a.execution
 	if !a.apart {
 		if x.remaining[0] == 1 {
-			a.part(b)
+			a.part(b, text)
+		} else {
+			a.next = math.MaxInt // others depend on it
 		}
-		return
+		return true
 	}
 	if !x.last.Load() {
-		return
+		return false
 	}
 	used := make(chan struct{})
 	x.parts <- func() {
 		defer close(used)
-		a.part(b)
+		a.part(b, text)
 	}
 	<-used
+	return true
 }
 
-// part uses what has arrived of the body. The goroutine of the execution calls it.
-func (a *arrival) part(b *Buffer) {
+// part uses what has arrived of the body: text, which begins b.
+func (a *arrival) part(b *Buffer, text []byte) {
 	x := a.execution
-	if x.executor.turns.begin(a.ctx, len(b.B)-a.used) {
+	if x.executor.turns.begin(a.ctx, len(text)-a.used) {
 		defer x.executor.turns.end()
 	}
-	if !a.begun && !a.begin(b.B) || !a.resume(b) {
+	if !a.begun && !a.begin(text) || !a.resume(b, text) {
 		a.next = math.MaxInt
 		return
 	}
@@ -152,7 +182,7 @@ func (a *arrival) part(b *Buffer) {
 	}
 	// The beginning of an entity is read again when the text is longer, so that long ones do not take
 	// quadratic time.
-	a.next = a.used + max(len(b.B)-a.used, 2*(len(b.B)-a.used-maxReread)) + 1
+	a.next = a.used + max(len(text)-a.used, 2*(len(text)-a.used-maxReread)) + 1
 	x.pour()
 }
 
@@ -188,26 +218,26 @@ func startsWithData(text []byte) bool {
 	return found && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte(`"data"`))
 }
 
-// resume makes the reader go on with a body, which continues the last one or is that of another
-// attempt.
-func (a *arrival) resume(b *Buffer) bool {
+// resume makes the reader go on with a text, which continues the last one or is that of another
+// attempt. b begins with it.
+func (a *arrival) resume(b *Buffer, text []byte) bool {
 	r := &a.execution.reader
 	last := len(a.bodies) - 1
 	switch {
 	case last >= 0 && a.bodies[last] == b:
-	case last >= 0 && bytes.HasPrefix(b.B, a.bodies[last].B[:a.used]):
+	case last >= 0 && bytes.HasPrefix(text, a.bodies[last].B[:a.used]):
 		b.Retain()
 		a.bodies[last].Release()
 		a.bodies[last] = b
 	default:
-		if !a.restart(b.B) {
+		if !a.restart(text) {
 			return false
 		}
 		b.Retain()
 		a.bodies = append(a.bodies, b)
 		return true
 	}
-	r.replaceText(b.B)
+	r.replaceText(text)
 	r.commit()
 	return true
 }

@@ -32,7 +32,7 @@
 //	outcome     errors of one response         outcome.go
 //	errors      with the client's paths        errors.go, unselected.go, missing.go
 //	errors      with the client's paths        errors.go, missing.go
-//	early       write it before it is whole    arrival.go, sketch.go, pour.go
+//	early       write it before it is whole    arrival.go, waiting.go, sketch.go, pour.go
 //	project     write the client's response    respond.go, writer.go, untyped.go
 //	extensions  of subgraphs, for the client   extensions.go
 //	deliver     deferred payloads              deliver.go, fragments.go, overlap.go, partsize.go

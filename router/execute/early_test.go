@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"runtime"
 	"slices"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -100,8 +99,8 @@ func TestEarlyResponseIsTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := parsedResponse(t, execute.New(execute.Options{Transport: w}).Execute(context.Background(), &execute.Request{Program: program}))
-			executor := execute.New(execute.Options{Transport: pieceTransport{w, rand.New(rand.NewPCG(w.seed, 0))}})
-			for range 3 {
+			for _, delay := range []time.Duration{0, 0, 20 * time.Microsecond} {
+				executor := execute.New(execute.Options{Transport: pieceTransport{w, rand.New(rand.NewPCG(w.seed, 0))}, EarlyDelay: delay})
 				client := &firstReader{fatal: t.Fatalf}
 				response := executor.Execute(context.Background(), &execute.Request{Program: program, Early: client})
 				client.checkEnd(response)
@@ -183,7 +182,7 @@ func nullOf(data any, e string) string {
 }
 
 // lateTransport responds to step 2 when a part of the response has been sent early.
-type lateTransport struct{ begun atomic.Bool }
+type lateTransport struct{ begun chan struct{} }
 
 func (l *lateTransport) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	switch step(r.Body.B) {
@@ -195,9 +194,9 @@ func (l *lateTransport) Send(_ context.Context, r *execute.SubgraphRequest) (*ex
 	response, err := respond(`{"data":{"_entities":[{"y":1},{"y":2}]}}`)
 	r.Reservation.Arriving(http.StatusOK, nil, false)
 	part := execute.NewBuffer(100)
-	for part.B = append(part.B, `{"data":{"_entities":[{"y":1},`...); !l.begun.Load(); runtime.Gosched() {
-		r.Reservation.Arrived(part)
-	}
+	part.B = append(part.B, `{"data":{"_entities":[{"y":1},`...)
+	r.Reservation.Arrived(part)
+	<-l.begun
 	part.Release()
 	return response, err
 }
@@ -208,30 +207,36 @@ func (l *lateTransport) Subscribe(context.Context, *execute.SubgraphRequest, fun
 
 // A lateClient reads the response of a lateTransport.
 type lateClient struct {
-	*lateTransport
+	lateTransport
 	sent []string
 }
 
 func (c *lateClient) Begin() {}
 
 func (c *lateClient) Send(body []byte) {
-	c.sent = append(c.sent, string(body))
-	c.begun.Store(true)
+	if c.sent = append(c.sent, string(body)); len(c.sent) == 1 {
+		close(c.begun)
+	}
 }
 
-// Of several fetches at the same time, the one that ends last is used while it arrives.
-func TestLastOfSeveralFetchesIsSentEarly(t *testing.T) {
-	client := &lateClient{lateTransport: &lateTransport{}}
-	response := execute.New(execute.Options{Transport: client.lateTransport}).Execute(t.Context(), &execute.Request{Early: client, Program: compile(t, `
-query Query
-fetch s : { items { id } }
-entities s dependsOn 0
-  _entities r @items A{id} : { x }
-entities t dependsOn 0
-  _entities r @items A{id} : { y }
-projection { items:[A!]! { x:Int! y:Int } }`)})
-	defer response.Release()
-	if len(client.sent) == 0 || client.sent[0] != `{"data":{"items":[{"x":1,"y":1},{"x":2` || string(response.Body) != `{"data":{"items":[{"x":1,"y":1},{"x":2,"y":2}]}}` || !response.SentEarly {
-		t.Errorf("sent %q, got %s", client.sent, response.Body)
+// Of several fetches at the same time, the one that ends last is used while it arrives, also if nothing of it arrives
+// after the others have ended, or after the delay.
+func TestLastFetchIsUsedWhileItStalls(t *testing.T) {
+	for _, c := range []struct {
+		fetches string
+		delay   time.Duration
+	}{
+		{"entities s dependsOn 0\n _entities r @items A{id} : { x }\nentities t dependsOn 0\n _entities r @items A{id} : { y }", 0},
+		{"entities s dependsOn 0\n _entities r @items A{id} : { x }\nentities t dependsOn 0\n _entities r @items A{id} : { y }", time.Microsecond},
+		{"entities s dependsOn 0\n _entities r @items A{id} : { x }\nentities t dependsOn 1\n _entities r @items A{id} : { y }", 0},
+		{"entities s dependsOn 0\n _entities r @items A{id} : { x }\nentities t dependsOn 1\n _entities r @items A{id} : { y }", time.Millisecond},
+	} {
+		client := &lateClient{lateTransport: lateTransport{begun: make(chan struct{})}}
+		program := compile(t, "query Query\nfetch s : { items { id } }\n"+c.fetches+"\nprojection { items:[A!]! { x:Int! y:Int } }")
+		response := execute.New(execute.Options{Transport: &client.lateTransport, EarlyDelay: c.delay}).Execute(t.Context(), &execute.Request{Early: client, Program: program})
+		if client.sent[0] != `{"data":{"items":[{"x":1,"y":1},{"x":2` || string(response.Body) != `{"data":{"items":[{"x":1,"y":1},{"x":2,"y":2}]}}` || !response.SentEarly {
+			t.Errorf("%+v: sent %q, got %s", c, client.sent, response.Body)
+		}
+		response.Release()
 	}
 }

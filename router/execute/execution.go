@@ -431,7 +431,7 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	if state.err = state.room.Reserve(ctx, max(int(f.received.Load()), 1<<minBuffer)); state.err == nil {
 		if state.err = x.attach(f, &request); state.err == nil {
 			state.room.anyway, state.reached = f.kind != operation.Query, true
-			state.response, state.err = x.executor.options.Transport.Send(ctx, &request)
+			state.response, state.err = x.receive(ctx, &request, &state.arrival)
 		}
 	}
 	request.Body.Release()
@@ -452,6 +452,13 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 		}
 		x.received(ctx, f, state)
 	}
+}
+
+// receive sends a request and receives the response. When it returns, nothing uses the response that has
+// arrived.
+func (x *execution) receive(ctx context.Context, request *SubgraphRequest, a *arrival) (*SubgraphResponse, error) {
+	defer a.stop()
+	return x.executor.options.Transport.Send(ctx, request)
 }
 
 // tooManyEntities returns an error if a request would exceed the limit on entities.

@@ -137,7 +137,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 // returns false if there are too many.
 func (x *execution) beginMerge(state *fetchState) bool {
 	if x.early != nil {
-		return x.early.resume(state.response.Body)
+		return x.early.resume(state.response.Body, state.response.Body.B)
 	}
 	return x.reader.begin(&x.tree, x.program, state.response.Body.B)
 }
