@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,33 @@ func (p pieceTransport) Send(ctx context.Context, r *execute.SubgraphRequest) (*
 	body := arrive(r.Reservation, random, response, whole)
 	response.Body.Release()
 	response.Body = body
+	return response, nil
+}
+
+// An errorTransport adds errors behind the data of some responses of another Transport, the same to equal
+// requests.
+type errorTransport struct {
+	execute.Transport
+	seed uint64
+}
+
+func (f errorTransport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	response, err := f.Transport.Send(ctx, r)
+	if err != nil || bytes.HasSuffix(response.Body.B, []byte("cut")) {
+		return response, err
+	}
+	random := rand.New(rand.NewPCG(f.seed, uint64(len(r.Body.B))))
+	if random.IntN(3) > 0 {
+		return response, err
+	}
+	var list []string
+	for range 1 + random.IntN(3) {
+		path := []any{"_e0", random.IntN(3), "w_" + string(rune('a'+random.IntN(3))), 0}
+		text, _ := json.Marshal(path[:random.IntN(len(path)+1)])
+		list = append(list, `{"message":"m","path":`+string(text)+`}`)
+	}
+	body := response.Body
+	body.B = append(body.B[:len(body.B)-1], `,"errors":[`+strings.Join(list, ",")+`]}`...)
 	return response, nil
 }
 
@@ -98,9 +126,10 @@ func TestEarlyResponseIsTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := parsedResponse(t, execute.New(execute.Options{Transport: w}).Execute(context.Background(), &execute.Request{Program: program}))
+			faulty := errorTransport{w, w.seed}
+			want := parsedResponse(t, execute.New(execute.Options{Transport: faulty}).Execute(context.Background(), &execute.Request{Program: program}))
 			for _, delay := range []time.Duration{0, 0, 20 * time.Microsecond} {
-				executor := execute.New(execute.Options{Transport: pieceTransport{w, rand.New(rand.NewPCG(w.seed, 0))}, EarlyDelay: delay})
+				executor := execute.New(execute.Options{Transport: pieceTransport{faulty, rand.New(rand.NewPCG(w.seed, 0))}, EarlyDelay: delay})
 				client := &firstReader{fatal: t.Fatalf}
 				response := executor.Execute(context.Background(), &execute.Request{Program: program, Early: client})
 				client.checkEnd(response)
