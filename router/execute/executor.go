@@ -125,11 +125,9 @@ type Response struct {
 	DataNull bool
 	// Shed is set if something is missing from the response because the budget for
 	// requests in progress was exhausted, and nothing has been changed: the client
-	// should send the operation again later.
+	// should send the operation again later. Like Denied, it is not set if Request.Early has been
+	// given a part of Body.
 	Shed bool
-	// SentEarly is set if Request.Early has been given a part of Body. A status and headers have been
-	// sent then, so that Shed and Denied are not set.
-	SentEarly bool
 	// More is set if further responses follow this one (see Deliver).
 	More bool
 	// Control is how long the response may be kept: the shortest time of all

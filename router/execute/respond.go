@@ -38,7 +38,7 @@ func (x *execution) respond() *Response {
 
 	x.response = Response{
 		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), Services: services(x.errors), DataNull: null, Fetches: x.response.Fetches, Objects: max(w.objects-1, 0),
-		SentEarly: early, buffer: buffer, execution: x,
+		buffer: buffer, execution: x,
 	}
 	if !early {
 		x.response.Shed, x.response.Denied = x.shed && x.harmless(), denied(x.response.Fetches)
