@@ -279,7 +279,7 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 		return 0, malformed("responded with _entities that is not a list")
 	}
 	want, got := e.sendCount(), 0
-	more := true
+	var more bool
 	if e.resumeAt > 0 {
 		got = len(e.fetched)
 		i, more = jsonscan.Next(b, e.resumeAt, ']')

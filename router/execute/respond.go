@@ -60,7 +60,8 @@ func (x *execution) data() (*Buffer, bool) {
 	}
 	w := &x.writer
 	buffer := w.begin()
-	w.out = append(buffer.B, dataMember...)
+	buffer.B = append(buffer.B, dataMember...)
+	w.out = buffer.B
 	start := len(w.out)
 	if !w.object(0, x.program.projection, x.program.rootType) {
 		w.out = append(w.out[:start], "null"...)

@@ -58,7 +58,8 @@ func (x *execution) sketch(f *fetch) bool {
 	w.gaps = s
 	x.mark(f)
 	errors, dropped, shed := len(x.errors), x.dropped, x.shed
-	w.out = append(s.buffer.B, dataMember...)
+	s.buffer.B = append(s.buffer.B, dataMember...)
+	w.out = s.buffer.B
 	ok := w.object(0, x.program.projection, x.program.rootType)
 	s.buffer.B = w.out
 	if ok && !s.failed && !w.exhausted && !w.isTooLong(len(w.out)) && len(s.gaps) > 0 && x.lease.TryGrow(len(w.out)+len(s.gaps)*gapSize) {

@@ -21,7 +21,7 @@ func (x *exchange) mayStream(p *prepared) {
 	c := &x.config
 	if c.TrafficShaping.Router.StreamResponses.Enabled && p.op.Kind == operation.Query && x.r.Method != http.MethodHead && x.r.ProtoAtLeast(1, 1) &&
 		x.hooks == nil && !x.options.Extended && !x.receives && x.exposed == exposeNothing && !c.Telemetry.ServerTiming &&
-		x.accept.single != noMediaType && !(c.HTTP.PartialSuccessStatus && x.accept.single == graphQLResponse) {
+		x.accept.single != noMediaType && (!c.HTTP.PartialSuccessStatus || x.accept.single != graphQLResponse) {
 		x.early = p
 	}
 }
