@@ -20,8 +20,13 @@ type Program struct {
 	// separate objects: a fetch needs @context values from their ancestors, or
 	// two fetches write below the same position.
 	noSharing bool
-	rootType  typeID
-	rootSize  uint32
+	// conditional is set if some fields are selected on some types only.
+	conditional bool
+	rootType    typeID
+	rootSize    uint32
+	// whole is set once it is known that a null in the last fetch may propagate so far that nothing
+	// of a response can be sent before it is complete.
+	whole atomic.Bool
 
 	// quoted are the type names that the plan knows, as JSON, by typeID and so in alphabetical
 	// order. typeIDs is the inverse, or nil if there are few.
@@ -29,8 +34,6 @@ type Program struct {
 	typeIDs map[string]typeID
 	// interfaceObjects are the types of @interfaceObjects.
 	interfaceObjects typeset
-	// conditional is set if some fields are selected on some types only.
-	conditional bool
 
 	fetches    []*fetch
 	projection *selection
@@ -63,9 +66,6 @@ type Program struct {
 	// values and bytes are the recent sizes of trees and responses, so that the
 	// next ones are allocated large enough.
 	values, bytes atomic.Int64
-	// whole is set once it is known that a null in the last fetch may propagate so far that nothing
-	// of a response can be sent before it is complete.
-	whole atomic.Bool
 }
 
 // An Audience describes who may be given a response again. Many programs may have the same one.

@@ -59,7 +59,7 @@ type entered struct {
 
 // enterBy is enter for a subgraph with a single key.
 func (b *bounder) enterBy(at objects, k *supergraph.Key, g *supergraph.Subgraph) int {
-	for _, e := range b.entered {
+	for _, e := range slices.Backward(b.entered) {
 		if e.set == at.set && e.typ == at.typ && e.subgraph == g {
 			return e.level
 		}
@@ -67,7 +67,7 @@ func (b *bounder) enterBy(at objects, k *supergraph.Key, g *supergraph.Subgraph)
 	from := at
 	from.without = g
 	e := entered{at.set, at.typ, g, max(at.level, b.required(from, k.Fields, g)) + 1}
-	b.entered = append(b.entered, e)
+	b.entered = b.memory.entered.Append(b.entered, e)
 	return e.level
 }
 

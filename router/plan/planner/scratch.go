@@ -35,6 +35,7 @@ type scratch struct {
 	subgraphs      slab.Slab[*supergraph.Subgraph]
 	needs          slab.Slab[need]
 	anyOf          slab.Slab[anyOf]
+	entered        slab.Slab[entered]
 
 	nodes         slab.Slab[requestNode]
 	requestGroups slab.Slab[requestGroup]
@@ -88,10 +89,10 @@ type reusable interface {
 	Bytes() int
 }
 
-func (s *scratch) slabs() [51]reusable {
+func (s *scratch) slabs() [52]reusable {
 	return [...]reusable{
 		&s.slots, &s.slotLists, &s.positions, &s.fields, &s.narrowed,
-		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.conditions, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.made, &s.keys, &s.names, &s.subgraphs, &s.needs, &s.anyOf,
+		&s.branches, &s.downcasts, &s.edges, &s.out, &s.conditionPaths, &s.conditions, &s.edgeLists, &s.leaves, &s.leafLists, &s.jumps, &s.jumpLists, &s.made, &s.keys, &s.names, &s.subgraphs, &s.needs, &s.anyOf, &s.entered,
 		&s.nodes, &s.requestGroups, &s.indexes, &s.indexLists, &s.numbers, &s.flags, &s.groups, &s.steps, &s.words,
 		&s.rootFields, &s.starts, &s.units, &s.possible, &s.paths, &s.costs, &s.parts,
 		&s.deferrables, &s.choices, &s.targets, &s.placements, &s.placed,

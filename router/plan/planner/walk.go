@@ -21,8 +21,6 @@ type walker struct {
 	requirements *requirements
 	memory       *scratch
 	labels       func(string) bool
-	// defers is set if there are deferred payloads.
-	defers bool
 	// deferID is the payload whose selections are visited: 0 for the initial
 	// one, or the ID of a @defer. enclosing are the payloads around it.
 	deferID   int
@@ -50,6 +48,8 @@ type walker struct {
 	// byType makes it select the fields of interfaces type by type where that may be
 	// better. interfaces is set if there was a field for which it may be, byTypeDone if it was done.
 	byType, interfaces, byTypeDone bool
+	// defers is set if there are deferred payloads.
+	defers bool
 	// incomplete is set if a path was left out that is as good as others as far as
 	// the walker knows.
 	incomplete bool
