@@ -52,6 +52,7 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 	child := w.register(branch{
 		position: paths[0].position, typ: def.Named, parent: b,
 		paths: w.cheapestPerSubgraph(paths), fromEarlierPayload: fromEarlierPayload,
+		anyType: b.anyType || len(w.jumping) == 0 && !slices.ContainsFunc(paths, (*edge).isTyped),
 	})
 	if def.Named.Kind == supergraph.Union {
 		child.commonMembers = intersectMembers(child.paths)
@@ -168,7 +169,7 @@ func selects(key []operation.Selection, f *operation.Field) bool {
 
 // fieldEdges follows paths to a field. Behind an @interfaceObject only key
 // fields are followed, and those selected for all types, unless anyField is set: see
-// edge.viaInterfaceObject.
+// untyped.go.
 func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
 	if w.thorough && b.noEntityJumps && !anyField && len(paths) == len(b.paths) {
 		return w.conditionEdges(b, f)
@@ -202,7 +203,7 @@ func (w *walker) conditionEdges(b *branch, f *operation.Field) []*edge {
 func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
 	var candidates []*edge
 	for _, e := range paths {
-		if e.viaInterfaceObject() && !anyField && !e.isKey(f) && !w.isSelectedForAllTypes(b, f) {
+		if !e.isTyped() && !w.mayAskUntyped(b, e, f, anyField) {
 			continue
 		}
 		if out := w.fieldFrom(e, b.position, f); out != nil {
@@ -214,8 +215,8 @@ func (w *walker) edgesTo(b *branch, paths []*edge, f *operation.Field, anyField 
 
 func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
 
-// cheapestPerSubgraph keeps the cheapest paths into each subgraph by requests of each payload: two, or
-// twelve on a thorough walk, which is not complete then. The path that is cheapest on its own may not be
+// cheapestPerSubgraph keeps the cheapest paths into each subgraph by requests of each payload, with and
+// without the objects' types: two, or twelve on a thorough walk, which is not complete then. The path that is cheapest on its own may not be
 // the cheapest in the plan, which may have the requests of another one already. Paths
 // into other subgraphs are never dropped for their cost: fields selected below may be
 // available only there.
@@ -230,7 +231,7 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	for _, e := range sorted {
 		same := 0
 		for _, have := range kept {
-			if have.subgraph == e.subgraph && (!w.defers || have.head().deferID == e.head().deferID) {
+			if have.subgraph == e.subgraph && have.isTyped() == e.isTyped() && (!w.defers || have.head().deferID == e.head().deferID) {
 				same++
 			}
 		}
@@ -282,7 +283,7 @@ func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err erro
 		return nil
 	}
 	for _, g := range subgraphs {
-		single := w.memory.branches.Of(branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps, deferID: b.deferID})
+		single := w.memory.branches.Of(branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps, anyType: b.anyType, deferID: b.deferID})
 		if err = w.reachesForAllTypes(single, b, f); err == nil {
 			return nil
 		}

@@ -11,6 +11,7 @@
 //	            entity jumps                         jump.go, wanted.go, requirements.go
 //	            values for @fromContext              context.go
 //	            which payload selects what           selected.go
+//	            what is asked for all types          untyped.go
 //	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, divide.go, parts.go

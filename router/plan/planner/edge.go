@@ -39,6 +39,10 @@ type edge struct {
 	// that it has, and the subgraph resolves others only by an entity jump.
 	eventOnly bool
 
+	// untyped, unless nil, is the position of objects of all types that the subgraph returns here, for it
+	// does not know that of those at position: see untyped.go.
+	untyped *position
+
 	// field and fieldIn are set for a fieldEdge: the field as the operation
 	// selects it, and as the subgraph declares it.
 	field   *operation.Field
@@ -140,20 +144,9 @@ func (e *edge) head() *edge {
 
 // viaInterfaceObject reports whether the edge narrows an @interfaceObject to
 // one type. The subgraph does not know that type, so it returns what is
-// selected for objects of every type. This is safe for key fields. For any
-// other field it may return errors for objects the client did not select.
+// selected for objects of every type.
 func (e *edge) viaInterfaceObject() bool {
 	return e.kind == downcastEdge && e.typ.InSubgraph(e.subgraph).InterfaceObject
-}
-
-// isKey reports whether a field is part of a key of the type in the subgraph.
-func (e *edge) isKey(f *operation.Field) bool {
-	return slices.ContainsFunc(e.typ.InSubgraph(e.subgraph).Keys, func(k *supergraph.Key) bool {
-		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {
-			in, ok := sel.(*operation.Field)
-			return ok && in.Name == f.Name
-		})
-	})
 }
 
 // newEdge completes an edge and adds it to its tail.
@@ -197,7 +190,7 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	if out, ok := e.out.get(child); ok {
 		return out
 	}
-	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, eventOnly: e.eventOnly || eventPayload(w.fieldOf(e.typ, f.Name)) != nil, field: f, fieldIn: in})
+	return w.newEdge(edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, untyped: e.untypedField(f), provided: provided, eventOnly: e.eventOnly || eventPayload(w.fieldOf(e.typ, f.Name)) != nil, field: f, fieldIn: in})
 }
 
 // childOf is the position of a field. Paths to the same objects are followed one after another,
@@ -241,8 +234,15 @@ func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
 		conditions, to = w.memory.leafLists.Append(nil, known), e.typ
 	}
 	// A payload must not wait for requests of later ones to know the type name.
+	untyped := e.untyped
+	switch {
+	case untyped != nil && conditions == nil:
+		untyped = untyped.downcast(to)
+	case untyped == nil && conditions != nil:
+		untyped = b.position
+	}
 	if out, ok := e.out.get(at); ok && (conditions == nil || out.conditions[0].deferID == w.deferID) {
 		return out
 	}
-	return w.newEdge(edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided, eventOnly: e.eventOnly})
+	return w.newEdge(edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, untyped: untyped, provided: e.provided, eventOnly: e.eventOnly})
 }

@@ -39,6 +39,8 @@ type fewest struct {
 	// fragment is the object that the deferred fragment is on.
 	deferred, payloads int
 	fragment           *object
+	// around are the positions with an abstract type that fields are chosen below for all types of.
+	around []*object
 	// initial is what the initial payload may cost, if there is another.
 	initial planner.Cost
 	// anything is set if requests for the initial payload may fetch anything.
@@ -82,6 +84,9 @@ type fact struct {
 	of        *object // whose field it is
 	// condition is set if a key or a requirement may need it.
 	condition bool
+	// forAllOf are the positions with an abstract type around it for all types of which the
+	// operation selects it, each with the first payload that does.
+	forAllOf map[*object]int
 }
 
 // selects notes that the operation selects a fact.
@@ -149,7 +154,7 @@ func (f *fewest) object(t *supergraph.Type, parent *object) *object {
 
 func (f *fewest) newFact(field *supergraph.Field) *fact {
 	f.facts++
-	return &fact{id: f.facts - 1, field: field}
+	return &fact{id: f.facts - 1, field: field, forAllOf: map[*object]int{}}
 }
 
 // choose adds facts to an object, as goals if the client selects them.
@@ -158,6 +163,8 @@ func (f *fewest) choose(o *object, selections []operation.Selection, goals bool)
 		switch sel := sel.(type) {
 		case *operation.Field:
 			if o.typ.Abstract() {
+				f.around = append(f.around, o)
+				defer func(before []*object) { f.around = before }(f.around[:len(f.around)-1])
 				for _, m := range o.members {
 					x := f.field(m, sel, goals)
 					x.forAll = goals && f.deferred == x.in || x.forAll && (!goals || f.deferred >= x.in)
@@ -203,6 +210,11 @@ func (f *fewest) field(o *object, sel *operation.Field, goals bool) *fact {
 	}
 	if goals {
 		f.selects(known)
+		for _, all := range f.around {
+			if in, ok := known.forAllOf[all]; !ok || f.deferred < in {
+				known.forAllOf[all] = f.deferred
+			}
+		}
 	} else {
 		known.condition = true
 	}
@@ -374,6 +386,50 @@ type arrival struct {
 	again bool
 	// reached is set if it reaches objects of all types in either way.
 	reached bool
+	// untyped are the positions of objects of an @interfaceObject around it that the request selects it for
+	// without knowing their types.
+	untyped []untyped
+}
+
+// An untyped is a position of objects that a subgraph has as an @interfaceObject. keys are the parts of keys of
+// it that the request may select below.
+type untyped struct {
+	of   *object
+	keys []operation.Selection
+}
+
+// mayFetch reports whether a request may select a field without knowing the types of objects around it: it is
+// selected for all types, or part of a key.
+func (r *request) mayFetch(o *object, x *fact, at arrival) bool {
+	if in := o.typ.InSubgraph(r.graph); in != nil && isKeyIn(in, x.field.Name) {
+		return true
+	}
+	return !slices.ContainsFunc(at.untyped, func(u untyped) bool {
+		in, forAll := x.forAllOf[u.of]
+		return !(forAll && (in <= r.payload || x.early)) && keyField(u.keys, x.field.Name) == nil
+	})
+}
+
+// below is what is untyped below a field.
+func below(list []untyped, x *fact) (below []untyped) {
+	for _, u := range list {
+		narrowed := untyped{of: u.of}
+		if field := keyField(u.keys, x.field.Name); field != nil {
+			narrowed.keys = field.Selections
+		}
+		below = append(below, narrowed)
+	}
+	return below
+}
+
+// keyField is the field of that name among parts of keys, or nil.
+func keyField(selections []operation.Selection, name string) *operation.Field {
+	for _, sel := range selections {
+		if field := sel.(*operation.Field); field.Name == name {
+			return field
+		}
+	}
+	return nil
 }
 
 func (a arrival) any() bool { return a.above || a.entity || a.again }
@@ -383,7 +439,7 @@ func (r *request) asEntity(o *object, a arrival) arrival {
 	if r.payload == 0 || o.isInside() {
 		a.entity = true
 	}
-	a.again = a.again || r.payload > 0
+	a.untyped, a.again = nil, a.again || r.payload > 0
 	return a
 }
 
@@ -464,6 +520,10 @@ func (r *request) fields(o *object, provided []operation.Selection, at arrival, 
 	}
 	for name, x := range o.fields {
 		fi := x.field.InSubgraph(r.graph)
+		if at.untyped != nil && !jump && !r.mayFetch(o, x, at) { // once the types are known, perhaps
+			r.learn(o, x, nil, arrival{})
+			continue
+		}
 		resolved := fi != nil && r.resolves(fi) &&
 			(fi.Requires == nil || jump && o.knows(fi.Requires.Selections, r.before)) &&
 			(fi.Contexts == nil || jump && o.knowsContexts(fi, r.before))
@@ -505,7 +565,7 @@ func (r *request) learn(o *object, x *fact, provided []operation.Selection, at a
 		r.know(x, at.above || o.payload() <= r.payload, !fetches)
 	}
 	if x.below != nil && (fetches || again || r.before[x.id]) {
-		r.object(x.below, provided, arrival{above: fetches, again: r.payload > 0 && (fetches || again), reached: fetches || again})
+		r.object(x.below, provided, arrival{above: fetches, again: r.payload > 0 && (fetches || again), reached: fetches || again, untyped: below(at.untyped, x)})
 	}
 }
 
@@ -552,8 +612,16 @@ func (r *request) ofInterfaceObject(o *object, i *supergraph.Type, at arrival, e
 		if x.keyOfType && x.in > 0 { // a request for the initial payload may fetch it for one type only
 			forAll = x.forAll && r.payload > 0 && (at.above || at.entity)
 		}
+		to := at
+		if !entity {
+			u := untyped{of: o.of}
+			for _, k := range i.InSubgraph(r.graph).Keys {
+				u.keys = append(u.keys, k.Fields.Selections...)
+			}
+			to.untyped = append(slices.Clip(to.untyped), u)
+		}
 		if fi != nil && r.resolves(fi) && (entity || forAll || isKeyIn(i.InSubgraph(r.graph), name)) {
-			r.learn(o, x, nil, at)
+			r.learn(o, x, nil, to)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (e *edge) continues(path *edge) bool {
 func (w *walker) withoutJumps(b *branch) *branch {
 	return w.memory.branches.Of(branch{
 		position: b.position, typ: b.typ, parent: b.parent, paths: w.join(b.paths, b.jumps),
-		noEntityJumps: true, deferID: b.deferID, commonMembers: b.commonMembers,
+		noEntityJumps: true, anyType: b.anyType, deferID: b.deferID, commonMembers: b.commonMembers,
 	})
 }
 

@@ -24,8 +24,8 @@ type position struct {
 	// firstBranch is the first visit to a selection set here.
 	firstBranch *branch
 	// selected is the client's field that selects what is here, and selectedIn is the earliest
-	// payload that does. Objects have it if they are those of an interface's field, or if there are
-	// deferred payloads.
+	// payload that does. Objects have it if there are deferred payloads, or a subgraph with an
+	// @interfaceObject.
 	selected   *operation.Field
 	selectedIn int
 }

@@ -5,19 +5,15 @@ import (
 	"souk/router/supergraph"
 )
 
-// markSelected remembers what is selected for objects of all types: leaves, so that they are not
-// sought once more for objects of one type, and objects.
+// markSelected remembers the leaves that are selected for objects of all types, so that they are not
+// sought once more for objects of one type.
 func (w *walker) markSelected(b *branch, selections []operation.Selection) {
 	for _, sel := range selections {
 		f, ok := sel.(*operation.Field)
 		if !ok || f.Denied != nil {
 			continue
 		}
-		switch def := b.typ.Field(f.Name); {
-		case def == nil:
-		case def.Named.Composite():
-			b.position.field(b.position.slot.child(f)).selects(f, w.deferID)
-		default:
+		if def := b.typ.Field(f.Name); def != nil && !def.Named.Composite() {
 			w.isSelected(b, f)
 		}
 	}
@@ -91,16 +87,6 @@ func (w *walker) isSelected(b *branch, f *operation.Field) bool {
 	}
 	b.position.field(at).selects(f, w.deferID)
 	return false
-}
-
-// isSelectedForAllTypes reports whether the client selects a field for objects of all types of an
-// interface, those of a branch among them, in this payload or an earlier one.
-func (w *walker) isSelectedForAllTypes(b *branch, f *operation.Field) bool {
-	if b.position.on == nil || b.position.parent == nil {
-		return false
-	}
-	known, ok := b.position.parent.fields.get(b.position.slot.child(f))
-	return ok && known.selected != nil && known.selectedIn <= w.deferID
 }
 
 // selects notes that a payload selects what is here.

@@ -78,6 +78,9 @@ type branch struct {
 	fromEarlierPayload bool
 	// deferID is the payload the branch was visited for.
 	deferID int
+	// anyType is set if what is selected here for objects of one type of an @interfaceObject only is
+	// asked for objects of all types: see untyped.go.
+	anyType bool
 	// wider is the branch that this one narrows to objects of one type, or nil.
 	wider *branch
 	// commonMembers, unless nil, are the only members of a union that may be
@@ -117,7 +120,7 @@ func (w *walker) register(value branch) *branch {
 
 // walkRoot finds the leaves of the selection set of a root type.
 func (w *walker) walkRoot(b *branch, selections []operation.Selection) ([]*leaf, error) {
-	if w.defers {
+	if w.defers || len(w.model.InterfaceObjects) > 0 {
 		w.markSelectedByPayload(b.position, b.typ, selections, 0)
 	}
 	return w.walk(b, selections)
@@ -232,7 +235,7 @@ func (w *walker) fromEarlier(b *branch) *branch {
 	later := branch{
 		position: b.position, typ: b.typ, parent: b.parent, deferID: w.deferID,
 		paths:              w.join(b.paths, b.jumps),
-		fromEarlierPayload: true, commonMembers: b.commonMembers,
+		fromEarlierPayload: true, anyType: b.anyType, commonMembers: b.commonMembers,
 	}
 	if w.thorough && b.wider != nil {
 		wider := w.fromEarlier(b.wider)
@@ -306,7 +309,7 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 // makeDowncast makes the branch of one object type. A thorough walk makes that of the earlier payload
 // first, whose entity jumps this one may use.
 func (w *walker) makeDowncast(b *branch, o *supergraph.Type) *branch {
-	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, wider: b, noEntityJumps: b.noEntityJumps, fromEarlierPayload: b.fromEarlierPayload}
+	made := branch{position: b.position.downcast(o), typ: o, parent: b.parent, wider: b, noEntityJumps: b.noEntityJumps, anyType: b.anyType, fromEarlierPayload: b.fromEarlierPayload}
 	if first := b.position.firstBranch; w.thorough && b.fromEarlierPayload && first != nil && first != b {
 		w.downcast(first, o)
 	}
