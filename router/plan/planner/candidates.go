@@ -111,7 +111,7 @@ func (w *walker) deferredCandidates(b *branch, f *operation.Field) (candidates [
 			return candidates, true
 		}
 	}
-	if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
+	if candidates = w.fieldEdges(b, keyed(b, f), f, false); len(candidates) > 0 {
 		if w.thorough {
 			candidates = w.orByJump(b, f, candidates)
 		}
@@ -144,16 +144,23 @@ func (w *walker) ofThisPayload(paths []*edge, direct bool) (found []*edge) {
 }
 
 // keyed returns the paths to objects of which a field is part of a key, in whichever subgraph, with all
-// that is selected below it.
-func keyed(paths []*edge, f *operation.Field) (found []*edge) {
-	for _, e := range paths {
-		if slices.ContainsFunc(e.typ.In, func(in *supergraph.TypeIn) bool {
-			return slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return selects(k.Fields.Selections, f) })
-		}) {
+// that is selected below it. It may be one of their type or, by an @interfaceObject, of an interface.
+func keyed(b *branch, f *operation.Field) (found []*edge) {
+	if isInKeyOf(b.typ, f) {
+		return b.paths
+	}
+	for _, e := range b.paths {
+		if e.typ != b.typ && isInKeyOf(e.typ, f) {
 			found = append(found, e)
 		}
 	}
 	return found
+}
+
+func isInKeyOf(t *supergraph.Type, f *operation.Field) bool {
+	return slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool {
+		return slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return selects(k.Fields.Selections, f) })
+	})
 }
 
 // selects reports whether the selections of a key have a field, with all that is selected below it.
