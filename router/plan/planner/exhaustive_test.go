@@ -261,7 +261,7 @@ func (f *fewest) allowEarly() {
 	known := f.all()
 	for again := true; again; {
 		again = false
-		f.allowEarlyBelow(f.root, nil, known[1])
+		f.allowEarlyBelow(f.root, nil, known[1], nil)
 		delivered := f.all()[f.payloads]
 		for _, x := range f.goals { // rather than that there is no plan
 			for missing := !delivered[x.id]; missing && x != nil && x.in > 0; x = x.of.fact() {
@@ -272,13 +272,19 @@ func (f *fewest) allowEarly() {
 	}
 }
 
-func (f *fewest) allowEarlyBelow(o *object, at *fact, known knowledge) {
-	for _, m := range o.members {
-		f.allowEarlyBelow(m, at, known)
+// allowEarlyBelow does this for an object and those below it. inPlace, unless nil, is an object around it of an
+// abstract type, for all types of which requests for the initial payload may deliver what the fragment selects.
+func (f *fewest) allowEarlyBelow(o *object, at *fact, known knowledge, inPlace *object) {
+	for range 2 { // what is in place for one type only then is for all
+		for _, m := range o.members {
+			f.allowEarlyBelow(m, at, known, inPlace)
+		}
 	}
 	for _, x := range o.fields {
 		switch {
 		case at == nil || !x.goal || x.in == 0:
+		case inPlace != nil && x.forAllOf[inPlace] > 0:
+			x.early, x.own = true, false
 		case at.in > 0:
 			x.early = at.early || x.inPlace
 		case x.inPlace:
@@ -294,9 +300,22 @@ func (f *fewest) allowEarlyBelow(o *object, at *fact, known knowledge) {
 			x.early = !x.own && !f.isFoundFrom(f.fragment, o, x, known)
 		}
 		if x.below != nil {
-			f.allowEarlyBelow(x.below, x, known)
+			below := inPlace
+			if o.of != nil && x.in == 0 && x.forAllOf[o.of] > 0 && o.of.hasInPlace(x.field.Name) {
+				below = o.of
+			}
+			f.allowEarlyBelow(x.below, x, known, below)
 		}
 	}
+}
+
+// hasInPlace reports whether requests for the initial payload may deliver a field of objects of one type for the
+// deferred one.
+func (o *object) hasInPlace(name string) bool {
+	return slices.ContainsFunc(o.members, func(m *object) bool {
+		x := m.fields[name]
+		return x != nil && x.goal && x.in > 0 && x.early && !isKey(m.typ, name)
+	})
 }
 
 // isFoundFrom reports whether an entity request for an object can fetch a field of it or of one below it. If the
