@@ -1,6 +1,8 @@
 package breaker_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -34,14 +36,24 @@ func permitted(b *breaker.Breaker) bool {
 }
 
 // attempt makes attempts that are all permitted.
-func attempt(t *testing.T, b *breaker.Breaker, count int, tell func()) {
+func attempt(t *testing.T, b *breaker.Breaker, count int, tell func(breaker.Permit)) {
+	t.Helper()
+	for _, p := range begin(t, b, count) {
+		tell(p)
+	}
+}
+
+// begin begins attempts that are all permitted.
+func begin(t *testing.T, b *breaker.Breaker, count int) (begun []breaker.Permit) {
 	t.Helper()
 	for n := range count {
-		if _, ok := b.Permit(); !ok {
+		p, ok := b.Permit()
+		if !ok {
 			t.Fatalf("attempt %d is refused", n)
 		}
-		tell()
+		begun = append(begun, p)
 	}
+	return begun
 }
 
 // A server fails for a while, less often than it has succeeded before. Later, the successes from
@@ -77,12 +89,12 @@ func TestFailuresOpenTheBreaker(t *testing.T) {
 			t.Error("the breaker is closed, although the server is still away")
 		}
 		time.Sleep(rest)
-		attempt(t, b, 1, func() { b.Cancelled(true) })
-		attempt(t, b, 1, func() {
+		attempt(t, b, 1, b.Cancelled)
+		attempt(t, b, 1, func(p breaker.Permit) {
 			if permitted(b) {
 				t.Error("an attempt is permitted beside the one after a rest")
 			}
-			b.Succeeded()
+			b.Succeeded(p)
 		})
 		attempt(t, b, minAttempts-1, b.Failed)
 		want := []string{"closed to open", "open to half-open", "half-open to open", "open to half-open", "half-open to closed"}
@@ -99,15 +111,16 @@ func TestAttemptsAtATime(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for n := range 1000 {
+				p, ok := b.Permit()
 				switch {
-				case !permitted(b):
+				case !ok:
 					t.Error("an attempt is refused")
 				case n%4 == 0:
-					b.Failed()
+					b.Failed(p)
 				case n%4 == 1:
-					b.Cancelled(false)
+					b.Cancelled(p)
 				default:
-					b.Succeeded()
+					b.Succeeded(p)
 				}
 			}
 		})
@@ -116,8 +129,9 @@ func TestAttemptsAtATime(t *testing.T) {
 	if len(*states) > 0 {
 		t.Errorf("changes of the state: %q", *states)
 	}
-	b.Open()
-	b.Open()
+	p, _ := b.Permit()
+	b.Open(p)
+	b.Open(p)
 	if want := []string{"closed to open"}; !slices.Equal(*states, want) {
 		t.Errorf("changes of the state: %q, want %q", *states, want)
 	}
@@ -135,7 +149,7 @@ func TestRateOfFailuresOpensTheBreaker(t *testing.T) {
 						if n > 2*minAttempts {
 							t.Fatalf("one of %d succeeds, every %v: closed after %d attempts", every, pause, n)
 						}
-						attempt(t, b, 1, map[bool]func(){true: b.Succeeded, false: b.Failed}[n%every == first])
+						attempt(t, b, 1, map[bool]func(breaker.Permit){true: b.Succeeded, false: b.Failed}[n%every == first])
 						time.Sleep(pause)
 					}
 				})
@@ -159,28 +173,94 @@ func TestLowRateOfFailuresOpensNoBreaker(t *testing.T) {
 	})
 }
 
-// Attempts from before the breaker opened that are cancelled while one tries whether the server is back permit no
-// other one.
-func TestOldAttemptsPermitNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, _ := recorded(t)
-		attempt(t, b, 20, func() {})
-		attempt(t, b, minAttempts, b.Failed)
-		time.Sleep(rest)
-		if trial, ok := b.Permit(); !trial || !ok {
-			t.Fatalf("no attempt is permitted after a rest: %t, %t", trial, ok)
+// Attempts that were permitted before the breaker opened decide nothing afterwards, neither while another one tries
+// whether the server is back, nor when that one has closed the breaker.
+func TestOldResultsDecideNothing(t *testing.T) {
+	tells := map[string]func(*breaker.Breaker, breaker.Permit){
+		"succeeded": (*breaker.Breaker).Succeeded, "failed": (*breaker.Breaker).Failed,
+		"cancelled": (*breaker.Breaker).Cancelled, "opens": (*breaker.Breaker).Open,
+	}
+	for name, tell := range tells {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, states := recorded(t)
+				old := begin(t, b, 40)
+				attempt(t, b, minAttempts, b.Failed)
+				late := func(count int, want ...string) {
+					t.Helper()
+					for _, p := range old[:count] {
+						if b.Counts(p) {
+							t.Error("an old result counts")
+						}
+						tell(b, p)
+					}
+					old = old[count:]
+					if !slices.Equal(*states, want) {
+						t.Errorf("changes of the state: %q, want %q", *states, want)
+					}
+				}
+				late(10, "closed to open")
+				time.Sleep(rest)
+				first := begin(t, b, 1)[0]
+				late(10, "closed to open", "open to half-open")
+				if permitted(b) {
+					t.Error("another attempt is permitted")
+				}
+				b.Cancelled(first)
+				trial := begin(t, b, 1)[0]
+				tell(b, first) // once more
+				late(10, "closed to open", "open to half-open")
+				if permitted(b) || !trial.Trial() || !b.Counts(trial) {
+					t.Error("the trial has lost its permit")
+				}
+				b.Succeeded(trial)
+				tell(b, trial) // once more
+				late(10, "closed to open", "open to half-open", "half-open to closed")
+				attempt(t, b, minAttempts-1, b.Failed)
+				if len(*states) != 3 {
+					t.Errorf("changes of the state: %q: old failures count", *states)
+				}
+			})
+		})
+	}
+}
+
+// A caller says nothing about the server by leaving, nor by a deadline that comes early.
+func TestCallersEndAttempts(t *testing.T) {
+	const timeout = 10 * time.Second
+	another := fmt.Errorf("another call: %w", context.DeadlineExceeded)
+	for name, c := range map[string]struct {
+		end  func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+		from time.Duration // from when on the attempt is a timeout of the server
+	}{
+		"leaves":                      {leaving(context.Canceled), time.Hour},
+		"has a failure":               {leaving(another), time.Hour},
+		"is late":                     {context.WithTimeout, timeout / 2},
+		"stands for one that is late": {leaving(context.DeadlineExceeded), timeout / 2},
+	} {
+		for _, lasted := range []time.Duration{0, time.Second, timeout/2 - 1, timeout / 2, timeout} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := c.end(t.Context(), lasted)
+				defer cancel()
+				<-ctx.Done()
+				if got := breaker.Inconclusive(ctx, lasted, timeout); got != (lasted < c.from) {
+					t.Errorf("a caller that %s after %v: inconclusive is %t", name, lasted, got)
+				}
+			})
 		}
-		for range 20 {
-			b.Cancelled(false)
-		}
-		if permitted(b) {
-			t.Error("another attempt is permitted")
-		}
-		b.Cancelled(true)
-		if !permitted(b) {
-			t.Error("no attempt is permitted after the one that was cancelled")
-		}
-	})
+	}
+	if breaker.Inconclusive(t.Context(), timeout, timeout) {
+		t.Error("a timeout of the server itself is inconclusive")
+	}
+}
+
+// leaving returns a function that makes contexts which end with a cause after some time.
+func leaving(cause error) func(context.Context, time.Duration) (context.Context, context.CancelFunc) {
+	return func(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		time.AfterFunc(after, func() { cancel(cause) })
+		return ctx, func() { cancel(nil) }
+	}
 }
 
 // The window is that of the last time: what was before counts no more.

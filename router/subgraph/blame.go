@@ -73,28 +73,38 @@ func (s *subgraph) proven(e *endpoint) bool {
 	return false
 }
 
-// record reports the result of a request to the breaker of its endpoint. A canceled request is not
-// counted, except by a half-open breaker: else a URL that hangs would get one request after the other.
-func (s *subgraph) record(ctx context.Context, e *endpoint, v verdict) {
+// record reports the result of a request to the breaker of its endpoint. It does not count if the breaker has
+// changed its state since it let the request through.
+func (s *subgraph) record(e target, v verdict) {
 	switch {
-	case ctx.Err() != nil && !e.halfOpen():
+	case !e.counts():
+	case v.inconclusive:
+		e.cancelled()
 	case v.failed && s.several():
 		s.failedAt(e, v)
 	case v.failed && e.breaker != nil:
-		e.breaker.Failed()
+		e.breaker.Failed(e.permit)
 		if !v.timedOut {
 			e.timeouts.Store(0)
-		} else if s.manyTimeouts(e) {
-			e.breaker.Open()
+		} else if s.manyTimeouts(e.endpoint) {
+			e.breaker.Open(e.permit)
 		}
 	case !v.failed:
 		s.succeededAt(e)
 	}
 }
 
-func (s *subgraph) succeededAt(e *endpoint) {
+// cancelled reports that a request says nothing about its endpoint. If it tried the endpoint again, the next
+// request does so instead.
+func (to target) cancelled() {
+	if to.breaker != nil {
+		to.breaker.Cancelled(to.permit)
+	}
+}
+
+func (s *subgraph) succeededAt(e target) {
 	if e.breaker != nil {
-		e.breaker.Succeeded()
+		e.breaker.Succeeded(e.permit)
 		if e.timeouts.Load() != 0 { // a write takes the cache line from other processors
 			e.timeouts.Store(0)
 		}
@@ -110,7 +120,7 @@ func (s *subgraph) succeededAt(e *endpoint) {
 
 // failedAt records a failure at one of several endpoints. Timeouts that occur at all of them alike
 // are the fault of the requests, or of what is behind all: they count only while another works.
-func (s *subgraph) failedAt(e *endpoint, v verdict) {
+func (s *subgraph) failedAt(e target, v verdict) {
 	if e.failures.Add(1) == 1 {
 		e.since.Store(s.successes.Load())
 	}
@@ -123,20 +133,20 @@ func (s *subgraph) failedAt(e *endpoint, v verdict) {
 		many = e.unopened.Add(1) >= maxUnopened
 	case v.timedOut:
 		e.unopened.Store(0)
-		many = s.manyTimeouts(e)
+		many = s.manyTimeouts(e.endpoint)
 	default:
 		e.unopened.Store(0)
 		e.timeouts.Store(0)
-		many = e.failures.Load() >= maxFailures && s.proven(e)
+		many = e.failures.Load() >= maxFailures && s.proven(e.endpoint)
 	}
 	if e.breaker == nil {
 		return
 	}
-	if !v.suspected && (!v.timedOut || another) || !e.closed() {
-		e.breaker.Failed()
+	if !v.suspected && (!v.timedOut || another) || e.permit.Trial() {
+		e.breaker.Failed(e.permit)
 	}
 	if many && another {
-		e.breaker.Open()
+		e.breaker.Open(e.permit)
 	}
 }
 
@@ -145,37 +155,30 @@ func (s *subgraph) manyTimeouts(e *endpoint) bool {
 	return int(e.timeouts.Add(1)) >= s.Breaker.ConsecutiveTimeouts
 }
 
-// A doubt is about the endpoint that sent a doubtful response, which the server or the request may be to
-// blame for.
-type doubt struct {
-	*endpoint // nil if there is none
-	// trial is set if the request was the one that tries the endpoint again.
-	trial bool
-}
-
-// settle reports the result of a doubtful response. It is a failure if the same request succeeded at another
-// URL. Otherwise, nothing is known: an endpoint that works need not be cut off, and one that was cut off is
-// tried by the next request.
-func (s *subgraph) settle(ctx context.Context, doubted doubt, next verdict) {
+// settle reports the result of a doubtful response, which the server or the request may be to blame for. It is a
+// failure if the same request succeeded at another URL. Otherwise, nothing is known: an endpoint that works need
+// not be cut off, and one that was cut off is tried by the next request.
+func (s *subgraph) settle(ctx context.Context, doubted target, next verdict) {
 	switch {
-	case doubted.endpoint == nil:
-	case !next.failed && !next.doubtful:
-		s.record(ctx, doubted.endpoint, verdict{failed: true})
-	case doubted.trial:
-		doubted.breaker.Cancelled(true)
+	case doubted.endpoint == nil || !doubted.counts():
+	case next.succeeded():
+		s.record(doubted, verdict{failed: true})
+	case doubted.permit.Trial():
+		doubted.cancelled()
 	case ctx.Err() == nil:
 		doubted.successes.Store(0)
 		doubted.addCredit(-costOfFailure) // it may work, but that is not known
 		if doubted.breaker != nil {
-			doubted.breaker.Succeeded()
+			doubted.breaker.Succeeded(doubted.permit)
 		}
 	}
 }
 
-// leave is like settle if the request was not sent to another URL. Alone it says nothing about the
-// URL, but many in a row do. A half-open breaker needs a result.
-func (s *subgraph) leave(ctx context.Context, doubted *endpoint) {
-	if doubted != nil {
-		s.record(ctx, doubted, verdict{failed: true, suspected: true})
+// leave is like settle if the request was not sent to another URL. Alone it says nothing about the URL, but many
+// in a row do, and it is not enough to use a URL again that was cut off. If the client has left, nobody has looked
+// for another URL.
+func (s *subgraph) leave(ctx context.Context, doubted target) {
+	if doubted.endpoint != nil {
+		s.record(doubted, verdict{failed: true, suspected: true, inconclusive: ctx.Err() != nil})
 	}
 }

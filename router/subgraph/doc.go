@@ -13,7 +13,8 @@
 //	headers.go      header rules
 //	intercept.go    hooks around subgraph requests
 //	flight.go       identical queries share one request
-//	retry.go        retries, and the time that is left for each attempt
+//	retry.go        retries
+//	attempt.go      one attempt, and the time that is left for it
 //	endpoint.go     the URLs of a subgraph, and the choice of one
 //	breaker.go      circuit breakers and retry budget
 //	blame.go        the results of each URL, which open its circuit breaker

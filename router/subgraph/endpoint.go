@@ -146,18 +146,26 @@ type endpointSet uint32
 
 func (e *endpoint) bit() endpointSet { return 1 << e.number }
 
-func (e *endpoint) closed() bool   { return e.state.Load() == breakerClosed }
-func (e *endpoint) halfOpen() bool { return e.state.Load() == breakerHalfOpen }
+func (e *endpoint) closed() bool { return e.state.Load() == breakerClosed }
 
-// permits reports whether the circuit breaker lets a request through. Its result must be recorded. A
-// closed breaker always does, so nothing is locked for it.
-func (e *endpoint) permits() bool {
-	if e.breaker == nil || e.closed() {
-		return true
-	}
-	_, ok := e.breaker.Permit()
-	return ok
+// A target is an endpoint with the permit of its circuit breaker for one attempt, whose result must be
+// recorded.
+type target struct {
+	*endpoint // nil if there is none
+	permit    breaker.Permit
 }
+
+// permits reports whether the circuit breaker lets a request through.
+func (e *endpoint) permits() (target, bool) {
+	if e.breaker == nil {
+		return target{endpoint: e}, true
+	}
+	permit, ok := e.breaker.Permit()
+	return target{e, permit}, ok
+}
+
+// counts reports whether the circuit breaker has the state in which it let the request through.
+func (to target) counts() bool { return to.breaker == nil || to.breaker.Counts(to.permit) }
 
 // A choice says which endpoint suits an attempt.
 type choice struct {
@@ -171,10 +179,10 @@ type choice struct {
 	subscription bool
 }
 
-// choose returns the endpoint for an attempt, with a permit of its circuit breaker, or nil if no
+// choose returns the endpoint for an attempt, with a permit of its circuit breaker, or none if no
 // breaker has one. In turn, that is one whose breaker is due for a trial, a closed one that was not
 // tried before, a closed one, and any other. If some were tried, one that works comes first.
-func (s *subgraph) choose(c choice) *endpoint {
+func (s *subgraph) choose(c choice) target {
 	if !s.several() {
 		return permitted(s.endpoints[0])
 	}
@@ -187,29 +195,31 @@ func (s *subgraph) choose(c choice) *endpoint {
 		working = s.working()
 	}
 	if closed != 0 && working&^c.tried == 0 {
-		if e := s.due(c, closed); e != nil {
-			return e
+		if to := s.due(c, closed); to.endpoint != nil {
+			return to
 		}
 	}
 	for _, from := range [...]endpointSet{working &^ c.tried, closed &^ c.tried, closed} {
-		if e := s.lighter(from, c.subscription); e != nil && e.permits() {
-			return e
+		if e := s.lighter(from, c.subscription); e != nil {
+			if to, ok := e.permits(); ok {
+				return to
+			}
 		}
 	}
 	first := s.random(len(s.endpoints))
 	for i := range s.endpoints {
-		if e := s.endpoints[(first+i)%len(s.endpoints)]; e.permits() {
-			return e
+		if to, ok := s.endpoints[(first+i)%len(s.endpoints)].permits(); ok {
+			return to
 		}
 	}
-	return nil
+	return target{}
 }
 
-func permitted(e *endpoint) *endpoint {
-	if e.permits() {
-		return e
+func permitted(e *endpoint) target {
+	if to, ok := e.permits(); ok {
+		return to
 	}
-	return nil
+	return target{}
 }
 
 // closed returns the endpoints with a closed circuit breaker.
@@ -222,18 +232,18 @@ func (s *subgraph) closed() (set endpointSet) {
 	return set
 }
 
-// due returns an endpoint whose circuit breaker lets one request through to try it again, or nil. A
+// due returns an endpoint whose circuit breaker lets one request through to try it again, or none. A
 // request that cannot be repeated does so only if no other has for another Rest.
-func (s *subgraph) due(c choice, closed endpointSet) *endpoint {
+func (s *subgraph) due(c choice, closed endpointSet) target {
 	for _, e := range s.endpoints {
 		if (closed|c.tried)&e.bit() != 0 || !c.repeatable && time.Since(time.Unix(0, e.opened.Load())) < 2*s.Breaker.Rest {
 			continue
 		}
-		if e.permits() {
-			return e
+		if to, ok := e.permits(); ok {
+			return to
 		}
 	}
-	return nil
+	return target{}
 }
 
 // lighter returns one of a set of endpoints: of two that are chosen at random, the one with less in
@@ -273,10 +283,10 @@ func (e *endpoint) load(subscription bool) int32 {
 	return e.requests.Load()
 }
 
-// trialDeadline returns when an attempt ends. One that tries an endpoint again gets half of the
-// time, if another endpoint can serve the request in the other half.
-func (s *subgraph) trialDeadline(ctx context.Context, e *endpoint, c choice, deadline time.Time) time.Time {
-	if !s.several() || !c.repeatable || c.only > 0 || e.closed() || s.closed()&^c.tried&^e.bit() == 0 {
+// patience returns until when a request waits for an attempt. One that tries an endpoint again gets half
+// of the time, if another endpoint can serve the request in the other half.
+func (s *subgraph) patience(ctx context.Context, to target, c choice, deadline time.Time) time.Time {
+	if !s.several() || !c.repeatable || c.only > 0 || !to.permit.Trial() || s.closed()&^c.tried&^to.bit() == 0 {
 		return deadline
 	}
 	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {

@@ -41,7 +41,7 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 	}
 	var last error // of the attempt before
 	for suitable := (choice{only: r.URL}); ; {
-		permit, e, err := s.admit(ctx, suitable)
+		permit, to, err := s.admit(ctx, suitable)
 		switch {
 		case err != nil && last != nil:
 			return nil, last
@@ -54,8 +54,8 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 				t.options.Hooks.Retried(s.name)
 			}
 		}
-		response, moves, err := t.attemptFiles(ctx, s, e, r, header, permit)
-		suitable.tried |= e.bit()
+		response, moves, err := t.attemptFiles(ctx, s, to, r, header, permit)
+		suitable.tried |= to.bit()
 		if !moves || !s.canMove(suitable, time.Until(r.Files.Deadline().Add(s.Timeout))) {
 			if err == nil && s.Received != nil {
 				s.Received(ctx, response.Header)
@@ -69,7 +69,7 @@ func (t *Transport) sendFiles(ctx context.Context, s *subgraph, r *execute.Subgr
 // attemptFiles sends a request with files to an endpoint. The subgraph has Timeout to respond after
 // all files have arrived from the client. moves reports whether another endpoint may get the request,
 // because nothing was sent.
-func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e *endpoint, r *execute.SubgraphRequest, header http.Header, permit adaptive.Permit) (response *execute.SubgraphResponse, moves bool, err error) {
+func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e target, r *execute.SubgraphRequest, header http.Header, permit adaptive.Permit) (response *execute.SubgraphResponse, moves bool, err error) {
 	if s.several() {
 		e.requests.Add(1)
 		defer e.requests.Add(-1)
@@ -83,7 +83,7 @@ func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e *endpoint, 
 	v := judge(err)
 	if failed := r.Files.Failed(); failed != nil {
 		// The client is to blame, and gets another response.
-		v, err = verdict{}, &execute.TransportError{Code: execute.CodeRejected, Message: "was not sent the files of the request", Err: failed}
+		v, err = verdict{inconclusive: true}, &execute.TransportError{Code: execute.CodeRejected, Message: "was not sent the files of the request", Err: failed}
 		if response != nil {
 			response.Body.Release()
 			response = nil
@@ -91,13 +91,14 @@ func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e *endpoint, 
 	} else if s.several() {
 		v = v.amongSeveral(response, err)
 	}
-	begun := upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
+	begun, waited := upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
+	v = v.within(ctx, waited, s.Timeout)
 	if v.doubtful {
 		s.leave(ctx, e)
 	} else {
-		s.record(ctx, e, v)
+		s.record(e, v)
 	}
-	t.observed(ctx, s, e, v, response, err)
+	t.observed(ctx, s, e.endpoint, v, response, err)
 	return response, v.unopened && !begun && ctx.Err() == nil, err
 }
 
@@ -110,7 +111,7 @@ type fileUpload struct {
 	mu      sync.Mutex    // net/http may still read the body when it has a response
 	body    io.ReadCloser // nil before it is opened
 	permit  adaptive.Permit
-	sent    bool
+	sent    time.Time // when the whole body was
 }
 
 // Read implements [io.Reader].
@@ -120,7 +121,7 @@ func (u *fileUpload) Read(p []byte) (int, error) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.permit.Restart()
-		u.sent = true
+		u.sent = time.Now()
 	}
 	return n, err //nolint:wrapcheck // io.EOF must stay as it is
 }
@@ -145,16 +146,19 @@ func (u *fileUpload) Close() error {
 }
 
 // end releases the permit. The latency counts if the whole body was sent, unless drop is set. It
-// reports whether anything was read.
-func (u *fileUpload) end(drop bool) (begun bool) {
+// reports whether anything was read, and how long the subgraph has had the whole body.
+func (u *fileUpload) end(drop bool) (begun bool, waited time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if drop || !u.sent {
+	if !u.sent.IsZero() {
+		waited = time.Since(u.sent)
+	}
+	if drop || u.sent.IsZero() {
 		u.permit.Drop()
 	} else {
 		u.permit.Done()
 	}
-	return u.body != nil
+	return u.body != nil, waited
 }
 
 // fileRequest returns a request with files. Its length is not known.

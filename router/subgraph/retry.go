@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"souk/router/adaptive"
@@ -28,14 +27,14 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	s.budget.earn()
 	var (
 		last     outcome // of the attempt before
-		doubted  doubt   // about the attempt before
+		doubted  target  // of the attempt before, if its response was doubtful
 		suitable = choice{only: r.URL}
 	)
-	for attempt := 1; ; {
-		suitable.repeatable = repeatable(r) && attempt < s.Retry.MaxAttempts
-		permit, e, err := s.admit(ctx, suitable)
+	for number := 1; ; {
+		suitable.repeatable = repeatable(r) && number < s.Retry.MaxAttempts
+		permit, to, err := s.admit(ctx, suitable)
 		if err != nil {
-			s.leave(ctx, doubted.endpoint)
+			s.leave(ctx, doubted)
 			if suitable.tried != 0 {
 				return last.response, last.err
 			}
@@ -49,32 +48,32 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 			}
 			last.release()
 		}
-		until := s.trialDeadline(ctx, e, suitable, deadline)
-		trial := !e.closed()
-		response, v, err := t.attempt(ctx, s, e, until, r, header, &permit)
+		until := s.patience(ctx, to, suitable, deadline)
+		a := attempt{t, s, to, deadline, r, header, permit}
+		response, v, err := a.make(ctx, until)
 		s.settle(ctx, doubted, v)
-		suitable.tried |= e.bit()
-		doubted = doubt{}
+		suitable.tried |= to.bit()
+		doubted = target{}
 		if v.doubtful {
-			doubted = doubt{e, trial}
+			doubted = to
 		}
-		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline, first: attempt == 1}
+		next := retry{pause: v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2)), after: v.after, free: until != deadline, first: number == 1}
 		if s.several() {
 			s.elsewhere(&next, suitable, time.Until(deadline), v)
 		}
-		if !v.again || !next.unsent && (!repeatable(r) || attempt >= s.Retry.MaxAttempts) || ctx.Err() != nil ||
+		if !v.again || !next.unsent && (!repeatable(r) || number >= s.Retry.MaxAttempts) || ctx.Err() != nil ||
 			next.after > s.Retry.MaxRetryAfter || time.Until(deadline) < next.pause || !next.free && !s.budget.spend() {
-			s.leave(ctx, doubted.endpoint)
+			s.leave(ctx, doubted)
 			return response, s.explain(ctx, err)
 		}
 		last = outcome{response, s.explain(ctx, err)}
 		if next.pause > 0 && !sleep(ctx, next.pause) {
-			s.leave(ctx, doubted.endpoint)
+			s.leave(ctx, doubted)
 			last.release()
 			return nil, ctx.Err()
 		}
 		if !next.unsent {
-			attempt++
+			number++
 			wait *= 2
 		}
 	}
@@ -127,20 +126,20 @@ func repeatable(r *execute.SubgraphRequest) bool {
 
 // admit returns an endpoint for an attempt, with permits of the limit and of the circuit breaker. It
 // may wait for the former.
-func (s *subgraph) admit(ctx context.Context, suitable choice) (adaptive.Permit, *endpoint, error) {
+func (s *subgraph) admit(ctx context.Context, suitable choice) (adaptive.Permit, target, error) {
 	permit, ok := s.Limiter.Wait(ctx)
 	if !ok {
 		if ctx.Err() != nil {
-			return permit, nil, fmt.Errorf("waiting for the concurrency limit: %w", ctx.Err())
+			return permit, target{}, fmt.Errorf("waiting for the concurrency limit: %w", ctx.Err())
 		}
-		return permit, nil, errOverloaded
+		return permit, target{}, errOverloaded
 	}
-	e := s.choose(suitable)
-	if e == nil {
+	to := s.choose(suitable)
+	if to.endpoint == nil {
 		permit.Drop()
-		return permit, nil, s.circuitOpen()
+		return permit, target{}, s.circuitOpen()
 	}
-	return permit, e, nil
+	return permit, to, nil
 }
 
 var errOverloaded = &execute.TransportError{Code: execute.CodeSubgraphOverloaded, Message: "is overloaded: as many requests are in flight as it can serve; try again in 1 s"}
@@ -153,44 +152,6 @@ func (s *subgraph) circuitOpen() error {
 	return &execute.TransportError{Code: execute.CodeCircuitOpen, Message: message}
 }
 
-// attempt sends a request to an endpoint once. It releases the permit and reports the result, except
-// a doubtful one, to the circuit breaker.
-func (t *Transport) attempt(ctx context.Context, s *subgraph, e *endpoint, deadline time.Time, r *execute.SubgraphRequest, header http.Header, permit *adaptive.Permit) (*execute.SubgraphResponse, verdict, error) {
-	if s.several() {
-		e.requests.Add(1)
-		defer e.requests.Add(-1)
-	}
-	response, err := e.client.roundTrip(ctx, deadline, r.Kind, r.Body, s.withTimeout(ctx, deadline, header), r.Reservation)
-	v := judge(err)
-	if ctx.Err() != nil || v.failed && !v.timedOut { // a fast failure says nothing about the load
-		permit.Drop()
-	} else {
-		permit.Done()
-	}
-	if s.several() {
-		v = v.amongSeveral(response, err)
-	}
-	if !v.doubtful {
-		s.record(ctx, e, v)
-	}
-	t.observed(ctx, s, e, v, response, err)
-	return response, v, err
-}
-
-// withTimeout returns a header with the time that is left for an attempt. It is a copy, because
-// a client may still read the header of an attempt that has failed.
-func (s *subgraph) withTimeout(ctx context.Context, deadline time.Time, header http.Header) http.Header {
-	if s.TimeoutHeader == "" {
-		return header
-	}
-	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
-		deadline = earlier
-	}
-	header = header.Clone()
-	header[s.TimeoutHeader] = []string{strconv.FormatInt(max(time.Until(deadline).Milliseconds(), 1), 10)}
-	return header
-}
-
 // A verdict classifies the result of a request.
 type verdict struct {
 	// failed is set if the circuit breaker counts the result as a failure of the
@@ -198,6 +159,9 @@ type verdict struct {
 	failed bool
 	// timedOut is set if there was no response in time.
 	timedOut bool
+	// inconclusive is set if the request says nothing about the subgraph: nothing was sent, or the
+	// client has left.
+	inconclusive bool
 	// again is set if a retry may succeed. after is the minimum delay that the subgraph
 	// asks for, or 0.
 	again bool
@@ -211,9 +175,15 @@ type verdict struct {
 	doubtful, suspected bool
 }
 
+// succeeded reports whether the subgraph is well.
+func (v verdict) succeeded() bool { return !v.failed && !v.doubtful && !v.inconclusive }
+
 func judge(err error) verdict {
-	if err == nil || errors.Is(err, errInvalidHeader) {
+	switch {
+	case err == nil:
 		return verdict{}
+	case errors.Is(err, errInvalidHeader):
+		return verdict{inconclusive: true} // nothing was sent
 	}
 	var t *execute.TransportError
 	if !errors.As(err, &t) {
@@ -223,7 +193,7 @@ func judge(err error) verdict {
 	errors.As(err, &later)
 	after := time.Duration(later)
 	if t.Code == execute.CodeOverloaded {
-		return verdict{} // the router's memory budget is exhausted
+		return verdict{inconclusive: true} // the router's memory budget is exhausted
 	}
 	switch t.Status {
 	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -29,13 +29,14 @@ func (e endedByReceiver) Unwrap() error { return e.error }
 type stream struct {
 	*Transport
 	s *subgraph
-	// endpoint is that of the current connection. judged is set if its circuit breaker has the
-	// result of the connection, or does not count it. tried are the endpoints that failed. moves
-	// counts the connections that could not be opened and were opened elsewhere at once.
-	endpoint *endpoint
-	judged   bool
-	tried    endpointSet
-	moves    int
+	// target is that of the current connection, which began to be opened at entered. judged is set if
+	// its circuit breaker has the result of the connection, or does not count it. tried are the endpoints
+	// that failed. moves counts the connections that could not be opened and were opened elsewhere at once.
+	target
+	entered time.Time
+	judged  bool
+	tried   endpointSet
+	moves   int
 
 	body   []byte
 	header http.Header
@@ -134,12 +135,12 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 // breakers do not stop subscriptions: if all are, any endpoint is tried.
 func (st *stream) enter(failures int) {
 	s := st.s
-	st.endpoint, st.judged = s.endpoints[0], true
+	st.target, st.entered, st.judged = target{endpoint: s.endpoints[0]}, time.Now(), true
 	if !st.shared() {
 		return
 	}
-	if e := s.choose(choice{tried: st.tried, repeatable: st.mayReopen(failures + 1), subscription: true}); e != nil {
-		st.endpoint, st.judged = e, false
+	if to := s.choose(choice{tried: st.tried, repeatable: st.mayReopen(failures + 1), subscription: true}); to.endpoint != nil {
+		st.target, st.judged = to, false
 	} else {
 		st.endpoint = s.endpoints[s.random(len(s.endpoints))]
 	}
@@ -178,15 +179,21 @@ func (st *stream) shared() bool { return st.s.several() && st.s.Subscriptions.UR
 // verdict returns that on a connection that the subgraph has not accepted. A response that the
 // subscription may be to blame for is only suspected.
 func (st *stream) verdict(ctx context.Context, err error) verdict {
-	v := verdict{failed: ctx.Err() != nil || errors.Is(err, errLost)}
-	if !v.failed || ctx.Err() != nil {
-		return v
-	}
-	v.unopened, v.timedOut = unopened(err), errors.Is(err, context.DeadlineExceeded)
 	var refused *execute.RequestError
 	var failed *execute.TransportError
-	v.suspected = errors.As(err, &refused) || errors.As(err, &failed) && !judge(failed).failed
-	return v
+	errors.As(err, &failed)
+	switch {
+	case ctx.Err() != nil:
+		return verdict{failed: true}.within(ctx, time.Since(st.entered), st.s.Subscriptions.ConnectTimeout)
+	case failed != nil && (failed.Code == execute.CodeOverloaded || failed.Code == execute.CodeInternal):
+		return verdict{inconclusive: true} // the router did not send it
+	case !errors.Is(err, errLost):
+		return verdict{}
+	}
+	return verdict{
+		failed: true, unopened: unopened(err), timedOut: errors.Is(err, context.DeadlineExceeded),
+		suspected: errors.As(err, &refused) || failed != nil && !judge(failed).failed,
+	}
 }
 
 // judge reports whether the current connection could be opened, once.
@@ -195,7 +202,7 @@ func (st *stream) judge(ctx context.Context, v verdict, err error) {
 		return
 	}
 	st.judged = true
-	st.s.record(ctx, st.endpoint, v)
+	st.s.record(st.target, v)
 	st.observed(ctx, st.s, st.endpoint, v, nil, err)
 }
 

@@ -25,6 +25,9 @@ import (
 type Transport struct {
 	options   Options
 	subgraphs map[string]*subgraph
+	// closing ends with Close.
+	closing context.Context
+	close   context.CancelFunc
 }
 
 var (
@@ -72,6 +75,7 @@ func New(o Options) (*Transport, error) {
 		o.Writes = new(jointly.Writes)
 	}
 	t := &Transport{options: o, subgraphs: make(map[string]*subgraph, len(o.Subgraphs))}
+	t.closing, t.close = context.WithCancel(context.Background())
 	for name, s := range o.Subgraphs {
 		made, err := t.newSubgraph(name, s)
 		if err != nil {
@@ -197,8 +201,10 @@ func (t *Transport) newClient(u *url.URL, s *Subgraph, made *subgraph) client {
 	return d
 }
 
-// Close closes idle connections. Connections in use close when their requests end.
+// Close closes idle connections. Connections in use close when their requests end, and requests that nobody
+// waits for end now.
 func (t *Transport) Close() {
+	t.close()
 	for _, s := range t.subgraphs {
 		for _, e := range s.endpoints {
 			e.client.close()

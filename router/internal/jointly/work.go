@@ -71,7 +71,7 @@ func (w *Work) Wait(ctx context.Context) bool {
 	} else {
 		w.waiting--
 	}
-	w.unlock()
+	w.unlock(ctx)
 	return false
 }
 
@@ -91,18 +91,18 @@ func (w *Work) BeginApart(running *lazycontext.Context) {
 func (w *Work) Cancelled() {
 	w.lock.Lock()
 	w.left = true
-	w.unlock()
+	w.unlock(w.owner)
 }
 
-// unlock ends the work if nobody waits for it any more.
-func (w *Work) unlock() {
+// unlock ends the work if nobody waits for it any more, because of what has ended the caller that left last.
+func (w *Work) unlock(leaver context.Context) {
 	deserted := w.left && w.waiting == 0 && !w.ended
 	if deserted {
 		w.result.Close()
 	}
 	w.lock.Unlock()
 	if deserted {
-		w.running.CancelCause(context.Cause(w.owner))
+		w.running.CancelCause(context.Cause(leaver))
 	}
 }
 

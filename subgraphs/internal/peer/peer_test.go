@@ -374,3 +374,91 @@ func TestCancelledCallsDoNotCloseTheBreaker(t *testing.T) {
 		}
 	})
 }
+
+// hang is an attempt at a service that does not respond.
+func hang(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A caller who has little time says nothing about the service by its deadline. One who has half of the time of an
+// attempt or more does: else a service that hangs would keep them all waiting.
+func TestDeadlinesOfCallers(t *testing.T) {
+	for _, c := range []struct {
+		time  time.Duration // that callers have
+		opens bool
+	}{{10 * time.Millisecond, false}, {500*time.Millisecond - 1, false}, {500 * time.Millisecond, true}, {time.Second, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			policy := peer.NewPolicy("user", peer.Limits{Call: 4 * time.Second, Attempt: time.Second}, func(err error) bool { return err != nil })
+			for range 30 {
+				ctx, cancel := context.WithTimeout(t.Context(), c.time)
+				_ = policy.Do(ctx, "Exists", hang)
+				cancel()
+			}
+			if opened := policy.Ready("Exists") != nil; opened != c.opens {
+				t.Errorf("callers with %v: the breaker is open is %t", c.time, opened)
+			}
+		})
+	}
+}
+
+// The trial of a service that is back has too little time. The next call is the next trial.
+func TestTrialWithLittleTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := peer.NewPolicy("user", peer.Limits{Call: 4 * time.Second, Attempt: time.Second}, func(err error) bool { return err != nil })
+		for policy.Ready("Exists") == nil {
+			_ = policy.Do(t.Context(), "Exists", hang)
+		}
+		time.Sleep(5 * time.Second)
+		respond := func(ctx context.Context) error {
+			select {
+			case <-time.After(100 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if policy.Do(ctx, "Exists", respond) == nil {
+				t.Error("a call with 20 ms succeeds")
+			}
+			cancel()
+		}
+		if err := policy.Do(t.Context(), "Exists", respond); err != nil {
+			t.Errorf("a call with time: %v", err)
+		}
+	})
+}
+
+// Calls from before the breaker opened end later. They decide nothing, neither during the trial nor after it.
+func TestOldCallsDecideNothing(t *testing.T) {
+	for _, takes := range []time.Duration{time.Millisecond, 6 * time.Second} { // the trial ends before the old calls, or later
+		synctest.Test(t, func(t *testing.T) {
+			policy := peer.NewPolicy("user", peer.Limits{Call: time.Minute, Attempt: 10 * time.Second}, func(err error) bool { return err != nil })
+			var old errgroup.Group
+			for range 20 {
+				old.Go(func() error { return policy.Do(t.Context(), "Exists", hang) })
+			}
+			synctest.Wait()
+			for policy.Ready("Exists") == nil {
+				_ = policy.Do(t.Context(), "Exists", func(context.Context) error { return errors.New("away") })
+			}
+			time.Sleep(5 * time.Second)
+			succeed := func(context.Context) error {
+				time.Sleep(takes)
+				return nil
+			}
+			if err := policy.Do(t.Context(), "Exists", succeed); err != nil {
+				t.Error(err)
+			}
+			_ = old.Wait()
+			if err := policy.Ready("Exists"); err != nil {
+				t.Errorf("a trial of %v: old timeouts have opened the breaker", takes)
+			}
+			if err := policy.Do(t.Context(), "Exists", succeed); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -43,6 +43,7 @@ type Policy struct {
 type circuit struct {
 	failed         func(error) bool
 	breaker        *breaker.Breaker
+	limit          time.Duration // of an attempt
 	retry, timeout failsafe.Executor[any]
 }
 
@@ -75,7 +76,7 @@ func (p *Policy) newCircuit() circuit {
 		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return circuit{p.failed, b, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
+	return circuit{p.failed, b, p.limits.Attempt, failsafe.With[any](retry), failsafe.With[any](timeout.New[any](p.limits.Attempt))}
 }
 
 // Do makes a call, with several attempts if necessary. Its error is an *Error.
@@ -92,30 +93,33 @@ func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.
 	return nil
 }
 
-// attempt makes an attempt, unless the breaker is open. A cancelled one says nothing about the service:
-// the breaker records neither a failure nor a success, and the next attempt is the trial if this was.
+// attempt makes an attempt, unless the breaker is open. One that its caller ends too early says nothing about
+// the service: the breaker records neither a failure nor a success, and the next attempt is the trial if this was.
 func (c circuit) attempt(ctx context.Context, attempt func(context.Context) error) error {
-	trial, ok := c.breaker.Permit()
+	permit, ok := c.breaker.Permit()
 	if !ok {
 		return circuitbreaker.ErrOpen
 	}
 	told := false
 	defer func() {
 		if !told { // it has panicked
-			c.breaker.Cancelled(trial)
+			c.breaker.Cancelled(permit)
 		}
 	}()
+	began := time.Now()
 	err := c.timeout.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error { return attempt(try.Context()) })
 	told = true
 	switch {
-	case err != nil && errors.Is(ctx.Err(), context.Canceled):
-		c.breaker.Cancelled(trial)
+	case err != nil && breaker.Inconclusive(ctx, time.Since(began), c.limit):
+		c.breaker.Cancelled(permit)
+	case c.failed(err):
+		c.breaker.Failed(permit)
+	default:
+		c.breaker.Succeeded(permit)
+	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		// The error need not tell: net/http returns the cause of the cancellation.
 		return fmt.Errorf("%w: %w", context.Canceled, err)
-	case c.failed(err):
-		c.breaker.Failed()
-	default:
-		c.breaker.Succeeded()
 	}
 	return err
 }
