@@ -67,6 +67,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		options.Subgraphs[g.Name] = subgraph.Subgraph{
 			URLs:               r.config.OverrideSubgraphURLs.Of(g.Name, g.URL),
 			Timeout:            t.Timeout,
+			ClientTimeout:      r.config.TrafficShaping.Router.Timeout,
 			TimeoutHeader:      t.TimeoutHeader,
 			MaxConnections:     t.MaxConnections,
 			MaxIdleConnections: t.MaxIdleConnections,

@@ -10,10 +10,11 @@
 // this trial has closed.
 //
 // Inconclusive is the rule for attempts that end because of their callers. A caller that leaves says nothing about
-// the server. Nor does a deadline of the caller that leaves the server less than half of the time that it has by its
-// own timeout: a healthy server may need that long. A deadline that passes later is a timeout of the server, or one
-// that hangs would never open the breaker if all its callers have less time than the timeout. A trial that says
-// nothing passes its permit on to the next attempt.
+// the server. Nor does a deadline of the caller that leaves the server less than half of the usual time: a healthy
+// server may need that long. The usual time is the timeout of an attempt, or what callers have at most if that is
+// known to be less. A deadline that passes later is a timeout of the server, or one that hangs would never open the
+// breaker if all its callers have less time than the timeout. A trial that says nothing passes its permit on to the
+// next attempt.
 //
 // breaker.go is the breaker, inconclusive.go has the rule, window.go counts the results.
 package breaker

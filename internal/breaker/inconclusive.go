@@ -7,10 +7,10 @@ import (
 )
 
 // Inconclusive reports whether a failed attempt says nothing about the server because its caller ended it, which has
-// ctx: see the package's documentation. timeout is the time that the server has for an attempt.
-func Inconclusive(ctx context.Context, lasted, timeout time.Duration) bool {
+// ctx: see the package's documentation. usual is the time that the server has for an attempt.
+func Inconclusive(ctx context.Context, lasted, usual time.Duration) bool {
 	ended, late := end(ctx)
-	return ended && (lasted < timeout/2 || !late)
+	return ended && (lasted < usual/2 || !late)
 }
 
 // end reports whether a caller has ended its attempt, and whether by its deadline.

@@ -26,14 +26,14 @@ type attempt struct {
 // make makes the attempt. If it tries the endpoint again after a rest, make waits for it only until a time.
 func (a *attempt) make(ctx context.Context, until time.Time) (*execute.SubgraphResponse, verdict, error) {
 	if a.to.permit.Trial() {
-		return a.try(ctx, until)
+		return a.tryAgain(ctx, until)
 	}
-	return a.send(ctx)
+	return a.exchange(ctx)
 }
 
-// send sends the request. It releases the permit and reports the result, except a doubtful one, to the circuit
+// exchange sends the request and reads the response. It releases the permit and reports the result, except a doubtful one, to the circuit
 // breaker.
-func (a *attempt) send(ctx context.Context) (*execute.SubgraphResponse, verdict, error) {
+func (a *attempt) exchange(ctx context.Context) (*execute.SubgraphResponse, verdict, error) {
 	s, e, r := a.s, a.to.endpoint, a.request
 	if s.several() {
 		e.requests.Add(1)
@@ -47,7 +47,7 @@ func (a *attempt) send(ctx context.Context) (*execute.SubgraphResponse, verdict,
 	} else {
 		a.permit.Done()
 	}
-	v = v.within(ctx, time.Since(began), s.Timeout)
+	v = v.within(ctx, time.Since(began), s.ClientTimeout)
 	if s.several() {
 		v = v.amongSeveral(response, err)
 	}
@@ -72,10 +72,9 @@ func (s *subgraph) withTimeout(ctx context.Context, deadline time.Time, header h
 	return header
 }
 
-// try makes an attempt that tries an endpoint again. It goes on until its deadline without the client, which may
-// have less time: all requests to the endpoint wait for its result, and clients who leave early would keep a
-// server that is back from ever being found so.
-func (a *attempt) try(ctx context.Context, until time.Time) (*execute.SubgraphResponse, verdict, error) {
+// tryAgain makes an attempt that tries an endpoint again. All other requests wait for its result, so it goes on
+// until its deadline when the client has left: clients who always leave early would keep the circuit breaker open.
+func (a *attempt) tryAgain(ctx context.Context, until time.Time) (*execute.SubgraphResponse, verdict, error) {
 	t := &trial{attempt: *a, request: *a.request, room: a.request.Reservation.Apart(), results: make(chan result), gone: make(chan struct{})}
 	defer close(t.gone)
 	t.request.Body.Retain()
@@ -121,7 +120,7 @@ func (t *trial) run() {
 	defer context.AfterFunc(t.closing, t.desert)()
 	var r result
 	err := execute.CatchPanic(func() error {
-		r.response, r.verdict, r.err = t.send(&t.running)
+		r.response, r.verdict, r.err = t.exchange(&t.running)
 		return nil
 	})
 	if err != nil {

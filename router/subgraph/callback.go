@@ -104,13 +104,13 @@ func withExtension(request []byte, name string, value []byte) ([]byte, error) {
 
 // register asks the subgraph for the subscription. It returns nil if the subgraph has accepted.
 func (st *stream) register(ctx context.Context, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.endpoint.stream), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.to.stream), bytes.NewReader(body))
 	if err != nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "has no usable URL for subscriptions", Err: err}
 	}
 	request.Header = st.header.Clone()
 	request.Header.Set("Accept", callback.Accept)
-	response, err := st.endpoint.streams.RoundTrip(request)
+	response, err := st.to.streams.RoundTrip(request)
 	if err != nil {
 		return lost(errors.Join(err, context.Cause(ctx)))
 	}

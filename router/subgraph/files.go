@@ -92,7 +92,7 @@ func (t *Transport) attemptFiles(ctx context.Context, s *subgraph, e target, r *
 		v = v.amongSeveral(response, err)
 	}
 	begun, waited := upload.end(ctx.Err() != nil || v.failed && !v.timedOut)
-	v = v.within(ctx, waited, s.Timeout)
+	v = v.within(ctx, waited, s.ClientTimeout)
 	if v.doubtful {
 		s.leave(ctx, e)
 	} else {

@@ -76,6 +76,10 @@ type Subgraph struct {
 	URLs []string
 	// Timeout bounds one request including its retries. Default: 30 s.
 	Timeout time.Duration
+	// ClientTimeout is the longest time that clients have. If one has no more time after half of it, or of
+	// Timeout if that is less, its request counts as a timeout for the circuit breaker. With less time, it does
+	// not count. Default: Timeout.
+	ClientTimeout time.Duration
 	// TimeoutHeader is the name of a header with the milliseconds that are left for a query or
 	// mutation, of Timeout and of the client's request. Default: no header.
 	TimeoutHeader string
@@ -248,6 +252,8 @@ func (s Subgraph) withDefaults() Subgraph {
 	}
 	setDefault(&s.Client, "direct")
 	setDefault(&s.Timeout, 30*time.Second)
+	setDefault(&s.ClientTimeout, s.Timeout)
+	s.ClientTimeout = min(s.ClientTimeout, s.Timeout)
 	setDefault(&s.MaxIdleConnections, 256)
 	setDefault(&s.IdleTimeout, 90*time.Second)
 	setDefault(&s.MaxResponseBytes, 64<<20)

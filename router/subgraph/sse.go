@@ -23,7 +23,7 @@ func (st *stream) overSSE(ctx context.Context) error {
 	// Canceling the context closes the connection when the stream ends.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.endpoint.stream), bytes.NewReader(st.body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.to.stream), bytes.NewReader(st.body))
 	if err != nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "has no usable URL for subscriptions", Err: err}
 	}
@@ -34,7 +34,7 @@ func (st *stream) overSSE(ctx context.Context) error {
 	}
 	late := time.AfterFunc(st.s.Subscriptions.ConnectTimeout, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
-	response, err := st.endpoint.streams.RoundTrip(request)
+	response, err := st.to.streams.RoundTrip(request)
 	if err != nil {
 		return lost(errors.Join(err, context.Cause(ctx)))
 	}

@@ -29,10 +29,10 @@ func (e endedByReceiver) Unwrap() error { return e.error }
 type stream struct {
 	*Transport
 	s *subgraph
-	// target is that of the current connection, which began to be opened at entered. judged is set if
+	// to is the target of the current connection, which began to be opened at entered. judged is set if
 	// its circuit breaker has the result of the connection, or does not count it. tried are the endpoints
 	// that failed. moves counts the connections that could not be opened and were opened elsewhere at once.
-	target
+	to      target
 	entered time.Time
 	judged  bool
 	tried   endpointSet
@@ -135,16 +135,16 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 // breakers do not stop subscriptions: if all are, any endpoint is tried.
 func (st *stream) enter(failures int) {
 	s := st.s
-	st.target, st.entered, st.judged = target{endpoint: s.endpoints[0]}, time.Now(), true
+	st.to, st.entered, st.judged = target{endpoint: s.endpoints[0]}, time.Now(), true
 	if !st.shared() {
 		return
 	}
 	if to := s.choose(choice{tried: st.tried, repeatable: st.mayReopen(failures + 1), subscription: true}); to.endpoint != nil {
-		st.target, st.judged = to, false
+		st.to, st.judged = to, false
 	} else {
-		st.endpoint = s.endpoints[s.random(len(s.endpoints))]
+		st.to.endpoint = s.endpoints[s.random(len(s.endpoints))]
 	}
-	st.endpoint.subscriptions.Add(1)
+	st.to.subscriptions.Add(1)
 }
 
 // accept notes that the subgraph has accepted the stream on the current connection.
@@ -156,7 +156,7 @@ func (st *stream) accept(ctx context.Context) {
 // leave notes the end of a connection. It reports whether another endpoint is tried at once, because
 // no connection could be opened.
 func (st *stream) leave(ctx context.Context, err error) (moves bool) {
-	if e := st.endpoint; st.shared() {
+	if e := st.to.endpoint; st.shared() {
 		e.subscriptions.Add(-1)
 		if errors.Is(err, errLost) {
 			st.tried |= e.bit()
@@ -202,8 +202,8 @@ func (st *stream) judge(ctx context.Context, v verdict, err error) {
 		return
 	}
 	st.judged = true
-	st.s.record(st.target, v)
-	st.observed(ctx, st.s, st.endpoint, v, nil, err)
+	st.s.record(st.to, v)
+	st.observed(ctx, st.s, st.to.endpoint, v, nil, err)
 }
 
 // up returns how long the last connection carried the stream.

@@ -332,6 +332,23 @@ func TestDeadlinesOfClients(t *testing.T) {
 	})
 }
 
+// The clients of a subgraph that hangs all have less time than half of its timeout.
+func TestShortTimeoutOfClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recovers(t, 1, subgraph.Subgraph{ClientTimeout: 2 * time.Second, Deduplicate: true})
+		r.mode.Store(hangs)
+		for n := range 6 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1-n%2)*1100*time.Millisecond+900*time.Millisecond)
+			_ = r.ask(ctx, operation.Query, fmt.Sprint(n))
+			cancel()
+			synctest.Wait()
+			if state, _ := r.state("http://a/"); (state == 2) != (n >= 4) {
+				t.Errorf("after %d requests, of which each other one has 2 s, the breaker has state %d", n+1, state)
+			}
+		}
+	})
+}
+
 // A trial that ends before the subgraph has accepted or refused it says nothing: the next request is the next trial.
 func TestTrialsThatSayNothing(t *testing.T) {
 	trials := map[string]func(t *testing.T, r *recovering){

@@ -79,8 +79,8 @@ func (st *stream) dial(ctx context.Context) (*websocket.Conn, error) {
 	header := st.header.Clone()
 	header.Del("Content-Type")
 	header.Del("Accept")
-	conn, response, err := websocket.Dial(ctx, st.endpoint.stream, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
-		HTTPClient: &http.Client{Transport: st.endpoint.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
+	conn, response, err := websocket.Dial(ctx, st.to.stream, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
+		HTTPClient: &http.Client{Transport: st.to.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})
 	switch {
 	case err == nil && conn.Subprotocol() != subprotocol:
