@@ -31,8 +31,8 @@ func (a *attempt) make(ctx context.Context, until time.Time) (*execute.SubgraphR
 	return a.exchange(ctx)
 }
 
-// exchange sends the request and reads the response. It releases the permit and reports the result, except a doubtful one, to the circuit
-// breaker.
+// exchange sends the request and reads the response. It releases the permit and reports the result, except a
+// doubtful one, to the circuit breaker.
 func (a *attempt) exchange(ctx context.Context) (*execute.SubgraphResponse, verdict, error) {
 	s, e, r := a.s, a.to.endpoint, a.request
 	if s.several() {
@@ -47,7 +47,9 @@ func (a *attempt) exchange(ctx context.Context) (*execute.SubgraphResponse, verd
 	} else {
 		a.permit.Done()
 	}
-	v = v.within(ctx, time.Since(began), s.ClientTimeout)
+	if v.failed {
+		v = v.within(ctx, time.Since(began), s.ClientTimeout)
+	}
 	if s.several() {
 		v = v.amongSeveral(response, err)
 	}
@@ -126,6 +128,7 @@ func (t *trial) run() {
 	if err != nil {
 		r = result{verdict: verdict{inconclusive: true}, err: err}
 		t.s.record(t.to, r.verdict)
+		t.permit.Drop()
 	}
 	t.request.Body.Release()
 	select {
