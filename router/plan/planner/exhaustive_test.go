@@ -425,7 +425,8 @@ func (r *request) mayFetch(o *object, x *fact, at arrival) bool {
 	}
 	return !slices.ContainsFunc(at.untyped, func(u untyped) bool {
 		in, forAll := x.forAllOf[u.of]
-		return !(forAll && (in <= r.payload || x.early)) && keyField(u.keys, x.field.Name) == nil
+		inPlace := forAll && (in <= r.payload || x.early)
+		return !inPlace && keyField(u.keys, x.field.Name) == nil
 	})
 }
 
