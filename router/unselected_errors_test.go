@@ -13,20 +13,19 @@ import (
 	"souk/router/gateway/config"
 )
 
-// Subgraph b knows media only as an @interfaceObject, so it is asked for the rating of all of them, also if the
-// client wants that of films only. What it reports about the rating of a tape reaches only clients that have
+// Subgraph b knows media only as an @interfaceObject that cannot be asked for again, so it is asked for the rating
+// of all of them, also if the client wants that of films only. What it reports about the rating of a tape reaches only clients that have
 // selected it there, or that get a null because of it.
 func TestErrorsOfFieldsSelectedOnOtherTypesAreLeftOut(t *testing.T) {
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@interfaceObject"])` + "\n"
 	graph, err := compose.Compose(t.Context(), []compose.Subgraph{
 		{Name: "a", URL: "http://a", SDL: link + `
-			type Query { media: [Media] }
 			interface Media @key(fields: "id") { id: ID! }
 			type Film implements Media @key(fields: "id") { id: ID! }
 			type Tape implements Media @key(fields: "id") { id: ID! }`},
 		{Name: "b", URL: "http://b", SDL: link + `
 			type Query { best: [Media] }
-			type Media @key(fields: "id") @interfaceObject { id: ID! votes: Votes }
+			type Media @key(fields: "id", resolvable: false) @interfaceObject { id: ID! votes: Votes }
 			type Votes { count: Int rating: Float strict: Float! }`},
 	})
 	if err != nil {
