@@ -229,7 +229,7 @@ type Subscriptions struct {
 	// Resume reopens a stream when its connection breaks.
 	Resume bool
 	// MaxReconnects is the number of consecutive attempts to reopen a stream. The count
-	// restarts when a connection has lasted for MaxInterval. Default: 10.
+	// restarts when a connection has lasted for MaxInterval, and for 10 s. Default: 10.
 	MaxReconnects int
 	// Interval is the delay before the first reconnect. Each further one doubles it, up
 	// to MaxInterval. Half of the delay is random. Default: 500 ms and 30 s.

@@ -95,6 +95,10 @@ func (t *Transport) subscribe(ctx context.Context, s *subgraph, r *execute.Subgr
 	return st.keepOpen(ctx, open)
 }
 
+// steadyTime is how long a connection lasts at least before earlier failures no longer count, however
+// short MaxInterval is: a subgraph that cuts each stream after its first event has not recovered.
+const steadyTime = 10 * time.Second
+
 func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error) error {
 	config := st.s.Subscriptions
 	failures, wait := 0, config.Interval
@@ -110,7 +114,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 			return ctx.Err()
 		case err == nil || !errors.Is(err, errLost):
 			return st.final(err)
-		case up >= config.MaxInterval:
+		case up >= max(config.MaxInterval, steadyTime):
 			failures, wait, st.tried = 0, config.Interval, 0 // the stream had recovered
 		case moves:
 			st.options.Logger.WarnContext(ctx, "opening a subscription at another URL", "subgraph", st.s.name, "error", err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -453,6 +454,47 @@ func TestReconnectsAreLimited(t *testing.T) {
 		if !errors.As(err, &e) || e.Message != "lost the subscription" || streams.Load() != c.want {
 			t.Errorf("resume %t: got error %v, %d streams", c.resume, err, streams.Load())
 		}
+	}
+}
+
+// A subgraph that cuts each stream soon after its first event has not recovered, however short
+// MaxInterval is. One whose streams last has.
+func TestShortStreamsCountAsFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		lasts, longest time.Duration
+		want           int // streams
+	}{
+		"cut at once, short delays":         {lasts: 20 * time.Millisecond, longest: 10 * time.Millisecond, want: 11},
+		"cut after seconds, short delays":   {lasts: 5 * time.Second, longest: 10 * time.Millisecond, want: 11},
+		"cut after seconds, default delays": {lasts: 20 * time.Second, want: 11},
+		"lasting, short delays":             {lasts: 11 * time.Second, longest: 10 * time.Millisecond, want: 100},
+		"lasting, default delays":           {lasts: 31 * time.Second, want: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				streams := 0
+				s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", Interval: time.Millisecond, MaxInterval: c.longest, Resume: true}}
+				tr := overPipes(t, s, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					if streams++; streams == 100 {
+						cancel()
+						return
+					}
+					w.Header().Set("Content-Type", "text/event-stream")
+					_, _ = io.WriteString(w, "event: next\ndata: {\"data\":1}\n\n")
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(c.lasts) // of the synctest clock: how long the stream lasts
+					panic(http.ErrAbortHandler)
+				})
+				var events []string
+				err := tr.Subscribe(ctx, request(operation.Subscription, subscribeBody), collect(&events))
+				if streams != c.want {
+					t.Errorf("got %d streams, want %d (%v)", streams, c.want, err)
+				}
+				cancel()
+			})
+		})
 	}
 }
 

@@ -57,7 +57,6 @@ func TestDefaultsFollowBounds(t *testing.T) {
 		"traffic_shaping: {router: {adaptive_limit: {max: 2}}}":                                                 func(c config.Config) bool { return limit(2, 2, 2)(c.TrafficShaping.Router.AdaptiveLimit) },
 		"subscriptions: {all: {max_interval: 100ms}}":                                                           func(c config.Config) bool { return c.Subscriptions.Of("a").Interval == 100*time.Millisecond },
 		"subscriptions: {subgraphs: {a: {interval: 1m}}}":                                                       func(c config.Config) bool { return c.Subscriptions.Of("a").MaxInterval == time.Minute },
-		"subscriptions: {all: {interval: 0s, max_interval: 0s}}":                                                func(c config.Config) bool { return c.Subscriptions.Of("a").MaxInterval == 30*time.Second },
 		"event_sources: {max_interval: 100ms}":                                                                  func(c config.Config) bool { return c.EventSources.Interval == 100*time.Millisecond },
 		"telemetry: {usage_export: {interval: 48h}}":                                                            func(c config.Config) bool { return c.Telemetry.UsageExport.Rotate == 48*time.Hour },
 		"file_uploads: {max_total_bytes: 10}":                                                                   func(c config.Config) bool { return c.FileUploads.MaxFileBytes == 10 },

@@ -400,7 +400,7 @@ type SubscriptionCallback struct {
 	PublicURL        string        `yaml:"public_url" desc:"URL at which subgraphs reach path of this very router: each replica needs its own, because it knows only its own subscriptions. Required if a subgraph has the protocol callback." format:"http" example:"http://10.0.0.7:4000/callback"`
 	Listen           string        `yaml:"listen" desc:"Address of a port of their own for callbacks: host:port, or unix:PATH for a Unix socket. If empty, the public port serves them." format:"address" example:"0.0.0.0:4001"`
 	Path             string        `yaml:"path" desc:"Path of callbacks. The ID of a subscription follows it." format:"path" empty:"no"`
-	Heartbeat        time.Duration `yaml:"heartbeat_interval" desc:"Interval in which subgraphs send a message at least. After three intervals without one, the subscription is lost, and opened again as resume says. 0s disables it: then the router does not notice that a subgraph has stopped."`
+	Heartbeat        time.Duration `yaml:"heartbeat_interval" desc:"Interval in which subgraphs send a message at least. After three intervals without one, the subscription is lost, and opened again as resume says. It is 100ms or more. 0s disables it: then the router does not notice that a subgraph has stopped."`
 	MaxMessageBytes  int           `yaml:"max_message_bytes" desc:"Maximum size of a message, before and after decompression." min:"1"`
 	MaxSubscriptions int           `yaml:"max_subscriptions" desc:"Maximum number of open subscriptions by HTTP callback. 0 means no limit."`
 }
@@ -422,7 +422,13 @@ func (s Subscriptions) check(add addFunc) {
 	add(s.UsesCallback() && s.Callback.PublicURL == "", "subscriptions.callback.public_url",
 		"subscriptions.callback.public_url is empty, but a subgraph has the protocol callback; set it to the URL at which subgraphs reach this router, such as http://10.0.0.7:4000/callback",
 		"subscriptions.all.protocol", "subscriptions.subgraphs")
+	add(s.Callback.Heartbeat > 0 && s.Callback.Heartbeat < minHeartbeat, "subscriptions.callback.heartbeat_interval",
+		fmt.Sprintf("subscriptions.callback.heartbeat_interval is %v; it must be %v or more, or 0s for none", s.Callback.Heartbeat, minHeartbeat))
 }
+
+// minHeartbeat is the least interval in which subgraphs send messages: with a shorter one, a delay on
+// the network looks like the end of a subgraph.
+const minHeartbeat = 100 * time.Millisecond
 
 // SubgraphStream configures how the router opens and reopens streams from a
 // subgraph.
@@ -432,10 +438,10 @@ type SubgraphStream struct {
 	ConnectTimeout  time.Duration `yaml:"connect_timeout" desc:"How long the subgraph may take to accept a stream."`
 	ConnectAttempts int           `yaml:"connect_attempts" desc:"Number of attempts to open a stream before the client receives an error."`
 	Resume          *bool         `yaml:"resume" desc:"Reopen a stream when its connection breaks. Events that the subgraph sends in the meantime are lost. A stream that the subgraph completes is not reopened."`
-	MaxReconnects   int           `yaml:"max_reconnects" desc:"Maximum number of consecutive attempts to reopen a broken stream."`
-	Interval        time.Duration `yaml:"interval" desc:"Delay before the next attempt. Each further attempt doubles it, with jitter."`
-	MaxInterval     time.Duration `yaml:"max_interval" desc:"Maximum delay between two attempts."`
-	PingInterval    time.Duration `yaml:"ping_interval" desc:"Interval of pings on a WebSocket that receives no messages. The connection counts as lost if no reply arrives within one interval."`
+	MaxReconnects   int           `yaml:"max_reconnects" desc:"Maximum number of consecutive attempts to reopen a broken stream. The count restarts when a stream has lasted for max_interval, and for 10 seconds."`
+	Interval        time.Duration `yaml:"interval" desc:"Delay before the next attempt. Each further attempt doubles it, with jitter." min:"100ms"`
+	MaxInterval     time.Duration `yaml:"max_interval" desc:"Maximum delay between two attempts." min:"100ms"`
+	PingInterval    time.Duration `yaml:"ping_interval" desc:"Interval of pings on a WebSocket that receives no messages. The connection counts as lost if no reply arrives within one interval." min:"100ms"`
 	ReplayLatest    *bool         `yaml:"replay_latest" desc:"Send the latest event to clients that join a shared subscription. This suits subgraphs whose streams begin with the current state. Disable it if each event is independent."`
 }
 
