@@ -45,6 +45,8 @@ func testWire(t *testing.T, over transportKind) {
 		name, answer, want, failure string
 		// lenient is set if net/http accepts what RFC 9112 lets a client reject.
 		lenient bool
+		// untold is set if net/http reports only that the response ended early.
+		untold bool
 	}{
 		{name: "length", answer: ok, want: "{}"},
 		{name: "bare line feeds", answer: "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", want: "{}"},
@@ -75,7 +77,7 @@ func testWire(t *testing.T, over transportKind) {
 		{name: "truncated head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "ended its response early, after 0 bytes"},
 		{name: "truncated body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "ended its response early, after 3 bytes"},
 		{name: "truncated chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "ended its response early, after 3 bytes"},
-		{name: "bare line feed for a trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n", failure: notHTTP},
+		{name: "bare line feed for a trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n", failure: notHTTP, untold: true},
 		{name: "truncated trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "ended its response early, after 0 bytes"},
 	}
 	for _, test := range tests {
@@ -89,7 +91,7 @@ func testWire(t *testing.T, over transportKind) {
 			case test.failure == "" && string(resp.Body.B) != test.want:
 				t.Errorf("got body %q", resp.Body.B)
 			case test.failure == "", test.lenient && !over.direct():
-			case !errors.As(err, &e) || e.Code != execute.CodeHTTP || over.direct() && e.Message != test.failure:
+			case !errors.As(err, &e) || e.Code != execute.CodeHTTP || (over.direct() || test.failure == notHTTP && !test.untold) && e.Message != test.failure:
 				t.Errorf("got %v, err %v, want %q", resp, err, test.failure)
 			}
 		})

@@ -45,7 +45,7 @@ const (
 
 // protocolError returns the error for a response that violates HTTP/1.1.
 func protocolError(format string, args ...any) error {
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "sent an invalid HTTP response", Err: fmt.Errorf(format, args...)}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: sentInvalid, Err: fmt.Errorf(format, args...)}
 }
 
 // readHead reads the head of the final response.

@@ -262,6 +262,9 @@ func (st *stream) unstarted(err error) string {
 	case st.connected:
 		return "closed the WebSocket before it acknowledged the connection"
 	}
+	if invalidResponse(err) {
+		return sentInvalid
+	}
 	return "could not be reached for a subscription" + reason(err)
 }
 

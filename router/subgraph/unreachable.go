@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,7 +59,38 @@ var errSpeaksTLS = errors.New("the response is a TLS record, but the URL begins 
 
 // unreachable returns the error for a request without a response.
 func unreachable(err error) error {
+	if invalidResponse(err) {
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: sentInvalid, Err: err}
+	}
 	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached" + reason(err), Err: err}
+}
+
+// sentInvalid says that a response violates HTTP.
+const sentInvalid = "sent an invalid HTTP response"
+
+// invalidTexts begin errors of net/http about a response that violates HTTP, which have no type.
+var invalidTexts = []string{
+	"malformed HTTP ", "bad Content-Length", "invalid empty Content-Length", "http: message cannot contain multiple Content-Length",
+	"unsupported transfer encoding", "too many transfer encodings", "net/http: server response headers exceeded",
+}
+
+// invalidResponse reports whether the error of net/http is about a response that violates HTTP.
+func invalidResponse(err error) bool {
+	var header textproto.ProtocolError
+	var protocol *http.ProtocolError
+	if errors.Is(err, errSpeaksTLS) {
+		return false
+	}
+	if errors.As(err, &header) || errors.As(err, &protocol) {
+		return true
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		text := err.Error()
+		if slices.ContainsFunc(invalidTexts, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // reason describes the cause of a failure for clients. It contains no address and nothing
