@@ -134,7 +134,7 @@ type RouterTraffic struct {
 
 // StreamResponses configures responses that are sent before they are complete.
 type StreamResponses struct {
-	Enabled  bool          `yaml:"enabled" desc:"Stream responses."`
+	Enabled  bool          `yaml:"enabled" desc:"Stream responses. Only for subgraphs that respond with exactly one entity, or null, for each representation: if one leaves out an entity, the others have been sent for wrong objects before the list is known to be too short."`
 	MinBytes int           `yaml:"min_bytes" desc:"How much of the last subgraph response must have arrived first."`
 	After    time.Duration `yaml:"after" desc:"How long it must have been arriving. A response that arrives faster is sent as a whole, which costs less."`
 }

@@ -19,7 +19,7 @@ func Default() Config {
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},
 		TrafficShaping: TrafficShaping{
-			Router: RouterTraffic{Timeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second, StreamResponses: StreamResponses{Enabled: true, MinBytes: 64 << 10, After: 10 * time.Millisecond}, AdaptiveLimit: AdaptiveLimit{Min: 10, Max: 2000, Initial: 100, Tolerance: 2}},
+			Router: RouterTraffic{Timeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second, StreamResponses: StreamResponses{MinBytes: 64 << 10, After: 10 * time.Millisecond}, AdaptiveLimit: AdaptiveLimit{Min: 10, Max: 2000, Initial: 100, Tolerance: 2}},
 			All: SubgraphTraffic{
 				Timeout: 10 * time.Second, MaxConnections: 512, MaxIdleConnections: 128, IdleTimeout: 90 * time.Second,
 				MaxConnectionAge: 2 * time.Minute, MaxResponseBytes: 64 << 20, HTTPClient: "direct",
