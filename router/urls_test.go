@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/mock"
@@ -241,11 +242,9 @@ func TestSupergraphWaitsForEveryURL(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	down := httptest.NewServer(http.NotFoundHandler())
-	down.Close()
 	c := r.config
 	c.OverrideSubgraphURLs = config.SubgraphURLs{"items": {
-		serve(func() http.Handler { return r.served["items"].Load() }), serve(func() http.Handler { return other.Load() }), down.URL,
+		serve(func() http.Handler { return r.served["items"].Load() }), serve(func() http.Handler { return other.Load() }), "http://" + loopbacktest.Address(t),
 	}}
 	if err := r.router.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)

@@ -2,12 +2,14 @@ package cache
 
 import (
 	"context"
-	"net"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"souk/internal/loopback/loopbacktest"
 )
 
 // A server is a redis-server that keeps its data when it is killed.
@@ -23,12 +25,7 @@ func newServer(t *testing.T) *server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
+	_, port, _ := strings.Cut(loopbacktest.Address(t), ":")
 	s := &server{t: t, dir: t.TempDir(), port: port}
 	s.start()
 	t.Cleanup(s.kill)

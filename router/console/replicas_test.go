@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/gateway/config"
 )
 
@@ -28,8 +28,7 @@ type replicas struct {
 // TestPrometheusThatGivesNoFiguresIsReported: the response is always the JSON of the API, and
 // shows nothing of the password in the URL.
 func TestPrometheusThatGivesNoFiguresIsReported(t *testing.T) {
-	away := httptest.NewServer(http.NotFoundHandler())
-	away.Close()
+	away := "http://" + loopbacktest.Address(t)
 	vector := func(value string) string {
 		return `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a"},"value":[1,` + value + `]}]}}`
 	}
@@ -59,7 +58,7 @@ func TestPrometheusThatGivesNoFiguresIsReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := away.URL
+			url := away
 			if c.serve != nil {
 				server := httptest.NewServer(c.serve)
 				t.Cleanup(server.Close)
@@ -87,12 +86,7 @@ func TestReplicasOfRealPrometheus(t *testing.T) {
 	if err != nil {
 		t.Skip("prometheus is not installed")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := loopbacktest.Address(t)
 	s := newShop(t, func(c *config.Config) { c.Admin.Console.Prometheus = "http://" + address })
 	dir, target := t.TempDir(), strings.TrimPrefix(s.admin, "http://")
 	file := filepath.Join(dir, "prometheus.yml")

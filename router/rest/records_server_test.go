@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"net"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/rest"
 )
 
@@ -18,13 +18,8 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed; the other tests use miniredis")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	_ = l.Close()
+	address := loopbacktest.Address(t)
+	_, port, _ := strings.Cut(address, ":")
 	server := exec.CommandContext(t.Context(), "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "")
 	if err := server.Start(); err != nil {
 		t.Fatal(err)

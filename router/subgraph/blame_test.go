@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/execute"
 	"souk/router/operation"
 	"souk/router/subgraph"
@@ -30,7 +31,7 @@ func rare() subgraph.Breaker {
 // Most URLs refuse connections. No request fails, even without retries and circuit breakers.
 func TestConnectionIsOpenedAtAnyURL(t *testing.T) {
 	overEachConnection(t, func(t *testing.T, w transportKind) {
-		set := &replicaSet{replicas: []*replica{{address: closedAddress(t)}, {address: w.listen(t, data)}, {address: closedAddress(t)}, {address: closedAddress(t)}}}
+		set := &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}, {address: w.listen(t, data)}, {address: loopbacktest.Address(t)}, {address: loopbacktest.Address(t)}}}
 		set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 1, Budget: noRetries}})
 		for i := range 60 {
 			set.ask(t, []operation.Kind{operation.Query, operation.Mutation}[i%2])
@@ -44,7 +45,7 @@ func TestConnectionIsOpenedAtAnyURL(t *testing.T) {
 // If no URL can be reached, each is tried, and the attempts end.
 func TestNoURLCanBeReached(t *testing.T) {
 	overEachConnection(t, func(t *testing.T, w transportKind) {
-		set := &replicaSet{replicas: []*replica{{address: closedAddress(t)}, {address: closedAddress(t)}, {address: closedAddress(t)}}}
+		set := &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}, {address: loopbacktest.Address(t)}, {address: loopbacktest.Address(t)}}}
 		set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 1, Budget: noRetries}, Breaker: rare()})
 		if _, err := set.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || !strings.Contains(err.Error(), "could not be reached: it refused the connection") {
 			t.Errorf("got error %v", err)
@@ -75,14 +76,14 @@ func TestSubscriptionIsOpenedAtAnyURL(t *testing.T) {
 	} {
 		t.Run(protocol, func(t *testing.T) {
 			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: protocol, ConnectAttempts: 1}}
-			set := &replicaSet{replicas: []*replica{{address: closedAddress(t)}, {address: w.listen(t, handler)}, {address: closedAddress(t)}}}
+			set := &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}, {address: w.listen(t, handler)}, {address: loopbacktest.Address(t)}}}
 			set.open(t, w, s)
 			for range 20 {
 				if events, err := set.follow(t); events != 1 || err != nil {
 					t.Fatalf("%d events, error %v", events, err)
 				}
 			}
-			set = &replicaSet{replicas: []*replica{{address: closedAddress(t)}, {address: closedAddress(t)}}}
+			set = &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}, {address: loopbacktest.Address(t)}}}
 			set.open(t, w, s)
 			if _, err := set.follow(t); err == nil || !strings.Contains(err.Error(), "it refused the connection") {
 				t.Errorf("without any server: error %v", err)
@@ -190,7 +191,7 @@ func TestRetryGoesToAURLThatWorks(t *testing.T) {
 	overEachConnection(t, func(t *testing.T, w transportKind) {
 		sick := func() *replica { return &replica{address: w.listen(t, drained(failures["503"]))} }
 		for n, replicas := range [][]*replica{
-			{{address: closedAddress(t)}, sick(), {address: w.listen(t, data)}},
+			{{address: loopbacktest.Address(t)}, sick(), {address: w.listen(t, data)}},
 			{sick(), sick(), sick(), {address: w.listen(t, data)}},
 		} {
 			set := &replicaSet{replicas: replicas}
@@ -220,7 +221,7 @@ func TestRetryAfterARefusedConnection(t *testing.T) {
 		data(w, r)
 	})
 	w := transportKinds[0]
-	set := &replicaSet{replicas: []*replica{{address: closedAddress(t)}, {address: closedAddress(t)}, {address: w.listen(t, flaky)}, {address: w.listen(t, flaky)}}}
+	set := &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}, {address: loopbacktest.Address(t)}, {address: w.listen(t, flaky)}, {address: w.listen(t, flaky)}}}
 	set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Budget: noRetries}})
 	for range 600 {
 		set.ask(t, operation.Query)

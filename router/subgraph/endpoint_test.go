@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/execute"
 	"souk/router/operation"
 	"souk/router/subgraph"
@@ -190,7 +190,7 @@ func TestBusyURLGetsFewerRequests(t *testing.T) {
 // sent. The circuit breaker of the URL opens, and that of the subgraph stays closed.
 func TestURLThatIsDownIsCutOff(t *testing.T) {
 	overEachConnection(t, func(t *testing.T, w transportKind) {
-		set := &replicaSet{replicas: []*replica{{address: w.listen(t, data)}, {address: closedAddress(t)}, {address: w.listen(t, data)}}}
+		set := &replicaSet{replicas: []*replica{{address: w.listen(t, data)}, {address: loopbacktest.Address(t)}, {address: w.listen(t, data)}}}
 		set.open(t, w, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Budget: noRetries}, Breaker: rare()})
 		for i := range 300 {
 			set.ask(t, []operation.Kind{operation.Query, operation.Mutation}[i%2])
@@ -203,16 +203,6 @@ func TestURLThatIsDownIsCutOff(t *testing.T) {
 			t.Errorf("%d requests failed at the URL, and %d were retried; want 2", n, set.retried)
 		}
 	})
-}
-
-func closedAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // A URL with errors of the server is cut off, because the same queries succeed at another URL.
@@ -466,7 +456,7 @@ func TestSubscriptionsUseAllURLs(t *testing.T) {
 			}
 			w := transportKinds[0]
 			s := subgraph.Subgraph{Breaker: opening(), Subscriptions: subgraph.Subscriptions{Protocol: protocol, Interval: time.Microsecond}}
-			set := &replicaSet{replicas: []*replica{{address: closedAddress(t)}}}
+			set := &replicaSet{replicas: []*replica{{address: loopbacktest.Address(t)}}}
 			for range 2 {
 				r := &replica{}
 				r.address = w.listen(t, func(out http.ResponseWriter, in *http.Request) {

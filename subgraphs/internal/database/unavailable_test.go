@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"souk/internal/loopback/loopbacktest"
 	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/database"
 )
@@ -18,13 +18,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestUnreachableServerIsUnavailable(t *testing.T) {
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	pool, err := pgxpool.New(t.Context(), "postgres://u:p@"+address+"/d")
+	pool, err := pgxpool.New(t.Context(), "postgres://u:p@"+loopbacktest.Address(t)+"/d")
 	if err != nil {
 		t.Fatal(err)
 	}
