@@ -65,9 +65,15 @@ type sharedFeed struct {
 // shareFeed returns a gateway with a queue of some events for each client, and patience with slow ones.
 func shareFeed(t *testing.T, queue int, patience time.Duration) *sharedFeed {
 	t.Helper()
+	return shareFeedWith(t, queue, patience, 0)
+}
+
+// shareFeedWith is like shareFeed, with heartbeats.
+func shareFeedWith(t *testing.T, queue int, patience, heartbeat time.Duration) *sharedFeed {
+	t.Helper()
 	s := &sharedFeed{metrics: prometheus.NewRegistry()}
 	c := config.Default()
-	c.Subscriptions.QueueEvents, c.Subscriptions.SlowClientTimeout, c.Subscriptions.Heartbeat = queue, patience, 0
+	c.Subscriptions.QueueEvents, c.Subscriptions.SlowClientTimeout, c.Subscriptions.Heartbeat = queue, patience, heartbeat
 	var err error
 	s.Gateway, err = gateway.New(t.Context(), c, gateway.Options{
 		Supergraph: sdl, Metrics: telemetry.New(s.metrics),

@@ -124,15 +124,21 @@ func (s *Socket) Serve(ctx context.Context) error {
 	defer goingAway()
 	ctx, cancel := context.WithCancel(ctx)
 	err := c.serve(ctx)
+	var closing *closeError
+	if !errors.As(err, &closing) {
+		_ = conn.CloseNow() // nothing can be read or sent any more: nobody waits for a pong
+	}
 	cancel()
 	c.running.Wait()
 	c.watching.Wait()
 	if c.session != nil && c.session.Release != nil {
 		c.session.Release()
 	}
-	var closing *closeError
-	if errors.As(err, &closing) {
+	if closing != nil {
 		_ = conn.Close(closing.code, closing.reason)
+	}
+	if c.quiet != nil {
+		c.quiet() // the ping in progress has ended with the connection
 	}
 	var fault *panics.Error
 	if errors.As(err, &fault) {
@@ -172,6 +178,7 @@ type connection struct {
 	session     *Session
 	running     sync.WaitGroup // operations
 	watching    sync.WaitGroup // goroutines that watch the session
+	quiet       func()         // stops the pings; nil without them
 
 	mu         sync.Mutex
 	operations map[string]context.CancelCauseFunc
@@ -195,7 +202,7 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	if c.Heartbeat > 0 {
-		defer every(c.Heartbeat, func() bool { return c.beat(ctx) })()
+		c.quiet = every(c.Heartbeat, func() bool { return c.beat(ctx) })
 	}
 	if c.session.Identity != nil {
 		c.watching.Add(1)
