@@ -77,11 +77,10 @@ var invalidTexts = []string{
 // invalidResponse reports whether the error of net/http is about a response that violates HTTP.
 func invalidResponse(err error) bool {
 	var header textproto.ProtocolError
-	var protocol *http.ProtocolError
 	if errors.Is(err, errSpeaksTLS) {
 		return false
 	}
-	if errors.As(err, &header) || errors.As(err, &protocol) {
+	if errors.As(err, &header) {
 		return true
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
