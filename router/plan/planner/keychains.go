@@ -52,6 +52,8 @@ func (b *bounder) enter(at objects, by []*supergraph.Subgraph) int {
 // An entered subgraph is one that objects are resolved in by its only key, at the earliest after a level.
 type entered struct {
 	set      int // the number of the selection set of the objects
+	from     int // the level of the objects
+	told     bool
 	typ      *supergraph.Type
 	subgraph *supergraph.Subgraph
 	level    int
@@ -60,13 +62,13 @@ type entered struct {
 // enterBy is enter for a subgraph with a single key.
 func (b *bounder) enterBy(at objects, k *supergraph.Key, g *supergraph.Subgraph) int {
 	for _, e := range slices.Backward(b.entered) {
-		if e.set == at.set && e.typ == at.typ && e.subgraph == g {
+		if e.set == at.set && e.from == at.level && e.told == at.told && e.typ == at.typ && e.subgraph == g {
 			return e.level
 		}
 	}
 	from := at
 	from.without = g
-	e := entered{at.set, at.typ, g, max(at.level, b.required(from, k.Fields, g)) + 1}
+	e := entered{at.set, at.level, at.told, at.typ, g, max(at.level, b.required(from, k.Fields, g)) + 1}
 	b.entered = b.memory.entered.Append(b.entered, e)
 	return e.level
 }

@@ -17,7 +17,8 @@ import (
 type requirements struct {
 	once sync.Once
 	of   map[*supergraph.TypeIn][]requiringField
-	// conditions are the names of fields that may be part of a key, or required, by type.
+	// conditions are the names of fields that may be part of a key, or required, by type: of those that more than one
+	// subgraph may know, if only by an interface (@interfaceObject).
 	conditions map[*supergraph.Type][]string
 }
 
@@ -71,7 +72,7 @@ func (r *requirements) read(m *supergraph.Model) {
 	r.conditions = map[*supergraph.Type][]string{}
 	for _, t := range m.Types() {
 		for _, f := range t.Fields {
-			if t.Kind == supergraph.Object && len(t.In) > 1 && conditions[f.Name] {
+			if t.Kind == supergraph.Object && (len(t.In) > 1 || len(t.Interfaces) > 0) && conditions[f.Name] {
 				r.conditions[t] = append(r.conditions[t], f.Name)
 			}
 		}
