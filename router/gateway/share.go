@@ -48,8 +48,6 @@ type flight struct {
 	jointly.Work
 	shard   *flightShard
 	key     []byte
-	began   time.Time
-	writes  uint64           // when it began
 	seized  bool             // Cancelled is called, perhaps later than the flight ends
 	body    *execute.Body    // nil after a panic
 	outcome execute.Response // without its memory
@@ -71,8 +69,9 @@ func (fs *flights) enter(key []byte, now time.Time) (f *flight, leads bool) {
 	s := &fs.shards[maphash.Bytes(fs.seed, key)%flightShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	writes := fs.writes.Count()
 	if f := s.open[string(key)]; f != nil {
-		if now.Sub(f.began) < fs.maxAge && f.writes == fs.writes.Count() {
+		if f.IsOpen(now, fs.maxAge, writes) {
 			f.Join()
 			return f, false
 		}
@@ -81,8 +80,8 @@ func (fs *flights) enter(key []byte, now time.Time) (f *flight, leads bool) {
 	if f, _ = fs.unused.Get().(*flight); f == nil {
 		f = &flight{}
 	}
-	f.Init(&s.mu, f)
-	f.shard, f.began, f.writes, f.key = s, now, fs.writes.Count(), append(f.key[:0], key...)
+	f.Init(&s.mu, f, now, writes)
+	f.shard, f.key = s, append(f.key[:0], key...)
 	s.open[view(f.key)] = f
 	return f, true
 }

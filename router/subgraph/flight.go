@@ -36,8 +36,6 @@ type flight struct {
 	jointly.Work
 	flights   *flights
 	hash      uint64
-	began     time.Time
-	writes    uint64 // when it began
 	partition string
 	header    http.Header
 	body      *execute.Buffer
@@ -103,13 +101,13 @@ func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Head
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, one := range f.by[hash] {
-		if now.Sub(one.began) < maxAge && one.writes == writes && one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
+		if one.IsOpen(now, maxAge, writes) && one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
 			one.Join()
 			return one, false
 		}
 	}
-	one = &flight{flights: f, hash: hash, began: now, writes: writes, partition: r.Partition, header: header, body: r.Body}
-	one.Init(&f.mu, one)
+	one = &flight{flights: f, hash: hash, partition: r.Partition, header: header, body: r.Body}
+	one.Init(&f.mu, one, now, writes)
 	f.by[hash] = append(f.by[hash], one)
 	return one, true
 }

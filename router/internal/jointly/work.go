@@ -26,7 +26,9 @@ type Work struct {
 	result  Result
 	done    chan struct{} // nil while nobody has joined
 	waiting int32         // that have joined, and neither left nor got the result
-	left    bool          // the caller that does the work has
+	began   time.Time
+	writes  uint64 // when it began
+	left    bool   // the caller that does the work has
 	ended   bool
 
 	running *lazycontext.Context // what the work ends with
@@ -43,8 +45,17 @@ func MaxAge(most, timeout time.Duration) time.Duration {
 	return most
 }
 
-// Init makes w ready for use, as the work for a result in the table that the lock guards.
-func (w *Work) Init(lock *sync.Mutex, result Result) { w.lock, w.result = lock, result }
+// Init makes w ready for use, as the work for a result in the table that the lock guards. It begins now, after
+// a number of mutations.
+func (w *Work) Init(lock *sync.Mutex, result Result, now time.Time, writes uint64) {
+	w.lock, w.result, w.began, w.writes = lock, result, now, writes
+}
+
+// IsOpen reports whether a caller may join that comes now, after a number of mutations: the work is younger than
+// maxAge, and no mutation has ended since it began.
+func (w *Work) IsOpen(now time.Time, maxAge time.Duration, writes uint64) bool {
+	return now.Sub(w.began) < maxAge && w.writes == writes
+}
 
 // Join adds a caller, which must call Wait. It holds the lock.
 func (w *Work) Join() {
