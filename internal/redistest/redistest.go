@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 )
 
 // startTimeout bounds how long a server may take to start.
@@ -24,10 +24,7 @@ func Start(t testing.TB) (address string) {
 	if err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	address, err = loopback.Address(t.Context(), loopback.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address = loopbacktest.Address(t)
 	port := address[len("127.0.0.1:"):]
 	server := exec.CommandContext(context.WithoutCancel(t.Context()), path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
 	if err := server.Start(); err != nil {

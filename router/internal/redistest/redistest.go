@@ -18,7 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/internal/loopback"
+	"souk/internal/loopback/loopbacktest"
 	"souk/router/internal/certtest"
 )
 
@@ -66,10 +66,7 @@ func Prepare(t testing.TB, o Options) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
-	address, err := loopback.Address(t.Context(), loopback.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := loopbacktest.Address(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
@@ -178,11 +175,7 @@ func StartCluster(t testing.TB, nodes int) []*Server {
 	const slots = 16384
 	var list []*Server
 	for i := range nodes {
-		bus, err := loopback.Address(t.Context(), loopback.Host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, busPort, _ := net.SplitHostPort(bus)
+		_, busPort, _ := net.SplitHostPort(loopbacktest.Address(t))
 		s := Start(t, Options{Args: []string{"--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-node-timeout", "5000"}})
 		s.do("CLUSTER", "ADDSLOTSRANGE", i*slots/nodes, (i+1)*slots/nodes-1)
 		if i > 0 {
