@@ -247,7 +247,8 @@ func (w *writer) group(object uint32, sel *selection, i int) (end int, open bool
 	return end, open
 }
 
-// fields writes fields of an object. first is set if no others come before them.
+// fields writes fields of an object. first is set if no others come before them. object has a loop of its own,
+// because a call for each object takes some percent of the time of writing.
 func (w *writer) fields(object uint32, fields []field, sel *selection, typ typeID, first bool) bool {
 	for i := 0; i < len(fields); i++ {
 		f := &fields[i]

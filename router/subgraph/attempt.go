@@ -47,9 +47,7 @@ func (a *attempt) exchange(ctx context.Context) (*execute.SubgraphResponse, verd
 	} else {
 		a.permit.Done()
 	}
-	if v.failed {
-		v = v.within(ctx, time.Since(began), s.ClientTimeout)
-	}
+	v = v.within(ctx, time.Since(began), s.ClientTimeout)
 	if s.several() {
 		v = v.amongSeveral(response, err)
 	}
